@@ -1,0 +1,43 @@
+# One call a module, one call a test program.
+
+# superpose_module(name SOURCES a.cpp ... [DEPENDS module ...] [LIBRARIES target ...] [OBJECT])
+# Makes target superpose_<name>. DEPENDS names modules; scripts/check holds the table of what is allowed.
+# OBJECT: operators register themselves at load time, and a linker drops such files from a static library.
+function(superpose_module name)
+  cmake_parse_arguments(arg "OBJECT" "" "SOURCES;DEPENDS;LIBRARIES" ${ARGN})
+  set(target superpose_${name})
+  if(arg_OBJECT)
+    add_library(${target} OBJECT ${arg_SOURCES})
+    set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+  else()
+    add_library(${target} STATIC ${arg_SOURCES})
+  endif()
+  target_include_directories(${target} PUBLIC "${CMAKE_SOURCE_DIR}/src")
+  target_compile_options(${target} PRIVATE ${SUPERPOSE_WARNINGS})
+  foreach(module IN LISTS arg_DEPENDS)
+    target_link_libraries(${target} PUBLIC superpose_${module})
+  endforeach()
+  target_link_libraries(${target} PUBLIC ${arg_LIBRARIES})
+endfunction()
+
+# superpose_test(name SOURCES a_test.cpp ... [DEPENDS module ...] [LIBRARIES target ...] [LABELS unit])
+# Makes a GoogleTest program and hands each of its tests to CTest (labels: unit, integration, slow, browser).
+function(superpose_test name)
+  cmake_parse_arguments(arg "" "" "SOURCES;DEPENDS;LIBRARIES;LABELS" ${ARGN})
+  if(NOT arg_LABELS)
+    set(arg_LABELS unit)
+  endif()
+  add_executable(${name} ${arg_SOURCES})
+  target_include_directories(${name} PRIVATE "${CMAKE_SOURCE_DIR}/src" "${CMAKE_SOURCE_DIR}/tests")
+  target_compile_options(${name} PRIVATE ${SUPERPOSE_WARNINGS})
+  target_compile_definitions(
+    ${name} PRIVATE SUPERPOSE_SOURCE_DIR="${CMAKE_SOURCE_DIR}" SUPERPOSE_SHARED_DIR="${CMAKE_SOURCE_DIR}/../shared"
+                    SUPERPOSE_BUILD_DIR="${CMAKE_BINARY_DIR}" SUPERPOSE_PYTHON="${Libtorch_PYTHON}")
+  foreach(module IN LISTS arg_DEPENDS)
+    target_link_libraries(${name} PRIVATE superpose_${module})
+  endforeach()
+  target_link_libraries(${name} PRIVATE ${arg_LIBRARIES} GTest::gmock GTest::gtest_main)
+  # One CTest entry a program: each entry pays the start of libtorch (0.3 s) once.
+  add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)
+  set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT 600)
+endfunction()
