@@ -1,0 +1,123 @@
+// The whole of a run's recipe: what `superpose train` reads. Each section lives with its owner; the sections that are the
+// trainer's own are here. The member initialisers are the only defaults.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "data/data_config.h"
+#include "eval/validation_config.h"
+#include "model/model_config.h"
+#include "optim/optim_config.h"
+#include "superposition/phases.h"
+
+namespace superpose::train {
+
+// What the matrix products compute in. Weights, gradients and optimizer state are f32 in both.
+enum class Precision { kF32, kBf16 };
+inline constexpr std::array<std::string_view, 2> kPrecisionNames = {"f32", "bf16"};
+
+enum class DeviceChoice { kAuto, kCpu, kCuda };
+inline constexpr std::array<std::string_view, 3> kDeviceNames = {"auto", "cpu", "cuda"};
+
+struct TrainConfig {
+  std::int64_t steps = 8000;
+  std::int64_t batch_positions = 4096;
+  std::int64_t sequence_length = 256;
+  std::optional<std::int64_t> micro_batch;
+  std::int64_t seed = 1;
+  Precision precision = Precision::kF32;
+  DeviceChoice device = DeviceChoice::kAuto;
+  std::int64_t threads = 0;
+
+  // Rows of one step, of all ranks together.
+  std::int64_t rows_per_step() const { return batch_positions / sequence_length; }
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& v) {
+    v.field("steps", self.steps, "optimizer steps of the whole run, all phases together");
+    v.field("batch_positions", self.batch_positions,
+            "positions a step, all ranks together; a multiple of train.sequence_length");
+    v.field("sequence_length", self.sequence_length,
+            "positions a row; a superposed row reads bag_size times as many tokens");
+    v.operational("micro_batch", self.micro_batch,
+                  "rows that go through the model at once; auto = as many as memory likes");
+    v.field("seed", self.seed, "seed of initial weights and of the data's order");
+    v.choice("precision", self.precision, kPrecisionNames,
+             "matrix products in f32 or bf16; weights and optimizer state stay f32");
+    v.choice("device", self.device, kDeviceNames, "where to compute; auto = cuda where there is");
+    v.operational("threads", self.threads, "CPU threads of each rank; 0 = all cores");
+  }
+  void validate() const;
+};
+
+struct CheckpointConfig {
+  std::int64_t every = 1000;
+  std::int64_t keep = 2;
+  bool at_switch = true;
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& v) {
+    v.operational("every", self.every, "steps between checkpoints; 0 = only at the end");
+    v.operational("keep", self.keep, "newest checkpoints kept; 0 = all");
+    v.operational("at_switch", self.at_switch, "also write one at each change of phase");
+  }
+  void validate() const;
+};
+
+struct LogConfig {
+  std::int64_t every = 10;
+  bool tensorboard = true;
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& v) {
+    v.operational("every", self.every, "steps between the records of a step");
+    v.operational("tensorboard", self.tensorboard, "also write TensorBoard event files");
+  }
+  void validate() const;
+};
+
+struct RunFolderConfig {
+  std::string dir = "runs/default";
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& v) {
+    v.operational("dir", self.dir, "run folder: recipe, metrics, checkpoints, report");
+  }
+  void validate() const;
+};
+
+struct RunConfig {
+  RunFolderConfig run;
+  model::ModelConfig model;
+  data::DataConfig data;
+  TrainConfig train;
+  optim::OptimConfig optim;
+  std::vector<superposition::PhaseConfig> phases = default_phases();
+  eval::ValidationConfig validation;
+  CheckpointConfig checkpoint;
+  LogConfig log;
+
+  // s = 6 for the first 0.3 of the steps; whatever is left of a run is next-token prediction.
+  static std::vector<superposition::PhaseConfig> default_phases();
+
+  // The sections in the order of a recipe. Another recipe type that contains a run calls this from its own visit.
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& v) {
+    v.section("run", self.run, "where the run lives");
+    v.section("model", self.model, "the decoder");
+    v.section("data", self.data, "what it reads");
+    v.section("train", self.train, "how long, how much at once");
+    v.section("optim", self.optim, "AdamW and its learning-rate schedule");
+    v.list("phases", self.phases, "superposed phases in order; the steps left over are NTP");
+    v.section("validation", self.validation, "next-token loss on held-out windows");
+    v.section("checkpoint", self.checkpoint, "when to write, how many to keep");
+    v.section("log", self.log, "records of a run");
+  }
+};
+
+}  // namespace superpose::train
