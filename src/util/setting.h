@@ -1,0 +1,16 @@
+#pragma once
+
+#include <string>
+
+namespace superpose::util {
+
+// One key of a resolved recipe.
+struct Setting {
+  std::string key;           // dotted: "optim.learning_rate"
+  std::string value;         // TOML text of the value: "0.003", "\"wsd\"", "[1, 2]"
+  bool operational = false;  // may change when a run is resumed
+
+  bool operator==(const Setting&) const = default;
+};
+
+}  // namespace superpose::util

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace superpose::util {
+
+// Fewest single-character insertions, deletions, replacements and swaps of neighbours that turn one
+// into the other.
+std::size_t edit_distance(std::string_view a, std::string_view b);
+
+// The candidate with the smallest edit distance, the first of equals; "" where there is no
+// candidate.
+std::string nearest_name(std::string_view name, std::span<const std::string> candidates);
+
+// Shortest text that reads back as the same double, always with a point or an exponent: "0.1",
+// "3.0", "1e-08", "inf".
+std::string format_double(double value);
+
+// Three significant digits: 950, "12.3K", "12.3M", "1.50B", "2.00T".
+std::string format_count(std::int64_t count);
+
+// "850 ms", "12.3 s", "4 m 05 s", "1 h 02 m", "3 d 04 h".
+std::string format_duration(double seconds);
+
+// Powers of 1024: "512 B", "1.50 KiB", "3.20 GiB".
+std::string format_bytes(std::uint64_t bytes);
+
+// The parts put together with `separator` between them.
+std::string join(std::span<const std::string> parts, std::string_view separator);
+
+}  // namespace superpose::util
