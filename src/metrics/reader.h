@@ -1,0 +1,33 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <vector>
+
+#include "metrics/record.h"
+
+namespace superpose::metrics {
+
+// All records of one run, in order of their file.
+struct RunRecords {
+  RunHeader header;  // the last one
+  std::vector<StepRecord> steps;
+  std::vector<ValidationRecord> validations;
+  std::vector<EventRecord> events;
+  std::optional<SummaryRecord> summary;
+};
+
+// Reads JSON lines. A last line without its newline was cut off by a kill and is left out; any
+// other bad line, no header at all, or headers whose fingerprints differ throw util::Error naming
+// file, line and field.
+RunRecords read_json_lines(const std::filesystem::path& path);
+
+// Reads the table form: one row a validation point, column names in the first line
+// (docs/formats/metrics.md). A missing column or value throws util::Error naming file, line and
+// column.
+RunRecords read_csv(const std::filesystem::path& path);
+
+// Folder (its metrics.jsonl, else metrics.csv) or file (.csv: table, else JSON lines).
+RunRecords read_run(const std::filesystem::path& path);
+
+}  // namespace superpose::metrics

@@ -1,0 +1,144 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "util/setting.h"
+
+// What a run says about itself while it runs. A run's metrics.jsonl is a sequence of these records
+// (docs/formats/metrics.md); every sink and every report is fed from them alone.
+//
+// Two clocks, never mixed: `positions` are what the decoder computed (FLOPs come from these),
+// `raw_tokens` are what was read from the corpus (bag_size times the positions while superposed).
+// `seconds` is the time of the steps alone: loading included, evaluation and checkpoints apart. All
+// three count from step 0 of the run; a branch counts its trunk's part too, and a resumed run goes
+// on counting.
+namespace superpose::metrics {
+
+// Schema number of metrics.jsonl. A file with a newer one is refused by name.
+inline constexpr std::int64_t kSchema = 1;
+
+// One phase as it was run. Steps are 0-based: the phase covers [first_step, first_step +
+// num_steps).
+struct PhaseInfo {
+  std::int64_t first_step = 0;
+  std::int64_t num_steps = 0;
+  std::int64_t bag_size = 1;
+  std::int64_t target_size = 1;
+};
+
+// Texts that are equal exactly when the thing is equal; the report refuses to compare runs that
+// differ.
+struct Fingerprints {
+  // The experiment. `compare` puts the hash of its whole recipe (operational keys left out) into
+  // every run; `train` the hash of its own settings without operational keys and seed.
+  std::string recipe;
+  std::string data;        // training corpus, tokenizer and hold-out rule
+  std::string validation;  // the held-out tokens that the loss is taken over
+};
+
+// Who ran what, on what. Written at every start of a run, also at a resume; the last one counts.
+struct RunHeader {
+  std::string run_name;  // shown on the status line, such as "tst seed 1"
+  std::string arm;       // "baseline", "tst", ...; empty outside a comparison
+  std::int64_t seed = 0;
+  double learning_rate = 0;  // peak
+  double budget = 1;         // share of the experiment's full number of steps
+  std::string model;         // shape in words, such as "d 96, 4 layers, 3 heads"
+  std::int64_t parameters = 0;
+  double flops_per_position = 0;        // forward + backward
+  std::int64_t positions_per_step = 0;  // whole step, all ranks
+  std::int64_t sequence_length = 0;     // positions
+  std::int64_t total_steps = 0;
+  std::int64_t train_tokens = 0;  // raw tokens of one epoch; 0 = unknown
+  std::vector<PhaseInfo> phases;
+  std::int64_t threads = 0;
+  std::int64_t ranks = 1;
+  std::string device;     // "cpu", "cuda"
+  std::string precision;  // "f32", "bf16"
+  std::string cpu;        // model name and features found
+  std::vector<std::pair<std::string, std::string>>
+      versions;                         // ("superpose", "0.1.0"), ("libtorch", ...)
+  std::vector<util::Setting> settings;  // the resolved recipe, flattened
+  Fingerprints fingerprints;
+  std::string command;     // repeats the run
+  std::string started_at;  // ISO 8601, UTC
+};
+
+// After optimizer step number `step` (1-based: steps finished). Rates and wait_share cover the
+// stretch since the record before (set_rates fills them).
+struct StepRecord {
+  std::int64_t step = 0;
+  std::int64_t phase = 0;  // index into RunHeader::phases
+  std::int64_t bag_size = 1;
+  std::int64_t target_size = 1;
+  double loss = 0;           // of the step, nats per target token
+  bool is_bag_loss = false;  // target_size > 1: not comparable with a next-token loss
+  double learning_rate = 0;
+  double gradient_norm = 0;     // before clipping
+  std::int64_t positions = 0;   // cumulative
+  std::int64_t raw_tokens = 0;  // cumulative
+  double seconds = 0;           // cumulative, steps alone
+  double wait_seconds = 0;      // cumulative part of `seconds` spent waiting for data
+  double positions_per_second = 0;
+  double raw_tokens_per_second = 0;
+  double wait_share = 0;  // 0..1
+  double epoch = 0;       // passes over the training corpus, fractional
+};
+
+// Next-token loss with bagging off on the fixed held-out windows, after `step` finished steps; the
+// same measure in every phase. Halves A and B split the held-out documents: rates are chosen on A,
+// results quoted on B.
+struct ValidationRecord {
+  std::int64_t step = 0;
+  std::int64_t positions = 0;
+  std::int64_t raw_tokens = 0;
+  double seconds = 0;  // training clock (steps alone) at this point
+  double loss = 0;     // nats per token
+  std::optional<double> loss_half_a;
+  std::optional<double> loss_half_b;
+  double perplexity = 0;  // exp(loss)
+  std::optional<double> bits_per_byte;
+  double evaluation_seconds = 0;  // what this validation took, not part of `seconds`
+};
+
+enum class EventKind { kResume, kCheckpoint, kSwitch, kWarning, kError };
+
+// Something that happened after `step` finished steps, in one line of text.
+struct EventRecord {
+  std::int64_t step = 0;
+  EventKind kind = EventKind::kWarning;
+  std::string text;
+};
+
+// Last record of a run that reached its last step. Runs without one count as unfinished.
+struct SummaryRecord {
+  std::int64_t step = 0;
+  std::int64_t positions = 0;
+  std::int64_t raw_tokens = 0;
+  double seconds = 0;             // steps alone, loading included
+  double wait_seconds = 0;        // waiting for data, part of `seconds`
+  double evaluation_seconds = 0;  // apart
+  double checkpoint_seconds = 0;  // apart
+  double epochs = 0;
+  std::int64_t peak_memory_bytes = 0;  // 0 = unknown
+  std::string finished_at;             // ISO 8601, UTC
+};
+
+using Record = std::variant<RunHeader, StepRecord, ValidationRecord, EventRecord, SummaryRecord>;
+
+// Fills positions_per_second, raw_tokens_per_second and wait_share of `now` from the differences to
+// `before` (a default StepRecord for the first). Zero elapsed time gives zeros.
+void set_rates(StepRecord& now, const StepRecord& before);
+
+// Step that a record belongs to; a header belongs to 0.
+std::int64_t step_of(const Record& record);
+
+// Current time as "2026-05-19T08:30:00Z".
+std::string utc_now();
+
+}  // namespace superpose::metrics

@@ -1,0 +1,138 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "metrics/reader.h"
+#include "report/experiment.h"
+#include "report/statistics.h"
+
+// Everything that the report says, as numbers. Sign of every gain: positive = the arm's loss is
+// lower than the baseline's. Losses are nats per token, next-token prediction, on held-out text.
+namespace superpose::report {
+
+// Which loss is quoted: the whole validation set, or half B where rates were chosen on half A.
+enum class QuotedLoss { kWhole, kHalfA, kHalfB };
+
+// One run with its trunk's part put in front.
+struct Run {
+  RunEntry entry;
+  metrics::RunRecords records;
+  bool finished = false;
+  double flops = 0;        // at the last validation point
+  double final_loss = 0;   // as quoted
+  double tuning_loss = 0;  // half A
+  double seconds = 0;      // steps alone, trunk's part included
+  std::int64_t raw_tokens = 0;
+  double epochs = 0;          // 0 = unknown
+  std::string label() const;  // "tst, seed 1"
+};
+
+// How the equal-FLOP gain of a seed came about.
+enum class Match { kEqual, kInterpolated, kUnmatched };
+
+struct SeedGain {
+  std::int64_t seed = 0;
+  double baseline_loss = 0;
+  double arm_loss = 0;
+  double gain = 0;
+  Match match = Match::kEqual;
+};
+
+// A figure over seeds: points always, mean and interval from three seeds on.
+struct GainOutcome {
+  std::vector<SeedGain> seeds;
+  Interval interval;       // of the gains
+  bool available = false;  // false: `why_not` says why ("not run: ...")
+  std::string why_not;
+};
+
+// One seed's speed-up; a bound where the target lies outside the measured range.
+enum class Bound { kExact, kAtLeast, kAtMost };
+struct SeedSpeedUp {
+  std::int64_t seed = 0;
+  double target_loss = 0;
+  double factor = 0;  // baseline's cost / arm's cost
+  Bound bound = Bound::kExact;
+};
+
+struct SpeedUpOutcome {
+  std::vector<SeedSpeedUp> seeds;
+  Interval interval;  // of the factors (taken as logarithms); only where no seed is a bound
+  Bound bound = Bound::kExact;
+  bool determined = true;  // false: bounds of both directions, no statement possible
+  bool available = false;
+  std::string why_not;
+};
+
+// Where an arm's validation curve gets below the baseline's for good, one seed.
+struct Crossing {
+  std::int64_t seed = 0;
+  std::int64_t switch_step = 0;
+  std::optional<std::int64_t>
+      first_ahead;     // step of the first validation point after the switch with a gain
+  bool stays = false;  // ahead at every later point too
+};
+
+struct GapPoint {
+  std::int64_t step = 0;
+  double positions = 0;
+  double gap = 0;  // baseline loss - arm loss
+};
+
+// One arm against the baseline.
+struct Comparison {
+  std::string arm;
+  double flops_ratio = 1;  // arm's FLOPs per position / baseline's; other than 1 is marked
+  GainOutcome equal_flops;
+  GainOutcome equal_raw_tokens;
+  SpeedUpOutcome speed_up;            // primary: at the baseline's final loss at budget 1, in FLOPs
+  SpeedUpOutcome speed_up_time;       // same, in time of the steps alone
+  SpeedUpOutcome speed_up_secondary;  // at the arm's final loss at budget 1, in FLOPs
+  std::vector<Crossing> crossings;
+  std::vector<std::pair<std::int64_t, std::vector<GapPoint>>> gaps;  // by seed
+};
+
+struct RatePoint {
+  double learning_rate = 0;
+  std::optional<double> loss;  // half A; none = did not finish
+};
+
+struct RateGrid {
+  std::string arm;
+  std::vector<RatePoint> points;  // by rate
+  std::optional<double> best;
+  bool at_edge = false;
+};
+
+struct ArmSummary {
+  std::string name;
+  bool superposed = false;
+  std::int64_t bag_size = 1;                 // of the first superposed phase
+  std::optional<double> mean_loss;           // as quoted, budget 1
+  std::optional<double> mean_bits_per_byte;  // whole validation set
+  double raw_tokens = 0;                     // budget 1, mean over seeds
+  double epochs = 0;
+  double seconds = 0;  // steps alone
+};
+
+struct Analysis {
+  Experiment experiment;
+  QuotedLoss quoted = QuotedLoss::kWhole;
+  std::vector<Run> runs;  // finished and running ones that have records; trunks too
+  std::vector<ArmSummary> arms;
+  std::vector<Comparison> comparisons;  // one for each arm but the baseline
+  std::vector<RateGrid> rate_grids;     // empty: the rate was not tuned
+  bool has_budgets = false;
+  std::vector<std::string> warnings;  // such as a best rate at the edge of the grid
+  std::vector<std::string> notes;
+
+  // Finished results of an arm at one budget, by seed; the tuning seed is left out where there is a
+  // grid.
+  std::vector<const Run*> results(const std::string& arm, double budget) const;
+  const ArmSummary* find_arm(const std::string& name) const;
+};
+
+}  // namespace superpose::report

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+// What a comparison consists of: written by the driver as experiment.json
+// (docs/formats/experiment.md) before its first run, and read back by the report together with the
+// run folders that it names.
+namespace superpose::report {
+
+inline constexpr std::int64_t kExperimentSchema = 1;
+inline constexpr const char* kExperimentFile = "experiment.json";
+
+enum class Role {
+  kTrunk,   // runs on the stable rate so that branches can start from it; its own loss is never
+            // quoted
+  kBranch,  // starts from a trunk's checkpoint and decays: a result at its budget
+  kFinal,   // a run of its own from step 0: a result at its budget
+  kTuning,  // one point of the learning-rate grid, tuning seed; chosen on half A
+};
+
+struct RunEntry {
+  std::string arm;
+  std::int64_t seed = 0;
+  double learning_rate = 0;  // peak
+  double budget = 1;         // share of the experiment's number of steps
+  Role role = Role::kFinal;
+  std::string folder;  // relative to the experiment's folder, or absolute; may not exist yet
+  std::string
+      parent;  // branch: the trunk's folder, whose records before parent_step belong to this run
+  std::int64_t parent_step = 0;  // branch: steps finished at the checkpoint that it started from
+};
+
+struct Experiment {
+  std::string title;
+  std::string baseline;                     // the arm that others are compared with
+  std::vector<std::string> arms;            // in order of showing; baseline included
+  std::optional<std::int64_t> tuning_seed;  // set exactly when there is a learning-rate grid
+  std::vector<double> learning_rates;       // the grid; empty: the rate was not tuned
+  std::string recipe_name;                  // file name of the recipe
+  std::string recipe_text;                  // as written, or resolved
+  std::string recipe_fingerprint;  // hash without operational keys; RunHeader::fingerprints.recipe
+                                   // of every run
+  std::vector<std::string> commands;  // that repeat the experiment
+  std::vector<std::string>
+      notes;  // shown in the report, such as "corpus differs from the published hash"
+  std::vector<RunEntry> runs;
+  // Recipe fingerprints must agree across all runs (a comparison), or within an arm only (arms
+  // given one by one).
+  bool one_recipe = true;
+};
+
+// Writes <folder>/experiment.json atomically. Throws util::Error.
+void write_experiment(const std::filesystem::path& folder, const Experiment& experiment);
+
+// Reads <folder>/experiment.json; run folders come back absolute. Throws util::Error naming file
+// and field.
+Experiment read_experiment(const std::filesystem::path& folder);
+
+// One experiment out of parts that ran on several machines. Parts whose recipe fingerprint differs
+// are refused by name; a run that two parts hold is taken from the part where it finished.
+Experiment merge_experiments(const std::vector<std::filesystem::path>& folders);
+
+// One arm of `superpose report --arm name=PATH,PATH`.
+struct ArmPaths {
+  std::string name;
+  std::vector<std::filesystem::path> paths;  // run folders, .jsonl or .csv files, one run each
+};
+
+// An experiment out of any trainer's records in the schema of docs/formats/metrics.md; seed, peak
+// rate and budget come from the records. The first arm is the baseline.
+Experiment experiment_from_arms(const std::vector<ArmPaths>& arms);
+
+}  // namespace superpose::report
