@@ -1,0 +1,97 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "checkpoint/hugging_face.h"
+#include "checkpoint/model_files.h"
+#include "checkpoint/optimizer_state.h"
+#include "util/json.h"
+
+namespace superpose::checkpoint {
+
+// A checkpoint is a folder "step-00001234" that AutoModelForCausalLM.from_pretrained opens as it
+// is, with all that training needs to go on in trainer/ (docs/formats/checkpoint.md):
+//
+//   config.json  generation_config.json  model.safetensors  tokenizer.json  tokenizer_config.json
+//   trainer/optimizer.safetensors  trainer/state.json
+//   trainer/manifest.json   size and XXH3 of every file above, written last
+//   trainer/pinned          only while pinned; not in the manifest
+//
+// One process (rank 0) writes to a checkpoints folder at a time.
+inline constexpr int kManifestSchema = 1;
+
+// What goes into a checkpoint. Tensors are read from where they are.
+struct Contents {
+  std::vector<NamedTensor> model;  // Hugging Face names; a tied lm_head.weight is left out
+  HuggingFaceModel config;
+  std::string tokenizer_json;         // empty: no such file
+  std::string tokenizer_config_json;  // empty: no such file
+  std::vector<StateRange> optimizer;
+  util::Json state;  // trainer/state.json; the trainer's own, with its own schema number
+  std::uint64_t max_shard_bytes = kMaxShardBytes;
+};
+
+// Bytes a checkpoint of these contents takes on disk, rounded up by a small allowance.
+std::uint64_t estimate_bytes(const Contents& contents);
+
+// "step-00001234"
+std::string folder_name(std::int64_t step);
+
+// Writes <checkpoints_dir>/step-%08d under a temporary name, flushes it, renames it; an existing
+// folder of that step is replaced (and its pin kept) once the new one is whole. First removes what
+// a killed process left behind. Returns the folder's path. Throws util::Error that names the
+// checkpoint, the space that it needs and the space that is free when the disk is, or runs, full;
+// earlier checkpoints are untouched and the temporary folder is removed then.
+std::filesystem::path save(const std::filesystem::path& checkpoints_dir, std::int64_t step,
+                           const Contents& contents);
+
+enum class Check {
+  kSizes,   // every file is there with its size: cheap
+  kHashes,  // and its content has the recorded XXH3: reads everything once
+};
+
+// Throws util::Error that names the folder and the file at fault, unless the folder has a valid
+// manifest of a schema known here and every file is as the manifest says.
+void verify(const std::filesystem::path& folder, Check check = Check::kHashes);
+
+struct Loaded {
+  std::filesystem::path path;
+  std::int64_t step = 0;
+  HuggingFaceModel config;
+  util::Json state;
+  ModelFiles model;
+  OptimizerState optimizer;
+};
+
+// Verifies and opens; weights are read from the mapped files as they are asked for.
+Loaded open(const std::filesystem::path& folder, Check check = Check::kHashes);
+
+// The newest checkpoint that passes the check. `on_refused(folder, why)` hears of each newer one
+// that does not. Nothing where there is none; a folder that does not exist has none.
+using RefusalCallback = std::function<void(const std::filesystem::path&, const std::string&)>;
+std::optional<std::filesystem::path> latest_valid(const std::filesystem::path& checkpoints_dir,
+                                                  const RefusalCallback& on_refused,
+                                                  Check check = Check::kHashes);
+
+// Folders of finished saves, oldest first; not verified.
+std::vector<std::filesystem::path> list(const std::filesystem::path& checkpoints_dir);
+
+// Keeps the newest `keep` (>= 1) checkpoints that are whole by Check::kSizes and not pinned;
+// removes older ones, whole or not, unless pinned. Returns what was removed. No half-removed folder
+// is ever seen under its final name.
+std::vector<std::filesystem::path> prune(const std::filesystem::path& checkpoints_dir,
+                                         std::int64_t keep);
+
+// A pinned checkpoint is exempt from prune and does not count towards its `keep`.
+void set_pinned(const std::filesystem::path& folder, bool pinned);
+bool is_pinned(const std::filesystem::path& folder);
+
+// Removes temporary folders whose process no longer lives. Returns what was removed.
+std::vector<std::filesystem::path> remove_stale(const std::filesystem::path& checkpoints_dir);
+
+}  // namespace superpose::checkpoint

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace superpose::checkpoint {
+
+enum class Architecture {
+  kLlama,  // LlamaForCausalLM
+  kQwen3,  // Qwen3ForCausalLM: RMS norm of queries and keys over each head
+};
+
+// Llama 3's stretching of the rotary frequencies ("rope_type": "llama3").
+struct Llama3RopeScaling {
+  double factor = 8;
+  double low_freq_factor = 1;
+  double high_freq_factor = 4;
+  std::int64_t original_max_position_embeddings = 8192;
+
+  bool operator==(const Llama3RopeScaling&) const = default;
+};
+
+// What a Hugging Face config.json says about a dense decoder, under the names used there.
+struct HuggingFaceModel {
+  Architecture architecture = Architecture::kLlama;
+  std::int64_t vocab_size = 0;
+  std::int64_t hidden_size = 0;
+  std::int64_t intermediate_size = 0;
+  std::int64_t num_hidden_layers = 0;
+  std::int64_t num_attention_heads = 0;
+  std::int64_t num_key_value_heads = 0;
+  std::int64_t head_dim = 0;
+  std::int64_t max_position_embeddings = 0;
+  double rms_norm_eps = 1e-6;
+  double rope_theta = 10'000;
+  std::optional<Llama3RopeScaling> rope_scaling;  // nothing: plain rotation
+  double initializer_range = 0.02;
+  bool tie_word_embeddings = false;
+  std::string dtype = "float32";  // of the stored weights: float32, bfloat16, float16
+  std::optional<std::int64_t> bos_token_id;
+  std::vector<std::int64_t> eos_token_ids;
+  std::optional<std::int64_t> pad_token_id;
+
+  bool operator==(const HuggingFaceModel&) const = default;
+};
+
+// config.json, with the rotation in both spellings: rope_theta and rope_scaling (transformers 4)
+// and rope_parameters (transformers 5).
+std::string to_config_json(const HuggingFaceModel& model);
+
+// generation_config.json: the special tokens.
+std::string to_generation_config_json(const HuggingFaceModel& model);
+
+// Reads either spelling of a LlamaForCausalLM or Qwen3ForCausalLM. Throws util::Error that begins
+// with `who` (the file's name) and names the key: for another architecture, a key that is not
+// known, a value that this program cannot compute (biases, another activation, a sliding window, a
+// rope_type other than default and llama3 ...), two spellings that disagree, a missing size.
+HuggingFaceModel from_config_json(const std::string& text, const std::string& who);
+
+}  // namespace superpose::checkpoint
