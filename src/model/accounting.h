@@ -1,0 +1,44 @@
+// Parameters, FLOPs and memory of a decoder from closed forms: nothing is built for them. `config`
+// is resolved.
+#pragma once
+
+#include <cstdint>
+
+#include "model/model_config.h"
+
+namespace superpose::model {
+
+// Elements of all weights; a tied head is counted once.
+//   V D (embedding) + [V D if untied] + D (last norm)
+//   + layers * (2 D (norms) + D h (2 H + 2 K) (q, o, k, v) + 3 D F (gate, up, down) + [2 h if
+//   qk_norm])
+// with D hidden_size, h head_dim, H query heads, K key/value heads, F ffn_size.
+std::int64_t parameter_count(const ModelConfig& config);
+
+// FLOPs of forward and backward for one position of a row of `sequence_length` positions, whatever
+// the bag size:
+//   6 * (parameters without the input embedding; a tied head counts) + layers * 6 * L * H * h
+// The second term is causal attention: two products of L/2 keys on average, 2 FLOPs a multiply-add,
+// and twice that again for backward. Softmax, norms and the optimizer are not counted.
+double flops_per_position(const ModelConfig& config, std::int64_t sequence_length);
+
+struct MemoryRequest {
+  std::int64_t rows = 1;  // of one micro-batch
+  std::int64_t sequence_length = 1;
+  std::int64_t bag_size = 1;     // the largest of the run's phases
+  std::int64_t target_size = 1;  // the largest of the run's phases
+  bool bf16 = false;             // compute type; the master is f32 in any case
+};
+
+// Bytes held at the peak of a training step (the end of its forward part). An estimate of what this
+// program allocates: libtorch, the corpus and the prefetcher come on top.
+struct MemoryEstimate {
+  std::int64_t parameters = 0;  // f32 master, and the bf16 copy where there is one
+  std::int64_t gradients = 0;
+  std::int64_t optimizer = 0;    // two moments
+  std::int64_t activations = 0;  // kept for backward, and the scratch of head and loss
+  std::int64_t total() const { return parameters + gradients + optimizer + activations; }
+};
+MemoryEstimate estimate_memory(const ModelConfig& config, const MemoryRequest& request);
+
+}  // namespace superpose::model

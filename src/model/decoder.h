@@ -1,0 +1,74 @@
+// The decoder-only Transformer, from bags of token ids to a loss.
+//
+// B rows, L positions, a tokens averaged per position, b targets per position, D hidden_size, V
+// vocab_size.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "model/flat_parameters.h"
+#include "model/model_config.h"
+
+namespace superpose::model {
+
+// The weights of a decoder with Hugging Face's names, in the order in which they are stored.
+// `config` is resolved.
+std::vector<ParameterSpec> decoder_parameters(const ModelConfig& config);
+
+// kAccumulate: the result carries a graph, and backward() adds every weight's gradient to
+// FlatParameters::gradient(). kNone: no graph, nothing kept.
+enum class Gradients { kNone, kAccumulate };
+
+// Bound to views of `parameters`, which must outlive it and hold exactly
+// decoder_parameters(config). Holds no state beside them and a table of rotary angles; one thread
+// at a time.
+//
+//   latent  = mean of the embedding rows of a bag
+//   layer   x += o(attention(rotate(q, k), v)) with q, k, v of norm(x);  x += down(silu(gate(n)) *
+//   up(n)), n = norm(x) hidden  = norm(x)
+// Attention is causal over positions 0..L-1, whatever the bag size; scale head_dim^-0.5.
+class Decoder {
+ public:
+  Decoder(const ModelConfig& resolved, const FlatParameters& parameters);
+
+  const ModelConfig& config() const { return config_; }
+
+  // ids [B, L, a] int64, -1 = padding within a bag (at least one valid). Returns [B * L, D] in the
+  // compute type. Throws c10::ValueError for another shape, or L > max_positions.
+  at::Tensor hidden(const at::Tensor& ids, Gradients gradients) const;
+
+  // sum_i coefficients[i] * sum over positions j with a valid target i of [logsumexp(z_j) -
+  // z_j[targets[j, i]]].
+  //   targets       [B, L, b] int64, -100 = ignored
+  //   coefficients  [b] f32: w_i / n_i for the mean of method 1.1 (n_i over the whole step); ones
+  //   for a plain sum returns       f32 scalar
+  at::Tensor loss(const at::Tensor& ids, const at::Tensor& targets, const at::Tensor& coefficients,
+                  Gradients gradients) const;
+
+  // Logits of all positions, [B, L, V] f32, without a graph: for generation and tests, not for
+  // training.
+  at::Tensor logits(const at::Tensor& ids) const;
+
+ private:
+  // A weight as operators take it: its values in the compute type, and the f32 view that its
+  // gradient is added to.
+  struct Weight {
+    at::Tensor value, gradient;
+  };
+  struct Layer {
+    Weight attention_norm, qkv, query_norm, key_norm, output, ffn_norm, gate_up, down;
+  };
+
+  at::Tensor attention(const Layer& layer, const at::Tensor& normed, Gradients gradients) const;
+  at::Tensor feed_forward(const Layer& layer, const at::Tensor& normed, Gradients gradients) const;
+
+  ModelConfig config_;
+  Weight embedding_, head_, last_norm_;
+  std::vector<Layer> layers_;
+  at::Tensor cosines_, sines_;  // [max_positions, head_dim / 2] f32
+};
+
+}  // namespace superpose::model
