@@ -1,0 +1,94 @@
+#include "superposition/phases.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "util/error.h"
+
+namespace superpose::superposition {
+namespace {
+
+// Guards floor() against a product such as 0.3 * 10 that rounds to just below a whole number.
+constexpr double kFloorSlack = 1e-9;
+
+std::int64_t target_size_of(const PhaseConfig& config) {
+  return config.target_size.value_or(config.bag_size);
+}
+
+}  // namespace
+
+void PhaseConfig::validate() const {
+  util::require(!(share && steps), "share: give share or steps, got both");
+  util::require(share || steps, "share: give share or steps, got neither");
+  util::require(!share || (*share >= 0.0 && *share <= 1.0), "share: must be in [0, 1], got ",
+                share.value_or(0.0));
+  util::require(!steps || *steps >= 0, "steps: must be >= 0, got ", steps.value_or(0));
+  util::require(bag_size >= 1, "bag_size: must be >= 1, got ", bag_size);
+  util::require(!target_size || *target_size >= 1, "target_size: must be >= 1, got ",
+                target_size.value_or(0));
+  make_slot_weights(slot_weighting, target_size_of(*this), slot_weights);
+}
+
+std::vector<Phase> make_phases(std::span<const PhaseConfig> configs, std::int64_t total_steps) {
+  util::require(total_steps >= 1, "train.steps: must be >= 1, got ", total_steps);
+  std::vector<Phase> phases;
+  std::int64_t steps_so_far = 0;
+  double share_so_far = 0.0;
+  std::int64_t first = 0;
+  const auto append = [&](std::int64_t end, Phase phase) {
+    phase.first_step = first;
+    phase.num_steps = end - first;
+    if (end > first) phases.push_back(std::move(phase));
+    first = end;
+  };
+
+  for (std::size_t i = 0; i < configs.size(); ++i) {
+    const PhaseConfig& config = configs[i];
+    try {
+      config.validate();
+    } catch (const util::Error& error) {
+      util::fail("phases[", i, "].", error.what());
+    }
+    steps_so_far += config.steps.value_or(0);
+    share_so_far += config.share.value_or(0.0);
+    const double from_shares = share_so_far * static_cast<double>(total_steps);
+    const double end = std::floor(static_cast<double>(steps_so_far) + from_shares + kFloorSlack);
+    util::require(end <= static_cast<double>(total_steps), "phases[", i,
+                  "]: phases must fit train.steps = ", total_steps, ", got ", end, " steps so far");
+    const std::int64_t target_size = target_size_of(config);
+    append(static_cast<std::int64_t>(end),
+           {.bag_size = config.bag_size,
+            .target_size = target_size,
+            .slot_weights =
+                make_slot_weights(config.slot_weighting, target_size, config.slot_weights)});
+  }
+  append(total_steps, {});
+  return phases;
+}
+
+std::size_t phase_index_at(std::span<const Phase> phases, std::int64_t step) {
+  const auto after = std::upper_bound(
+      phases.begin(), phases.end(), step,
+      [](std::int64_t value, const Phase& phase) { return value < phase.end_step(); });
+  util::require(step >= 0 && after != phases.end(), "phases: step must be in [0, ",
+                phases.empty() ? 0 : phases.back().end_step(), "), got ", step);
+  return static_cast<std::size_t>(after - phases.begin());
+}
+
+const Phase& phase_at(std::span<const Phase> phases, std::int64_t step) {
+  return phases[phase_index_at(phases, step)];
+}
+
+std::int64_t raw_tokens_before(std::span<const Phase> phases, std::int64_t end_step,
+                               std::int64_t positions_per_step) {
+  std::int64_t total = 0;
+  for (const Phase& phase : phases) {
+    const std::int64_t steps =
+        std::clamp<std::int64_t>(end_step - phase.first_step, 0, phase.num_steps);
+    total += steps * phase.bag_size * positions_per_step;
+  }
+  return total;
+}
+
+}  // namespace superpose::superposition

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "superposition/slot_weights.h"
+
+namespace superpose::superposition {
+
+// One entry of a recipe's [[phases]].
+struct PhaseConfig {
+  std::optional<double> share;
+  std::optional<std::int64_t> steps;
+  std::int64_t bag_size = 1;
+  std::optional<std::int64_t> target_size;
+  SlotWeighting slot_weighting = SlotWeighting::kUniform;
+  std::vector<double> slot_weights;
+
+  bool operator==(const PhaseConfig&) const = default;
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& v) {
+    v.field("share", self.share, "length as a share of train.steps; give this or steps");
+    v.field("steps", self.steps, "length in optimizer steps; give this or share");
+    v.field("bag_size", self.bag_size, "tokens averaged into one input position; 1 = off");
+    v.field("target_size", self.target_size, "tokens predicted at each position; auto = bag_size");
+    v.choice("slot_weighting", self.slot_weighting, kSlotWeightingNames,
+             "weight of the i-th target: 1, 1/i, e^-(i-1), or slot_weights");
+    v.field("slot_weights", self.slot_weights,
+            "for slot_weighting = \"explicit\": target_size numbers, normalised to sum 1");
+  }
+
+  // Throws util::Error "<key>: rule, got value" (key relative to the entry).
+  void validate() const;
+};
+
+// A stretch of steps with one bag size and one target size. Next-token prediction is bag_size =
+// target_size = 1.
+struct Phase {
+  std::int64_t first_step = 0;
+  std::int64_t num_steps = 0;
+  std::int64_t bag_size = 1;                 // a
+  std::int64_t target_size = 1;              // b
+  std::vector<double> slot_weights = {1.0};  // [b], sum 1
+
+  std::int64_t end_step() const { return first_step + num_steps; }
+  bool is_ntp() const { return bag_size == 1 && target_size == 1; }
+  bool operator==(const Phase&) const = default;
+};
+
+// The phases of a run of `total_steps`, in order and without a gap: those of the list, then
+// next-token prediction for whatever is left. Phase k of the list ends at floor(steps of entries <=
+// k + total_steps * shares of entries <= k
+// + 1e-9), so shares that add up to 1 fill the run and one alone is floor(share * total_steps).
+// Phases of length zero are dropped. Throws util::Error where an entry is invalid
+// ("phases[1].share: ...") or the list is longer than the run.
+std::vector<Phase> make_phases(std::span<const PhaseConfig> configs, std::int64_t total_steps);
+
+// Place in `phases` of the phase that holds a step; throws util::Error unless 0 <= step < total
+// steps.
+std::size_t phase_index_at(std::span<const Phase> phases, std::int64_t step);
+const Phase& phase_at(std::span<const Phase> phases, std::int64_t step);
+
+// Raw tokens that steps [0, end_step) read: each step reads bag_size tokens for each of its
+// positions (all rows, all ranks). A target beyond the last bag of a row is read again as input by
+// the lane's next row, so it is not counted.
+std::int64_t raw_tokens_before(std::span<const Phase> phases, std::int64_t end_step,
+                               std::int64_t positions_per_step);
+
+}  // namespace superpose::superposition
