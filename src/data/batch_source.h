@@ -1,0 +1,77 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "data/token_stream.h"
+#include "superposition/phases.h"
+
+namespace superpose::data {
+
+// The rows of one step that one rank works on.
+struct Batch {
+  std::int64_t step = 0;
+  std::int64_t rows = 0;              // R, of this rank
+  std::int64_t sequence_length = 0;   // L
+  std::int64_t bag_size = 1;          // a
+  std::int64_t target_size = 1;       // b
+  std::vector<std::int64_t> inputs;   // [R, L, a]  -1 = padding
+  std::vector<std::int64_t> targets;  // [R, L, b]  -100 = ignored
+  // [b] valid targets of each slot over the whole step, all ranks.
+  std::vector<std::int64_t> counts;
+  // Valid input ids of this rank's rows: its raw tokens.
+  std::int64_t raw_tokens = 0;
+  // Sum (mod 2^64) over the rows of a hash of row number and raw ids. The sum over ranks does not
+  // depend on the number of ranks.
+  std::uint64_t ids_hash = 0;
+  // Epochs read when the step is done.
+  double epoch = 0;
+};
+
+// What a run reads, from a step on.
+struct BatchPlan {
+  std::vector<Consumption> consumed;  // before first_step, all ranks; also that of an earlier run
+  std::vector<superposition::Phase> phases;  // of the whole run, covering [0, total steps)
+  std::int64_t first_step = 0;
+  std::int64_t sequence_length = 0;
+  std::int64_t rows_per_step = 0;  // over all ranks
+  std::int64_t rank = 0;
+  std::int64_t world_size = 1;
+};
+
+// Cuts the batches of a run out of its token stream. Immutable; load is a function of the step, and
+// several threads may call it.
+class BatchSource {
+ public:
+  // Throws util::Error for an impossible plan (rank, world size, no rows, no phase).
+  BatchSource(std::shared_ptr<const TokenStream> stream, const BatchPlan& plan);
+  ~BatchSource();
+
+  // The batch of a step in [first_step, total steps). The step's R rows are dealt to W ranks in
+  // contiguous parts: rank r takes [r R / W, (r + 1) R / W).
+  Batch load(std::int64_t step) const;
+
+  // State of the stream before `step`, in [first_step, total steps]: what a checkpoint keeps.
+  std::vector<Consumption> consumption_before(std::int64_t step) const;
+
+  // Epochs read before `step`. Exact without document_aware; else the mean over up to 64 lanes.
+  double epoch_before(std::int64_t step) const;
+
+  // The step during which the first epoch ends; nullopt where the data outlast the run.
+  std::optional<std::int64_t> exhaustion_step() const;
+
+  std::int64_t first_step() const;
+  std::int64_t total_steps() const;
+
+ private:
+  struct Plan;
+  std::unique_ptr<const Plan> plan_;
+};
+
+// Tokens of the longest window (a L + b) of these phases, for choose_layout.
+std::int64_t longest_window(const std::vector<superposition::Phase>& phases,
+                            std::int64_t sequence_length);
+
+}  // namespace superpose::data

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "data/data_config.h"
+#include "data/token_shards.h"
+
+namespace superpose::data {
+
+// Validation documents are split in two by hash: learning rates are chosen on half A, results
+// quoted on half B.
+enum class Half : std::uint8_t { kA, kB };
+
+struct SplitStats {
+  std::int64_t documents = 0;
+  std::int64_t bytes = 0;   // of text
+  std::int64_t tokens = 0;  // with the end-of-document tokens
+};
+
+// A corpus in its cache folder, opened.
+struct PreparedCorpus {
+  std::shared_ptr<const TokenShards> train;
+  std::shared_ptr<const TokenShards> validation;
+  std::vector<Half> validation_halves;  // of each validation document
+  SplitStats train_stats;
+  SplitStats validation_stats;
+  double held_out_share = 0;  // validation bytes / all bytes
+  // 16 hexadecimal digits each, of what the shards hold (document borders and tokens, in order):
+  // independent of paths, times and machine.
+  std::string fingerprint;                  // training documents
+  std::string validation_fingerprint;       // validation documents and their halves
+  std::int64_t vocabulary_size = 0;         // ids that occur: 257 for bytes
+  std::int64_t padded_vocabulary_size = 0;  // rows of the embedding: 320 for bytes
+  std::int64_t num_sources = 0;
+  std::filesystem::path folder;
+  bool was_cached = false;
+};
+
+// Called now and then while a corpus is prepared, from the calling thread.
+struct PrepareProgress {
+  std::int64_t sources_done = 0;
+  std::int64_t num_sources = 0;
+  std::int64_t bytes_done = 0;
+  std::int64_t num_bytes = 0;
+};
+using PrepareCallback = std::function<void(const PrepareProgress&)>;
+
+// Reads the sources as bytes into token shards under config.cache_dir, or opens what lies there for
+// the same sources (path, size, time of each) and settings. The folder appears whole or not at all.
+//
+// Held-out documents are drawn by the hash of their content alone (so copies of one document fall
+// on one side), or are those of config.validation; a training document with the content of a
+// held-out one is left out. Empty documents are left out.
+//
+// Throws util::Error: no source named; a missing or unreadable file; a distribution that is not
+// installed; an empty corpus; a held-out share outside 0.2-10 %.
+PreparedCorpus prepare_corpus(const DataConfig& config, const PrepareCallback& progress = {});
+
+// Opens a prepared folder without looking at its sources.
+PreparedCorpus open_corpus(const std::filesystem::path& folder);
+
+struct VerifyReport {
+  std::int64_t shards = 0;
+  std::int64_t sources = 0;                  // re-read and equal
+  std::vector<std::string> changed_sources;  // their content is no longer what the shards hold
+  std::vector<std::string> missing_sources;
+};
+
+// Hashes every shard and every source again. Throws util::Error naming the file where a shard is
+// not what the sidecar says; sources that changed or went away since are listed in the result.
+VerifyReport verify_corpus(const std::filesystem::path& folder);
+
+}  // namespace superpose::data
