@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "metrics/record.h"
+#include "metrics/records.h"
 #include "util/json.h"
 
 namespace superpose::metrics {

@@ -4,7 +4,7 @@
 #include <optional>
 #include <vector>
 
-#include "metrics/record.h"
+#include "metrics/records.h"
 
 namespace superpose::metrics {
 

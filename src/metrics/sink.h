@@ -3,7 +3,7 @@
 #include <memory>
 #include <vector>
 
-#include "metrics/record.h"
+#include "metrics/records.h"
 
 namespace superpose::metrics {
 
