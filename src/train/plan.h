@@ -14,7 +14,8 @@ namespace superpose::train {
 // The stretch of the learning-rate schedule that a step lies in.
 enum class SchedulePart { kWarmup, kStable, kDecay };
 
-// "Steps" are counted from step 0 of the schedule; a number of steps is also the step at which the next thing begins.
+// "Steps" are counted from step 0 of the schedule; a number of steps is also the step at which the
+// next thing begins.
 struct Plan {
   std::vector<superposition::Phase> phases;
   std::int64_t first_step = 0;   // where this call begins: 0, or the checkpoint's
@@ -36,8 +37,9 @@ struct Plan {
   std::int64_t raw_tokens_needed = 0;   // by the whole schedule, from step 0
   std::int64_t raw_tokens_at_hand = 0;  // training tokens of the corpus
   double epochs = 0;                    // needed / at hand
-  std::optional<std::int64_t> first_epoch_ends_at;  // step in which it ends, where the run gets there
-  double held_out_share = 0;            // of the documents' bytes
+  std::optional<std::int64_t>
+      first_epoch_ends_at;    // step in which it ends, where the run gets there
+  double held_out_share = 0;  // of the documents' bytes
 
   std::int64_t memory_bytes = 0;      // estimate: parameters, gradients, optimizer, activations
   std::int64_t checkpoint_bytes = 0;  // one checkpoint
@@ -47,7 +49,8 @@ struct Plan {
   std::vector<std::string> warnings;  // a line each
 };
 
-// The plan as the lines that `train` and `compare` print before the first step, and --dry-run prints alone.
+// The plan as the lines that `train` and `compare` print before the first step, and --dry-run
+// prints alone.
 void print_plan(std::ostream& out, const Plan& plan);
 
 }  // namespace superpose::train

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <iosfwd>
 #include <optional>
 #include <string>
@@ -10,28 +11,49 @@
 
 #include "distributed/collective.h"
 #include "metrics/records.h"
+#include "train/environment.h"
 #include "train/plan.h"
 #include "train/run_config.h"
 #include "util/setting.h"
 
 namespace superpose::train {
 
-// Everything that a run is told. `settings` and `recipe_toml` are the resolved recipe in the two forms that the run
-// folder keeps; the caller makes them from the same recipe as `config`.
+// How a run is called in its records (metrics::RunHeader has the meaning of each).
+struct RunLabels {
+  std::string run_name;  // empty: the folder's name
+  std::string arm;
+  double budget = 1;
+  std::string recipe_fingerprint;  // empty: hash of the settings without operational keys and seed
+  std::string command;
+};
+
+// What one finished step did, for whoever watches a run from inside the process.
+struct StepReport {
+  std::int64_t step = 0;  // finished steps
+  double loss = 0;
+  double gradient_norm = 0;
+  std::uint64_t ids_hash = 0;  // of all raw ids consumed since step 0, all ranks
+};
+
+// Everything that a run is told. `settings` and `recipe_toml` are the resolved recipe in the two
+// forms that the run folder keeps; the caller makes them from the same recipe as `config`.
 struct RunSpec {
   RunConfig config;
   std::vector<util::Setting> settings;  // config::settings(config): compared at resume
-  std::string recipe_toml;              // config::to_toml(recipe): written to <run.dir>/recipe.toml
-  // A checkpoint folder of another run: weights, optimizer state, place in the data and step counter come from it, under
-  // this recipe's phases and steps (both count from the other run's step 0). Ignored once the run has own checkpoints.
+  std::string recipe_toml;              // config::to_toml(recipe): <run.dir>/recipe.toml
+  // A checkpoint folder of another run: weights, optimizer state, place in the data and step
+  // counter come from it, under this recipe's phases and steps (both count from the other run's
+  // step 0). Ignored once the run has checkpoints of its own.
   std::optional<std::filesystem::path> start_from;
-  // Stops after this many steps (of the run's schedule, counted from 0), as a trunk that others branch from does.
+  // Stops after this many steps (of the schedule, from 0), as a trunk that others branch from does.
   std::optional<std::int64_t> stop_after_step;
-  // A checkpoint is written after each of these numbers of finished steps and never pruned by this run.
+  // A checkpoint is written after each of these numbers of finished steps and pinned.
   std::vector<std::int64_t> pinned_checkpoint_steps;
-  std::string arm;                 // names in the header of metrics.jsonl; free text
-  std::ostream* console = nullptr; // plan, status line, warnings; nullptr = silent. Rank 0 alone writes
+  RunLabels labels;
+  Machine machine;                  // what the caller knows of the machine
+  std::ostream* console = nullptr;  // plan, status line, warnings; nullptr = silent. Rank 0 alone
   bool console_is_terminal = false;
+  std::function<void(const StepReport&)> on_step;  // every rank; may be empty
 };
 
 enum class RunStatus {
@@ -43,19 +65,21 @@ enum class RunStatus {
 
 struct RunResult {
   RunStatus status = RunStatus::kFinished;
-  std::int64_t step = 0;             // finished steps, counted from step 0 of the schedule
+  std::int64_t step = 0;             // finished steps, from step 0 of the schedule
   std::int64_t steps_done_now = 0;   // by this call; 0 when there was nothing left to do
   std::filesystem::path checkpoint;  // the one that holds `step`
   std::optional<metrics::ValidationRecord> validation;  // the last one, where this call made one
-  int signal = 0;                    // with kStoppedBySignal
+  int signal = 0;  // with kStoppedBySignal; of this rank, 0 where another rank got it
 };
 
-// Runs, or goes on with, the run in spec.config.run.dir. Every rank of `collective` calls it with the same spec.
-// Throws util::Error (one line) for anything wrong with recipe, corpus, folder, checkpoint or the numbers themselves (a
-// loss that is not finite stops before weights change).
+// Runs, or goes on with, the run in spec.config.run.dir. Every rank of `collective` calls it with
+// the same spec. Throws util::Error (one line) for anything wrong with recipe, corpus, folder,
+// checkpoint or the numbers themselves (a loss that is not finite stops before weights change).
+// Catches SIGTERM and SIGINT while it runs; at most one run of a process at a time.
 RunResult run(const RunSpec& spec, distributed::Collective& collective);
 
-// Prepares the corpus and says what run() would do, training nothing and writing nothing into the run folder.
+// Prepares the corpus and says what run() would do, training nothing and writing nothing into the
+// run folder. Every rank calls it.
 Plan plan_run(const RunSpec& spec, distributed::Collective& collective);
 
 }  // namespace superpose::train

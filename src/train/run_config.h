@@ -1,5 +1,5 @@
-// The whole of a run's recipe: what `superpose train` reads. Each section lives with its owner; the sections that are the
-// trainer's own are here. The member initialisers are the only defaults.
+// The whole of a run's recipe: what `superpose train` reads. Each section lives with its owner; the
+// sections that are the trainer's own are here. The member initialisers are the only defaults.
 #pragma once
 
 #include <array>
@@ -105,7 +105,8 @@ struct RunConfig {
   // s = 6 for the first 0.3 of the steps; whatever is left of a run is next-token prediction.
   static std::vector<superposition::PhaseConfig> default_phases();
 
-  // The sections in the order of a recipe. Another recipe type that contains a run calls this from its own visit.
+  // The sections in the order of a recipe. Another recipe type that contains a run calls this from
+  // its own visit.
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {
     v.section("run", self.run, "where the run lives");

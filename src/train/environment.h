@@ -1,0 +1,58 @@
+// What the bits of a run may depend on beside its recipe.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "util/json.h"
+
+namespace superpose::train {
+
+// What the caller of run() knows of the machine and of the program; free text, compared as it is.
+struct Machine {
+  std::string cpu;      // model name and features: shown in the records
+  std::string kernels;  // kernels and instruction sets in use
+  std::vector<std::pair<std::string, std::string>> versions;  // ("superpose", "0.1.0"), ...
+  std::int64_t processes = 1;  // of this run on this machine: they share its cores
+};
+
+// Kept in state.json. Two runs of one recipe in equal environments have equal bits.
+struct Environment {
+  std::int64_t threads = 1;  // of each rank
+  std::int64_t ranks = 1;
+  std::int64_t micro_batch = 1;  // rows
+  std::string device;            // "cpu", "cuda"
+  std::string cpu;
+  std::string kernels;
+  std::string libtorch;
+
+  bool operator==(const Environment&) const = default;
+};
+
+util::Json to_json(const Environment& environment);
+Environment environment_from_json(const util::Json& json);
+
+// "threads 2 -> 1, ranks 1 -> 2"; empty where they are equal.
+std::string differences(const Environment& before, const Environment& now);
+
+// Cores that this process may use.
+std::int64_t available_cores();
+
+// Version of the libtorch that this program was built against.
+std::string libtorch_version();
+
+// Sets libtorch's thread count and puts back the old one.
+class ThreadScope {
+ public:
+  explicit ThreadScope(std::int64_t threads);
+  ~ThreadScope();
+  ThreadScope(const ThreadScope&) = delete;
+  ThreadScope& operator=(const ThreadScope&) = delete;
+
+ private:
+  int before_;
+};
+
+}  // namespace superpose::train
