@@ -1,0 +1,110 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "util/setting.h"
+
+// What a visitable struct holds, as text: the common ground of every way to print a recipe.
+namespace superpose::config {
+
+struct Entry {
+  enum class Kind { kLeaf, kSection, kList };
+
+  Kind kind = Kind::kLeaf;
+  std::string name;
+  std::string doc;
+  std::string value;                 // leaf: TOML text
+  bool operational = false;          // leaf: may change at resume
+  std::vector<std::string> choices;  // leaf: the names allowed, if it is a choice
+  std::vector<Entry> children;       // section: its keys; list: one nameless section per element
+  std::vector<Entry> element_keys;   // list: the keys of a default element
+};
+
+// TOML text of each type that a recipe key may have.
+std::string leaf_text(bool value);
+std::string leaf_text(std::int64_t value);
+std::string leaf_text(double value);
+std::string leaf_text(const std::string& value);
+std::string leaf_text(const std::vector<double>& values);
+std::string leaf_text(const std::vector<std::int64_t>& values);
+std::string leaf_text(const std::vector<std::string>& values);
+std::string leaf_text(const std::optional<std::int64_t>& value);
+std::string leaf_text(const std::optional<double>& value);
+std::string leaf_text(const std::map<std::string, std::string>& values);
+std::string choice_text(std::size_t index, std::span<const std::string_view> names);
+
+// Visitor that collects the entries of one struct.
+class Outliner {
+ public:
+  template <class Value>
+  void field(std::string_view name, const Value& value, std::string_view doc) {
+    add(Entry::Kind::kLeaf, name, doc).value = leaf_text(value);
+  }
+
+  template <class Value>
+  void operational(std::string_view name, const Value& value, std::string_view doc) {
+    field(name, value, doc);
+    entries_.back().operational = true;
+  }
+
+  template <class Enum, std::size_t N>
+  void choice(std::string_view name, const Enum& value,
+              const std::array<std::string_view, N>& names, std::string_view doc) {
+    Entry& entry = add(Entry::Kind::kLeaf, name, doc);
+    entry.value = choice_text(static_cast<std::size_t>(value), names);
+    entry.choices.assign(names.begin(), names.end());
+  }
+
+  template <class Section>
+  void section(std::string_view name, const Section& section, std::string_view doc) {
+    add(Entry::Kind::kSection, name, doc).children = outline(section);
+  }
+
+  template <class Element>
+  void list(std::string_view name, const std::vector<Element>& elements, std::string_view doc) {
+    Entry& entry = add(Entry::Kind::kList, name, doc);
+    entry.element_keys = outline(Element{});
+    for (const Element& element : elements) {
+      entry.children.push_back({.kind = Entry::Kind::kSection, .children = outline(element)});
+    }
+  }
+
+  template <class Struct>
+  static std::vector<Entry> outline(const Struct& object) {
+    Outliner outliner;
+    Struct::visit(object, outliner);
+    return std::move(outliner.entries_);
+  }
+
+ private:
+  Entry& add(Entry::Kind kind, std::string_view name, std::string_view doc) {
+    Entry& entry = entries_.emplace_back();
+    entry.kind = kind;
+    entry.name = name;
+    entry.doc = doc;
+    return entry;
+  }
+
+  std::vector<Entry> entries_;
+};
+
+// One key that a recipe may hold: "optim.learning_rate", "phases[].share".
+struct KnownKey {
+  std::string pattern;
+  bool is_leaf = true;
+};
+
+std::vector<KnownKey> known_keys(std::span<const Entry> root);
+std::vector<util::Setting> outline_settings(std::span<const Entry> root);
+std::string outline_toml(std::span<const Entry> root);
+std::string outline_description(std::span<const Entry> root);
+
+}  // namespace superpose::config
