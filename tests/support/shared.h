@@ -1,0 +1,22 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+// Reference data that lives beside the source tree, not in it. A test that needs it begins with
+//
+//   if (!has_shared("golden/optimizer")) GTEST_SKIP() << missing_shared("golden/optimizer");
+namespace superpose::testing {
+
+inline std::filesystem::path shared_path(std::string_view name) {
+  return std::filesystem::path(SUPERPOSE_SHARED_DIR) / name;
+}
+
+inline bool has_shared(std::string_view name) { return std::filesystem::exists(shared_path(name)); }
+
+inline std::string missing_shared(std::string_view name) {
+  return "skipped: reference data not found: " + shared_path(name).string();
+}
+
+}  // namespace superpose::testing
