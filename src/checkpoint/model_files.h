@@ -13,6 +13,9 @@ namespace superpose::checkpoint {
 // Most tensor bytes in one file before the model is written in shards: Hugging Face's 5 GB.
 inline constexpr std::uint64_t kMaxShardBytes = 5'000'000'000;
 
+inline constexpr char kModelFile[] = "model.safetensors";
+inline constexpr char kModelIndexFile[] = "model.safetensors.index.json";
+
 // Writes the weights of a model folder: model.safetensors, or, where the tensors take more than
 // max_shard_bytes, model-0000i-of-0000n.safetensors filled in the given order, and
 // model.safetensors.index.json. A single tensor above the limit gets a file of its own. Metadata is

@@ -35,7 +35,7 @@ FileDigest write_safetensors(const std::filesystem::path& path,
                              const std::vector<NamedTensor>& tensors,
                              const std::map<std::string, std::string>& metadata);
 
-// Bytes that write_safetensors will write, to within the few of its header's padding.
+// Bytes that write_safetensors will write with metadata {"format": "pt"}.
 std::uint64_t safetensors_size(const std::vector<NamedTensor>& tensors);
 
 // One safetensors file, memory-mapped. Opening checks the whole header by the rules of the format:
@@ -74,6 +74,10 @@ class SafetensorsFile {
 
  private:
   struct Contents;
+
+  // Over the mapped file: valid while contents_ lives, not to be written to.
+  at::Tensor mapped(const std::string& name) const;
+
   std::shared_ptr<const Contents> contents_;
 };
 

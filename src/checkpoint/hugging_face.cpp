@@ -1,0 +1,334 @@
+#include "checkpoint/hugging_face.h"
+
+#include <array>
+#include <limits>
+#include <set>
+#include <string_view>
+
+#include "checkpoint/strict_json.h"
+#include "util/error.h"
+#include "util/json.h"
+
+namespace superpose::checkpoint {
+namespace {
+
+using nlohmann::json;
+using util::Json;
+
+struct ArchitectureNames {
+  Architecture value;
+  const char* class_name;
+  const char* model_type;
+};
+
+constexpr std::array kArchitectures = {
+    ArchitectureNames{Architecture::kLlama, "LlamaForCausalLM", "llama"},
+    ArchitectureNames{Architecture::kQwen3, "Qwen3ForCausalLM", "qwen3"},
+};
+
+// The base that transformers (4 and 5) takes for both architectures where none is given.
+constexpr double kDefaultRopeTheta = 10'000;
+// Head width of Qwen3Config where none is given; Llama's is hidden_size / num_attention_heads.
+constexpr std::int64_t kQwen3DefaultHeadDim = 128;
+
+// Keys that change nothing in what the model computes.
+constexpr std::array<std::string_view, 12> kIgnoredKeys = {
+    "transformers_version", "use_cache",         "_name_or_path",
+    "return_dict",          "output_attentions", "output_hidden_states",
+    "max_window_layers",    "_commit_hash",      "_attn_implementation_autoset",
+    "is_decoder",           "problem_type",      "torchscript"};
+
+const ArchitectureNames& names_of(Architecture value) {
+  for (const ArchitectureNames& names : kArchitectures) {
+    if (names.value == value) return names;
+  }
+  util::fail("config.json: no such architecture");
+}
+
+// An object whose every key must be asked for.
+class Reader {
+ public:
+  Reader(const json& object, std::string who) : object_(object), who_(std::move(who)) {}
+
+  const std::string& who() const { return who_; }
+
+  // Null where the key is absent or null: transformers writes null for "not set".
+  const json* find(const std::string& key) {
+    asked_.insert(key);
+    const auto found = object_.find(key);
+    return found == object_.end() || found->is_null() ? nullptr : &*found;
+  }
+
+  std::int64_t size(const std::string& key) {
+    const json* value = find(key);
+    util::require(value != nullptr, who_, ": ", key, ": missing");
+    return to_size(*value, key);
+  }
+
+  std::int64_t size_or(const std::string& key, std::int64_t otherwise) {
+    const json* value = find(key);
+    return value == nullptr ? otherwise : to_size(*value, key);
+  }
+
+  double number_or(const std::string& key, double otherwise) {
+    const json* value = find(key);
+    if (value == nullptr) return otherwise;
+    util::require(value->is_number() && value->get<double>() > 0, who_, ": ", key,
+                  ": expected a number > 0, got ", value->dump());
+    return value->get<double>();
+  }
+
+  bool flag_or(const std::string& key, bool otherwise) {
+    const json* value = find(key);
+    if (value == nullptr) return otherwise;
+    util::require(value->is_boolean(), who_, ": ", key, ": expected true or false, got ",
+                  value->dump());
+    return value->get<bool>();
+  }
+
+  std::string text_or(const std::string& key, const std::string& otherwise) {
+    const json* value = find(key);
+    if (value == nullptr) return otherwise;
+    util::require(value->is_string(), who_, ": ", key, ": expected a text, got ", value->dump());
+    return value->get<std::string>();
+  }
+
+  // For what this program computes in one way only.
+  void only(const std::string& key, const json& supported) {
+    const json* value = find(key);
+    util::require(value == nullptr || *value == supported, who_, ": ", key, ": only ",
+                  supported.dump(), " is supported, got ", value == nullptr ? "" : value->dump());
+  }
+
+  void ignore(std::string_view key) { asked_.emplace(key); }
+
+  void refuse_unknown() const {
+    for (const auto& [key, value] : object_.items()) {
+      util::require(asked_.contains(key), who_, ": ", key,
+                    ": unknown key; the model might compute something else, got ", value.dump());
+    }
+  }
+
+ private:
+  std::int64_t to_size(const json& value, const std::string& key) const {
+    util::require(value.is_number_unsigned() && value.get<std::uint64_t>() > 0 &&
+                      value.get<std::uint64_t>() <= std::numeric_limits<std::int32_t>::max(),
+                  who_, ": ", key, ": expected a whole number > 0, got ", value.dump());
+    return value.get<std::int64_t>();
+  }
+
+  const json& object_;
+  std::string who_;
+  std::set<std::string> asked_;
+};
+
+struct Rope {
+  double theta = kDefaultRopeTheta;
+  std::optional<Llama3RopeScaling> scaling;
+};
+
+std::optional<Llama3RopeScaling> read_scaling(Reader& reader) {
+  const std::string type = reader.text_or("rope_type", reader.text_or("type", "default"));
+  util::require(reader.text_or("type", type) == type, reader.who(),
+                ": rope_type and type disagree");
+  reader.only("partial_rotary_factor", 1.0);
+  if (type == "default") return std::nullopt;
+  util::require(type == "llama3", reader.who(), ": rope_type: only default and llama3 are ",
+                "supported, got ", type);
+  for (const char* key : {"factor", "low_freq_factor", "high_freq_factor"}) {
+    util::require(reader.find(key) != nullptr, reader.who(), ": ", key, ": missing");
+  }
+  Llama3RopeScaling scaling;
+  scaling.factor = reader.number_or("factor", 0);
+  scaling.low_freq_factor = reader.number_or("low_freq_factor", 0);
+  scaling.high_freq_factor = reader.number_or("high_freq_factor", 0);
+  scaling.original_max_position_embeddings = reader.size("original_max_position_embeddings");
+  util::require(scaling.low_freq_factor < scaling.high_freq_factor, reader.who(),
+                ": low_freq_factor must be below high_freq_factor");
+  return scaling;
+}
+
+// rope_theta, rope_scaling (transformers 4), rope_parameters (5): whichever are there must agree.
+Rope read_rope(Reader& reader) {
+  const json* theta = reader.find("rope_theta");
+  const json* scaling = reader.find("rope_scaling");
+  const json* parameters = reader.find("rope_parameters");
+  Rope version4{.theta = reader.number_or("rope_theta", kDefaultRopeTheta), .scaling = {}};
+  if (scaling != nullptr) {
+    util::require(scaling->is_object(), reader.who(), ": rope_scaling: expected an object");
+    Reader inner(*scaling, reader.who() + ": rope_scaling");
+    version4.scaling = read_scaling(inner);
+    inner.refuse_unknown();
+  }
+  if (parameters == nullptr) return version4;
+
+  util::require(parameters->is_object(), reader.who(), ": rope_parameters: expected an object");
+  Reader inner(*parameters, reader.who() + ": rope_parameters");
+  Rope version5{.theta = inner.number_or("rope_theta", version4.theta), .scaling = {}};
+  version5.scaling = read_scaling(inner);
+  inner.refuse_unknown();
+  util::require(theta == nullptr || version4.theta == version5.theta, reader.who(),
+                ": rope_theta and rope_parameters disagree");
+  util::require(scaling == nullptr || version4.scaling == version5.scaling, reader.who(),
+                ": rope_scaling and rope_parameters disagree");
+  return version5;
+}
+
+Architecture read_architecture(Reader& reader) {
+  const std::string type = reader.text_or("model_type", "");
+  for (const ArchitectureNames& names : kArchitectures) {
+    if (type != names.model_type) continue;
+    reader.only("architectures", json::array({names.class_name}));
+    return names.value;
+  }
+  util::fail(reader.who(), ": model_type: only llama and qwen3 are supported, got ",
+             type.empty() ? "none" : type);
+}
+
+void refuse_unsupported(Reader& reader, std::int64_t num_layers) {
+  reader.only("hidden_act", "silu");
+  reader.only("attention_bias", false);
+  reader.only("mlp_bias", false);
+  reader.only("attention_dropout", 0);
+  reader.only("pretraining_tp", 1);
+  reader.only("use_sliding_window", false);
+  // Inert while use_sliding_window is false, which has just been checked.
+  reader.ignore("sliding_window");
+  reader.only("layer_types", json(std::vector<std::string>(static_cast<std::size_t>(num_layers),
+                                                           "full_attention")));
+}
+
+std::optional<std::int64_t> read_token(Reader& reader, const std::string& key) {
+  const json* value = reader.find(key);
+  if (value == nullptr) return std::nullopt;
+  util::require(value->is_number_integer(), reader.who(), ": ", key, ": expected a token id, got ",
+                value->dump());
+  return value->get<std::int64_t>();
+}
+
+std::vector<std::int64_t> read_end_tokens(Reader& reader) {
+  const json* value = reader.find("eos_token_id");
+  if (value == nullptr) return {};
+  const json list = value->is_array() ? *value : json::array({*value});
+  for (const json& id : list) {
+    util::require(id.is_number_integer(), reader.who(), ": eos_token_id: expected token ids, got ",
+                  value->dump());
+  }
+  return list.get<std::vector<std::int64_t>>();
+}
+
+void read_sizes(Reader& reader, HuggingFaceModel& model) {
+  model.vocab_size = reader.size("vocab_size");
+  model.hidden_size = reader.size("hidden_size");
+  model.intermediate_size = reader.size("intermediate_size");
+  model.num_hidden_layers = reader.size("num_hidden_layers");
+  model.num_attention_heads = reader.size("num_attention_heads");
+  model.num_key_value_heads = reader.size_or("num_key_value_heads", model.num_attention_heads);
+  model.max_position_embeddings = reader.size("max_position_embeddings");
+  const bool is_qwen3 = model.architecture == Architecture::kQwen3;
+  model.head_dim = reader.size_or(
+      "head_dim", is_qwen3 ? kQwen3DefaultHeadDim : model.hidden_size / model.num_attention_heads);
+  util::require(model.num_attention_heads % model.num_key_value_heads == 0, reader.who(),
+                ": num_attention_heads must be a multiple of num_key_value_heads, got ",
+                model.num_attention_heads, " and ", model.num_key_value_heads);
+  util::require(model.head_dim > 0 && model.head_dim % 2 == 0, reader.who(),
+                ": head_dim must be even, got ", model.head_dim);
+}
+
+Json end_tokens_json(const HuggingFaceModel& model) {
+  if (model.eos_token_ids.empty()) return nullptr;
+  if (model.eos_token_ids.size() == 1) return model.eos_token_ids[0];
+  return model.eos_token_ids;
+}
+
+Json token_json(const std::optional<std::int64_t>& id) {
+  return id.has_value() ? Json(*id) : Json(nullptr);
+}
+
+void put_rope(const HuggingFaceModel& model, Json& config) {
+  Json scaling;
+  scaling["rope_type"] = model.rope_scaling.has_value() ? "llama3" : "default";
+  if (model.rope_scaling.has_value()) {
+    scaling["factor"] = model.rope_scaling->factor;
+    scaling["low_freq_factor"] = model.rope_scaling->low_freq_factor;
+    scaling["high_freq_factor"] = model.rope_scaling->high_freq_factor;
+    scaling["original_max_position_embeddings"] =
+        model.rope_scaling->original_max_position_embeddings;
+  }
+  config["rope_theta"] = model.rope_theta;
+  config["rope_scaling"] = model.rope_scaling.has_value() ? scaling : Json(nullptr);
+  config["rope_parameters"] = scaling;
+  config["rope_parameters"]["rope_theta"] = model.rope_theta;
+}
+
+}  // namespace
+
+std::string to_config_json(const HuggingFaceModel& model) {
+  const ArchitectureNames& names = names_of(model.architecture);
+  Json config;
+  config["architectures"] = Json::array({names.class_name});
+  config["model_type"] = names.model_type;
+  config["vocab_size"] = model.vocab_size;
+  config["hidden_size"] = model.hidden_size;
+  config["intermediate_size"] = model.intermediate_size;
+  config["num_hidden_layers"] = model.num_hidden_layers;
+  config["num_attention_heads"] = model.num_attention_heads;
+  config["num_key_value_heads"] = model.num_key_value_heads;
+  config["head_dim"] = model.head_dim;
+  config["max_position_embeddings"] = model.max_position_embeddings;
+  config["rms_norm_eps"] = model.rms_norm_eps;
+  put_rope(model, config);
+  config["hidden_act"] = "silu";
+  config["attention_bias"] = false;
+  config["attention_dropout"] = 0.0;
+  if (model.architecture == Architecture::kLlama) {
+    config["mlp_bias"] = false;
+  } else {
+    config["use_sliding_window"] = false;
+    config["sliding_window"] = nullptr;
+    config["max_window_layers"] = model.num_hidden_layers;
+  }
+  config["initializer_range"] = model.initializer_range;
+  config["tie_word_embeddings"] = model.tie_word_embeddings;
+  config["bos_token_id"] = token_json(model.bos_token_id);
+  config["eos_token_id"] = end_tokens_json(model);
+  config["pad_token_id"] = token_json(model.pad_token_id);
+  config["dtype"] = model.dtype;
+  config["use_cache"] = true;
+  return config.dump(2) + "\n";
+}
+
+std::string to_generation_config_json(const HuggingFaceModel& model) {
+  Json config;
+  config["bos_token_id"] = token_json(model.bos_token_id);
+  config["eos_token_id"] = end_tokens_json(model);
+  config["pad_token_id"] = token_json(model.pad_token_id);
+  return config.dump(2) + "\n";
+}
+
+HuggingFaceModel from_config_json(const std::string& text, const std::string& who) {
+  // Deep enough for what a config of another kind holds, so that it is refused for what it is.
+  const json root = parse_strict_object(text, who, 16);
+  Reader reader(root, who);
+  HuggingFaceModel model;
+  model.architecture = read_architecture(reader);
+  read_sizes(reader, model);
+  refuse_unsupported(reader, model.num_hidden_layers);
+  const Rope rope = read_rope(reader);
+  model.rope_theta = rope.theta;
+  model.rope_scaling = rope.scaling;
+  util::require(reader.find("rms_norm_eps") != nullptr, who, ": rms_norm_eps: missing");
+  model.rms_norm_eps = reader.number_or("rms_norm_eps", 0);
+  model.initializer_range = reader.number_or("initializer_range", model.initializer_range);
+  model.tie_word_embeddings = reader.flag_or("tie_word_embeddings", false);
+  // transformers before 4.56 wrote torch_dtype.
+  model.dtype = reader.text_or("dtype", reader.text_or("torch_dtype", model.dtype));
+  model.bos_token_id = read_token(reader, "bos_token_id");
+  model.eos_token_ids = read_end_tokens(reader);
+  model.pad_token_id = read_token(reader, "pad_token_id");
+  for (const std::string_view key : kIgnoredKeys) reader.ignore(key);
+  reader.refuse_unknown();
+  return model;
+}
+
+}  // namespace superpose::checkpoint

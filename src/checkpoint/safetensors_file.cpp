@@ -1,0 +1,103 @@
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/from_blob.h>
+#include <c10/core/GradMode.h>
+
+#include <cstring>
+#include <utility>
+
+#include "checkpoint/safetensors.h"
+#include "checkpoint/safetensors_header.h"
+#include "util/error.h"
+#include "util/files.h"
+
+namespace superpose::checkpoint {
+
+struct SafetensorsFile::Contents {
+  std::filesystem::path path;
+  util::MappedFile file;
+  Header header;
+};
+
+namespace {
+
+std::string shape_text(c10::IntArrayRef shape) {
+  std::string text = "[";
+  for (const std::int64_t size : shape) {
+    if (text.size() > 1) text += ", ";
+    text += std::to_string(size);
+  }
+  return text + "]";
+}
+
+// A tensor over the mapped bytes, valid while the file is mapped and never to be written to; a copy
+// where libtorch could not read it in place.
+at::Tensor view(const std::byte* bytes, const std::vector<std::int64_t>& shape,
+                c10::ScalarType scalar) {
+  // A bool that is neither 0 nor 1 is undefined behaviour in C++, and the format does not forbid
+  // it.
+  const bool is_bool = scalar == c10::ScalarType::Bool;
+  const auto options = at::TensorOptions().dtype(is_bool ? c10::ScalarType::Byte : scalar);
+  const auto address = reinterpret_cast<std::uintptr_t>(bytes);
+  at::Tensor result;
+  if (address % c10::elementSize(scalar) == 0) {
+    result = at::from_blob(const_cast<std::byte*>(bytes), shape, options);
+  } else {
+    result = at::empty(shape, options);
+    if (result.numel() > 0) std::memcpy(result.data_ptr(), bytes, result.nbytes());
+  }
+  return is_bool ? result.ne(0) : result;
+}
+
+}  // namespace
+
+SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) {
+  util::MappedFile file(path);
+  Header header = parse_header(file.bytes(), path.string());
+  contents_ = std::make_shared<const Contents>(
+      Contents{.path = path, .file = std::move(file), .header = std::move(header)});
+}
+
+const std::filesystem::path& SafetensorsFile::path() const { return contents_->path; }
+
+const std::map<std::string, std::string>& SafetensorsFile::metadata() const {
+  return contents_->header.metadata;
+}
+
+const std::map<std::string, SafetensorsFile::Entry>& SafetensorsFile::entries() const {
+  return contents_->header.entries;
+}
+
+bool SafetensorsFile::contains(const std::string& name) const { return entries().contains(name); }
+
+at::Tensor SafetensorsFile::mapped(const std::string& name) const {
+  const auto found = entries().find(name);
+  util::require(found != entries().end(), path().string(), ": no tensor ", name);
+  const Entry& entry = found->second;
+  const Dtype* dtype = find_dtype(entry.dtype);
+  util::require(dtype->scalar.has_value(), path().string(), ": tensor ", name, ": dtype ",
+                entry.dtype, " cannot be read");
+  const std::byte* data = contents_->file.data() + contents_->header.data_begin;
+  return view(data + entry.begin, entry.shape, *dtype->scalar);
+}
+
+at::Tensor SafetensorsFile::tensor(const std::string& name) const { return mapped(name).clone(); }
+
+void SafetensorsFile::copy_to(const std::string& name, const at::Tensor& out) const {
+  const at::Tensor source = mapped(name);
+  util::require(source.sizes() == out.sizes(), path().string(), ": tensor ", name,
+                ": expected shape ", shape_text(out.sizes()), ", got ", shape_text(source.sizes()));
+  const c10::AutoGradMode no_grad(false);
+  out.copy_(source);
+}
+
+void SafetensorsFile::copy_range_to(const std::string& name, std::int64_t begin,
+                                    const at::Tensor& out) const {
+  const at::Tensor source = mapped(name).flatten();
+  util::require(begin >= 0 && out.numel() <= source.numel() - begin, path().string(), ": tensor ",
+                name, ": elements ", begin, " to ", begin + out.numel(), " of ", source.numel());
+  const c10::AutoGradMode no_grad(false);
+  out.copy_(source.narrow(0, begin, out.numel()));
+}
+
+}  // namespace superpose::checkpoint
