@@ -62,7 +62,8 @@ class Decoder {
     Weight attention_norm, qkv, query_norm, key_norm, output, ffn_norm, gate_up, down;
   };
 
-  at::Tensor attention(const Layer& layer, const at::Tensor& normed, Gradients gradients) const;
+  at::Tensor attention(const Layer& layer, const at::Tensor& normed, std::int64_t rows,
+                       Gradients gradients) const;
   at::Tensor feed_forward(const Layer& layer, const at::Tensor& normed, Gradients gradients) const;
 
   ModelConfig config_;

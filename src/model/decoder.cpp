@@ -1,0 +1,176 @@
+#include "model/decoder.h"
+
+#include <ATen/ops/mm.h>
+#include <ATen/ops/scaled_dot_product_attention.h>
+#include <c10/core/GradMode.h>
+
+#include <string>
+#include <tuple>
+
+#include "model/rotary_table.h"
+#include "ops/bag_embedding.h"
+#include "ops/linear.h"
+#include "ops/multi_hot_linear_cross_entropy.h"
+#include "ops/rms_norm.h"
+#include "ops/rotary_heads.h"
+#include "ops/swiglu.h"
+
+// B rows, L positions, N = B * L, D hidden_size, H query heads, K key/value heads, h head_dim, F
+// ffn_size.
+
+namespace superpose::model {
+namespace {
+
+std::string layer_prefix(std::int64_t layer) {
+  return "model.layers." + std::to_string(layer) + ".";
+}
+
+// The gradient that an operator may add to: none where no gradient is wanted.
+const at::Tensor& wanted(const at::Tensor& gradient, Gradients gradients) {
+  static const at::Tensor none;
+  return gradients == Gradients::kAccumulate ? gradient : none;
+}
+
+}  // namespace
+
+std::vector<ParameterSpec> decoder_parameters(const ModelConfig& config) {
+  const std::int64_t width = config.hidden_size;
+  const std::int64_t queries = config.num_heads * config.head_dim;
+  const std::int64_t keys = config.num_kv_heads * config.head_dim;
+  const std::int64_t ffn = config.ffn_size;
+  std::vector<ParameterSpec> specs;
+  specs.push_back({"model.embed_tokens.weight", {config.vocab_size, width}});
+  for (std::int64_t i = 0; i < config.num_layers; ++i) {
+    const std::string attention = layer_prefix(i) + "self_attn.";
+    const std::string mlp = layer_prefix(i) + "mlp.";
+    specs.push_back({attention + "q_proj.weight", {queries, width}});
+    specs.push_back({attention + "k_proj.weight", {keys, width}, true, true});
+    specs.push_back({attention + "v_proj.weight", {keys, width}, true, true});
+    specs.push_back({attention + "o_proj.weight", {width, queries}});
+    specs.push_back({mlp + "gate_proj.weight", {ffn, width}});
+    specs.push_back({mlp + "up_proj.weight", {ffn, width}, true, true});
+    specs.push_back({mlp + "down_proj.weight", {width, ffn}});
+    specs.push_back({layer_prefix(i) + "input_layernorm.weight", {width}, false});
+    specs.push_back({layer_prefix(i) + "post_attention_layernorm.weight", {width}, false});
+    if (config.has_qk_norm()) {
+      specs.push_back({attention + "q_norm.weight", {config.head_dim}, false});
+      specs.push_back({attention + "k_norm.weight", {config.head_dim}, false});
+    }
+  }
+  if (!config.tied()) specs.push_back({"lm_head.weight", {config.vocab_size, width}});
+  specs.push_back({"model.norm.weight", {width}, false});
+  return specs;
+}
+
+Decoder::Decoder(const ModelConfig& resolved, const FlatParameters& parameters)
+    : config_(resolved) {
+  const auto bind = [&](const std::string& name) {
+    return Weight{parameters.compute_view(name), parameters.gradient_view(name)};
+  };
+  const auto bind_joined = [&](const std::string& first, const std::string& last) {
+    return Weight{parameters.joined_compute_view(first, last),
+                  parameters.joined_gradient_view(first, last)};
+  };
+  embedding_ = bind("model.embed_tokens.weight");
+  head_ = config_.tied() ? embedding_ : bind("lm_head.weight");
+  last_norm_ = bind("model.norm.weight");
+  for (std::int64_t i = 0; i < config_.num_layers; ++i) {
+    const std::string attention = layer_prefix(i) + "self_attn.";
+    const std::string mlp = layer_prefix(i) + "mlp.";
+    Layer layer;
+    layer.attention_norm = bind(layer_prefix(i) + "input_layernorm.weight");
+    layer.qkv = bind_joined(attention + "q_proj.weight", attention + "v_proj.weight");
+    if (config_.has_qk_norm()) {
+      layer.query_norm = bind(attention + "q_norm.weight");
+      layer.key_norm = bind(attention + "k_norm.weight");
+    }
+    layer.output = bind(attention + "o_proj.weight");
+    layer.ffn_norm = bind(layer_prefix(i) + "post_attention_layernorm.weight");
+    layer.gate_up = bind_joined(mlp + "gate_proj.weight", mlp + "up_proj.weight");
+    layer.down = bind(mlp + "down_proj.weight");
+    layers_.push_back(std::move(layer));
+  }
+  RotaryTable table = make_rotary_table(config_, parameters.master().device());
+  cosines_ = std::move(table.cosines);
+  sines_ = std::move(table.sines);
+}
+
+at::Tensor Decoder::attention(const Layer& layer, const at::Tensor& normed, std::int64_t rows,
+                              Gradients gradients) const {
+  const std::int64_t length = normed.size(0) / rows;
+  const at::Tensor projected =
+      ops::linear_accumulate(normed, layer.qkv.value, wanted(layer.qkv.gradient, gradients));
+  ops::HeadNorms norms;
+  if (config_.has_qk_norm()) {
+    norms = {layer.query_norm.value, layer.key_norm.value,
+             wanted(layer.query_norm.gradient, gradients),
+             wanted(layer.key_norm.gradient, gradients), config_.norm_eps};
+  }
+  const ops::HeadLayout layout{config_.num_heads, config_.num_kv_heads, config_.head_dim};
+  const auto [q, k, v] = ops::rotary_heads_accumulate(
+      projected.view({rows, length, -1}),
+      {cosines_.narrow(0, 0, length), sines_.narrow(0, 0, length)}, layout, norms);
+  const at::Tensor mixed = at::scaled_dot_product_attention(
+      q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), /*attn_mask=*/{}, /*dropout_p=*/0.0,
+      /*is_causal=*/true, /*scale=*/std::nullopt,
+      /*enable_gqa=*/config_.num_kv_heads != config_.num_heads);  // [B, H, L, h]
+  return ops::linear_accumulate(mixed.transpose(1, 2).reshape({rows * length, -1}),
+                                layer.output.value, wanted(layer.output.gradient, gradients));
+}
+
+at::Tensor Decoder::feed_forward(const Layer& layer, const at::Tensor& normed,
+                                 Gradients gradients) const {
+  const at::Tensor gate_up = ops::linear_accumulate(normed, layer.gate_up.value,
+                                                    wanted(layer.gate_up.gradient, gradients));
+  return ops::linear_accumulate(ops::swiglu(gate_up), layer.down.value,
+                                wanted(layer.down.gradient, gradients));
+}
+
+at::Tensor Decoder::hidden(const at::Tensor& ids, Gradients gradients) const {
+  TORCH_CHECK_VALUE(ids.dim() == 3, "decoder: ids must be [rows, positions, bag], got ",
+                    ids.sizes());
+  TORCH_CHECK_VALUE(ids.size(1) <= config_.max_positions,
+                    "decoder: rows must have at most model.max_positions = ", config_.max_positions,
+                    " positions, got ", ids.size(1));
+  const c10::AutoGradMode grad_mode(gradients == Gradients::kAccumulate);
+  const std::int64_t rows = ids.size(0);
+
+  // `stream` is the residual sum without the newest layer's part, which the next norm adds: one
+  // pass for both.
+  at::Tensor stream =
+      ops::bag_embedding_accumulate(embedding_.value, ids, wanted(embedding_.gradient, gradients))
+          .view({rows * ids.size(1), config_.hidden_size});
+  at::Tensor update;
+  const auto norm = [&](const Weight& weight) {
+    at::Tensor normed;
+    std::tie(stream, normed) = ops::add_rms_norm_accumulate(
+        stream, update, weight.value, config_.norm_eps, wanted(weight.gradient, gradients));
+    return normed;
+  };
+  for (const Layer& layer : layers_) {
+    update = attention(layer, norm(layer.attention_norm), rows, gradients);
+    update = feed_forward(layer, norm(layer.ffn_norm), gradients);
+  }
+  return norm(last_norm_);
+}
+
+at::Tensor Decoder::loss(const at::Tensor& ids, const at::Tensor& targets,
+                         const at::Tensor& coefficients, Gradients gradients) const {
+  TORCH_CHECK_VALUE(
+      targets.dim() == 3 && targets.size(0) == ids.size(0) && targets.size(1) == ids.size(1),
+      "decoder: targets must be [rows, positions, target bag] of ids ", ids.sizes(), ", got ",
+      targets.sizes());
+  const at::Tensor states = hidden(ids, gradients);
+  const c10::AutoGradMode grad_mode(gradients == Gradients::kAccumulate);
+  return ops::multi_hot_linear_cross_entropy_accumulate(
+      states, head_.value, targets.flatten(0, 1), coefficients, wanted(head_.gradient, gradients));
+}
+
+at::Tensor Decoder::logits(const at::Tensor& ids) const {
+  const at::Tensor states = hidden(ids, Gradients::kNone);
+  return at::mm(states, head_.value.t())
+      .to(at::kFloat)
+      .view({ids.size(0), ids.size(1), config_.vocab_size});
+}
+
+}  // namespace superpose::model

@@ -1,0 +1,43 @@
+#include "model/initialize.h"
+
+#include <ATen/ops/empty.h>
+
+#include <cmath>
+#include <span>
+#include <string_view>
+
+#include "util/random.h"
+
+namespace superpose::model {
+namespace {
+
+bool writes_residual(std::string_view name) {
+  return name.ends_with("o_proj.weight") || name.ends_with("down_proj.weight");
+}
+
+void fill(const at::Tensor& weight, const Parameter& parameter, std::uint64_t seed, double std) {
+  const at::Tensor values = weight.is_cpu() ? weight : at::empty(weight.sizes(), at::kFloat);
+  const std::span<float> elements(values.mutable_data_ptr<float>(),
+                                  static_cast<std::size_t>(values.numel()));
+  util::fill_normal(elements, util::stream_key(seed, "init", parameter.name), 0, 0.0, std);
+  if (!weight.is_cpu()) weight.copy_(values);
+}
+
+}  // namespace
+
+void initialize(FlatParameters& parameters, const ModelConfig& config, std::uint64_t seed) {
+  const double std = config.init_std.value();
+  const double residual_std = std / std::sqrt(2.0 * static_cast<double>(config.num_layers));
+  for (const Parameter& parameter : parameters.list()) {
+    const at::Tensor weight = parameters.view(parameter.name);
+    if (weight.is_meta()) continue;
+    if (!parameter.decays) {
+      weight.fill_(1.0);
+    } else {
+      fill(weight, parameter, seed, writes_residual(parameter.name) ? residual_std : std);
+    }
+  }
+  parameters.refresh_compute();
+}
+
+}  // namespace superpose::model

@@ -1,0 +1,21 @@
+// Named shapes.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "model/model_config.h"
+
+namespace superpose::model {
+
+struct Preset {
+  std::string_view name;
+  // Zeros are left to the recipe and the defaults.
+  std::int64_t vocab_size, hidden_size, num_layers, num_heads, num_kv_heads, ffn_size;
+  bool tied;
+  double rope_theta;
+};
+
+std::span<const Preset> presets();
+
+}  // namespace superpose::model

@@ -1,0 +1,134 @@
+#include "ops/rms_norm.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/add.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/rsqrt.h>
+#include <torch/csrc/autograd/custom_function.h>
+#include <torch/library.h>
+
+#include <optional>
+
+namespace superpose::ops {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+using OptionalTensor = std::optional<at::Tensor>;
+using Forward = std::tuple<at::Tensor, at::Tensor, at::Tensor>(const at::Tensor&,
+                                                               const OptionalTensor&,
+                                                               const at::Tensor&, double);
+using Backward = at::Tensor(const at::Tensor&, const OptionalTensor&, const at::Tensor&,
+                            const at::Tensor&, const at::Tensor&, const OptionalTensor&);
+
+// f32, or f64 for f64: what a row is summed in.
+at::ScalarType wide_type(const at::Tensor& x) {
+  return x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+}
+
+std::tuple<at::Tensor, at::Tensor, at::Tensor> forward_composite(const at::Tensor& x,
+                                                                 const OptionalTensor& delta,
+                                                                 const at::Tensor& weight,
+                                                                 double eps) {
+  // An operator may not return its input: without delta the sum is left out, [0].
+  at::Tensor sum = delta ? at::add(x, *delta) : at::empty({0}, x.options());
+  const at::Tensor wide = (delta ? sum : x).to(wide_type(x));
+  at::Tensor rstd = at::rsqrt((wide * wide).mean(-1) + eps);  // [N]
+  at::Tensor normed = (wide * rstd.unsqueeze(-1) * weight).to(x.scalar_type());
+  return {std::move(sum), std::move(normed), std::move(rstd)};
+}
+
+at::Tensor backward_composite(const at::Tensor& grad_normed, const OptionalTensor& grad_sum,
+                              const at::Tensor& sum, const at::Tensor& weight,
+                              const at::Tensor& rstd, const OptionalTensor& grad_weight) {
+  const at::Tensor grad = grad_normed.to(weight.scalar_type());
+  const at::Tensor unit = sum.to(weight.scalar_type()) * rstd.unsqueeze(-1);
+  if (grad_weight) grad_weight->add_((grad * unit).sum(0));
+  const at::Tensor weighted = grad * weight;
+  at::Tensor grad_x = weighted - unit * (weighted * unit).mean(-1, /*keepdim=*/true);
+  grad_x = grad_x * rstd.unsqueeze(-1);
+  if (grad_sum) grad_x = grad_x + *grad_sum;
+  return grad_x.to(sum.scalar_type());
+}
+
+OptionalTensor if_defined(const at::Tensor& tensor) {
+  return tensor.defined() ? OptionalTensor(tensor) : std::nullopt;
+}
+
+class AddRmsNorm : public torch::autograd::Function<AddRmsNorm> {
+ public:
+  // Returns {sum, normed} with delta, {normed} without.
+  static variable_list forward(AutogradContext* context, const at::Tensor& x,
+                               const OptionalTensor& delta, const at::Tensor& weight, double eps,
+                               const OptionalTensor& grad_weight) {
+    static const auto op = c10::Dispatcher::singleton()
+                               .findSchemaOrThrow("superpose::add_rms_norm", "")
+                               .typed<Forward>();
+    const at::AutoDispatchBelowADInplaceOrView below_autograd;
+    auto [sum, normed, rstd] = op.call(x, delta, weight, eps);
+    context->set_materialize_grads(false);
+    context->save_for_backward({delta ? sum : x, weight, rstd});
+    // Beside the saved ones: it is written to before backward, which autograd would refuse.
+    context->saved_data["grad_weight"] = grad_weight;
+    if (delta) return {sum, normed};
+    return {normed};
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& grads) {
+    static const auto op = c10::Dispatcher::singleton()
+                               .findSchemaOrThrow("superpose::add_rms_norm_backward", "")
+                               .typed<Backward>();
+    const at::AutoDispatchBelowADInplaceOrView below_autograd;
+    const variable_list saved = context->get_saved_variables();
+    const bool has_delta = grads.size() == 2;
+    const at::Tensor& grad_normed = grads.back();
+    at::Tensor grad_x = has_delta ? grads.front() : at::Tensor();
+    if (grad_normed.defined()) {
+      grad_x = op.call(grad_normed, if_defined(grad_x), saved[0], saved[1], saved[2],
+                       context->saved_data["grad_weight"].toOptional<at::Tensor>());
+    }
+    return {grad_x, has_delta ? grad_x : at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor()};
+  }
+};
+
+}  // namespace
+
+std::tuple<at::Tensor, at::Tensor> add_rms_norm_accumulate(const at::Tensor& x,
+                                                           const at::Tensor& delta,
+                                                           const at::Tensor& weight, double eps,
+                                                           const at::Tensor& grad_weight) {
+  TORCH_CHECK_VALUE(x.dim() == 2 && x.size(1) > 0, "add_rms_norm: x must be [N, D], got ",
+                    x.sizes());
+  TORCH_CHECK_VALUE(x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16 ||
+                        x.scalar_type() == at::kDouble,
+                    "add_rms_norm: x must be float32, bfloat16 or float64, got ", x.scalar_type());
+  TORCH_CHECK_VALUE(
+      !delta.defined() || (delta.sizes() == x.sizes() && delta.scalar_type() == x.scalar_type()),
+      "add_rms_norm: delta must match x ", x.sizes(), ", got ", delta.toString(), delta.sizes());
+  for (const at::Tensor& vector : {weight, grad_weight}) {
+    TORCH_CHECK_VALUE(!vector.defined() || (vector.dim() == 1 && vector.size(0) == x.size(1) &&
+                                            vector.scalar_type() == wide_type(x)),
+                      "add_rms_norm: weight and its gradient must be [", x.size(1), "] of ",
+                      wide_type(x), ", got ", vector.sizes(), " of ", vector.scalar_type());
+  }
+  variable_list results =
+      AddRmsNorm::apply(x, if_defined(delta), weight, eps, if_defined(grad_weight));
+  if (!delta.defined()) return {x, results[0]};
+  return {results[0], results[1]};
+}
+
+}  // namespace superpose::ops
+
+TORCH_LIBRARY_FRAGMENT(superpose, m) {
+  m.def(
+      "add_rms_norm(Tensor x, Tensor? delta, Tensor weight, float eps)"
+      " -> (Tensor sum, Tensor normed, Tensor rstd)");
+  m.def(
+      "add_rms_norm_backward(Tensor grad_normed, Tensor? grad_sum, Tensor sum, Tensor weight,"
+      " Tensor rstd, Tensor(a!)? grad_weight) -> Tensor");
+}
+
+TORCH_LIBRARY_IMPL(superpose, CompositeExplicitAutograd, m) {
+  m.impl("add_rms_norm", superpose::ops::forward_composite);
+  m.impl("add_rms_norm_backward", superpose::ops::backward_composite);
+}

@@ -1,0 +1,77 @@
+#include "ops/swiglu.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/sigmoid.h>
+#include <torch/csrc/autograd/custom_function.h>
+#include <torch/library.h>
+
+namespace superpose::ops {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+using Forward = at::Tensor(const at::Tensor&);
+using Backward = at::Tensor(const at::Tensor&, const at::Tensor&);
+
+at::ScalarType wide_type(const at::Tensor& x) {
+  return x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+}
+
+at::Tensor forward_composite(const at::Tensor& gate_up) {
+  const auto halves = gate_up.to(wide_type(gate_up)).chunk(2, -1);
+  return (halves[0] * at::sigmoid(halves[0]) * halves[1]).to(gate_up.scalar_type());
+}
+
+at::Tensor backward_composite(const at::Tensor& grad, const at::Tensor& gate_up) {
+  const auto halves = gate_up.to(wide_type(gate_up)).chunk(2, -1);
+  const at::Tensor wide_grad = grad.to(wide_type(gate_up));
+  const at::Tensor& gate = halves[0];
+  const at::Tensor gated = at::sigmoid(gate);
+  const at::Tensor grad_gate = wide_grad * halves[1] * gated * (1 + gate * (1 - gated));
+  const at::Tensor grad_up = wide_grad * gate * gated;
+  return at::cat({grad_gate, grad_up}, -1).to(gate_up.scalar_type());
+}
+
+class SwiGlu : public torch::autograd::Function<SwiGlu> {
+ public:
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& gate_up) {
+    static const auto op =
+        c10::Dispatcher::singleton().findSchemaOrThrow("superpose::swiglu", "").typed<Forward>();
+    const at::AutoDispatchBelowADInplaceOrView below_autograd;
+    context->save_for_backward({gate_up});
+    return op.call(gate_up);
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& grads) {
+    static const auto op = c10::Dispatcher::singleton()
+                               .findSchemaOrThrow("superpose::swiglu_backward", "")
+                               .typed<Backward>();
+    const at::AutoDispatchBelowADInplaceOrView below_autograd;
+    return {op.call(grads[0], context->get_saved_variables()[0])};
+  }
+};
+
+}  // namespace
+
+at::Tensor swiglu(const at::Tensor& gate_up) {
+  TORCH_CHECK_VALUE(gate_up.dim() == 2 && gate_up.size(1) % 2 == 0,
+                    "swiglu: gate_up must be [N, 2 F], got ", gate_up.sizes());
+  TORCH_CHECK_VALUE(gate_up.scalar_type() == at::kFloat || gate_up.scalar_type() == at::kBFloat16 ||
+                        gate_up.scalar_type() == at::kDouble,
+                    "swiglu: gate_up must be float32, bfloat16 or float64, got ",
+                    gate_up.scalar_type());
+  return SwiGlu::apply(gate_up);
+}
+
+}  // namespace superpose::ops
+
+TORCH_LIBRARY_FRAGMENT(superpose, m) {
+  m.def("swiglu(Tensor gate_up) -> Tensor");
+  m.def("swiglu_backward(Tensor grad, Tensor gate_up) -> Tensor");
+}
+
+TORCH_LIBRARY_IMPL(superpose, CompositeExplicitAutograd, m) {
+  m.impl("swiglu", superpose::ops::forward_composite);
+  m.impl("swiglu_backward", superpose::ops::backward_composite);
+}
