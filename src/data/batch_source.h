@@ -59,13 +59,16 @@ class BatchSource {
   // Epochs read before `step`. Exact without document_aware; else the mean over up to 64 lanes.
   double epoch_before(std::int64_t step) const;
 
-  // The step during which the first epoch ends; nullopt where the data outlast the run.
+  // The first step by whose end more than one epoch has been read, so the first to read text again;
+  // nullopt where the data outlast the run.
   std::optional<std::int64_t> exhaustion_step() const;
 
   std::int64_t first_step() const;
   std::int64_t total_steps() const;
 
  private:
+  std::vector<std::int64_t> count_targets(std::int64_t step) const;
+
   struct Plan;
   std::unique_ptr<const Plan> plan_;
 };

@@ -17,7 +17,7 @@ namespace superpose::data {
 class Prefetcher {
  public:
   // Batches of steps [first_step, last_step); depth >= 1. `load` is called from the other thread,
-  // one call at a time, and must outlive nothing: it is copied.
+  // one call at a time; what it refers to must outlive the prefetcher.
   Prefetcher(std::function<Batch(std::int64_t)> load, std::int64_t first_step,
              std::int64_t last_step, std::int64_t depth);
   // Waits for the call of `load` that is under way, if any, and for no other.
@@ -33,12 +33,12 @@ class Prefetcher {
   double waited_seconds() const { return waited_seconds_; }
 
  private:
-  void run(const std::stop_token& stop);
+  void run(std::int64_t first_step, const std::stop_token& stop);
 
   std::function<Batch(std::int64_t)> load_;
   std::int64_t next_step_;  // the caller's
   std::int64_t last_step_;
-  std::size_t depth_;
+  std::size_t depth_ = 1;
   double waited_seconds_ = 0;
 
   std::mutex mutex_;  // guards queue_ and error_

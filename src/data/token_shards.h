@@ -40,6 +40,7 @@ class TokenShards {
     std::int64_t first_token;
   };
   void open(const std::filesystem::path& prefix);
+  void copy_tokens(const Shard& shard, std::size_t first, std::span<std::int32_t> out) const;
 
   std::int64_t vocabulary_size_;
   std::int64_t num_tokens_ = 0;

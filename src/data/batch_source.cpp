@@ -1,0 +1,188 @@
+#include "data/batch_source.h"
+
+#include <algorithm>
+#include <span>
+
+#include "data/row_plan.h"
+#include "superposition/windows.h"
+#include "util/error.h"
+#include "util/hash.h"
+
+namespace superpose::data {
+namespace {
+
+using superposition::Phase;
+
+std::int64_t total_rows(const std::vector<Consumption>& history) {
+  std::int64_t rows = 0;
+  for (const Consumption& stretch : history) rows += stretch.rows;
+  return rows;
+}
+
+// What was consumed and what steps [first_step, end_step) consume.
+std::vector<Consumption> stretches_until(const BatchPlan& plan, std::int64_t end_step) {
+  std::vector<Consumption> stretches = plan.consumed;
+  for (const Phase& phase : plan.phases) {
+    const std::int64_t begin = std::max(phase.first_step, plan.first_step);
+    const std::int64_t end = std::min(phase.end_step(), end_step);
+    append_consumption(stretches,
+                       {.bag_size = phase.bag_size,
+                        .target_size = phase.target_size,
+                        .sequence_length = plan.sequence_length,
+                        .rows = std::max<std::int64_t>(end - begin, 0) * plan.rows_per_step});
+  }
+  return stretches;
+}
+
+const BatchPlan& checked(const BatchPlan& plan) {
+  util::require(!plan.phases.empty(), "data: a run needs a phase");
+  util::require(plan.sequence_length >= 1, "data: sequence_length must be >= 1, got ",
+                plan.sequence_length);
+  util::require(plan.world_size >= 1 && plan.rank >= 0 && plan.rank < plan.world_size,
+                "data: rank must lie in [0, ranks), got ", plan.rank, " of ", plan.world_size);
+  util::require(plan.rows_per_step >= plan.world_size,
+                "data: a step needs a row for each rank, got ", plan.rows_per_step, " rows for ",
+                plan.world_size, " ranks");
+  const std::int64_t total = plan.phases.back().end_step();
+  util::require(plan.first_step >= 0 && plan.first_step <= total,
+                "data: first step must lie in [0, ", total, "], got ", plan.first_step);
+  return plan;
+}
+
+// Adds the valid targets of each slot of one row, from the lengths of its pieces alone.
+void add_valid_targets(const TokenStream& stream, const RowPlan::Row& row,
+                       std::span<std::int64_t> counts) {
+  const auto [length, a, b] = row.shape;
+  std::int64_t cursor = row.cursor;
+  for (std::int64_t bags_left = length; bags_left > 0;) {
+    const std::int64_t n = stream.piece_at(row.lane, cursor).length;
+    const std::int64_t bags = std::min(bags_left, (n + a - 1) / a);
+    // Bag m of the piece has a target in slot i where (m + 1) a + i < n.
+    for (std::int64_t i = 0; i < std::min(b, n); ++i) {
+      counts[static_cast<std::size_t>(i)] += std::min(bags, (n - i - 1) / a);
+    }
+    bags_left -= bags;
+    cursor += n;
+  }
+}
+
+}  // namespace
+
+struct BatchSource::Plan {
+  Plan(std::shared_ptr<const TokenStream> stream, const BatchPlan& batch_plan)
+      : plan(checked(batch_plan)),
+        first_row(total_rows(plan.consumed)),
+        rows(std::move(stream), stretches_until(plan, plan.phases.back().end_step())) {}
+
+  std::int64_t row_of(std::int64_t step) const {
+    return first_row + (step - plan.first_step) * plan.rows_per_step;
+  }
+  void check_step(std::int64_t step, std::int64_t last) const {
+    util::require(step >= plan.first_step && step <= last, "data: step must lie in [",
+                  plan.first_step, ", ", last, "], got ", step);
+  }
+
+  BatchPlan plan;
+  std::int64_t first_row;
+  RowPlan rows;
+};
+
+BatchSource::BatchSource(std::shared_ptr<const TokenStream> stream, const BatchPlan& plan)
+    : plan_(std::make_unique<const Plan>(std::move(stream), plan)) {}
+
+BatchSource::~BatchSource() = default;
+
+std::int64_t BatchSource::first_step() const { return plan_->plan.first_step; }
+
+std::int64_t BatchSource::total_steps() const { return plan_->plan.phases.back().end_step(); }
+
+Batch BatchSource::load(std::int64_t step) const {
+  plan_->check_step(step, total_steps() - 1);
+  const BatchPlan& plan = plan_->plan;
+  const TokenStream& stream = plan_->rows.stream();
+  const std::int64_t step_row = plan_->row_of(step);
+  const std::int64_t begin = plan.rank * plan.rows_per_step / plan.world_size;
+  const std::int64_t end = (plan.rank + 1) * plan.rows_per_step / plan.world_size;
+  const auto shape = plan_->rows.row(step_row).shape;
+
+  Batch batch;
+  batch.step = step;
+  batch.rows = end - begin;
+  batch.sequence_length = shape.sequence_length;
+  batch.bag_size = shape.bag_size;
+  batch.target_size = shape.target_size;
+  const auto row_inputs = static_cast<std::size_t>(shape.advance());
+  const auto row_targets = static_cast<std::size_t>(shape.sequence_length * shape.target_size);
+  batch.inputs.resize(static_cast<std::size_t>(batch.rows) * row_inputs);
+  batch.targets.resize(static_cast<std::size_t>(batch.rows) * row_targets);
+
+  std::vector<std::int32_t> ids(static_cast<std::size_t>(shape.length()));
+  std::vector<std::int32_t> pieces(stream.document_aware() ? ids.size() : 0);
+  for (std::int64_t i = begin; i < end; ++i) {
+    const RowPlan::Row row = plan_->rows.row(step_row + i);
+    stream.read(row.lane, row.cursor, shape.bag_size, ids, pieces);
+    const auto place = static_cast<std::size_t>(i - begin);
+    superposition::cut_window(shape, ids, pieces,
+                              std::span(batch.inputs).subspan(place * row_inputs, row_inputs),
+                              std::span(batch.targets).subspan(place * row_targets, row_targets));
+    batch.ids_hash +=
+        util::hash64(std::as_bytes(std::span(ids)), static_cast<std::uint64_t>(step_row + i));
+  }
+  batch.raw_tokens = std::count_if(batch.inputs.begin(), batch.inputs.end(),
+                                   [](std::int64_t id) { return id >= 0; });
+  batch.counts = count_targets(step);
+  batch.epoch = epoch_before(step + 1);
+  return batch;
+}
+
+std::vector<std::int64_t> BatchSource::count_targets(std::int64_t step) const {
+  const std::int64_t rows = plan_->plan.rows_per_step;
+  const std::int64_t first = plan_->row_of(step);
+  const auto shape = plan_->rows.row(first).shape;
+  const TokenStream& stream = plan_->rows.stream();
+  if (!stream.document_aware()) {
+    return std::vector<std::int64_t>(static_cast<std::size_t>(shape.target_size),
+                                     rows * shape.sequence_length);
+  }
+  std::vector<std::int64_t> counts(static_cast<std::size_t>(shape.target_size), 0);
+  for (std::int64_t row = first; row < first + rows; ++row) {
+    add_valid_targets(stream, plan_->rows.row(row), counts);
+  }
+  return counts;
+}
+
+std::vector<Consumption> BatchSource::consumption_before(std::int64_t step) const {
+  plan_->check_step(step, total_steps());
+  return stretches_until(plan_->plan, step);
+}
+
+double BatchSource::epoch_before(std::int64_t step) const {
+  plan_->check_step(step, total_steps());
+  return plan_->rows.epoch_before(plan_->row_of(step));
+}
+
+std::optional<std::int64_t> BatchSource::exhaustion_step() const {
+  constexpr double kRounding = 1e-12;  // of a mean of up to 64 quotients
+  std::int64_t low = first_step();
+  std::int64_t high = total_steps();
+  while (low < high) {
+    const std::int64_t middle = low + (high - low) / 2;
+    if (epoch_before(middle + 1) > 1 + kRounding) {
+      high = middle;
+    } else {
+      low = middle + 1;
+    }
+  }
+  if (low == total_steps()) return std::nullopt;
+  return low;
+}
+
+std::int64_t longest_window(const std::vector<Phase>& phases, std::int64_t sequence_length) {
+  std::int64_t longest = 0;
+  for (const Phase& phase : phases) {
+    longest = std::max(longest, sequence_length * phase.bag_size + phase.target_size);
+  }
+  return longest;
+}
+
+}  // namespace superpose::data

@@ -1,0 +1,53 @@
+#include "data/epoch_order.h"
+
+#include <algorithm>
+#include <string>
+
+#include "util/error.h"
+#include "util/random.h"
+
+namespace superpose::data {
+namespace {
+
+// floor(a b / c) without overflow for token counts up to 2^62.
+std::int64_t scaled(std::int64_t a, std::int64_t b, std::int64_t c) {
+  return a / c * b + a % c * b / c;
+}
+
+}  // namespace
+
+EpochOrder::EpochOrder(const EpochOrderOptions& options) : options_(options) {
+  util::require(options.block_tokens >= 1, "data: block_tokens must be >= 1, got ",
+                options.block_tokens);
+  util::require(options.lanes >= 1 && options.lanes <= options.num_tokens,
+                "data: lanes must lie in [1, tokens of the corpus], got ", options.lanes, " for ",
+                options.num_tokens, " tokens");
+  num_blocks_ = (options.num_tokens - 1) / options.block_tokens + 1;
+}
+
+std::int64_t EpochOrder::lane_begin(std::int64_t lane) const {
+  return scaled(options_.num_tokens, lane, options_.lanes);
+}
+
+TokenRun EpochOrder::run_at(std::int64_t epoch, std::int64_t lane, std::int64_t offset) const {
+  const std::int64_t size = options_.block_tokens;
+  const std::uint64_t key =
+      util::stream_key(options_.seed, "data.block_order", std::to_string(epoch));
+  const util::FeistelPermutation block_at(static_cast<std::uint64_t>(num_blocks_), key);
+
+  // Blocks behind the last, shorter one start earlier by what that one lacks.
+  const std::int64_t last = num_blocks_ - 1;
+  const std::int64_t last_size = options_.num_tokens - last * size;
+  const auto last_slot =
+      static_cast<std::int64_t>(block_at.inverse(static_cast<std::uint64_t>(last)));
+  const std::int64_t place = lane_begin(lane) + offset;  // in the epoch
+  const std::int64_t behind_last = last_slot * size + last_size;
+  const std::int64_t shift = place >= behind_last ? size - last_size : 0;
+  const std::int64_t slot = (place + shift) / size;
+  const std::int64_t in_block = (place + shift) % size;
+  const auto block = static_cast<std::int64_t>(block_at(static_cast<std::uint64_t>(slot)));
+  const std::int64_t block_left = (block == last ? last_size : size) - in_block;
+  return {block * size + in_block, std::min(block_left, lane_length(lane) - offset)};
+}
+
+}  // namespace superpose::data

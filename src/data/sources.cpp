@@ -1,0 +1,156 @@
+#include "data/sources.h"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <system_error>
+
+#include "data/distributions.h"
+#include "data/glob.h"
+#include "util/error.h"
+
+namespace superpose::data {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Filter {
+ public:
+  explicit Filter(const DataConfig& config) : config_(config) {}
+
+  bool takes(const std::string& name) const {
+    const auto matches = [&](const std::string& pattern) { return filter_matches(pattern, name); };
+    const auto& include = config_.include;
+    const auto& exclude = config_.exclude;
+    return (include.empty() || std::any_of(include.begin(), include.end(), matches)) &&
+           std::none_of(exclude.begin(), exclude.end(), matches);
+  }
+
+ private:
+  const DataConfig& config_;
+};
+
+SourceFile make_source(const fs::path& path, std::string name) {
+  std::error_code error;
+  const auto status = fs::status(path, error);
+  util::require(fs::exists(status), "data: source does not exist: ", path.string());
+  util::require(fs::is_regular_file(status), "data: source is no regular file: ", path.string());
+  SourceFile source;
+  source.path = fs::absolute(path).lexically_normal();
+  source.name = std::move(name);
+  source.bytes = static_cast<std::int64_t>(fs::file_size(path, error));
+  util::require(!error, "data: cannot read size of ", path.string(), ": ", error.message());
+  const auto modified = fs::last_write_time(path, error);
+  util::require(!error, "data: cannot read time of ", path.string(), ": ", error.message());
+  source.modified_ns =
+      std::chrono::duration_cast<std::chrono::nanoseconds>(modified.time_since_epoch()).count();
+  return source;
+}
+
+bool is_hidden(const fs::path& path) { return path.filename().string().starts_with('.'); }
+
+// Every regular file below a folder that is not hidden, with its path below the folder.
+std::vector<std::pair<fs::path, std::string>> walk(const fs::path& folder) {
+  std::vector<std::pair<fs::path, std::string>> found;
+  std::error_code error;
+  fs::recursive_directory_iterator it(folder, error);
+  for (const fs::recursive_directory_iterator end; !error && it != end; it.increment(error)) {
+    if (is_hidden(it->path())) {
+      it.disable_recursion_pending();
+    } else if (it->is_regular_file()) {
+      found.emplace_back(it->path(), it->path().lexically_relative(folder).generic_string());
+    }
+  }
+  util::require(!error, "data: cannot read folder ", folder.string(), ": ", error.message());
+  return found;
+}
+
+std::vector<SourceFile> list_folder(const fs::path& folder, const Filter& filter) {
+  std::vector<SourceFile> files;
+  for (auto& [path, name] : walk(folder)) {
+    if (filter.takes(name)) files.push_back(make_source(path, name));
+  }
+  return files;
+}
+
+// The folders before the first part of a pattern that holds a wildcard.
+fs::path spelled_out_folder(const fs::path& pattern) {
+  fs::path folder;
+  for (const fs::path& part : pattern) {
+    if (is_glob(part.string())) break;
+    folder /= part;
+  }
+  return folder.empty() ? fs::path(".") : folder;
+}
+
+std::vector<SourceFile> list_glob(const std::string& pattern, const Filter& filter) {
+  const fs::path folder = spelled_out_folder(pattern);
+  util::require(fs::is_directory(folder), "data: source does not exist: ", pattern);
+  const std::string below = fs::path(pattern).lexically_relative(folder).generic_string();
+  std::vector<SourceFile> files;
+  for (auto& [path, name] : walk(folder)) {
+    if (glob_matches(below, name) && filter.takes(name)) files.push_back(make_source(path, name));
+  }
+  return files;
+}
+
+std::vector<SourceFile> list_path(const std::string& entry, const Filter& filter) {
+  const fs::path path(entry);
+  std::error_code error;
+  if (fs::is_directory(path, error)) return list_folder(path, filter);
+  if (!fs::exists(path, error) && is_glob(entry)) return list_glob(entry, filter);
+  return {make_source(path, path.filename().string())};
+}
+
+std::vector<SourceFile> list_distribution(const DataConfig& config, const std::string& name,
+                                          const Filter& filter) {
+  std::vector<SourceFile> files;
+  for (const std::string& file : distribution_files(config.site_packages, name)) {
+    if (filter.takes(file))
+      files.push_back(make_source(config.site_packages / fs::path(file), file));
+  }
+  return files;
+}
+
+// Collects files, each path once.
+class Collection {
+ public:
+  void add(std::vector<SourceFile> files, const std::string& entry, bool held_out) {
+    util::require(!files.empty(), "data: source yields no file: ", entry);
+    std::sort(files.begin(), files.end(),
+              [](const auto& x, const auto& y) { return x.name < y.name; });
+    for (SourceFile& file : files) {
+      const auto [known, is_new] = index_.emplace(file.path, files_.size());
+      if (is_new) {
+        files_.push_back(std::move(file));
+      }
+      if (held_out) files_[known->second].held_out = true;
+    }
+  }
+  std::vector<SourceFile> take() { return std::move(files_); }
+
+ private:
+  std::vector<SourceFile> files_;
+  std::map<fs::path, std::size_t> index_;
+};
+
+}  // namespace
+
+std::vector<SourceFile> list_sources(const DataConfig& config) {
+  util::require(!config.sources.empty() || !config.python_distributions.empty(),
+                "data: no text to train on, set data.sources or data.python_distributions");
+  const Filter filter(config);
+  Collection collection;
+  for (const std::string& entry : config.sources) {
+    collection.add(list_path(entry, filter), entry, false);
+  }
+  for (const std::string& name : config.python_distributions) {
+    collection.add(list_distribution(config, name, filter), name, false);
+  }
+  for (const std::string& entry : config.validation) {
+    collection.add(list_path(entry, filter), entry, true);
+  }
+  return collection.take();
+}
+
+}  // namespace superpose::data
