@@ -7,7 +7,7 @@
 // Reference data that lives beside the source tree, not in it. A test that needs it begins with
 //
 //   if (!has_shared("golden/optimizer")) GTEST_SKIP() << missing_shared("golden/optimizer");
-namespace superpose::testing {
+namespace superpose::test {
 
 inline std::filesystem::path shared_path(std::string_view name) {
   return std::filesystem::path(SUPERPOSE_SHARED_DIR) / name;
@@ -19,4 +19,4 @@ inline std::string missing_shared(std::string_view name) {
   return "skipped: reference data not found: " + shared_path(name).string();
 }
 
-}  // namespace superpose::testing
+}  // namespace superpose::test

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <system_error>
 
-namespace superpose::testing {
+namespace superpose::test {
 
 // A fresh empty folder, removed with all that is in it at the end of the scope.
 class TempDir {
@@ -32,4 +32,4 @@ class TempDir {
   std::filesystem::path path_;
 };
 
-}  // namespace superpose::testing
+}  // namespace superpose::test

@@ -6,7 +6,7 @@
 // Tolerances out of rounding analysis, so that a test says what arithmetic it allows and nothing
 // looser. Notation of Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed., chapters
 // 2-4: unit roundoff u = epsilon / 2.
-namespace superpose::testing {
+namespace superpose::test {
 
 // Distance from 1 to the next number of the type.
 inline constexpr double kEpsilonF64 = 0x1p-52;
@@ -33,4 +33,4 @@ inline double likely_sum_tolerance(double epsilon, std::int64_t terms, double ma
   return 6.0 * std::sqrt(static_cast<double>(terms)) * 0.5 * epsilon * std::abs(magnitude);
 }
 
-}  // namespace superpose::testing
+}  // namespace superpose::test
