@@ -1,0 +1,28 @@
+#include "util/json.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "util/error.h"
+
+namespace superpose::util {
+namespace {
+
+TEST(Json, KeysKeepTheirOrder) {
+  const Json json = parse_json(R"({"zebra": 1, "apple": [2.5, null]})", "test");
+  EXPECT_EQ(json.dump(), R"({"zebra":1,"apple":[2.5,null]})");
+}
+
+TEST(Json, ErrorNamesTheTextAndThePlace) {
+  try {
+    parse_json("{\"a\": 1,, }", "state.json");
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), testing::StartsWith("state.json: not valid JSON at byte 9: "));
+  }
+}
+
+TEST(Json, TruncatedTextIsAnError) { EXPECT_THROW(parse_json("{\"a\": [1, 2", "t"), Error); }
+
+}  // namespace
+}  // namespace superpose::util
