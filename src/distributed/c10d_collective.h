@@ -1,0 +1,42 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <torch/csrc/distributed/c10d/Backend.hpp>
+
+#include "distributed/collective.h"
+
+namespace superpose::distributed {
+
+// A collective over one of c10d's process groups. Knows nothing of the transport behind it.
+class C10dCollective final : public Collective {
+ public:
+  // Returns once every rank is connected.
+  explicit C10dCollective(const Rendezvous& rendezvous);
+  ~C10dCollective() override;
+  C10dCollective(const C10dCollective&) = delete;
+  C10dCollective& operator=(const C10dCollective&) = delete;
+
+  int rank() const override { return rendezvous_.rank; }
+  int world_size() const override { return rendezvous_.world_size; }
+  void all_reduce_sum(const at::Tensor& tensor) override;
+  void broadcast(const at::Tensor& tensor, int root) override;
+  void barrier() override;
+  std::string broadcast_text(const std::string& text, int root) override;
+
+ private:
+  void wait_for(const char* operation,
+                const std::function<c10::intrusive_ptr<c10d::Work>()>& start) const;
+
+  Rendezvous rendezvous_;
+  c10::intrusive_ptr<c10d::Store> store_;
+  c10::intrusive_ptr<c10d::Backend> backend_;
+};
+
+// The transport: Gloo over TCP, for tensors in host memory. In gloo_backend.cpp, the one file that
+// sees Gloo's headers.
+c10::intrusive_ptr<c10d::Backend> make_gloo_backend(const c10::intrusive_ptr<c10d::Store>& store,
+                                                    const Rendezvous& rendezvous);
+
+}  // namespace superpose::distributed
