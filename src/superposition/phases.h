@@ -12,12 +12,12 @@ namespace superpose::superposition {
 
 // One entry of a recipe's [[phases]].
 struct PhaseConfig {
-  std::optional<double> share;
-  std::optional<std::int64_t> steps;
+  std::optional<double> share = std::nullopt;
+  std::optional<std::int64_t> steps = std::nullopt;
   std::int64_t bag_size = 1;
-  std::optional<std::int64_t> target_size;
+  std::optional<std::int64_t> target_size = std::nullopt;
   SlotWeighting slot_weighting = SlotWeighting::kUniform;
-  std::vector<double> slot_weights;
+  std::vector<double> slot_weights = {};
 
   bool operator==(const PhaseConfig&) const = default;
 

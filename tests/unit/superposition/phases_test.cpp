@@ -1,0 +1,165 @@
+#include "superposition/phases.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "util/error.h"
+
+namespace superpose::superposition {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+const std::vector<PhaseConfig> kDefaultRecipe = {{.share = 0.3, .bag_size = 6}};
+
+std::string error_of(const std::vector<PhaseConfig>& configs, std::int64_t total = 100) {
+  try {
+    make_phases(configs, total);
+  } catch (const util::Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(Phases, DefaultRecipeIsSuperpositionThenNextTokenPrediction) {
+  const std::vector<Phase> phases = make_phases(kDefaultRecipe, 1000);
+  ASSERT_EQ(phases.size(), 2u);
+  EXPECT_EQ(phases[0], (Phase{.first_step = 0,
+                              .num_steps = 300,
+                              .bag_size = 6,
+                              .target_size = 6,
+                              .slot_weights = make_slot_weights(SlotWeighting::kUniform, 6)}));
+  EXPECT_EQ(phases[1], (Phase{.first_step = 300, .num_steps = 700}));
+  EXPECT_FALSE(phases[0].is_ntp());
+  EXPECT_TRUE(phases[1].is_ntp());
+}
+
+TEST(Phases, NoEntryIsNextTokenPredictionThroughout) {
+  EXPECT_EQ(make_phases({}, 7), (std::vector<Phase>{{.first_step = 0, .num_steps = 7}}));
+}
+
+TEST(Phases, OneShareIsTheFloorOfTheProduct) {
+  for (std::int64_t total = 1; total <= 1000; ++total) {
+    for (int percent = 0; percent <= 100; percent += 5) {
+      // Whole numbers say what 0.3 * 10 means; doubles alone would sometimes give one step less.
+      const std::int64_t expected = total * percent / 100;
+      const std::vector<Phase> phases =
+          make_phases(std::vector<PhaseConfig>{{.share = percent / 100.0, .bag_size = 2}}, total);
+      const std::int64_t got = phases.front().bag_size == 2 ? phases.front().num_steps : 0;
+      ASSERT_EQ(got, expected) << percent << " % of " << total;
+    }
+  }
+}
+
+TEST(Phases, CoverTheRunWithoutGapForMixedLists) {
+  for (std::int64_t total = 20; total <= 300; total += 7) {
+    const std::vector<PhaseConfig> configs = {{.steps = 3, .bag_size = 8},
+                                              {.share = 0.21, .bag_size = 4},
+                                              {.share = 0.21, .bag_size = 2, .target_size = 3},
+                                              {.steps = 5, .bag_size = 1, .target_size = 4}};
+    const std::vector<Phase> phases = make_phases(configs, total);
+    std::int64_t next = 0;
+    for (const Phase& phase : phases) {
+      EXPECT_EQ(phase.first_step, next);
+      EXPECT_GT(phase.num_steps, 0);
+      EXPECT_EQ(phase.slot_weights.size(), static_cast<std::size_t>(phase.target_size));
+      next = phase.end_step();
+    }
+    EXPECT_EQ(next, total);
+  }
+}
+
+TEST(Phases, SharesThatAddUpToOneLeaveNothing) {
+  const std::vector<PhaseConfig> thirds(3, {.share = 1.0 / 3, .bag_size = 2});
+  for (std::int64_t total = 3; total < 200; ++total) {
+    EXPECT_EQ(make_phases(thirds, total).back().bag_size, 2) << total;
+  }
+}
+
+TEST(Phases, EntriesOfLengthZeroAreDropped) {
+  const std::vector<Phase> phases = make_phases(
+      std::vector<PhaseConfig>{{.share = 0.0, .bag_size = 6}, {.steps = 0, .bag_size = 3}}, 10);
+  EXPECT_EQ(phases, (std::vector<Phase>{{.first_step = 0, .num_steps = 10}}));
+}
+
+TEST(Phases, TargetSizeDefaultsToBagSize) {
+  const std::vector<PhaseConfig> configs = {{.steps = 1, .bag_size = 4},
+                                            {.steps = 1, .bag_size = 4, .target_size = 1},
+                                            {.steps = 1, .bag_size = 1, .target_size = 4}};
+  const std::vector<Phase> phases = make_phases(configs, 4);
+  EXPECT_EQ(phases[0].target_size, 4);
+  EXPECT_EQ(phases[1].target_size, 1);
+  EXPECT_EQ(phases[2].target_size, 4);
+  EXPECT_FALSE(phases[1].is_ntp());
+  EXPECT_FALSE(phases[2].is_ntp());
+}
+
+TEST(Phases, ErrorsNameEntryAndKey) {
+  const double nan = std::nan("");
+  EXPECT_THAT(error_of({{.bag_size = 2}}), StartsWith("phases[0].share: give share or steps"));
+  EXPECT_THAT(error_of({{.share = 0.1, .steps = 1}}), HasSubstr("got both"));
+  EXPECT_THAT(error_of({{.share = 0.1}, {.share = -0.1}}),
+              StartsWith("phases[1].share: must be in"));
+  EXPECT_THAT(error_of({{.share = 1.1}}), StartsWith("phases[0].share: must be in"));
+  EXPECT_THAT(error_of({{.share = nan}}), StartsWith("phases[0].share: must be in"));
+  EXPECT_THAT(error_of({{.steps = -1}}), StartsWith("phases[0].steps: must be >= 0, got -1"));
+  EXPECT_THAT(error_of({{.steps = 1, .bag_size = 0}}), StartsWith("phases[0].bag_size: must be"));
+  EXPECT_THAT(error_of({{.steps = 1, .target_size = 0}}), StartsWith("phases[0].target_size:"));
+  EXPECT_THAT(error_of({{.steps = 1,
+                         .bag_size = 2,
+                         .slot_weighting = SlotWeighting::kExplicit,
+                         .slot_weights = {1.0}}}),
+              StartsWith("phases[0].slot_weights: must hold target_size = 2 numbers, got 1"));
+  EXPECT_THAT(error_of({}, 0), StartsWith("train.steps: must be >= 1"));
+}
+
+TEST(Phases, ListThatIsLongerThanTheRunIsAnError) {
+  EXPECT_THAT(error_of({{.share = 0.6}, {.share = 0.6}}), StartsWith("phases[1]: phases must fit"));
+  EXPECT_THAT(error_of({{.steps = 101}}), StartsWith("phases[0]: phases must fit"));
+  EXPECT_THAT(error_of({{.steps = std::numeric_limits<std::int64_t>::max()},
+                        {.steps = std::numeric_limits<std::int64_t>::max()}}),
+              StartsWith("phases[0]: phases must fit"));
+  EXPECT_EQ(error_of({{.steps = 100}}), "no error");
+}
+
+TEST(PhaseAt, FindsTheStretchOfEveryStep) {
+  const std::vector<Phase> phases = make_phases(
+      std::vector<PhaseConfig>{{.steps = 3, .bag_size = 4}, {.steps = 1, .bag_size = 2}}, 10);
+  const std::vector<std::int64_t> expected = {4, 4, 4, 2, 1, 1, 1, 1, 1, 1};
+  for (std::int64_t step = 0; step < 10; ++step) {
+    EXPECT_EQ(phase_at(phases, step).bag_size, expected[static_cast<std::size_t>(step)]);
+  }
+  EXPECT_EQ(phase_index_at(phases, 3), 1u);
+  EXPECT_THROW(phase_at(phases, -1), util::Error);
+  EXPECT_THROW(phase_at(phases, 10), util::Error);
+  EXPECT_THROW(phase_at({}, 0), util::Error);
+}
+
+TEST(RawTokens, AreTheSumOfTheStepsBagSizes) {
+  const std::vector<Phase> phases =
+      make_phases(std::vector<PhaseConfig>{{.steps = 3, .bag_size = 4, .target_size = 9},
+                                           {.steps = 2, .bag_size = 2}},
+                  8);
+  constexpr std::int64_t kPositions = 1000;
+  std::int64_t expected = 0;
+  for (std::int64_t step = 0; step < 8; ++step) {
+    EXPECT_EQ(raw_tokens_before(phases, step, kPositions), expected);
+    expected += phase_at(phases, step).bag_size * kPositions;
+  }
+  EXPECT_EQ(raw_tokens_before(phases, 8, kPositions), expected);
+}
+
+// Raw tokens over positions are 1 + r (s - 1): 2.5 for s = 6, r = 0.3.
+TEST(RawTokens, DefaultRecipeReadsTwoAndAHalfTimesItsPositions) {
+  const std::vector<Phase> phases = make_phases(kDefaultRecipe, 20'000);
+  EXPECT_EQ(raw_tokens_before(phases, 20'000, 100), 2'500 * 2'000);
+}
+
+}  // namespace
+}  // namespace superpose::superposition
