@@ -20,15 +20,19 @@ std::chrono::milliseconds time_limit(const Rendezvous& rendezvous) {
   return std::chrono::milliseconds(static_cast<std::int64_t>(rendezvous.timeout_seconds * 1000));
 }
 
-std::string first_line(std::string_view text) {
-  return std::string(text.substr(0, text.find('\n')));
+// The reason alone: without Gloo's "[source file:line] " in front, its advice and the lines behind.
+std::string_view essence(std::string_view text) {
+  text = text.substr(0, text.find('\n'));
+  text = text.substr(0, text.find(". This is typically"));
+  const std::size_t bracket = text.find("] ");
+  return text.starts_with("[/") && bracket != text.npos ? text.substr(bracket + 2) : text;
 }
 
 [[noreturn]] void fail_collectively(const Rendezvous& rendezvous, const char* operation,
                                     std::string_view reason) {
   util::fail("distributed: rank ", rendezvous.rank, " of ", rendezvous.world_size, ": ", operation,
              ": a rank is gone, or did not come within ", rendezvous.timeout_seconds,
-             " s: ", first_line(reason));
+             " s: ", essence(reason));
 }
 
 // Whatever c10d and Gloo throw becomes one line with the rank.

@@ -14,8 +14,8 @@ enum class RankOutput {
 
 struct LaunchOptions {
   int ranks = 1;
-  std::vector<std::string> command;  // program (looked up in PATH) and its arguments
-  double grace_seconds = 10;         // between SIGTERM and SIGKILL once a rank has failed
+  std::vector<std::string> command = {};  // program (looked up in PATH) and its arguments
+  double grace_seconds = 10;              // between SIGTERM and SIGKILL once a rank has failed
   RankOutput output = RankOutput::kFirst;
 };
 

@@ -18,8 +18,8 @@ struct Rendezvous {
   double timeout_seconds = 600;
   // True under torchrun: its agent hosts the store, so rank 0 joins it as a client like the others.
   bool store_is_hosted = false;
-  std::string store_prefix;  // keys of this attempt, where a hosted store outlives a restart
-  std::string interface;     // network interface for the collectives; empty = found by itself
+  std::string store_prefix = {};  // keys of this attempt, where a hosted store outlives a restart
+  std::string interface = {};     // network interface for the collectives; empty = found by itself
 };
 
 // Reads RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT, LOCAL_RANK, LOCAL_WORLD_SIZE, and, where set,
