@@ -38,6 +38,10 @@ struct SeedGain {
   double baseline_loss = 0;
   double arm_loss = 0;
   double gain = 0;
+  double baseline_flops = 0;
+  double arm_flops = 0;
+  double baseline_tokens = 0;  // raw
+  double arm_tokens = 0;
   Match match = Match::kEqual;
 };
 
@@ -55,6 +59,8 @@ struct SeedSpeedUp {
   std::int64_t seed = 0;
   double target_loss = 0;
   double factor = 0;  // baseline's cost / arm's cost
+  double baseline_cost = 0;
+  double arm_cost = 0;
   Bound bound = Bound::kExact;
 };
 

@@ -1,0 +1,172 @@
+#include "report/analysis.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "report/load.h"
+#include "report/outcomes.h"
+#include "report/report.h"
+#include "util/text.h"
+
+namespace superpose::report {
+namespace {
+
+bool is_result(const RunEntry& run) {
+  return run.role == Role::kFinal || run.role == Role::kBranch;
+}
+
+RateGrid rate_grid(const Analysis& analysis, const std::string& arm) {
+  RateGrid grid;
+  grid.arm = arm;
+  for (const RunEntry& entry : analysis.experiment.runs) {
+    if (entry.arm != arm || entry.role != Role::kTuning) continue;
+    RatePoint point;
+    point.learning_rate = entry.learning_rate;
+    for (const Run& run : analysis.runs) {
+      const bool same = run.entry.folder == entry.folder && run.finished;
+      if (same) point.loss = run.tuning_loss;
+    }
+    grid.points.push_back(point);
+  }
+  std::sort(grid.points.begin(), grid.points.end(), [](const RatePoint& a, const RatePoint& b) {
+    return a.learning_rate < b.learning_rate;
+  });
+  const RatePoint* best = nullptr;
+  for (const RatePoint& point : grid.points) {
+    if (point.loss && (best == nullptr || *point.loss < *best->loss)) best = &point;
+  }
+  if (best == nullptr) return grid;
+  grid.best = best->learning_rate;
+  grid.at_edge = best == &grid.points.front() || best == &grid.points.back();
+  return grid;
+}
+
+void add_rate_grids(Analysis& analysis) {
+  for (const std::string& arm : analysis.experiment.arms) {
+    RateGrid grid = rate_grid(analysis, arm);
+    if (grid.points.empty()) continue;
+    if (grid.at_edge) {
+      analysis.warnings.push_back("The best learning rate of " + arm + ", " +
+                                  util::format_double(*grid.best) +
+                                  ", lies at the edge of its grid: a better one may lie outside.");
+    }
+    analysis.rate_grids.push_back(std::move(grid));
+  }
+}
+
+ArmSummary summarize(const Analysis& analysis, const std::string& arm) {
+  ArmSummary summary;
+  summary.name = arm;
+  for (const Run& run : analysis.runs) {
+    if (run.entry.arm != arm || !is_superposed(run.records.header)) continue;
+    summary.superposed = true;
+    for (const metrics::PhaseInfo& phase : run.records.header.phases) {
+      if (summary.bag_size == 1) summary.bag_size = std::max(phase.bag_size, phase.target_size);
+    }
+  }
+  const std::vector<const Run*> runs = analysis.results(arm, 1);
+  const auto n = static_cast<double>(runs.size());
+  for (const Run* run : runs) {
+    summary.mean_loss = summary.mean_loss.value_or(0) + run->final_loss / n;
+    const metrics::ValidationRecord& last = run->records.validations.back();
+    if (last.bits_per_byte) {
+      summary.mean_bits_per_byte = summary.mean_bits_per_byte.value_or(0) + *last.bits_per_byte / n;
+    }
+    summary.raw_tokens += static_cast<double>(run->raw_tokens) / n;
+    summary.epochs += run->epochs / n;
+    summary.seconds += run->seconds / n;
+  }
+  return summary;
+}
+
+double flops_ratio(const Analysis& analysis, const std::string& arm) {
+  const auto per_position = [&](const std::string& name) {
+    for (const Run& run : analysis.runs) {
+      if (run.entry.arm == name) return run.records.header.flops_per_position;
+    }
+    return 0.0;
+  };
+  const double base = per_position(analysis.experiment.baseline);
+  const double own = per_position(arm);
+  return base > 0 && own > 0 ? own / base : 1;
+}
+
+Comparison compare(const Analysis& analysis, const std::string& arm) {
+  Comparison comparison;
+  comparison.arm = arm;
+  comparison.flops_ratio = flops_ratio(analysis, arm);
+  comparison.equal_flops = equal_flops_outcome(analysis, arm);
+  comparison.equal_raw_tokens = equal_raw_tokens_outcome(analysis, arm);
+  comparison.speed_up = speed_up_outcome(analysis, arm, CostAxis::kFlops);
+  comparison.speed_up_time = speed_up_outcome(analysis, arm, CostAxis::kSeconds);
+  comparison.speed_up_secondary = secondary_speed_up_outcome(analysis, arm);
+  add_gaps(analysis, comparison);
+  return comparison;
+}
+
+bool any_budgets(const Experiment& experiment) {
+  std::set<std::pair<std::string, double>> budgets;
+  std::set<std::string> arms;
+  for (const RunEntry& run : experiment.runs) {
+    if (!is_result(run)) continue;
+    budgets.emplace(run.arm, run.budget);
+    arms.insert(run.arm);
+  }
+  return budgets.size() > arms.size();
+}
+
+void note_unpaired_seeds(Analysis& analysis) {
+  std::set<std::int64_t> all;
+  for (const std::string& arm : analysis.experiment.arms) {
+    for (const Run* run : analysis.results(arm, 1)) all.insert(run->entry.seed);
+  }
+  for (const std::string& arm : analysis.experiment.arms) {
+    std::set<std::int64_t> missing = all;
+    for (const Run* run : analysis.results(arm, 1)) missing.erase(run->entry.seed);
+    for (const std::int64_t seed : missing) {
+      analysis.notes.push_back("Seed " + std::to_string(seed) + " has no finished run of " + arm +
+                               ", so it takes no part in the paired differences.");
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<const Run*> Analysis::results(const std::string& arm, double budget) const {
+  std::vector<const Run*> found;
+  for (const Run& run : runs) {
+    const bool tuned_on = experiment.tuning_seed && run.entry.seed == *experiment.tuning_seed;
+    if (is_result(run.entry) && run.finished && !tuned_on && run.entry.arm == arm &&
+        run.entry.budget == budget) {
+      found.push_back(&run);
+    }
+  }
+  std::sort(found.begin(), found.end(),
+            [](const Run* a, const Run* b) { return a->entry.seed < b->entry.seed; });
+  return found;
+}
+
+const ArmSummary* Analysis::find_arm(const std::string& name) const {
+  const auto found = std::find_if(arms.begin(), arms.end(),
+                                  [&](const ArmSummary& arm) { return arm.name == name; });
+  return found == arms.end() ? nullptr : &*found;
+}
+
+Analysis analyze(const Experiment& experiment) {
+  Analysis analysis;
+  analysis.experiment = experiment;
+  analysis.quoted = experiment.tuning_seed ? QuotedLoss::kHalfB : QuotedLoss::kWhole;
+  analysis.has_budgets = any_budgets(experiment);
+  analysis.notes = experiment.notes;
+  analysis.runs = load_runs(experiment, analysis.quoted, analysis.notes);
+  add_rate_grids(analysis);
+  note_unpaired_seeds(analysis);
+  for (const std::string& arm : experiment.arms) {
+    analysis.arms.push_back(summarize(analysis, arm));
+    if (arm != experiment.baseline) analysis.comparisons.push_back(compare(analysis, arm));
+  }
+  return analysis;
+}
+
+}  // namespace superpose::report

@@ -1,0 +1,11 @@
+#pragma once
+
+#include <string_view>
+
+namespace superpose::report {
+
+// page/style.css and page/page.js, compiled in.
+std::string_view page_style();
+std::string_view page_script();
+
+}  // namespace superpose::report

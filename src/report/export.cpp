@@ -1,0 +1,256 @@
+#include "report/export.h"
+
+#include <array>
+#include <string_view>
+
+#include "report/load.h"
+#include "report/words.h"
+#include "util/json.h"
+#include "util/text.h"
+
+namespace superpose::report {
+namespace {
+
+using util::Json;
+
+constexpr std::int64_t kReportSchema = 1;
+constexpr std::array<std::string_view, 4> kRoles = {"trunk", "branch", "final", "tuning"};
+constexpr std::array<std::string_view, 3> kMatches = {"equal", "interpolated", "unmatched"};
+constexpr std::array<std::string_view, 3> kBounds = {"exact", "at_least", "at_most"};
+constexpr std::array<std::string_view, 3> kQuoted = {"whole", "half_a", "half_b"};
+constexpr std::array<std::string_view, 5> kVerdicts = {"none", "ahead", "behind", "level",
+                                                       "unclear"};
+
+template <class Enum, std::size_t N>
+std::string_view name(const std::array<std::string_view, N>& names, Enum value) {
+  return names.at(static_cast<std::size_t>(value));
+}
+
+Json number(const std::optional<double>& value) { return value ? Json(*value) : Json(); }
+
+Json interval_json(const Interval& interval) {
+  Json json;
+  json["seeds"] = interval.count;
+  json["mean"] = interval.mean;
+  json["low"] = number(interval.low);
+  json["high"] = number(interval.high);
+  return json;
+}
+
+Json gain_json(const GainOutcome& outcome) {
+  Json json;
+  json["available"] = outcome.available;
+  if (!outcome.available) {
+    json["why_not"] = outcome.why_not;
+    return json;
+  }
+  json["gain"] = interval_json(outcome.interval);
+  json["per_seed"] = Json::array();
+  for (const SeedGain& seed : outcome.seeds) {
+    Json one;
+    one["seed"] = seed.seed;
+    one["baseline_loss"] = seed.baseline_loss;
+    one["arm_loss"] = seed.arm_loss;
+    one["gain"] = seed.gain;
+    one["baseline_flops"] = seed.baseline_flops;
+    one["arm_flops"] = seed.arm_flops;
+    one["baseline_raw_tokens"] = seed.baseline_tokens;
+    one["arm_raw_tokens"] = seed.arm_tokens;
+    one["match"] = name(kMatches, seed.match);
+    json["per_seed"].push_back(std::move(one));
+  }
+  return json;
+}
+
+Json speed_up_json(const SpeedUpOutcome& outcome) {
+  Json json;
+  json["available"] = outcome.available;
+  if (!outcome.available) {
+    json["why_not"] = outcome.why_not;
+    return json;
+  }
+  json["determined"] = outcome.determined;
+  json["bound"] = name(kBounds, outcome.bound);
+  json["factor"] = interval_json(outcome.interval);
+  json["per_seed"] = Json::array();
+  for (const SeedSpeedUp& seed : outcome.seeds) {
+    Json one;
+    one["seed"] = seed.seed;
+    one["target_loss"] = seed.target_loss;
+    one["factor"] = seed.factor;
+    one["bound"] = name(kBounds, seed.bound);
+    one["baseline_cost"] = seed.baseline_cost;
+    one["arm_cost"] = seed.arm_cost;
+    json["per_seed"].push_back(std::move(one));
+  }
+  return json;
+}
+
+Json comparison_json(const Comparison& comparison) {
+  Json json;
+  json["arm"] = comparison.arm;
+  json["verdict"] = name(kVerdicts, verdict_of(comparison.equal_flops));
+  json["flops_per_position_ratio"] = comparison.flops_ratio;
+  json["equal_flops"] = gain_json(comparison.equal_flops);
+  json["equal_raw_tokens"] = gain_json(comparison.equal_raw_tokens);
+  json["speed_up"] = speed_up_json(comparison.speed_up);
+  json["speed_up_time"] = speed_up_json(comparison.speed_up_time);
+  json["speed_up_secondary"] = speed_up_json(comparison.speed_up_secondary);
+  json["crossings"] = Json::array();
+  for (const Crossing& crossing : comparison.crossings) {
+    Json one;
+    one["seed"] = crossing.seed;
+    one["switch_step"] = crossing.switch_step;
+    one["first_ahead_step"] = crossing.first_ahead ? Json(*crossing.first_ahead) : Json();
+    one["stays_ahead"] = crossing.stays;
+    json["crossings"].push_back(std::move(one));
+  }
+  return json;
+}
+
+Json run_json(const Run& run) {
+  Json json;
+  json["arm"] = run.entry.arm;
+  json["seed"] = run.entry.seed;
+  json["learning_rate"] = run.entry.learning_rate;
+  json["budget"] = run.entry.budget;
+  json["role"] = name(kRoles, run.entry.role);
+  json["finished"] = run.finished;
+  json["flops"] = run.flops;
+  json["raw_tokens"] = run.raw_tokens;
+  json["epochs"] = run.epochs;
+  json["seconds"] = run.seconds;
+  if (!run.records.validations.empty()) {
+    const metrics::ValidationRecord& last = run.records.validations.back();
+    json["step"] = last.step;
+    json["positions"] = last.positions;
+    json["loss"] = last.loss;
+    json["loss_half_a"] = number(last.loss_half_a);
+    json["loss_half_b"] = number(last.loss_half_b);
+    json["bits_per_byte"] = number(last.bits_per_byte);
+    json["perplexity"] = last.perplexity;
+  }
+  json["folder"] = run.entry.folder;
+  return json;
+}
+
+Json grid_json(const RateGrid& grid) {
+  Json json;
+  json["arm"] = grid.arm;
+  json["best"] = number(grid.best);
+  json["at_edge"] = grid.at_edge;
+  json["points"] = Json::array();
+  for (const RatePoint& point : grid.points) {
+    Json one;
+    one["learning_rate"] = point.learning_rate;
+    one["loss_half_a"] = number(point.loss);
+    json["points"].push_back(std::move(one));
+  }
+  return json;
+}
+
+// RFC 4180; a text that a spreadsheet would take for a formula gets a quote mark in front.
+std::string csv_text(const std::string& text) {
+  const bool formula =
+      !text.empty() && std::string_view("=+-@\t").find(text.front()) != std::string_view::npos;
+  std::string quoted = "\"";
+  if (formula) quoted += '\'';
+  for (const char c : text) {
+    if (c == '"') quoted += '"';
+    quoted += c;
+  }
+  return quoted + "\"";
+}
+
+std::string csv_number(double value) { return util::format_double(value); }
+std::string csv_number(const std::optional<double>& value) {
+  return value ? csv_number(*value) : "";
+}
+
+std::string csv_line(const std::vector<std::string>& cells) {
+  return util::join(cells, ",") + "\n";
+}
+
+std::vector<std::string> run_cells(const Run& run) {
+  return {csv_text(run.entry.arm), std::to_string(run.entry.seed),
+          csv_number(run.entry.learning_rate), csv_number(run.entry.budget),
+          std::string(name(kRoles, run.entry.role))};
+}
+
+std::vector<std::string> point_cells(const Run& run, const metrics::ValidationRecord& point) {
+  const double per_position = run.records.header.flops_per_position;
+  return {std::to_string(point.step),
+          std::to_string(point.positions),
+          std::to_string(point.raw_tokens),
+          csv_number(static_cast<double>(point.positions) * per_position),
+          csv_number(point.seconds),
+          csv_number(point.loss),
+          csv_number(point.loss_half_a),
+          csv_number(point.loss_half_b),
+          csv_number(point.bits_per_byte)};
+}
+
+const std::vector<std::string> kRunColumns = {"arm", "seed", "learning_rate", "budget", "role"};
+const std::vector<std::string> kPointColumns = {"step",        "positions",   "raw_tokens",
+                                                "flops",       "seconds",     "loss",
+                                                "loss_half_a", "loss_half_b", "bits_per_byte"};
+
+std::vector<std::string> joined(std::vector<std::string> first,
+                                const std::vector<std::string>& second) {
+  first.insert(first.end(), second.begin(), second.end());
+  return first;
+}
+
+}  // namespace
+
+std::string report_json(const Analysis& analysis) {
+  const Words words = put_in_words(analysis);
+  Json json;
+  json["schema"] = kReportSchema;
+  json["title"] = analysis.experiment.title;
+  json["headline"] = words.headline;
+  json["words"] = words.sentences;
+  json["warnings"] = analysis.warnings;
+  json["notes"] = analysis.notes;
+  json["baseline"] = analysis.experiment.baseline;
+  json["quoted_loss"] = name(kQuoted, analysis.quoted);
+  json["learning_rate_tuned"] = !analysis.rate_grids.empty();
+  json["comparisons"] = Json::array();
+  for (const Comparison& comparison : analysis.comparisons) {
+    Json one = comparison_json(comparison);
+    if (!analysis.has_budgets) {
+      for (const char* key : {"speed_up", "speed_up_time", "speed_up_secondary"}) one.erase(key);
+    }
+    json["comparisons"].push_back(std::move(one));
+  }
+  json["rate_grids"] = Json::array();
+  for (const RateGrid& grid : analysis.rate_grids) json["rate_grids"].push_back(grid_json(grid));
+  json["runs"] = Json::array();
+  for (const Run& run : analysis.runs) json["runs"].push_back(run_json(run));
+  json["recipe_fingerprint"] = analysis.experiment.recipe_fingerprint;
+  json["commands"] = analysis.experiment.commands;
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::string results_csv(const Analysis& analysis) {
+  std::string csv = csv_line(joined(joined(kRunColumns, {"finished", "epochs"}), kPointColumns));
+  for (const Run& run : analysis.runs) {
+    if (run.records.validations.empty()) continue;
+    const std::vector<std::string> extra = {run.finished ? "1" : "0", csv_number(run.epochs)};
+    csv += csv_line(
+        joined(joined(run_cells(run), extra), point_cells(run, run.records.validations.back())));
+  }
+  return csv;
+}
+
+std::string curves_csv(const Analysis& analysis) {
+  std::string csv = csv_line(joined(kRunColumns, kPointColumns));
+  for (const Run& run : analysis.runs) {
+    for (const metrics::ValidationRecord& point : run.records.validations) {
+      csv += csv_line(joined(run_cells(run), point_cells(run, point)));
+    }
+  }
+  return csv;
+}
+
+}  // namespace superpose::report

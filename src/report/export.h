@@ -1,0 +1,17 @@
+#pragma once
+
+#include <string>
+
+#include "report/analysis.h"
+
+namespace superpose::report {
+
+// report.json: every figure of the page, with "schema".
+std::string report_json(const Analysis& analysis);
+
+// results.csv: one row a run that has records. curves.csv: one row a validation point, trunk's part
+// included.
+std::string results_csv(const Analysis& analysis);
+std::string curves_csv(const Analysis& analysis);
+
+}  // namespace superpose::report

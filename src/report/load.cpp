@@ -1,0 +1,172 @@
+#include "report/load.h"
+
+#include <algorithm>
+#include <map>
+
+#include "util/error.h"
+#include "util/text.h"
+
+namespace superpose::report {
+namespace {
+
+bool has_records(const std::string& path) {
+  namespace fs = std::filesystem;
+  return fs::is_regular_file(path) || fs::exists(fs::path(path) / "metrics.jsonl") ||
+         fs::exists(fs::path(path) / "metrics.csv");
+}
+
+bool reached_its_end(const metrics::RunRecords& records) {
+  if (records.validations.empty()) return false;
+  const std::int64_t last = records.validations.back().step;
+  if (records.summary) return last >= records.summary->step;
+  return last >= records.header.total_steps;  // 0 where a foreign trainer does not say
+}
+
+template <class R>
+void put_in_front(std::vector<R>& records, const std::vector<R>& before, std::int64_t until_step) {
+  std::vector<R> joined;
+  for (const R& record : before) {
+    if (record.step <= until_step) joined.push_back(record);
+  }
+  for (const R& record : records) {
+    if (record.step > until_step) joined.push_back(record);
+  }
+  records = std::move(joined);
+}
+
+void add_trunk(Run& run) {
+  const metrics::RunRecords trunk = metrics::read_run(run.entry.parent);
+  put_in_front(run.records.steps, trunk.steps, run.entry.parent_step);
+  put_in_front(run.records.validations, trunk.validations, run.entry.parent_step);
+  put_in_front(run.records.events, trunk.events, run.entry.parent_step);
+  const std::vector<metrics::ValidationRecord>& points = run.records.validations;
+  for (std::size_t i = 1; i < points.size(); ++i) {
+    util::require(points[i].seconds >= points[i - 1].seconds, run.entry.folder,
+                  ": seconds must go on counting from the trunk ", run.entry.parent, ", got ",
+                  points[i].seconds, " after ", points[i - 1].seconds);
+  }
+}
+
+void derive(Run& run, QuotedLoss quoted) {
+  const metrics::RunHeader& header = run.records.header;
+  run.finished = reached_its_end(run.records);
+  if (run.records.validations.empty()) return;
+  const metrics::ValidationRecord& last = run.records.validations.back();
+  run.flops = static_cast<double>(last.positions) * header.flops_per_position;
+  run.seconds = last.seconds;
+  run.raw_tokens = last.raw_tokens;
+  if (header.train_tokens > 0) {
+    run.epochs = static_cast<double>(last.raw_tokens) / static_cast<double>(header.train_tokens);
+  }
+  if (!run.finished) return;
+  if (run.entry.role == Role::kTuning) {
+    run.tuning_loss = loss_as_quoted(last, QuotedLoss::kHalfA, run.entry.folder);
+    run.final_loss = run.tuning_loss;
+  } else if (run.entry.role != Role::kTrunk) {
+    run.final_loss = loss_as_quoted(last, quoted, run.entry.folder);
+  }
+}
+
+void check_fingerprint(const char* what, const Run& a, const std::string& of_a, const Run& b,
+                       const std::string& of_b) {
+  util::require(of_a == of_b, "report: runs must have the same ", what, " fingerprint, got ", of_a,
+                " in ", a.entry.folder, " and ", of_b, " in ", b.entry.folder);
+}
+
+void check_fingerprints(const Experiment& experiment, const std::vector<Run>& runs) {
+  std::map<std::string, const Run*> first_of_arm;
+  for (const Run& run : runs) {
+    const metrics::Fingerprints& mine = run.records.header.fingerprints;
+    const metrics::Fingerprints& first = runs.front().records.header.fingerprints;
+    check_fingerprint("data", runs.front(), first.data, run, mine.data);
+    check_fingerprint("validation", runs.front(), first.validation, run, mine.validation);
+    if (experiment.one_recipe) {
+      util::require(mine.recipe == experiment.recipe_fingerprint,
+                    "report: runs must have the experiment's recipe fingerprint ",
+                    experiment.recipe_fingerprint, ", got ", mine.recipe, " in ", run.entry.folder);
+      continue;
+    }
+    const Run* arm_first = first_of_arm.try_emplace(run.entry.arm, &run).first->second;
+    check_fingerprint("recipe", *arm_first, arm_first->records.header.fingerprints.recipe, run,
+                      mine.recipe);
+  }
+}
+
+bool same_place(const RunEntry& a, const RunEntry& b) {
+  const auto is_result = [](Role role) { return role == Role::kFinal || role == Role::kBranch; };
+  if (a.arm != b.arm || a.seed != b.seed) return false;
+  if (is_result(a.role) && is_result(b.role)) return a.budget == b.budget;
+  return a.role == Role::kTuning && b.role == Role::kTuning && a.learning_rate == b.learning_rate;
+}
+
+void check_places(const std::vector<Run>& runs) {
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      util::require(!same_place(runs[i].entry, runs[j].entry),
+                    "report: each seed and budget of an arm must have one run, got ",
+                    runs[j].entry.folder, " and ", runs[i].entry.folder, " for ", runs[i].label());
+    }
+  }
+}
+
+}  // namespace
+
+std::string Run::label() const {
+  std::string text = entry.arm + ", seed " + std::to_string(entry.seed);
+  if (entry.role == Role::kTuning) text += ", rate " + util::format_double(entry.learning_rate);
+  if (entry.role == Role::kTrunk) text += ", trunk";
+  if (entry.budget != 1) text += ", budget " + util::format_double(entry.budget);
+  return text;
+}
+
+double loss_as_quoted(const metrics::ValidationRecord& record, QuotedLoss quoted,
+                      const std::string& where) {
+  if (quoted == QuotedLoss::kWhole) return record.loss;
+  const bool half_a = quoted == QuotedLoss::kHalfA;
+  const std::optional<double>& half = half_a ? record.loss_half_a : record.loss_half_b;
+  util::require(half.has_value(), where, ": validation at step ", record.step, ": missing field '",
+                half_a ? "loss_half_a" : "loss_half_b", "', which a learning-rate grid needs");
+  return *half;
+}
+
+bool is_superposed(const metrics::RunHeader& header) {
+  return std::any_of(header.phases.begin(), header.phases.end(),
+                     [](const metrics::PhaseInfo& phase) {
+                       return phase.num_steps > 0 && (phase.bag_size > 1 || phase.target_size > 1);
+                     });
+}
+
+std::int64_t switch_step_of(const metrics::RunHeader& header) {
+  std::int64_t step = 0;
+  for (const metrics::PhaseInfo& phase : header.phases) {
+    const bool superposed = phase.bag_size > 1 || phase.target_size > 1;
+    if (superposed && phase.num_steps > 0) step = phase.first_step + phase.num_steps;
+  }
+  const bool never_ends = header.total_steps > 0 && step >= header.total_steps;
+  return never_ends ? 0 : step;
+}
+
+std::vector<Run> load_runs(const Experiment& experiment, QuotedLoss quoted,
+                           std::vector<std::string>& notes) {
+  std::vector<Run> runs;
+  for (const RunEntry& entry : experiment.runs) {
+    Run run;
+    run.entry = entry;
+    if (!has_records(entry.folder)) {
+      notes.push_back("Not run yet: " + run.label() + ".");
+      continue;
+    }
+    run.records = metrics::read_run(entry.folder);
+    if (!entry.parent.empty()) add_trunk(run);
+    derive(run, quoted);
+    if (!run.finished && entry.role != Role::kTrunk) {
+      notes.push_back("Not finished, so left out of every result: " + run.label() + ".");
+    }
+    runs.push_back(std::move(run));
+  }
+  check_fingerprints(experiment, runs);
+  check_places(runs);
+  return runs;
+}
+
+}  // namespace superpose::report

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "report/analysis.h"
+
+namespace superpose::report {
+
+// Reads every run of the experiment that has records, puts a trunk's part in front of its branches,
+// and fills what a Run derives from its records. Runs that have not started are named in `notes`,
+// as are unfinished ones. Throws util::Error where fingerprints differ, where two runs claim the
+// same place, or where a record lacks a field that `quoted` needs.
+std::vector<Run> load_runs(const Experiment& experiment, QuotedLoss quoted,
+                           std::vector<std::string>& notes);
+
+// Final loss of a validation record as quoted; `where` opens the error for a missing half.
+double loss_as_quoted(const metrics::ValidationRecord& record, QuotedLoss quoted,
+                      const std::string& where);
+
+// Step at which superposition ends for good (0: the run has none, or never ends it).
+std::int64_t switch_step_of(const metrics::RunHeader& header);
+bool is_superposed(const metrics::RunHeader& header);
+
+}  // namespace superpose::report

@@ -1,0 +1,261 @@
+#include "report/outcomes.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <utility>
+
+#include "report/load.h"
+
+namespace superpose::report {
+namespace {
+
+constexpr double kSameCost = 1e-6;  // relative
+
+double cost_of(const Run& run, CostAxis axis) {
+  return axis == CostAxis::kFlops ? run.flops : run.seconds;
+}
+
+// All finished results of one seed, budgets in order.
+std::vector<const Run*> budget_runs(const Analysis& analysis, const std::string& arm,
+                                    std::int64_t seed) {
+  std::vector<const Run*> found;
+  for (const Run& run : analysis.runs) {
+    const bool is_result = run.entry.role == Role::kFinal || run.entry.role == Role::kBranch;
+    if (is_result && run.finished && run.entry.arm == arm && run.entry.seed == seed)
+      found.push_back(&run);
+  }
+  return found;
+}
+
+template <class Cost>
+std::vector<CostPoint> curve(const std::vector<const Run*>& runs, const Cost& cost) {
+  std::vector<CostPoint> points;
+  for (const Run* run : runs) points.push_back({cost(*run), run->final_loss});
+  return points;
+}
+
+double tokens_of(const Run& run) { return static_cast<double>(run.raw_tokens); }
+
+// Pairs of budget-1 runs with the same seed: (baseline, arm).
+std::vector<std::pair<const Run*, const Run*>> pairs(const Analysis& analysis,
+                                                     const std::string& arm) {
+  std::vector<std::pair<const Run*, const Run*>> found;
+  for (const Run* baseline : analysis.results(analysis.experiment.baseline, 1)) {
+    for (const Run* other : analysis.results(arm, 1)) {
+      if (other->entry.seed == baseline->entry.seed) found.emplace_back(baseline, other);
+    }
+  }
+  return found;
+}
+
+SeedGain gain_between(const Run& baseline, const Run& arm) {
+  SeedGain gain;
+  gain.seed = arm.entry.seed;
+  gain.baseline_loss = baseline.final_loss;
+  gain.arm_loss = arm.final_loss;
+  gain.baseline_flops = baseline.flops;
+  gain.arm_flops = arm.flops;
+  gain.baseline_tokens = tokens_of(baseline);
+  gain.arm_tokens = tokens_of(arm);
+  return gain;
+}
+
+void close_gain(GainOutcome& outcome) {
+  std::vector<double> gains;
+  for (SeedGain& seed : outcome.seeds) {
+    seed.gain = seed.baseline_loss - seed.arm_loss;
+    gains.push_back(seed.gain);
+  }
+  outcome.interval = mean_interval(gains);
+  outcome.available = !outcome.seeds.empty();
+}
+
+bool has_several_budgets(const Analysis& analysis, const std::string& arm) {
+  std::set<double> budgets;
+  for (const RunEntry& run : analysis.experiment.runs) {
+    if (run.arm == arm && (run.role == Role::kFinal || run.role == Role::kBranch))
+      budgets.insert(run.budget);
+  }
+  return budgets.size() >= 2;
+}
+
+// What a curve says about the cost of a target, as a factor baseline / arm. `read` is the arm whose
+// curve was read.
+enum class ReadArm { kBaseline, kArm };
+SeedSpeedUp factor_of(const ReachedCost& reached, double other_cost, ReadArm read) {
+  SeedSpeedUp result;
+  const bool read_arm = read == ReadArm::kArm;
+  result.baseline_cost = read_arm ? other_cost : reached.cost;
+  result.arm_cost = read_arm ? reached.cost : other_cost;
+  result.factor = result.baseline_cost / result.arm_cost;
+  // A cost below what was measured makes the factor larger where the arm's cost was read, smaller
+  // where the baseline's was; never reached is the other way round.
+  if (reached.reach == Reach::kBelowRange)
+    result.bound = read_arm ? Bound::kAtLeast : Bound::kAtMost;
+  if (reached.reach == Reach::kNever) result.bound = read_arm ? Bound::kAtMost : Bound::kAtLeast;
+  return result;
+}
+
+void close_speed_up(SpeedUpOutcome& outcome) {
+  std::vector<double> factors;
+  bool at_least = false;
+  bool at_most = false;
+  for (const SeedSpeedUp& seed : outcome.seeds) {
+    factors.push_back(seed.factor);
+    at_least |= seed.bound == Bound::kAtLeast;
+    at_most |= seed.bound == Bound::kAtMost;
+  }
+  outcome.available = !outcome.seeds.empty();
+  outcome.interval = ratio_interval(factors);
+  outcome.determined = !(at_least && at_most);
+  outcome.bound = at_least ? Bound::kAtLeast : at_most ? Bound::kAtMost : Bound::kExact;
+  if (at_least || at_most) {  // a t interval of bounds would be none
+    outcome.interval.low.reset();
+    outcome.interval.high.reset();
+  }
+}
+
+std::optional<double> loss_at_flops(const Run& run, double flops) {
+  const std::vector<metrics::ValidationRecord>& points = run.records.validations;
+  const double per_position = run.records.header.flops_per_position;
+  const auto at = [&](std::size_t i) {
+    return static_cast<double>(points[i].positions) * per_position;
+  };
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    if (std::abs(at(i) - flops) <= kSameCost * flops) return points[i].loss;
+    if (i == 0 || at(i - 1) > flops || at(i) < flops) continue;
+    const double part = (flops - at(i - 1)) / (at(i) - at(i - 1));
+    return points[i - 1].loss + part * (points[i].loss - points[i - 1].loss);
+  }
+  return std::nullopt;
+}
+
+Crossing crossing_of(const std::vector<GapPoint>& gaps, std::int64_t seed,
+                     std::int64_t switch_step) {
+  Crossing crossing;
+  crossing.seed = seed;
+  crossing.switch_step = switch_step;
+  for (const GapPoint& point : gaps) {
+    if (point.step <= switch_step) continue;
+    if (!crossing.first_ahead && point.gap > 0) {
+      crossing.first_ahead = point.step;
+      crossing.stays = true;
+    }
+    if (crossing.first_ahead && point.gap <= 0) crossing.stays = false;
+  }
+  return crossing;
+}
+
+}  // namespace
+
+GainOutcome equal_flops_outcome(const Analysis& analysis, const std::string& arm) {
+  GainOutcome outcome;
+  for (const auto& [baseline, other] : pairs(analysis, arm)) {
+    SeedGain gain = gain_between(*baseline, *other);
+    if (std::abs(other->flops / baseline->flops - 1) > kSameCost) {
+      const std::vector<const Run*> runs = budget_runs(analysis, arm, other->entry.seed);
+      const auto loss =
+          loss_at_cost(curve(runs, [](const Run& run) { return run.flops; }), baseline->flops);
+      gain.match = loss ? Match::kInterpolated : Match::kUnmatched;
+      if (loss) {
+        gain.arm_loss = *loss;
+        gain.arm_flops = baseline->flops;
+      }
+    }
+    outcome.seeds.push_back(gain);
+  }
+  close_gain(outcome);
+  if (!outcome.available) outcome.why_not = "no seed has finished in both arms";
+  return outcome;
+}
+
+GainOutcome equal_raw_tokens_outcome(const Analysis& analysis, const std::string& arm) {
+  GainOutcome outcome;
+  for (const auto& [baseline, other] : pairs(analysis, arm)) {
+    const std::int64_t seed = other->entry.seed;
+    SeedGain gain = gain_between(*baseline, *other);
+    const auto baselines =
+        curve(budget_runs(analysis, analysis.experiment.baseline, seed), tokens_of);
+    const auto others = curve(budget_runs(analysis, arm, seed), tokens_of);
+    const std::optional<double> baseline_loss = loss_at_cost(baselines, tokens_of(*other));
+    const std::optional<double> arm_loss = loss_at_cost(others, tokens_of(*baseline));
+    if (!baseline_loss && !arm_loss) continue;
+    gain.match = gain.baseline_tokens == gain.arm_tokens ? Match::kEqual : Match::kInterpolated;
+    if (baseline_loss) {
+      // FLOPs are in proportion to raw tokens along the baseline's budgets, which have one bag
+      // size.
+      gain.baseline_flops *= gain.arm_tokens / gain.baseline_tokens;
+      gain.baseline_loss = *baseline_loss;
+      gain.baseline_tokens = gain.arm_tokens;
+    } else {
+      gain.arm_flops *= gain.baseline_tokens / gain.arm_tokens;
+      gain.arm_loss = *arm_loss;
+      gain.arm_tokens = gain.baseline_tokens;
+    }
+    outcome.seeds.push_back(gain);
+  }
+  close_gain(outcome);
+  if (!outcome.available) outcome.why_not = "no budget covers it";
+  return outcome;
+}
+
+SpeedUpOutcome speed_up_outcome(const Analysis& analysis, const std::string& arm, CostAxis axis) {
+  SpeedUpOutcome outcome;
+  if (!has_several_budgets(analysis, arm)) {
+    outcome.why_not = "needs a budget curve of " + arm;
+    return outcome;
+  }
+  for (const Run* baseline : analysis.results(analysis.experiment.baseline, 1)) {
+    const std::vector<const Run*> runs = budget_runs(analysis, arm, baseline->entry.seed);
+    if (runs.empty()) continue;
+    const auto points = curve(runs, [axis](const Run& run) { return cost_of(run, axis); });
+    const ReachedCost reached = cost_at_loss(points, baseline->final_loss);
+    SeedSpeedUp seed = factor_of(reached, cost_of(*baseline, axis), ReadArm::kArm);
+    seed.seed = baseline->entry.seed;
+    seed.target_loss = baseline->final_loss;
+    outcome.seeds.push_back(seed);
+  }
+  close_speed_up(outcome);
+  if (!outcome.available) outcome.why_not = "no seed has finished in both arms";
+  return outcome;
+}
+
+SpeedUpOutcome secondary_speed_up_outcome(const Analysis& analysis, const std::string& arm) {
+  SpeedUpOutcome outcome;
+  if (!has_several_budgets(analysis, analysis.experiment.baseline)) {
+    outcome.why_not = "needs a budget curve of " + analysis.experiment.baseline;
+    return outcome;
+  }
+  for (const Run* other : analysis.results(arm, 1)) {
+    const std::vector<const Run*> runs =
+        budget_runs(analysis, analysis.experiment.baseline, other->entry.seed);
+    if (runs.empty()) continue;
+    const auto points = curve(runs, [](const Run& run) { return run.flops; });
+    const ReachedCost reached = cost_at_loss(points, other->final_loss);
+    SeedSpeedUp seed = factor_of(reached, other->flops, ReadArm::kBaseline);
+    seed.seed = other->entry.seed;
+    seed.target_loss = other->final_loss;
+    outcome.seeds.push_back(seed);
+  }
+  close_speed_up(outcome);
+  if (!outcome.available) outcome.why_not = "no seed has finished in both arms";
+  return outcome;
+}
+
+void add_gaps(const Analysis& analysis, Comparison& comparison) {
+  for (const auto& [baseline, other] : pairs(analysis, comparison.arm)) {
+    std::vector<GapPoint> gaps;
+    const double per_position = other->records.header.flops_per_position;
+    for (const metrics::ValidationRecord& point : other->records.validations) {
+      const auto positions = static_cast<double>(point.positions);
+      const auto loss = loss_at_flops(*baseline, positions * per_position);
+      if (loss && point.step > 0) gaps.push_back({point.step, positions, *loss - point.loss});
+    }
+    comparison.crossings.push_back(
+        crossing_of(gaps, other->entry.seed, switch_step_of(other->records.header)));
+    comparison.gaps.emplace_back(other->entry.seed, std::move(gaps));
+  }
+}
+
+}  // namespace superpose::report

@@ -1,0 +1,208 @@
+"use strict";
+(() => {
+  const data = JSON.parse(document.getElementById("data").textContent);
+  const palette = ["#d9480f", "#3f4bd1", "#0b7285", "#862e9c", "#2b8a3e", "#a61e4d"];
+  const others = data.arms.filter((arm) => arm !== data.baseline);
+  const color = (arm) => (arm === data.baseline ? "#4b5768" : palette[others.indexOf(arm) % palette.length]);
+  const dashes = ["solid", "dash", "dot", "dashdot", "longdash"];
+  const seeds = [...new Set(data.runs.map((run) => run.seed))].sort((a, b) => a - b);
+  const dash = (seed) => dashes[Math.max(0, seeds.indexOf(seed)) % dashes.length];
+  const name = (arm, seed) => (seeds.length > 1 ? arm + ", seed " + seed : arm);
+  const font = { family: getComputedStyle(document.body).fontFamily, size: 13, color: "#18202c" };
+  const config = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
+
+  // The clocks a curve can be drawn against; time picks its unit from the longest run.
+  const longest = Math.max(1, ...data.runs.map((run) => Math.max(0, ...run.validation.seconds)));
+  const [timeUnit, timeName] = longest > 7200 ? [3600, "hours"] : longest > 180 ? [60, "minutes"] : [1, "seconds"];
+  const clocks = {
+    positions: { label: "Positions", title: "positions computed (compute)", scale: 1 },
+    raw_tokens: { label: "Raw tokens", title: "raw tokens read", scale: 1 },
+    seconds: { label: "Time", title: "time of the training steps, " + timeName, scale: 1 / timeUnit },
+  };
+  const scaled = (values, scale) => values.map((value) => value * scale);
+
+  function axis(title, extra) {
+    return Object.assign({
+      title: { text: title, standoff: 12 }, gridcolor: "#edf0f4", linecolor: "#c9d0da", showline: true, ticks: "outside",
+      tickcolor: "#c9d0da", zeroline: false, automargin: true,
+    }, extra);
+  }
+
+  function layout(x, y, extra) {
+    return Object.assign({
+      font, paper_bgcolor: "#fff", plot_bgcolor: "#fff", margin: { l: 64, r: 18, t: 18, b: 52 }, hovermode: "closest",
+      hoverlabel: { bgcolor: "#fff", bordercolor: "#c9d0da", font }, xaxis: x, yaxis: y, showlegend: true,
+      legend: { x: 1, xanchor: "right", y: 1, yanchor: "top", bgcolor: "rgba(255,255,255,.85)" },
+    }, extra);
+  }
+
+  function draw(id, traces, plotLayout) {
+    return Plotly.react(id, traces, plotLayout, config);
+  }
+
+  // A row of buttons above a plot; `choose` is called with the chosen key, at once with the first.
+  function buttons(id, label, options, choose) {
+    const group = document.createElement("div");
+    group.className = "group";
+    group.append(label);
+    const row = document.createElement("div");
+    row.className = "buttons";
+    row.setAttribute("role", "group");
+    row.setAttribute("aria-label", label);
+    for (const [key, text] of options) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = text;
+      button.dataset.key = key;
+      button.setAttribute("aria-pressed", String(key === options[0][0]));
+      button.addEventListener("click", () => {
+        for (const other of row.children) other.setAttribute("aria-pressed", String(other === button));
+        choose(key);
+      });
+      row.append(button);
+    }
+    group.append(row);
+    document.querySelector('[data-for="' + id + '"]').append(group);
+  }
+
+  const clockOptions = Object.entries(clocks).map(([key, clock]) => [key, clock.label]);
+
+  function switchLines(clock) {
+    const seen = new Set();
+    const marks = data.runs.filter((run) => run.switch && run.switch[clock] !== undefined).map((run) => ({
+      x: run.switch[clock] * clocks[clock].scale, color: color(run.arm),
+    })).filter((mark) => {  // runs that switch at the same place share one line
+      const place = mark.color + mark.x.toPrecision(2);
+      return !seen.has(place) && seen.add(place);
+    });
+    return {
+      shapes: marks.map((mark) => ({ type: "line", x0: mark.x, x1: mark.x, yref: "paper", y0: 0, y1: 1,
+        line: { color: mark.color, width: 1, dash: "dot" } })),
+      annotations: marks.slice(0, 1).map((mark) => ({ x: mark.x, yref: "paper", y: 1, text: "switch", showarrow: false,
+        xanchor: "left", yanchor: "top", xshift: 5, font: { size: 12, color: mark.color } })),
+    };
+  }
+
+  // Close-up: from the lowest point to a little above where the baseline stands after a sixth of its run.
+  function closeUp() {
+    const all = data.runs.flatMap((run) => run.validation.loss);
+    const low = Math.min(...all);
+    const from = data.runs.filter((run) => run.arm === data.baseline).map((run) => {
+      const loss = run.validation.loss;
+      return loss[Math.min(loss.length - 1, Math.ceil(loss.length / 6))];
+    });
+    const high = from.length ? Math.max(...from) : Math.max(...all);
+    const margin = Math.max(1e-6, high - low);
+    return [low - 0.08 * margin, high + 0.25 * margin];
+  }
+
+  function validationPlot() {
+    const id = "plot-validation";
+    let clock = "positions";
+    let view = "close";
+    const show = () => {
+      const traces = data.runs.map((run) => ({
+        type: "scatter", mode: "lines+markers", name: run.label, x: scaled(run.validation[clock], clocks[clock].scale),
+        y: run.validation.loss, customdata: run.validation.step, line: { color: color(run.arm), width: 2, dash: dash(run.seed) },
+        marker: { size: 4 }, hovertemplate: "%{fullData.name}<br>step %{customdata:,}<br>loss %{y:.4f}<extra></extra>",
+      }));
+      const y = axis("held-out loss, nats per token", view === "close" ? { range: closeUp() } : { autorange: true });
+      draw(id, traces, layout(axis(clocks[clock].title, { rangemode: "tozero" }), y, switchLines(clock)));
+    };
+    buttons(id, "Against", clockOptions, (key) => { clock = key; show(); });
+    buttons(id, "Show", [["close", "Close-up"], ["all", "Whole range"]], (key) => { view = key; show(); });
+    show();
+  }
+
+  function bagPlot() {
+    const id = "plot-bag";
+    if (!document.getElementById(id)) return;
+    let clock = "positions";
+    const show = () => {
+      const traces = data.runs.filter((run) => run.bag.loss.length).map((run) => ({
+        type: "scatter", mode: "lines", name: run.label, x: scaled(run.bag[clock], clocks[clock].scale), y: run.bag.loss,
+        customdata: run.bag.step, line: { color: color(run.arm), width: 1.5, dash: dash(run.seed) },
+        hovertemplate: "%{fullData.name}<br>step %{customdata:,}<br>bag loss %{y:.4f}<extra></extra>",
+      }));
+      draw(id, traces, layout(axis(clocks[clock].title, { rangemode: "tozero" }), axis("bag loss, nats per token")));
+    };
+    buttons(id, "Against", clockOptions, (key) => { clock = key; show(); });
+    show();
+  }
+
+  // The first points after the switch lie far below; the view holds what comes after them, zooming out shows all.
+  function gapRange() {
+    const later = data.gaps.flatMap((gap) => {
+      const first = gap.step.findIndex((step) => step > gap.switch_step);
+      const rest = gap.gap.slice(Math.max(0, first));
+      return rest.slice(Math.floor(rest.length / 8));
+    });
+    if (!later.length) return {};
+    const low = Math.min(0, ...later);
+    const high = Math.max(0, ...later);
+    const margin = Math.max(1e-4, 0.15 * (high - low));
+    return { range: [low - margin, high + margin] };
+  }
+
+  function gapPlot() {
+    const id = "plot-gap";
+    if (!document.getElementById(id)) return;
+    let view = "close";
+    const show = () => {
+      const traces = data.gaps.map((gap) => ({
+        type: "scatter", mode: "lines+markers", name: name(gap.arm, gap.seed), x: gap.positions, y: gap.gap,
+        customdata: gap.step, line: { color: color(gap.arm), width: 2, dash: dash(gap.seed) }, marker: { size: 5 },
+        hovertemplate: "%{fullData.name}<br>step %{customdata:,}<br>gap %{y:+.4f}<extra></extra>",
+      }));
+      const marks = switchLines("positions");
+      marks.shapes.push({ type: "line", xref: "paper", x0: 0, x1: 1, y0: 0, y1: 0, line: { color: "#4b5768", width: 1 } });
+      for (const [y, text, anchor] of [[1, "ahead of " + data.baseline, "top"], [0, "behind " + data.baseline, "bottom"]]) {
+        marks.annotations.push({ xref: "paper", x: 0, xanchor: "left", xshift: 8, yref: "paper", y, yanchor: anchor, text,
+          showarrow: false, font: { size: 12, color: "#5b6573" } });
+      }
+      const y = axis("gap, nats per token", view === "close" ? gapRange() : { autorange: true });
+      const extra = Object.assign(marks, { showlegend: traces.length > 1 });
+      draw(id, traces, layout(axis(clocks.positions.title, { rangemode: "tozero" }), y, extra));
+    };
+    buttons(id, "Show", [["close", "Close-up"], ["all", "Whole range"]], (key) => { view = key; show(); });
+    show();
+  }
+
+  function ratePlot() {
+    const id = "plot-rates";
+    if (!document.getElementById(id)) return;
+    const traces = data.rates.map((grid) => ({
+      type: "scatter", mode: "lines+markers", name: grid.arm, x: grid.rate, y: grid.loss, connectgaps: false,
+      line: { color: color(grid.arm), width: 2 },
+      marker: { size: grid.rate.map((rate) => (rate === grid.best ? 13 : 8)), color: color(grid.arm),
+        line: { color: "#18202c", width: grid.rate.map((rate) => (rate === grid.best ? 2 : 0)) } },
+      hovertemplate: "%{fullData.name}<br>rate %{x}<br>loss %{y:.4f}<extra></extra>",
+    }));
+    const rates = [...new Set(data.rates.flatMap((grid) => grid.rate))].sort((a, b) => a - b);
+    const x = axis("peak learning rate", { type: "log", tickvals: rates, ticktext: rates.map((rate) => String(rate)) });
+    draw(id, traces, layout(x, axis("final loss on half A, nats per token")));
+  }
+
+  function budgetPlot() {
+    const id = "plot-budgets";
+    if (!document.getElementById(id)) return;
+    const traces = data.budgets.map((curve) => ({
+      type: "scatter", mode: "lines+markers", name: name(curve.arm, curve.seed), x: curve.flops, y: curve.loss,
+      customdata: curve.budget, line: { color: color(curve.arm), width: 2, dash: dash(curve.seed) }, marker: { size: 8 },
+      hovertemplate: "%{fullData.name}<br>budget %{customdata}<br>%{x:.3s}FLOP<br>loss %{y:.4f}<extra></extra>",
+    }));
+    const spans = data.spans;
+    const shapes = spans.map((span) => ({ type: "line", x0: span.from, x1: span.to, y0: span.loss, y1: span.loss,
+      line: { color: color(span.arm), width: 1.5, dash: "dot" } }));
+    const annotations = spans.map((span) => ({ x: (Math.log10(span.from) + Math.log10(span.to)) / 2, y: span.loss, text: span.text,
+      showarrow: false, yshift: 11, font: { size: 13, color: color(span.arm) }, bgcolor: "rgba(255,255,255,.8)" }));
+    const x = axis("FLOPs of the whole run", { type: "log", tickformat: ".2s", dtick: "D2", minor: { dtick: "D1" } });
+    draw(id, traces, layout(x, axis("final loss, nats per token"), { shapes, annotations }));
+  }
+
+  validationPlot();
+  gapPlot();
+  budgetPlot();
+  ratePlot();
+  bagPlot();
+})();

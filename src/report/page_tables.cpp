@@ -1,0 +1,311 @@
+#include "report/page_tables.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "report/html.h"
+#include "report/load.h"
+#include "report/text.h"
+#include "util/text.h"
+
+namespace superpose::report {
+namespace {
+
+Cell number(std::string main, std::string sub = "") {
+  return {std::move(main), std::move(sub), true};
+}
+
+template <class Outcome, class Value>
+double mean_of(const Outcome& outcome, const Value& value) {
+  double sum = 0;
+  for (const auto& seed : outcome.seeds) sum += value(seed);
+  return sum / static_cast<double>(outcome.seeds.size());
+}
+
+double epochs_at(const ArmSummary& arm, double tokens) {
+  return arm.raw_tokens > 0 ? arm.epochs * tokens / arm.raw_tokens : 0;
+}
+
+// "12.4 PFLOP, 62.7M raw tokens, 0.70 epochs"
+std::string cost_line(const ArmSummary& arm, double flops, double tokens) {
+  return format_flops(flops) + ", " + format_tokens(tokens) + " raw tokens, " +
+         format_epochs(epochs_at(arm, tokens));
+}
+
+Cell gain_result(const GainOutcome& outcome, const std::string& arm) {
+  const double gain = outcome.interval.mean;
+  std::string sub = gain_support(outcome);
+  const auto unmatched =
+      std::any_of(outcome.seeds.begin(), outcome.seeds.end(),
+                  [](const SeedGain& seed) { return seed.match == Match::kUnmatched; });
+  const auto interpolated =
+      std::any_of(outcome.seeds.begin(), outcome.seeds.end(),
+                  [](const SeedGain& seed) { return seed.match == Match::kInterpolated; });
+  if (unmatched) sub += "; not at equal FLOPs: equal steps, and no budget to interpolate between";
+  if (interpolated) sub += "; interpolated between budgets";
+  return number(
+      fixed(std::abs(gain), 4) + " nats " + (gain >= 0 ? "lower" : "higher") + " with " + arm, sub);
+}
+
+std::vector<Cell> gain_row(Cell question, const Analysis& analysis, const Comparison& comparison,
+                           const GainOutcome& outcome) {
+  if (!outcome.available)
+    return {std::move(question), number("-"), number("-"), number("not run", outcome.why_not)};
+  const ArmSummary& base = *analysis.find_arm(analysis.experiment.baseline);
+  const ArmSummary& arm = *analysis.find_arm(comparison.arm);
+  const auto mean = [&](double SeedGain::*value) {
+    return mean_of(outcome, [value](const SeedGain& seed) { return seed.*value; });
+  };
+  return {
+      std::move(question),
+      number(fixed(mean(&SeedGain::baseline_loss), 4),
+             cost_line(base, mean(&SeedGain::baseline_flops), mean(&SeedGain::baseline_tokens))),
+      number(fixed(mean(&SeedGain::arm_loss), 4),
+             cost_line(arm, mean(&SeedGain::arm_flops), mean(&SeedGain::arm_tokens))),
+      gain_result(outcome, comparison.arm)};
+}
+
+std::vector<Cell> speed_row(const Comparison& comparison, const Analysis& analysis) {
+  const SpeedUpOutcome& speed = comparison.speed_up;
+  Cell question{"Same loss", "who gets to the baseline's final loss with less compute?"};
+  if (!speed.available) {
+    const std::string why = analysis.has_budgets ? speed.why_not : "needs runs at several budgets";
+    return {question, number("-"), number("-"), number("not run", why)};
+  }
+  const auto arm_cost =
+      mean_of(speed, [](const SeedSpeedUp& seed) { return std::log(seed.arm_cost); });
+  const auto base_cost =
+      mean_of(speed, [](const SeedSpeedUp& seed) { return std::log(seed.baseline_cost); });
+  const std::string target =
+      "at loss " +
+      fixed(mean_of(speed, [](const SeedSpeedUp& seed) { return seed.target_loss; }), 4);
+  const auto epochs_line = [&](const std::string& name) {
+    const ArmSummary& arm = *analysis.find_arm(name);
+    return target + ", " + format_epochs(arm.epochs) + " at budget 1";
+  };
+  const char* bound = speed.bound == Bound::kAtLeast  ? "<= "
+                      : speed.bound == Bound::kAtMost ? ">= "
+                                                      : "";
+  const std::string arm_figure =
+      speed.determined ? bound + format_flops(std::exp(arm_cost)) : "not determined";
+  std::string sub = speed_up_support(speed);
+  if (comparison.speed_up_time.available) {
+    sub += "; in time of the steps " + speed_up_figure(comparison.speed_up_time);
+  }
+  if (comparison.speed_up_secondary.available) {
+    sub += "; at the final loss of " + comparison.arm + " " +
+           speed_up_figure(comparison.speed_up_secondary);
+  }
+  return {
+      question,
+      number(format_flops(std::exp(base_cost)), epochs_line(analysis.experiment.baseline)),
+      number(arm_figure, epochs_line(comparison.arm)),
+      number(speed.determined ? speed_up_figure(speed) + " of the compute needed by the baseline"
+                              : "not determined",
+             sub)};
+}
+
+// First record of a phase (or what stands before it) and its last one.
+struct PhaseSpan {
+  metrics::StepRecord before;
+  metrics::StepRecord last;
+};
+std::map<std::int64_t, PhaseSpan> phase_spans(const Run& run) {
+  std::map<std::int64_t, PhaseSpan> spans;
+  metrics::StepRecord before;
+  for (const metrics::StepRecord& step : run.records.steps) {
+    const auto [span, is_new] = spans.try_emplace(step.phase);
+    if (is_new) span->second.before = before;
+    span->second.last = step;
+    before = step;
+  }
+  return spans;
+}
+
+std::string loss_or_dash(const std::optional<double>& loss) { return loss ? fixed(*loss, 4) : "-"; }
+
+std::map<std::string, std::string> settings_of_arm(const Analysis& analysis,
+                                                   const std::string& arm) {
+  std::map<std::string, std::string> settings;
+  for (const Run& run : analysis.runs) {
+    if (run.entry.arm != arm || run.entry.budget != 1 || run.entry.role == Role::kTuning) continue;
+    for (const util::Setting& setting : run.records.header.settings) {
+      if (!setting.operational) settings[setting.key] = setting.value;
+    }
+    break;  // seeds of an arm share their recipe
+  }
+  return settings;
+}
+
+}  // namespace
+
+std::string outcome_table(const Analysis& analysis, const Comparison& comparison) {
+  HtmlTable html;
+  html.css_class = "outcomes";
+  html.head = {
+      {"", ""}, number(analysis.experiment.baseline), number(comparison.arm), number("Result")};
+  html.rows.push_back(gain_row({"Same compute", "equal FLOPs: whose loss is lower?"}, analysis,
+                               comparison, comparison.equal_flops));
+  html.rows.push_back(speed_row(comparison, analysis));
+  html.rows.push_back(gain_row({"Same text", "equal raw tokens: whose loss is lower?"}, analysis,
+                               comparison, comparison.equal_raw_tokens));
+  return table(html);
+}
+
+std::string seed_table(const Analysis& analysis, const Comparison& comparison) {
+  HtmlTable html;
+  html.css_class = "plain";
+  html.head = {{"Seed", ""},
+               number("Loss, " + analysis.experiment.baseline),
+               number("Loss, " + comparison.arm),
+               number("Gain"),
+               number("First ahead after the switch"),
+               number("Stays ahead")};
+  if (analysis.has_budgets) html.head.push_back(number("Speed-up at baseline's loss"));
+  for (const SeedGain& seed : comparison.equal_flops.seeds) {
+    std::vector<Cell> row = {{std::to_string(seed.seed), ""},
+                             number(fixed(seed.baseline_loss, 4)),
+                             number(fixed(seed.arm_loss, 4)),
+                             number(signed_fixed(seed.gain, 4))};
+    for (const Crossing& crossing : comparison.crossings) {
+      if (crossing.seed != seed.seed) continue;
+      row.push_back(
+          number(crossing.first_ahead ? "step " + with_commas(*crossing.first_ahead) : "never"));
+      row.push_back(number(crossing.first_ahead ? (crossing.stays ? "yes" : "no") : "-"));
+    }
+    if (analysis.has_budgets) {
+      Cell cell = number("-");
+      for (const SeedSpeedUp& speed : comparison.speed_up.seeds) {
+        if (speed.seed != seed.seed) continue;
+        const char* bound = speed.bound == Bound::kAtLeast  ? ">= "
+                            : speed.bound == Bound::kAtMost ? "<= "
+                                                            : "";
+        cell = number(bound + format_times(speed.factor));
+      }
+      row.push_back(cell);
+    }
+    html.rows.push_back(std::move(row));
+  }
+  return table(html);
+}
+
+std::string runs_table(const Analysis& analysis) {
+  HtmlTable html;
+  html.css_class = "plain";
+  html.head = {{"Run", ""},          number("Peak rate"), number("Loss, whole"), number("Half A"),
+               number("Half B"),     number("Bits/byte"), number("Positions"),   number("FLOPs"),
+               number("Raw tokens"), number("Epochs"),    number("Step time")};
+  for (const Run& run : analysis.runs) {
+    if (run.records.validations.empty()) continue;
+    const metrics::ValidationRecord& last = run.records.validations.back();
+    html.rows.push_back(
+        {{run.label(), run.finished || run.entry.role == Role::kTrunk ? "" : "not finished"},
+         number(format_rate(run.entry.learning_rate)),
+         number(fixed(last.loss, 4)),
+         number(loss_or_dash(last.loss_half_a)),
+         number(loss_or_dash(last.loss_half_b)),
+         number(loss_or_dash(last.bits_per_byte)),
+         number(format_tokens(static_cast<double>(last.positions))),
+         number(format_flops(run.flops)),
+         number(format_tokens(static_cast<double>(run.raw_tokens))),
+         number(run.epochs > 0 ? fixed(run.epochs, 2) : "-"),
+         number(util::format_duration(run.seconds))});
+  }
+  return table(html);
+}
+
+std::string speed_table(const Analysis& analysis) {
+  HtmlTable html;
+  html.css_class = "plain";
+  html.head = {{"Run and phase", ""},      number("Positions/s"), number("Raw tokens/s"),
+               number("Waiting for data"), number("Evaluation"),  number("Checkpoints")};
+  for (const Run& run : analysis.runs) {
+    const bool is_result = run.entry.role == Role::kFinal || run.entry.role == Role::kBranch;
+    if (!is_result || run.entry.budget != 1) continue;
+    bool first = true;
+    for (const auto& [phase, span] : phase_spans(run)) {
+      metrics::StepRecord rates = span.last;
+      set_rates(rates, span.before);
+      const std::string kind =
+          rates.bag_size > 1 || rates.target_size > 1
+              ? "superposed, s = " + std::to_string(std::max(rates.bag_size, rates.target_size))
+              : "next token";
+      const bool apart = first && run.records.summary;  // once a run
+      html.rows.push_back(
+          {{run.label() + ", " + kind, ""},
+           number(util::format_count(std::llround(rates.positions_per_second))),
+           number(util::format_count(std::llround(rates.raw_tokens_per_second))),
+           number(fixed(100 * rates.wait_share, 1) + " %"),
+           number(apart ? util::format_duration(run.records.summary->evaluation_seconds) : ""),
+           number(apart ? util::format_duration(run.records.summary->checkpoint_seconds) : "")});
+      first = false;
+    }
+  }
+  return html.rows.empty() ? "" : table(html);
+}
+
+std::string settings_table(const Analysis& analysis) {
+  std::vector<std::map<std::string, std::string>> by_arm;
+  std::set<std::string> keys;
+  for (const std::string& arm : analysis.experiment.arms) {
+    by_arm.push_back(settings_of_arm(analysis, arm));
+    for (const auto& [key, value] : by_arm.back()) keys.insert(key);
+  }
+  HtmlTable html;
+  html.css_class = "plain settings";
+  html.head = {{"Setting", ""}};
+  for (const std::string& arm : analysis.experiment.arms) html.head.push_back({arm, ""});
+  for (const std::string& key : keys) {
+    std::vector<Cell> row = {{key, ""}};
+    std::set<std::string> values;
+    for (const auto& settings : by_arm) {
+      const auto found = settings.find(key);
+      row.push_back({found == settings.end() ? "-" : found->second, ""});
+      values.insert(row.back().main);
+    }
+    if (values.size() > 1) html.rows.push_back(std::move(row));
+  }
+  return html.rows.empty() ? "" : table(html);
+}
+
+std::string machine_table(const Analysis& analysis) {
+  HtmlTable html;
+  html.css_class = "plain settings";
+  // Runs may come from several machines: each fact once, with the values found.
+  std::vector<std::pair<std::string, std::vector<std::string>>> facts;
+  const auto add = [&](const std::string& name, const std::string& value) {
+    if (value.empty() || value == "0") return;
+    auto found = std::find_if(facts.begin(), facts.end(),
+                              [&](const auto& fact) { return fact.first == name; });
+    if (found == facts.end()) found = facts.insert(facts.end(), {name, {}});
+    const bool known =
+        std::find(found->second.begin(), found->second.end(), value) != found->second.end();
+    if (!known) found->second.push_back(value);
+  };
+  for (const Run& run : analysis.runs) {
+    const metrics::RunHeader& header = run.records.header;
+    add("Model", header.model);
+    add("Parameters", with_commas(header.parameters));
+    add("FLOPs per position", format_flops(header.flops_per_position));
+    add("Positions per step", with_commas(header.positions_per_step));
+    add("Sequence length", with_commas(header.sequence_length));
+    add("Tokens to train on", with_commas(header.train_tokens));
+    add("CPU", header.cpu);
+    add("Threads", std::to_string(header.threads));
+    add("Ranks", std::to_string(header.ranks));
+    add("Device", header.device);
+    add("Precision", header.precision);
+    for (const auto& [name, version] : header.versions) add(name, version);
+    add("Recipe fingerprint", header.fingerprints.recipe);
+    add("Data fingerprint", header.fingerprints.data);
+    add("Validation fingerprint", header.fingerprints.validation);
+  }
+  for (const auto& [name, values] : facts)
+    html.rows.push_back({{name, ""}, {util::join(values, "; "), ""}});
+  return html.rows.empty() ? "" : table(html);
+}
+
+}  // namespace superpose::report

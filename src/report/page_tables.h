@@ -1,0 +1,19 @@
+#pragma once
+
+#include <string>
+
+#include "report/analysis.h"
+
+// The page's tables, as HTML.
+namespace superpose::report {
+
+std::string outcome_table(const Analysis& analysis, const Comparison& comparison);
+std::string seed_table(const Analysis& analysis,
+                       const Comparison& comparison);  // per seed, all outcomes
+std::string runs_table(const Analysis& analysis);
+std::string speed_table(const Analysis& analysis);  // throughput and waiting, by phase
+std::string settings_table(
+    const Analysis& analysis);  // keys in which the arms differ; "" where there are none
+std::string machine_table(const Analysis& analysis);
+
+}  // namespace superpose::report

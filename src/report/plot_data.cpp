@@ -1,0 +1,196 @@
+#include "report/plot_data.h"
+
+#include <algorithm>
+
+#include "report/load.h"
+#include "report/text.h"
+
+namespace superpose::report {
+namespace {
+
+using util::Json;
+
+bool is_result(const Run& run) {
+  return run.entry.role == Role::kFinal || run.entry.role == Role::kBranch;
+}
+
+Json empty_curve() {
+  Json curve;
+  for (const char* name : {"step", "positions", "raw_tokens", "seconds", "loss"})
+    curve[name] = Json::array();
+  return curve;
+}
+
+template <class Record>
+void add_point(Json& curve, const Record& record, double loss) {
+  curve["step"].push_back(record.step);
+  curve["positions"].push_back(record.positions);
+  curve["raw_tokens"].push_back(record.raw_tokens);
+  curve["seconds"].push_back(record.seconds);
+  curve["loss"].push_back(loss);
+}
+
+Json validation_curve(const Run& run) {
+  Json curve = empty_curve();
+  for (const metrics::ValidationRecord& point : run.records.validations)
+    add_point(curve, point, point.loss);
+  return curve;
+}
+
+Json bag_curve(const Run& run) {
+  std::vector<const metrics::StepRecord*> points;
+  for (const metrics::StepRecord& step : run.records.steps) {
+    if (step.is_bag_loss) points.push_back(&step);
+  }
+  Json curve = empty_curve();
+  const std::size_t stretch = points.size() / kCurvePoints + 1;
+  for (std::size_t begin = 0; begin < points.size(); begin += stretch) {
+    const std::size_t end = std::min(points.size(), begin + stretch);
+    double sum = 0;
+    for (std::size_t i = begin; i < end; ++i) sum += points[i]->loss;
+    add_point(curve, *points[end - 1], sum / static_cast<double>(end - begin));
+  }
+  return curve;
+}
+
+// The switch in each of the clocks, read off the records: the last validation or step at or before
+// it.
+Json switch_marks(const Run& run) {
+  const std::int64_t step = switch_step_of(run.records.header);
+  if (step == 0) return nullptr;
+  Json marks;
+  const auto take = [&](const auto& records) {
+    for (const auto& record : records) {
+      if (record.step > step || (marks.contains("step") && record.step < marks["step"])) continue;
+      marks["step"] = record.step;
+      marks["positions"] = record.positions;
+      marks["raw_tokens"] = record.raw_tokens;
+      marks["seconds"] = record.seconds;
+    }
+  };
+  take(run.records.steps);
+  take(run.records.validations);
+  return marks;
+}
+
+Json runs_json(const Analysis& analysis) {
+  Json runs = Json::array();
+  for (const Run& run : analysis.runs) {
+    if (!is_result(run) || run.entry.budget != 1 || run.records.validations.empty()) continue;
+    Json json;
+    json["arm"] = run.entry.arm;
+    json["seed"] = run.entry.seed;
+    json["label"] = run.label() + (run.finished ? "" : " (running)");
+    json["switch"] = switch_marks(run);
+    json["validation"] = validation_curve(run);
+    json["bag"] = bag_curve(run);
+    runs.push_back(std::move(json));
+  }
+  return runs;
+}
+
+Json gaps_json(const Analysis& analysis) {
+  Json gaps = Json::array();
+  for (const Comparison& comparison : analysis.comparisons) {
+    for (std::size_t i = 0; i < comparison.gaps.size(); ++i) {
+      Json json;
+      json["arm"] = comparison.arm;
+      json["seed"] = comparison.gaps[i].first;
+      json["switch_step"] = comparison.crossings[i].switch_step;
+      for (const char* name : {"step", "positions", "gap"}) json[name] = Json::array();
+      for (const GapPoint& point : comparison.gaps[i].second) {
+        json["step"].push_back(point.step);
+        json["positions"].push_back(point.positions);
+        json["gap"].push_back(point.gap);
+      }
+      gaps.push_back(std::move(json));
+    }
+  }
+  return gaps;
+}
+
+Json rates_json(const Analysis& analysis) {
+  Json rates = Json::array();
+  for (const RateGrid& grid : analysis.rate_grids) {
+    Json json;
+    json["arm"] = grid.arm;
+    json["best"] = grid.best ? Json(*grid.best) : Json();
+    json["rate"] = Json::array();
+    json["loss"] = Json::array();
+    for (const RatePoint& point : grid.points) {
+      json["rate"].push_back(point.learning_rate);
+      json["loss"].push_back(point.loss ? Json(*point.loss) : Json());
+    }
+    rates.push_back(std::move(json));
+  }
+  return rates;
+}
+
+Json budgets_json(const Analysis& analysis) {
+  Json curves = Json::array();
+  if (!analysis.has_budgets) return curves;
+  for (const std::string& arm : analysis.experiment.arms) {
+    std::vector<std::int64_t> seeds;
+    for (const Run& run : analysis.runs) {
+      if (run.entry.arm == arm && is_result(run) && run.finished) seeds.push_back(run.entry.seed);
+    }
+    std::sort(seeds.begin(), seeds.end());
+    seeds.erase(std::unique(seeds.begin(), seeds.end()), seeds.end());
+    for (const std::int64_t seed : seeds) {
+      std::vector<const Run*> runs;
+      for (const Run& run : analysis.runs) {
+        const bool mine = run.entry.arm == arm && run.entry.seed == seed;
+        if (mine && is_result(run) && run.finished) runs.push_back(&run);
+      }
+      std::sort(runs.begin(), runs.end(),
+                [](const Run* a, const Run* b) { return a->flops < b->flops; });
+      Json json;
+      json["arm"] = arm;
+      json["seed"] = seed;
+      for (const char* name : {"flops", "loss", "budget"}) json[name] = Json::array();
+      for (const Run* run : runs) {
+        json["flops"].push_back(run->flops);
+        json["loss"].push_back(run->final_loss);
+        json["budget"].push_back(run->entry.budget);
+      }
+      curves.push_back(std::move(json));
+    }
+  }
+  return curves;
+}
+
+Json spans_json(const Analysis& analysis) {
+  Json spans = Json::array();
+  for (const Comparison& comparison : analysis.comparisons) {
+    const bool sole = comparison.speed_up.seeds.size() == 1;
+    for (const SeedSpeedUp& seed : comparison.speed_up.seeds) {
+      if (seed.bound != Bound::kExact) continue;
+      Json json;
+      json["arm"] = comparison.arm;
+      json["seed"] = seed.seed;
+      json["loss"] = seed.target_loss;
+      json["from"] = seed.arm_cost;
+      json["to"] = seed.baseline_cost;
+      json["text"] =
+          format_times(seed.factor) + (sole ? "" : " (seed " + std::to_string(seed.seed) + ")");
+      spans.push_back(std::move(json));
+    }
+  }
+  return spans;
+}
+
+}  // namespace
+
+Json plot_data(const Analysis& analysis) {
+  Json data;
+  data["baseline"] = analysis.experiment.baseline;
+  data["arms"] = analysis.experiment.arms;
+  data["runs"] = runs_json(analysis);
+  data["gaps"] = gaps_json(analysis);
+  data["rates"] = rates_json(analysis);
+  data["budgets"] = budgets_json(analysis);
+  data["spans"] = spans_json(analysis);
+  return data;
+}
+
+}  // namespace superpose::report

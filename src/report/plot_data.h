@@ -1,0 +1,14 @@
+#pragma once
+
+#include "report/analysis.h"
+#include "util/json.h"
+
+namespace superpose::report {
+
+// What page.js draws: curves of the budget-1 results, bag losses, gaps, the learning-rate grid, the
+// budget curve. At most kCurvePoints points of a training curve (means of equal stretches);
+// validation curves are whole.
+inline constexpr std::size_t kCurvePoints = 500;
+util::Json plot_data(const Analysis& analysis);
+
+}  // namespace superpose::report
