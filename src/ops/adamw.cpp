@@ -6,6 +6,8 @@
 
 #include <cmath>
 
+#include "ops/cpu/decoder_kernels.h"
+
 namespace superpose::ops {
 namespace {
 
@@ -23,6 +25,13 @@ void update_composite(const at::Tensor& parameter, const at::Tensor& gradient,
   const at::Tensor root = exp_avg_sq.sqrt().div_(std::sqrt(1 - std::pow(beta2, t))).add_(eps);
   parameter.mul_(1 - learning_rate * weight_decay);
   parameter.addcdiv_(exp_avg, root, -learning_rate / (1 - std::pow(beta1, t)));
+}
+
+void update_cpu(const at::Tensor& parameter, const at::Tensor& gradient, const at::Tensor& exp_avg,
+                const at::Tensor& exp_avg_sq, double learning_rate, double beta1, double beta2,
+                double eps, double weight_decay, double grad_scale, std::int64_t step) {
+  cpu::adamw_update(parameter, gradient, exp_avg, exp_avg_sq,
+                    {learning_rate, beta1, beta2, eps, weight_decay, grad_scale, step});
 }
 
 }  // namespace
@@ -56,3 +65,5 @@ TORCH_LIBRARY_FRAGMENT(superpose, m) {
 TORCH_LIBRARY_IMPL(superpose, CompositeExplicitAutograd, m) {
   m.impl("adamw_update_", superpose::ops::update_composite);
 }
+
+TORCH_LIBRARY_IMPL(superpose, CPU, m) { m.impl("adamw_update_", superpose::ops::update_cpu); }

@@ -14,7 +14,7 @@ namespace superpose::ops {
 //   returns  [B, L, D]  dtype of weight; summed in f32 (f64 for f64), divided by the number of
 //   valid ids, then rounded
 //
-// At s = 1 without padding this is at::embedding, bit for bit. Backward adds the rows of one token
+// At s = 1 without padding this is at::embedding exactly. Backward adds the rows of one token
 // in the order of their positions, in f32 (f64), so it gives the same bits for any number of
 // threads; on devices other than CPU that holds as far as index_add_ is deterministic there. It can
 // be differentiated twice.

@@ -9,6 +9,9 @@
 
 #include <optional>
 
+#include "ops/checks.h"
+#include "ops/cpu/decoder_kernels.h"
+
 namespace superpose::ops {
 namespace {
 
@@ -21,18 +24,13 @@ using Forward = std::tuple<at::Tensor, at::Tensor, at::Tensor>(const at::Tensor&
 using Backward = at::Tensor(const at::Tensor&, const OptionalTensor&, const at::Tensor&,
                             const at::Tensor&, const at::Tensor&, const OptionalTensor&);
 
-// f32, or f64 for f64: what a row is summed in.
-at::ScalarType wide_type(const at::Tensor& x) {
-  return x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
-}
-
 std::tuple<at::Tensor, at::Tensor, at::Tensor> forward_composite(const at::Tensor& x,
                                                                  const OptionalTensor& delta,
                                                                  const at::Tensor& weight,
                                                                  double eps) {
   // An operator may not return its input: without delta the sum is left out, [0].
   at::Tensor sum = delta ? at::add(x, *delta) : at::empty({0}, x.options());
-  const at::Tensor wide = (delta ? sum : x).to(wide_type(x));
+  const at::Tensor wide = (delta ? sum : x).to(accumulate_type(x.scalar_type()));
   at::Tensor rstd = at::rsqrt((wide * wide).mean(-1) + eps);  // [N]
   at::Tensor normed = (wide * rstd.unsqueeze(-1) * weight).to(x.scalar_type());
   return {std::move(sum), std::move(normed), std::move(rstd)};
@@ -49,6 +47,20 @@ at::Tensor backward_composite(const at::Tensor& grad_normed, const OptionalTenso
   grad_x = grad_x * rstd.unsqueeze(-1);
   if (grad_sum) grad_x = grad_x + *grad_sum;
   return grad_x.to(sum.scalar_type());
+}
+
+std::tuple<at::Tensor, at::Tensor, at::Tensor> forward_cpu(const at::Tensor& x,
+                                                           const OptionalTensor& delta,
+                                                           const at::Tensor& weight, double eps) {
+  return cpu::has_rows(x) ? cpu::add_rms_norm(x, delta, weight, eps)
+                          : forward_composite(x, delta, weight, eps);
+}
+
+at::Tensor backward_cpu(const at::Tensor& grad_normed, const OptionalTensor& grad_sum,
+                        const at::Tensor& sum, const at::Tensor& weight, const at::Tensor& rstd,
+                        const OptionalTensor& grad_weight) {
+  const auto form = cpu::has_rows(sum) ? cpu::add_rms_norm_backward : backward_composite;
+  return form(grad_normed, grad_sum, sum, weight, rstd, grad_weight);
 }
 
 OptionalTensor if_defined(const at::Tensor& tensor) {
@@ -99,17 +111,16 @@ std::tuple<at::Tensor, at::Tensor> add_rms_norm_accumulate(const at::Tensor& x,
                                                            const at::Tensor& grad_weight) {
   TORCH_CHECK_VALUE(x.dim() == 2 && x.size(1) > 0, "add_rms_norm: x must be [N, D], got ",
                     x.sizes());
-  TORCH_CHECK_VALUE(x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16 ||
-                        x.scalar_type() == at::kDouble,
-                    "add_rms_norm: x must be float32, bfloat16 or float64, got ", x.scalar_type());
+  check_floating("add_rms_norm", "x", x);
   TORCH_CHECK_VALUE(
       !delta.defined() || (delta.sizes() == x.sizes() && delta.scalar_type() == x.scalar_type()),
       "add_rms_norm: delta must match x ", x.sizes(), ", got ", delta.toString(), delta.sizes());
   for (const at::Tensor& vector : {weight, grad_weight}) {
-    TORCH_CHECK_VALUE(!vector.defined() || (vector.dim() == 1 && vector.size(0) == x.size(1) &&
-                                            vector.scalar_type() == wide_type(x)),
-                      "add_rms_norm: weight and its gradient must be [", x.size(1), "] of ",
-                      wide_type(x), ", got ", vector.sizes(), " of ", vector.scalar_type());
+    TORCH_CHECK_VALUE(
+        !vector.defined() || (vector.dim() == 1 && vector.size(0) == x.size(1) &&
+                              vector.scalar_type() == accumulate_type(x.scalar_type())),
+        "add_rms_norm: weight and its gradient must be [", x.size(1), "] of ",
+        accumulate_type(x.scalar_type()), ", got ", vector.sizes(), " of ", vector.scalar_type());
   }
   variable_list results =
       AddRmsNorm::apply(x, if_defined(delta), weight, eps, if_defined(grad_weight));
@@ -131,4 +142,9 @@ TORCH_LIBRARY_FRAGMENT(superpose, m) {
 TORCH_LIBRARY_IMPL(superpose, CompositeExplicitAutograd, m) {
   m.impl("add_rms_norm", superpose::ops::forward_composite);
   m.impl("add_rms_norm_backward", superpose::ops::backward_composite);
+}
+
+TORCH_LIBRARY_IMPL(superpose, CPU, m) {
+  m.impl("add_rms_norm", superpose::ops::forward_cpu);
+  m.impl("add_rms_norm_backward", superpose::ops::backward_cpu);
 }

@@ -8,6 +8,9 @@
 
 #include <optional>
 
+#include "ops/checks.h"
+#include "ops/cpu/decoder_kernels.h"
+
 namespace superpose::ops {
 namespace {
 
@@ -85,6 +88,27 @@ at::Tensor backward_composite(const at::Tensor& grad_q, const at::Tensor& grad_k
   const at::Tensor k =
       part_backward(turned_k, part(num_heads, num_kv_heads), eps, k_weight, grad_k_weight);
   return at::cat({q.to(type), k.to(type), grad_v}, 2).flatten(2);
+}
+
+Heads forward_cpu(const at::Tensor& qkv, const at::Tensor& cosines, const at::Tensor& sines,
+                  std::int64_t num_heads, std::int64_t num_kv_heads, const OptionalTensor& q_weight,
+                  const OptionalTensor& k_weight, double eps) {
+  if (!q_weight && cpu::has_rows(qkv)) {
+    return cpu::rotary_heads(qkv, cosines, sines, num_heads, num_kv_heads);
+  }
+  return forward_composite(qkv, cosines, sines, num_heads, num_kv_heads, q_weight, k_weight, eps);
+}
+
+at::Tensor backward_cpu(const at::Tensor& grad_q, const at::Tensor& grad_k,
+                        const at::Tensor& grad_v, const OptionalTensor& qkv,
+                        const at::Tensor& cosines, const at::Tensor& sines,
+                        const OptionalTensor& q_weight, const OptionalTensor& k_weight, double eps,
+                        const OptionalTensor& grad_q_weight, const OptionalTensor& grad_k_weight) {
+  if (!q_weight && cpu::has_rows(grad_q)) {
+    return cpu::rotary_heads_backward(grad_q, grad_k, grad_v, cosines, sines);
+  }
+  return backward_composite(grad_q, grad_k, grad_v, qkv, cosines, sines, q_weight, k_weight, eps,
+                            grad_q_weight, grad_k_weight);
 }
 
 OptionalTensor if_defined(const at::Tensor& tensor) {
@@ -166,11 +190,8 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> rotary_heads_accumulate(const at:
   const std::int64_t width = (layout.num_heads + 2 * layout.num_kv_heads) * layout.head_dim;
   TORCH_CHECK_VALUE(qkv.dim() == 3 && qkv.size(2) == width, "rotary_heads: qkv must be [B, L, ",
                     width, "], got ", qkv.sizes());
-  TORCH_CHECK_VALUE(qkv.scalar_type() == at::kFloat || qkv.scalar_type() == at::kBFloat16 ||
-                        qkv.scalar_type() == at::kDouble,
-                    "rotary_heads: qkv must be float32, bfloat16 or float64, got ",
-                    qkv.scalar_type());
-  const at::ScalarType wide = qkv.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+  check_floating("rotary_heads", "qkv", qkv);
+  const at::ScalarType wide = accumulate_type(qkv.scalar_type());
   check_angles(angles, qkv, layout, wide);
   check_norms(norms, layout, wide);
   const variable_list heads = RotaryHeads::apply(qkv.contiguous(), angles, layout, norms);
@@ -192,4 +213,9 @@ TORCH_LIBRARY_FRAGMENT(superpose, m) {
 TORCH_LIBRARY_IMPL(superpose, CompositeExplicitAutograd, m) {
   m.impl("rotary_heads", superpose::ops::forward_composite);
   m.impl("rotary_heads_backward", superpose::ops::backward_composite);
+}
+
+TORCH_LIBRARY_IMPL(superpose, CPU, m) {
+  m.impl("rotary_heads", superpose::ops::forward_cpu);
+  m.impl("rotary_heads_backward", superpose::ops::backward_cpu);
 }

@@ -6,6 +6,9 @@
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
+#include "ops/checks.h"
+#include "ops/cpu/decoder_kernels.h"
+
 namespace superpose::ops {
 namespace {
 
@@ -14,23 +17,28 @@ using torch::autograd::variable_list;
 using Forward = at::Tensor(const at::Tensor&);
 using Backward = at::Tensor(const at::Tensor&, const at::Tensor&);
 
-at::ScalarType wide_type(const at::Tensor& x) {
-  return x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
-}
-
 at::Tensor forward_composite(const at::Tensor& gate_up) {
-  const auto halves = gate_up.to(wide_type(gate_up)).chunk(2, -1);
+  const auto halves = gate_up.to(accumulate_type(gate_up.scalar_type())).chunk(2, -1);
   return (halves[0] * at::sigmoid(halves[0]) * halves[1]).to(gate_up.scalar_type());
 }
 
 at::Tensor backward_composite(const at::Tensor& grad, const at::Tensor& gate_up) {
-  const auto halves = gate_up.to(wide_type(gate_up)).chunk(2, -1);
-  const at::Tensor wide_grad = grad.to(wide_type(gate_up));
+  const auto halves = gate_up.to(accumulate_type(gate_up.scalar_type())).chunk(2, -1);
+  const at::Tensor wide_grad = grad.to(accumulate_type(gate_up.scalar_type()));
   const at::Tensor& gate = halves[0];
   const at::Tensor gated = at::sigmoid(gate);
   const at::Tensor grad_gate = wide_grad * halves[1] * gated * (1 + gate * (1 - gated));
   const at::Tensor grad_up = wide_grad * gate * gated;
   return at::cat({grad_gate, grad_up}, -1).to(gate_up.scalar_type());
+}
+
+at::Tensor forward_cpu(const at::Tensor& gate_up) {
+  return cpu::has_rows(gate_up) ? cpu::swiglu(gate_up) : forward_composite(gate_up);
+}
+
+at::Tensor backward_cpu(const at::Tensor& grad, const at::Tensor& gate_up) {
+  return cpu::has_rows(gate_up) ? cpu::swiglu_backward(grad, gate_up)
+                                : backward_composite(grad, gate_up);
 }
 
 class SwiGlu : public torch::autograd::Function<SwiGlu> {
@@ -57,10 +65,7 @@ class SwiGlu : public torch::autograd::Function<SwiGlu> {
 at::Tensor swiglu(const at::Tensor& gate_up) {
   TORCH_CHECK_VALUE(gate_up.dim() == 2 && gate_up.size(1) % 2 == 0,
                     "swiglu: gate_up must be [N, 2 F], got ", gate_up.sizes());
-  TORCH_CHECK_VALUE(gate_up.scalar_type() == at::kFloat || gate_up.scalar_type() == at::kBFloat16 ||
-                        gate_up.scalar_type() == at::kDouble,
-                    "swiglu: gate_up must be float32, bfloat16 or float64, got ",
-                    gate_up.scalar_type());
+  check_floating("swiglu", "gate_up", gate_up);
   return SwiGlu::apply(gate_up);
 }
 
@@ -74,4 +79,9 @@ TORCH_LIBRARY_FRAGMENT(superpose, m) {
 TORCH_LIBRARY_IMPL(superpose, CompositeExplicitAutograd, m) {
   m.impl("swiglu", superpose::ops::forward_composite);
   m.impl("swiglu_backward", superpose::ops::backward_composite);
+}
+
+TORCH_LIBRARY_IMPL(superpose, CPU, m) {
+  m.impl("swiglu", superpose::ops::forward_cpu);
+  m.impl("swiglu_backward", superpose::ops::backward_cpu);
 }

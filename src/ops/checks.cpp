@@ -1,0 +1,35 @@
+#include "ops/checks.h"
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/empty.h>
+
+namespace superpose::ops {
+
+void check_grad_weight(std::string_view who, const at::Tensor& grad_weight,
+                       const at::Tensor& weight) {
+  if (!grad_weight.defined()) return;
+  const at::ScalarType type = accumulate_type(weight.scalar_type());
+  TORCH_CHECK_VALUE(grad_weight.scalar_type() == type, who, ": expected grad_weight of type ", type,
+                    ", got ", grad_weight.scalar_type());
+  TORCH_CHECK_VALUE(grad_weight.sizes() == weight.sizes(), who, ": expected grad_weight of shape ",
+                    weight.sizes(), ", got ", grad_weight.sizes());
+  TORCH_CHECK_VALUE(grad_weight.is_contiguous(), who,
+                    ": expected a contiguous grad_weight, got strides ", grad_weight.strides());
+  TORCH_CHECK_VALUE(
+      !grad_weight.requires_grad(), who,
+      ": expected grad_weight without requires_grad, got one that requires a gradient");
+  check_device(who, "grad_weight", grad_weight, weight);
+}
+
+void check_first_derivative(std::string_view who) {
+  TORCH_CHECK_NOT_IMPLEMENTED(
+      !at::GradMode::is_enabled(), who,
+      ": has no second derivative, got a backward pass with create_graph=True");
+}
+
+at::Tensor make_anchor(const at::Tensor& weight, const at::Tensor& grad_weight) {
+  if (!grad_weight.defined() || !at::GradMode::is_enabled()) return {};
+  return at::empty({0}, weight.options().requires_grad(false)).set_requires_grad(true);
+}
+
+}  // namespace superpose::ops

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <c10/util/Exception.h>
+
+#include <string_view>
+
+// Checks that several operators share. `who` is the operator's name; messages read "who: rule, got
+// value". Sizes are compared as symbolic integers, so that the operators can be traced with unknown
+// shapes.
+namespace superpose::ops {
+
+inline void check_floating(std::string_view who, std::string_view name, const at::Tensor& tensor) {
+  const at::ScalarType type = tensor.scalar_type();
+  TORCH_CHECK_VALUE(type == at::kFloat || type == at::kBFloat16 || type == at::kDouble, who,
+                    ": expected ", name, " of type float32, bfloat16 or float64, got ", type);
+}
+
+inline void check_int64(std::string_view who, std::string_view name, const at::Tensor& tensor) {
+  TORCH_CHECK_VALUE(tensor.scalar_type() == at::kLong, who, ": expected ", name,
+                    " of type int64, got ", tensor.scalar_type());
+}
+
+inline void check_device(std::string_view who, std::string_view name, const at::Tensor& tensor,
+                         const at::Tensor& like) {
+  TORCH_CHECK_VALUE(tensor.device() == like.device(), who, ": expected ", name, " on ",
+                    like.device(), ", got ", tensor.device());
+}
+
+// The type that values of `type` are summed in, and that gradient buffers have.
+inline at::ScalarType accumulate_type(at::ScalarType type) {
+  return type == at::kDouble ? at::kDouble : at::kFloat;
+}
+
+// A buffer that a weight's gradient is added into; an undefined one is fine and means none.
+void check_grad_weight(std::string_view who, const at::Tensor& grad_weight,
+                       const at::Tensor& weight);
+
+// For the backward of operators that cannot be differentiated twice: throws where autograd records
+// the backward pass.
+void check_first_derivative(std::string_view who);
+
+// A leaf that requires a gradient and never gets one: a Function that takes it is recorded even if
+// no other input requires a gradient. Undefined where no gradient is wanted (no-grad mode, or an
+// undefined buffer).
+at::Tensor make_anchor(const at::Tensor& weight, const at::Tensor& grad_weight);
+
+}  // namespace superpose::ops

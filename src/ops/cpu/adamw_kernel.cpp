@@ -1,0 +1,35 @@
+#include <ATen/Parallel.h>
+
+#include <cmath>
+
+#include "ops/cpu/decoder_kernels.h"
+#include "ops/cpu/decoder_rows.h"
+#include "ops/cpu/element_rows.h"
+
+namespace superpose::ops::cpu {
+
+void adamw_update(const at::Tensor& parameter, const at::Tensor& gradient,
+                  const at::Tensor& exp_avg, const at::Tensor& exp_avg_sq, const AdamWStep& step) {
+  const auto t = static_cast<double>(step.step);
+  AdamWRange whole{};
+  whole.grad_scale = static_cast<float>(step.grad_scale);
+  whole.eps = static_cast<float>(step.eps);
+  whole.beta1 = static_cast<float>(step.beta1);
+  whole.beta2 = static_cast<float>(step.beta2);
+  whole.rest1 = static_cast<float>(1 - step.beta1);
+  whole.rest2 = static_cast<float>(1 - step.beta2);
+  whole.kept = static_cast<float>(1 - step.learning_rate * step.weight_decay);
+  whole.rate = static_cast<float>(step.learning_rate / (1 - std::pow(step.beta1, t)));
+  whole.root_correction = static_cast<float>(std::sqrt(1 - std::pow(step.beta2, t)));
+  at::parallel_for(0, parameter.numel(), kElementGrain, [&](std::int64_t begin, std::int64_t end) {
+    AdamWRange range = whole;
+    range.parameter = write<float>(parameter) + begin;
+    range.gradient = read<float>(gradient) + begin;
+    range.exp_avg = write<float>(exp_avg) + begin;
+    range.exp_avg_sq = write<float>(exp_avg_sq) + begin;
+    range.size = end - begin;
+    active_decoder_rows().adamw(range);
+  });
+}
+
+}  // namespace superpose::ops::cpu

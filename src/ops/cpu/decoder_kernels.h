@@ -1,0 +1,45 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <optional>
+#include <tuple>
+
+#include "ops/adamw.h"
+
+// CPU forms of the decoder layer's element-wise operators and of AdamW, for f32 and bf16 (AdamW:
+// f32): they cut the work into pieces and call the rows of the instruction set in force. Arguments
+// as in the operators' schemas, checked by the public functions.
+namespace superpose::ops::cpu {
+
+// Whether these forms take tensors of that type.
+inline bool has_rows(const at::Tensor& x) {
+  return x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16;
+}
+
+std::tuple<at::Tensor, at::Tensor, at::Tensor> add_rms_norm(const at::Tensor& x,
+                                                            const std::optional<at::Tensor>& delta,
+                                                            const at::Tensor& weight, double eps);
+at::Tensor add_rms_norm_backward(const at::Tensor& grad_normed,
+                                 const std::optional<at::Tensor>& grad_sum, const at::Tensor& sum,
+                                 const at::Tensor& weight, const at::Tensor& rstd,
+                                 const std::optional<at::Tensor>& grad_weight);
+
+// Without norms of the heads.
+std::tuple<at::Tensor, at::Tensor, at::Tensor> rotary_heads(const at::Tensor& qkv,
+                                                            const at::Tensor& cosines,
+                                                            const at::Tensor& sines,
+                                                            std::int64_t num_heads,
+                                                            std::int64_t num_kv_heads);
+at::Tensor rotary_heads_backward(const at::Tensor& grad_q, const at::Tensor& grad_k,
+                                 const at::Tensor& grad_v, const at::Tensor& cosines,
+                                 const at::Tensor& sines);
+
+at::Tensor swiglu(const at::Tensor& gate_up);
+at::Tensor swiglu_backward(const at::Tensor& grad, const at::Tensor& gate_up);
+
+void adamw_update(const at::Tensor& parameter, const at::Tensor& gradient,
+                  const at::Tensor& exp_avg, const at::Tensor& exp_avg_sq, const AdamWStep& step);
+
+}  // namespace superpose::ops::cpu

@@ -1,0 +1,101 @@
+#pragma once
+
+#include <cstdint>
+
+#include "ops/cpu/row_kernels.h"
+
+// Element-wise passes of a decoder layer and of the optimizer, on rows of contiguous memory; built
+// once per instruction set as row_kernels.h says.
+namespace superpose::ops::cpu {
+
+// Rows [0, count) of x, delta, sum and normed; delta and sum are null together.
+template <class T>
+struct NormRows {
+  const T* x;
+  const T* delta;
+  const float* weight;
+  T* sum;
+  T* normed;
+  float* rstd;  // [count]
+  std::int64_t count;
+  std::int64_t width;
+  float eps;
+};
+
+// Rows [0, count); grad_sum may be null. grad_weight [width] is added to, or null.
+template <class T>
+struct NormGradRows {
+  const T* grad_normed;
+  const T* grad_sum;
+  const T* sum;
+  const float* weight;
+  const float* rstd;
+  T* grad_x;
+  float* grad_weight;
+  std::int64_t count;
+  std::int64_t width;
+};
+
+// The heads of one position, turned by its angles (back where direction is -1).
+template <class T>
+struct TurnedHeads {
+  const T* from;  // [heads, 2 half]
+  T* to;
+  const float* cosines;  // [half]
+  const float* sines;
+  std::int64_t heads;
+  std::int64_t half;
+  float direction;
+};
+
+// silu(gate) * up of one row; grad_gate_up is written from grad where it is not null, else out.
+template <class T>
+struct SwiGluRow {
+  const T* gate_up;  // [2 width]
+  const T* grad;     // [width]
+  T* out;            // [width], or [2 width] with grad
+  std::int64_t width;
+};
+
+struct AdamWRange {
+  float* parameter;
+  const float* gradient;
+  float* exp_avg;
+  float* exp_avg_sq;
+  std::int64_t size;
+  float grad_scale, eps;
+  float beta1, beta2;
+  float rest1, rest2;     // 1 - beta1, 1 - beta2, subtracted in f64
+  float kept;             // 1 - learning rate * weight decay
+  float rate;             // learning rate / (1 - beta1^t)
+  float root_correction;  // sqrt(1 - beta2^t)
+};
+
+struct DecoderRows {
+  void (*norm_f32)(const NormRows<float>& rows);
+  void (*norm_bf16)(const NormRows<Bf16>& rows);
+  void (*norm_grad_f32)(const NormGradRows<float>& rows);
+  void (*norm_grad_bf16)(const NormGradRows<Bf16>& rows);
+  void (*turn_f32)(const TurnedHeads<float>& heads);
+  void (*turn_bf16)(const TurnedHeads<Bf16>& heads);
+  void (*swiglu_f32)(const SwiGluRow<float>& row);
+  void (*swiglu_bf16)(const SwiGluRow<Bf16>& row);
+  void (*swiglu_grad_f32)(const SwiGluRow<float>& row);
+  void (*swiglu_grad_bf16)(const SwiGluRow<Bf16>& row);
+  void (*adamw)(const AdamWRange& range);
+};
+
+namespace isa_default {
+extern const DecoderRows kDecoderRows;
+}  // namespace isa_default
+namespace avx2 {
+extern const DecoderRows kDecoderRows;
+}  // namespace avx2
+namespace avx512 {
+extern const DecoderRows kDecoderRows;
+}  // namespace avx512
+
+// The table of the level in force (kernels.h).
+const DecoderRows& active_decoder_rows();
+
+}  // namespace superpose::ops::cpu

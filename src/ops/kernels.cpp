@@ -1,0 +1,123 @@
+#include "ops/kernels.h"
+
+#include <array>
+#include <atomic>
+
+#include "ops/cpu/decoder_rows.h"
+#include "ops/cpu/row_kernels.h"
+#include "util/error.h"
+
+namespace superpose::ops {
+namespace {
+
+struct Level {
+  std::string_view name;
+  const cpu::BagRows* bag_rows;
+  const cpu::CrossEntropyRows* cross_entropy_rows;
+  const cpu::DecoderRows* decoder_rows;
+  bool (*runs_here)();
+};
+
+// Lowest first.
+#if defined(__x86_64__)
+bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+
+bool has_avx512() {
+  return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512cd");
+}
+
+constexpr std::array kLevels = {
+    Level{"default", &cpu::isa_default::kBagRows, &cpu::isa_default::kCrossEntropyRows,
+          &cpu::isa_default::kDecoderRows, [] { return true; }},
+    Level{"avx2", &cpu::avx2::kBagRows, &cpu::avx2::kCrossEntropyRows, &cpu::avx2::kDecoderRows,
+          has_avx2},
+    Level{"avx512", &cpu::avx512::kBagRows, &cpu::avx512::kCrossEntropyRows,
+          &cpu::avx512::kDecoderRows, has_avx512}};
+#else
+constexpr std::array kLevels = {Level{"default", &cpu::isa_default::kBagRows,
+                                      &cpu::isa_default::kCrossEntropyRows,
+                                      &cpu::isa_default::kDecoderRows, [] { return true; }}};
+#endif
+
+const Level* best_level() {
+  const Level* best = &kLevels.front();
+  for (const Level& level : kLevels) {
+    if (level.runs_here()) best = &level;
+  }
+  return best;
+}
+
+// Null: the best level of this CPU.
+std::atomic<const Level*> forced_level = nullptr;
+
+const Level& active_level() {
+  static const Level* const kBest = best_level();
+  const Level* forced = forced_level.load(std::memory_order_relaxed);
+  return forced == nullptr ? *kBest : *forced;
+}
+
+}  // namespace
+
+namespace cpu {
+const BagRows& active_bag_rows() { return *active_level().bag_rows; }
+const CrossEntropyRows& active_cross_entropy_rows() { return *active_level().cross_entropy_rows; }
+const DecoderRows& active_decoder_rows() { return *active_level().decoder_rows; }
+}  // namespace cpu
+
+std::vector<KernelInfo> kernels_in_use() {
+  const std::string isa(active_level().name);
+  return {{.name = "bag_embedding", .isa = isa},
+          {.name = "multi_hot_linear_cross_entropy", .isa = isa}};
+}
+
+std::vector<std::string> available_isa_levels() {
+  std::vector<std::string> names;
+  for (const Level& level : kLevels) {
+    if (level.runs_here()) names.emplace_back(level.name);
+  }
+  return names;
+}
+
+void set_isa_override(std::string_view name) {
+  if (name == "auto") {
+    forced_level = nullptr;
+    return;
+  }
+  for (const Level& level : kLevels) {
+    if (level.name != name) continue;
+    util::require(level.runs_here(), "isa: this CPU cannot run ", name,
+                  ", it has: ", cpu_features());
+    forced_level = &level;
+    return;
+  }
+  util::fail("isa: expected auto, default, avx2 or avx512 (the last two on x86-64), got ", name);
+}
+
+std::string cpu_features() {
+  std::string found;
+#if defined(__x86_64__)
+  const auto add = [&found](bool present, std::string_view name) {
+    if (!present) return;
+    if (!found.empty()) found += ' ';
+    found += name;
+  };
+  add(__builtin_cpu_supports("sse4.2"), "sse4.2");
+  add(__builtin_cpu_supports("avx"), "avx");
+  add(__builtin_cpu_supports("avx2"), "avx2");
+  add(__builtin_cpu_supports("fma"), "fma");
+  add(__builtin_cpu_supports("avx512f"), "avx512f");
+  add(__builtin_cpu_supports("avx512bw"), "avx512bw");
+  add(__builtin_cpu_supports("avx512vl"), "avx512vl");
+  add(__builtin_cpu_supports("avx512dq"), "avx512dq");
+  add(__builtin_cpu_supports("avx512cd"), "avx512cd");
+  add(__builtin_cpu_supports("avx512vnni"), "avx512_vnni");
+  add(__builtin_cpu_supports("avx512bf16"), "avx512_bf16");
+  add(__builtin_cpu_supports("amx-tile"), "amx_tile");
+  add(__builtin_cpu_supports("amx-bf16"), "amx_bf16");
+#endif
+  return found.empty() ? "none" : found;
+}
+
+}  // namespace superpose::ops

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+
+namespace superpose::ops {
+
+// One call of the head and loss, as its implementations see it: shapes checked, values not. Legend
+// as in multi_hot_linear_cross_entropy.h.
+struct MultiHotProblem {
+  at::Tensor hidden;        // [N, D]
+  at::Tensor weight;        // [valid rows of V, D]
+  at::Tensor targets;       // [N, s]
+  at::Tensor coefficients;  // [s], f32 or f64: what each slot's terms are multiplied with
+  at::Tensor grad_weight;   // [valid rows of V, D], f32 or f64, added to; undefined: not wanted
+  bool hidden_grad = false;
+  double z_loss = 0;
+  double logit_soft_cap = 0;
+  std::int64_t ignore_index = -100;
+};
+
+struct MultiHotResult {
+  at::Tensor loss;         // scalar
+  at::Tensor grad_hidden;  // [N, D], dtype of hidden; [0] where not wanted
+};
+
+// Composed of ATen calls, for any device and dtype.
+MultiHotResult multi_hot_fallback(const MultiHotProblem& problem);
+
+}  // namespace superpose::ops
