@@ -33,8 +33,7 @@ struct InlineWriter {
   std::string operator()(const Table& members) const {
     std::vector<std::string> parts;
     for (const Member& member : members) {
-      const std::string key = is_bare_key(member.name) ? member.name : inline_text(member.name);
-      parts.push_back(key + " = " + inline_text(member.node));
+      parts.push_back(key_text(member.name) + " = " + inline_text(member.node));
     }
     return "{" + util::join(parts, ", ") + "}";
   }
@@ -68,6 +67,10 @@ std::string inline_text(std::string_view text) {
     }
   }
   return quoted + '"';
+}
+
+std::string key_text(const std::string& name) {
+  return is_bare_key(name) ? name : inline_text(std::string_view(name));
 }
 
 void fail_at(std::string_view origin, std::string_view key, std::string_view message) {

@@ -36,6 +36,8 @@ std::string kind_of(const Node& node);
 // The value as TOML on one line, in the form in which doubles and strings read back exactly.
 std::string inline_text(const Node& node);
 std::string inline_text(std::string_view text);
+// A table's key: bare where TOML allows it, else quoted.
+std::string key_text(const std::string& name);
 
 // The tree of a recipe. Throws util::Error "<file_name>:<line>: ..." where the text is not TOML.
 Node parse_toml(std::string_view file_name, std::string_view toml_text);

@@ -41,9 +41,12 @@ void add_keys(std::span<const Entry> entries, const std::string& prefix,
               std::vector<KnownKey>& keys) {
   for (const Entry& entry : entries) {
     const std::string path = dotted(prefix, entry.name);
-    keys.push_back({path, entry.kind == Entry::Kind::kLeaf});
-    add_keys(entry.kind == Entry::Kind::kList ? entry.element_keys : entry.children,
-             entry.kind == Entry::Kind::kList ? path + "[]" : path, keys);
+    const bool is_list = entry.kind == Entry::Kind::kList;
+    const bool is_leaf = entry.kind == Entry::Kind::kLeaf;
+    keys.push_back({.pattern = path,
+                    .takes_value = is_leaf || is_list,
+                    .takes_table = !is_leaf || entry.value.starts_with('{')});
+    add_keys(is_list ? entry.element_keys : entry.children, is_list ? path + "[]" : path, keys);
   }
 }
 
@@ -155,7 +158,7 @@ std::string leaf_text(const std::optional<double>& value) {
 
 std::string leaf_text(const std::map<std::string, std::string>& values) {
   std::vector<std::string> parts;
-  for (const auto& [key, text] : values) parts.push_back(leaf_text(key) + " = " + text);
+  for (const auto& [key, text] : values) parts.push_back(key_text(key) + " = " + text);
   return "{" + util::join(parts, ", ") + "}";
 }
 

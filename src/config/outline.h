@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "util/setting.h"
@@ -73,7 +74,9 @@ class Outliner {
     Entry& entry = add(Entry::Kind::kList, name, doc);
     entry.element_keys = outline(Element{});
     for (const Element& element : elements) {
-      entry.children.push_back({.kind = Entry::Kind::kSection, .children = outline(element)});
+      Entry& child = entry.children.emplace_back();
+      child.kind = Entry::Kind::kSection;
+      child.children = outline(element);
     }
   }
 
@@ -99,7 +102,8 @@ class Outliner {
 // One key that a recipe may hold: "optim.learning_rate", "phases[].share".
 struct KnownKey {
   std::string pattern;
-  bool is_leaf = true;
+  bool takes_value = true;   // a plain value or a list
+  bool takes_table = false;  // a table; a list of tables takes both
 };
 
 std::vector<KnownKey> known_keys(std::span<const Entry> root);

@@ -106,13 +106,13 @@ std::pair<std::string, std::string> split_last(const std::string& key) {
   return {key.substr(0, dot), key.substr(dot + 1)};
 }
 
-// "learning_rate" -> "lr"
-std::string initials(std::string_view name) {
-  std::string letters;
-  for (std::size_t i = 0; i < name.size(); ++i) {
-    if (i == 0 || name[i - 1] == '_') letters += name[i];
-  }
-  return letters;
+// Whether `name` is `full` with letters left out after the first: "lr" or "learn_rate" for
+// "learning_rate".
+bool abbreviates(std::string_view name, std::string_view full) {
+  if (name.empty() || full.empty() || name[0] != full[0]) return false;
+  std::size_t used = 0;
+  for (const char c : full) used += used < name.size() && name[used] == c ? 1 : 0;
+  return used == name.size();
 }
 
 }  // namespace
@@ -186,17 +186,17 @@ std::size_t read_choice(const Node& node, const std::string& key,
 
 // In this order: the same name in another section; an abbreviation of a key of this section; the
 // smallest edit distance.
-std::string ReadLog::nearest_key(const std::string& key, bool wants_leaf) const {
+std::string ReadLog::nearest_key(const std::string& key, bool is_table) const {
   const std::string pattern = pattern_of(key);
   const auto [section, name] = split_last(pattern);
   std::vector<std::string> same_name;
   std::vector<std::string> abbreviated;
   std::vector<std::string> all;
   for (const KnownKey& known : known_) {
-    if (known.is_leaf != wants_leaf) continue;
+    if (!(is_table ? known.takes_table : known.takes_value)) continue;
     const auto [known_section, known_name] = split_last(known.pattern);
     if (known_name == name) same_name.push_back(known.pattern);
-    if (known_section == section && initials(known_name) == name) {
+    if (known_section == section && abbreviates(name, known_name)) {
       abbreviated.push_back(known.pattern);
     }
     all.push_back(known.pattern);
@@ -209,8 +209,8 @@ std::string ReadLog::nearest_key(const std::string& key, bool wants_leaf) const 
 
 void ReadLog::fail_unknown(const Node& node, const std::string& key) const {
   const bool is_table = get<Table>(node) != nullptr;
-  std::string nearest = nearest_key(key, !is_table);
-  if (nearest.empty()) nearest = nearest_key(key, is_table);
+  std::string nearest = nearest_key(key, is_table);
+  if (nearest.empty()) nearest = nearest_key(key, !is_table);
   fail_at(node.origin, key,
           nearest.empty() ? "unknown key" : "unknown key, did you mean " + nearest + "?");
 }
@@ -265,6 +265,14 @@ const Array& Reader::items_of(const Node& node, const std::string& key) {
   const Array* items = get<Array>(node);
   if (items == nullptr) fail_type(node, key, "a list of tables ([[" + key + "]])");
   return *items;
+}
+
+void Reader::check_indices(std::string_view name, std::size_t size) const {
+  for (std::size_t i = 0; i < table_.size(); ++i) {
+    if (taken_[i] || !table_[i].name.starts_with(std::string(name) + "[")) continue;
+    fail_at(table_[i].node.origin, path_of(table_[i].name),
+            "no such entry, " + path_of(name) + " has " + std::to_string(size));
+  }
 }
 
 void Reader::check_all_taken() const {

@@ -51,7 +51,7 @@ class ReadLog {
   [[noreturn]] void fail_invalid(const std::string& section, const std::string& message) const;
 
  private:
-  std::string nearest_key(const std::string& key, bool wants_leaf) const;
+  std::string nearest_key(const std::string& key, bool is_table) const;
 
   std::vector<KnownKey> known_;
   std::map<std::string, std::string> origins_;
@@ -90,18 +90,20 @@ class Reader {
   // is changed in place.
   template <class Element>
   void list(std::string_view name, std::vector<Element>& elements, std::string_view /*doc*/) {
+    const std::string path = path_of(name);
+    if (const Node* node = take(name)) {
+      elements.clear();
+      for (const Node& item : items_of(*node, path)) {
+        const std::string element = path + "[" + std::to_string(elements.size()) + "]";
+        log_.note(element, item.origin);
+        read_struct(item, element, log_, elements.emplace_back());
+      }
+    }
     for (std::size_t i = 0; i < elements.size(); ++i) {
       const std::string indexed = std::string(name) + "[" + std::to_string(i) + "]";
       if (const Node* node = take(indexed)) read_struct(*node, path_of(indexed), log_, elements[i]);
     }
-    const Node* node = take(name);
-    if (node == nullptr) return;
-    elements.clear();
-    for (const Node& item : items_of(*node, path_of(name))) {
-      const std::string path = path_of(name) + "[" + std::to_string(elements.size()) + "]";
-      log_.note(path, item.origin);
-      read_struct(item, path, log_, elements.emplace_back());
-    }
+    check_indices(name, elements.size());
   }
 
   // Throws util::Error where the table holds a key that no field of `target` has.
@@ -117,6 +119,8 @@ class Reader {
   const Node* take(std::string_view name);
   std::string path_of(std::string_view name) const;
   static const Array& items_of(const Node& node, const std::string& key);
+  // Throws util::Error where an element beyond the list's end is named.
+  void check_indices(std::string_view name, std::size_t size) const;
   void check_all_taken() const;
 
   const Table& table_;
