@@ -105,7 +105,6 @@ void ConsoleSink::event(const EventRecord& record) {
 }
 
 void ConsoleSink::finish(const SummaryRecord& record) {
-  if (last_step_.step > 0) options_.terminal ? draw(status()) : print_line(status());
   std::string line = header_.run_name.empty() ? "" : header_.run_name + ": ";
   line += "done, " + with_commas(record.step) + " steps in " +
           util::format_duration(record.seconds) + " (evaluation " +

@@ -1,0 +1,113 @@
+#include "metrics/console_sink.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <sstream>
+#include <string>
+
+#include "sample_records.h"
+
+namespace superpose::metrics {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+class Console : public testing::Test {
+ protected:
+  ConsoleOptions options(bool terminal) {
+    ConsoleOptions made;
+    made.terminal = terminal;
+    made.interval_seconds = 10;
+    made.clock = [this] { return now_; };
+    return made;
+  }
+  StepRecord step(std::int64_t number, bool bag) const {
+    StepRecord before = sample_step(number - 10);
+    StepRecord record = sample_step(number);
+    record.is_bag_loss = bag;
+    record.bag_size = record.target_size = bag ? 4 : 1;
+    set_rates(record, before);
+    return record;
+  }
+  std::size_t lines() const {
+    const std::string text = out_.str();
+    return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+  }
+
+  std::ostringstream out_;
+  double now_ = 100;
+};
+
+TEST_F(Console, StatusLineSaysEverything) {
+  ConsoleSink sink(out_, options(false));
+  sink.write(sample_header());
+  sink.write(sample_validation(10, 3.25));
+  sink.write(step(20, true));
+  now_ += 20;  // 10 steps in 20 s, evaluation included: 970 steps take 1,940 s
+  sink.write(step(30, true));
+  const std::string text = out_.str();
+  EXPECT_THAT(
+      text,
+      HasSubstr("tst seed 3 | superposed s=4 | step 30/1,000 | bag loss 2.5000 | val NTP 3.2500"));
+  EXPECT_THAT(text, HasSubstr("8.19K pos/s, 32.8K raw tok/s | waiting 10.0 % | ETA 32 m 20 s"));
+}
+
+TEST_F(Console, NextTokenLossIsNamedAsSuch) {
+  ConsoleSink sink(out_, options(false));
+  sink.write(sample_header());
+  sink.write(step(400, false));
+  EXPECT_THAT(out_.str(), HasSubstr("NTP | step 400/1,000 | NTP loss 2.5000"));
+  EXPECT_THAT(out_.str(), Not(HasSubstr("bag loss")));
+}
+
+TEST_F(Console, PlainLinesComeAtTheInterval) {
+  ConsoleSink sink(out_, options(false));
+  sink.write(sample_header());
+  for (std::int64_t number = 20; number < 120; number += 10) {
+    sink.write(step(number, true));
+    now_ += 2.5;  // every fourth is due
+  }
+  EXPECT_EQ(lines(), 3U);
+  EXPECT_THAT(out_.str(), Not(HasSubstr("\r")));
+}
+
+TEST_F(Console, TerminalLineIsRewrittenInPlaceAndCutToItsWidth) {
+  ConsoleOptions narrow = options(true);
+  narrow.width = 40;
+  {
+    ConsoleSink sink(out_, narrow);
+    sink.write(sample_header());
+    sink.write(step(20, true));
+    now_ += 1;
+    sink.write(step(30, true));
+    EXPECT_EQ(lines(), 0U);
+    EXPECT_EQ(out_.str().substr(0, 43), "\rtst seed 3 | superposed s=4 | step 20/1\x1b[K");
+  }
+  EXPECT_EQ(out_.str().back(), '\n');  // an open line is ended with the sink
+}
+
+TEST_F(Console, EventsGetLinesOfTheirOwn) {
+  ConsoleSink sink(out_, options(true));
+  sink.write(sample_header());
+  sink.write(step(20, true));
+  sink.write(EventRecord{300, EventKind::kSwitch, "bag size 4 -> 1"});
+  sink.write(EventRecord{300, EventKind::kCheckpoint, "saved"});
+  EXPECT_THAT(out_.str(), HasSubstr("\x1b[Kswitch at step 300: bag size 4 -> 1\n"));
+  EXPECT_THAT(out_.str(), Not(HasSubstr("saved")));
+  EXPECT_EQ(lines(), 1U);
+}
+
+TEST_F(Console, EndNamesTheResult) {
+  ConsoleSink sink(out_, options(false));
+  sink.write(sample_header());
+  sink.write(step(1000, false));
+  sink.write(sample_validation(1000, 1.0625));
+  sink.write(sample_summary(1000));
+  EXPECT_THAT(out_.str(), HasSubstr("tst seed 3: done, 1,000 steps in 1 m 05 s (evaluation 5.0 s"));
+  EXPECT_THAT(out_.str(), HasSubstr("validation NTP loss 1.0625\n"));
+}
+
+}  // namespace
+}  // namespace superpose::metrics

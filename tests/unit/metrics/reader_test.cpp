@@ -1,0 +1,117 @@
+#include "metrics/reader.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <fstream>
+#include <string>
+
+#include "metrics/json.h"
+#include "sample_records.h"
+#include "support/temp_dir.h"
+#include "util/error.h"
+
+namespace superpose::metrics {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr const char* kColumns =
+    "seed,flops_per_position,recipe_fingerprint,data_fingerprint,validation_fingerprint,switch_"
+    "step,bag_size,"
+    "step,positions,raw_tokens,seconds,loss,loss_half_a,loss_half_b";
+
+class Reader : public testing::Test {
+ protected:
+  std::filesystem::path put(const std::string& name, const std::string& text) const {
+    std::ofstream(folder_ / name, std::ios::binary) << text;
+    return folder_ / name;
+  }
+  std::string error_of(const std::filesystem::path& path) const {
+    try {
+      read_run(path);
+    } catch (const util::Error& error) {
+      return error.what();
+    }
+    return "no error";
+  }
+  static std::string line(const Record& record) { return to_json(record).dump() + "\n"; }
+
+  test::TempDir folder_;
+};
+
+TEST_F(Reader, TableGivesTheSameRunAsRecords) {
+  const auto path =
+      put("run.csv",
+          std::string(kColumns) +
+              "\n7,2.5e6,r,\"d, quoted \"\"x\"\"\",v,30,4,0,0,0,0,5.5,,\r\n"
+              "7,2.5e6,r,\"d, quoted \"\"x\"\"\",v,30,4,100,4096,16384,2.5,1.25,1.0,1.5\r\n");
+  const RunRecords run = read_run(path);
+  EXPECT_EQ(run.header.seed, 7);
+  EXPECT_EQ(run.header.flops_per_position, 2.5e6);
+  EXPECT_EQ(run.header.fingerprints.data, "d, quoted \"x\"");
+  EXPECT_EQ(run.header.total_steps, 100);
+  ASSERT_EQ(run.header.phases.size(), 2U);
+  EXPECT_EQ(run.header.phases[0].bag_size, 4);
+  EXPECT_EQ(run.header.phases[1].first_step, 30);
+  EXPECT_EQ(run.header.phases[1].num_steps, 70);
+  ASSERT_EQ(run.validations.size(), 2U);
+  EXPECT_FALSE(run.validations[0].loss_half_a.has_value());
+  EXPECT_EQ(run.validations[1].raw_tokens, 16384);
+  EXPECT_EQ(run.validations[1].loss_half_b, 1.5);
+  EXPECT_DOUBLE_EQ(run.validations[1].perplexity, std::exp(1.25));
+}
+
+TEST_F(Reader, TableErrorsNameLineAndColumn) {
+  const std::string columns = kColumns;
+  EXPECT_THAT(error_of(put("a.csv", "seed,step\n1,1\n")),
+              HasSubstr("a.csv:1: missing column 'flops_per_position'"));
+  EXPECT_THAT(error_of(put("b.csv", columns + "\n1,1,r,d,v,0,1,1,1,1,1,,,\n")),
+              HasSubstr("b.csv:2: missing value in column 'loss'"));
+  EXPECT_THAT(error_of(put("c.csv", columns + "\n1,1,r,d,v,0,1,1,1,1,1,low,,\n")),
+              HasSubstr("c.csv:2: column 'loss': expected a number, got low"));
+  EXPECT_THAT(error_of(put("d.csv", columns + "\n1,1,r,d\n")),
+              HasSubstr("d.csv:2: expected 14 values, got 4"));
+  EXPECT_THAT(
+      error_of(put("e.csv", columns + "\n1,1,r,d,v,0,1,1,1,1,1,2,,\n2,1,r,d,v,0,1,2,1,1,1,2,,\n")),
+      HasSubstr("e.csv:3: seed, flops_per_position"));
+  EXPECT_THAT(error_of(put("f.csv", columns + "\n1,1,r,d,v,0,1,1,1,1,1,nan,,\n")),
+              HasSubstr("must be finite"));
+  EXPECT_THAT(error_of(put("g.csv", columns + "\n")), HasSubstr("one row or more"));
+  EXPECT_THAT(error_of(put("h.csv", columns + "\n1,1,r,d,v,0,1,1.5,1,1,1,2,,\n")),
+              HasSubstr("column 'step': expected a whole number"));
+}
+
+TEST_F(Reader, ValidationTakenTwiceAtAStepCountsOnce) {
+  const auto path = put("metrics.jsonl", line(sample_header()) + line(sample_validation(100, 2)) +
+                                             line(sample_validation(100, 1.5)));
+  const RunRecords run = read_run(folder_.path());
+  ASSERT_EQ(run.validations.size(), 1U);
+  EXPECT_EQ(run.validations[0].loss, 1.5);
+}
+
+TEST_F(Reader, StepsMustNotGoBack) {
+  EXPECT_THAT(error_of(put("m.jsonl", line(sample_header()) + line(sample_validation(100, 2)) +
+                                          line(sample_validation(50, 2)))),
+              HasSubstr("m.jsonl:3: validation: step must not go back from 100, got 50"));
+}
+
+TEST_F(Reader, LastHeaderCountsAndMustBeOfTheSameExperiment) {
+  RunHeader later = sample_header();
+  later.threads = 9;
+  EXPECT_EQ(read_run(put("m.jsonl", line(sample_header()) + line(later))).header.threads, 9);
+  later.fingerprints.data = "other";
+  EXPECT_THAT(error_of(put("n.jsonl", line(sample_header()) + line(later))),
+              HasSubstr("n.jsonl:2: header: data fingerprint"));
+}
+
+TEST_F(Reader, AbsentThingsAreNamed) {
+  EXPECT_THAT(error_of(folder_ / "nothing"), HasSubstr("nothing: no such file or folder"));
+  EXPECT_THAT(error_of(folder_.path()), HasSubstr("metrics.jsonl or metrics.csv"));
+  EXPECT_THAT(error_of(put("x.jsonl", line(sample_step(1)))),
+              HasSubstr("must hold a record of kind 'header'"));
+}
+
+}  // namespace
+}  // namespace superpose::metrics
