@@ -1,0 +1,309 @@
+#include "data/batch_source.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+
+#include "stream_support.h"
+
+namespace superpose::data {
+namespace {
+
+using superposition::Phase;
+using test::error_of;
+using test::make_phase;
+using test::NumberedStream;
+using test::ReferenceReader;
+using test::StreamCase;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+const std::vector<std::int64_t> kMixedDocuments = {5, 1,  17, 30, 2,  2, 64, 3,
+                                                   9, 40, 1,  1,  25, 7, 93};
+
+std::vector<Phase> switching_phases() {
+  return {make_phase(0, 7, 3, 3), make_phase(7, 5, 4, 2), make_phase(12, 14, 1, 1)};
+}
+
+BatchPlan make_plan(std::vector<Phase> phases, std::int64_t rows = 6, std::int64_t length = 5) {
+  return {.phases = std::move(phases), .sequence_length = length, .rows_per_step = rows};
+}
+
+std::vector<StreamCase> stream_cases() {
+  std::vector<StreamCase> cases;
+  for (const bool aware : {false, true}) {
+    for (const std::int64_t block : {1, 10, 23, 1000}) {
+      for (const std::int64_t lanes : {1, 4, 9}) {
+        cases.push_back({kMixedDocuments, block, lanes, aware});
+      }
+    }
+    cases.push_back({{3, 4}, 5, 2, aware});  // a window is longer than an epoch
+    cases.push_back({{1, 1, 1, 1}, 2, 1, aware});
+  }
+  return cases;
+}
+
+// Holds a batch against windows read one after the other.
+void expect_equal(const Batch& batch, ReferenceReader& reference) {
+  const superposition::WindowShape shape{batch.sequence_length, batch.bag_size, batch.target_size};
+  std::vector<std::int64_t> inputs, targets;
+  std::vector<std::int64_t> counts(static_cast<std::size_t>(shape.target_size), 0);
+  for (std::int64_t r = 0; r < batch.rows; ++r) {
+    const auto window = reference.next(shape);
+    inputs.insert(inputs.end(), window.ids.begin(), window.ids.begin() + shape.advance());
+    for (std::int64_t j = 0; j < shape.sequence_length; ++j) {
+      for (std::int64_t i = 0; i < shape.target_size; ++i) {
+        const auto at = static_cast<std::size_t>((j + 1) * shape.bag_size + i);
+        const auto bag = static_cast<std::size_t>(j * shape.bag_size);
+        const bool valid = window.ids[at] >= 0 && window.pieces[at] == window.pieces[bag];
+        targets.push_back(valid ? window.ids[at] : -100);
+        counts[static_cast<std::size_t>(i)] += valid ? 1 : 0;
+      }
+    }
+  }
+  EXPECT_EQ(batch.inputs, inputs) << "step " << batch.step;
+  EXPECT_EQ(batch.targets, targets) << "step " << batch.step;
+  EXPECT_EQ(batch.counts, counts) << "step " << batch.step;
+  EXPECT_EQ(batch.raw_tokens,
+            std::count_if(inputs.begin(), inputs.end(), [](auto id) { return id >= 0; }));
+}
+
+TEST(BatchSource, EqualsTheStreamSpelledOut) {
+  for (const StreamCase& c : stream_cases()) {
+    SCOPED_TRACE(std::to_string(c.block_tokens) + " block, " + std::to_string(c.lanes) + " lanes" +
+                 (c.document_aware ? ", document-aware" : ""));
+    const NumberedStream numbered(c);
+    const BatchSource source(numbered.stream, make_plan(switching_phases()));
+    ReferenceReader reference(c);
+    for (std::int64_t step = 0; step < source.total_steps(); ++step) {
+      expect_equal(source.load(step), reference);
+    }
+    if (HasFailure()) return;
+  }
+}
+
+// The inputs of each lane in the order of reading, without padding.
+std::vector<std::vector<std::int64_t>> read_lanes(const BatchSource& source, std::int64_t lanes) {
+  std::vector<std::vector<std::int64_t>> read(static_cast<std::size_t>(lanes));
+  std::int64_t row = 0;
+  for (std::int64_t step = 0; step < source.total_steps(); ++step) {
+    const Batch batch = source.load(step);
+    const std::int64_t width = batch.sequence_length * batch.bag_size;
+    for (std::int64_t r = 0; r < batch.rows; ++r, ++row) {
+      for (std::int64_t i = r * width; i < (r + 1) * width; ++i) {
+        const std::int64_t id = batch.inputs[static_cast<std::size_t>(i)];
+        if (id >= 0) read[static_cast<std::size_t>(row % lanes)].push_back(id);
+      }
+    }
+  }
+  return read;
+}
+
+TEST(BatchSource, EveryTokenIsReadOnceAnEpochAlsoAcrossSwitches) {
+  for (const StreamCase& c : stream_cases()) {
+    const NumberedStream numbered(c);
+    const BatchSource source(numbered.stream, make_plan(switching_phases()));
+    const auto read = read_lanes(source, c.lanes);
+    for (std::int64_t epoch = 0; epoch < 2; ++epoch) {
+      std::vector<std::int64_t> tokens;
+      for (std::int64_t lane = 0; lane < c.lanes; ++lane) {
+        const auto& mine = read[static_cast<std::size_t>(lane)];
+        const std::int64_t length = numbered.stream->order().lane_length(lane);
+        ASSERT_GE(std::ssize(mine), (epoch + 1) * length) << "the run is too short for this test";
+        tokens.insert(tokens.end(), mine.begin() + epoch * length,
+                      mine.begin() + (epoch + 1) * length);
+      }
+      std::sort(tokens.begin(), tokens.end());
+      for (std::int64_t i = 0; i < std::ssize(tokens); ++i) {
+        ASSERT_EQ(tokens[static_cast<std::size_t>(i)], i);
+      }
+      ASSERT_EQ(std::ssize(tokens), numbered.stream->num_tokens());
+    }
+  }
+}
+
+TEST(BatchSource, SameRowsForAnyNumberOfRanks) {
+  for (const bool aware : {false, true}) {
+    const NumberedStream numbered({kMixedDocuments, 23, 9, aware});
+    BatchPlan plan = make_plan(switching_phases(), 8);
+    const BatchSource alone(numbered.stream, plan);
+    for (const std::int64_t ranks : {2, 3, 8}) {
+      for (const std::int64_t step : {0, 6, 7, 25}) {
+        const Batch whole = alone.load(step);
+        Batch together;
+        for (plan.rank = 0, plan.world_size = ranks; plan.rank < ranks; ++plan.rank) {
+          const Batch part = BatchSource(numbered.stream, plan).load(step);
+          together.inputs.insert(together.inputs.end(), part.inputs.begin(), part.inputs.end());
+          together.targets.insert(together.targets.end(), part.targets.begin(), part.targets.end());
+          together.ids_hash += part.ids_hash;
+          together.raw_tokens += part.raw_tokens;
+          EXPECT_EQ(part.counts, whole.counts);
+          EXPECT_EQ(part.epoch, whole.epoch);
+        }
+        EXPECT_EQ(together.inputs, whole.inputs);
+        EXPECT_EQ(together.targets, whole.targets);
+        EXPECT_EQ(together.ids_hash, whole.ids_hash);
+        EXPECT_EQ(together.raw_tokens, whole.raw_tokens);
+      }
+    }
+  }
+}
+
+TEST(BatchSource, SameRowsForAnyStepSize) {
+  const NumberedStream numbered({kMixedDocuments, 23, 9, true});
+  const auto consumed = [&](std::int64_t rows, std::int64_t steps) {
+    const BatchSource source(
+        numbered.stream,
+        make_plan({make_phase(0, steps / 2, 3, 3), make_phase(steps / 2, steps / 2, 1, 1)}, rows));
+    std::vector<std::int64_t> ids;
+    std::uint64_t hash = 0;
+    for (std::int64_t step = 0; step < steps; ++step) {
+      const Batch batch = source.load(step);
+      ids.insert(ids.end(), batch.inputs.begin(), batch.inputs.end());
+      hash += batch.ids_hash;
+    }
+    return std::pair(ids, hash);
+  };
+  const auto reference = consumed(12, 4);
+  EXPECT_EQ(consumed(6, 8), reference);
+  EXPECT_EQ(consumed(4, 12), reference);
+  EXPECT_EQ(consumed(1, 48), reference);
+}
+
+TEST(BatchSource, JumpingEqualsRunning) {
+  for (const bool aware : {false, true}) {
+    const NumberedStream numbered({kMixedDocuments, 23, 9, aware});
+    const BatchPlan plan = make_plan(switching_phases());
+    const BatchSource running(numbered.stream, plan);
+    for (std::int64_t stop = 0; stop <= running.total_steps(); ++stop) {
+      BatchPlan rest = plan;
+      rest.consumed = running.consumption_before(stop);
+      rest.first_step = stop;
+      const BatchSource resumed(numbered.stream, rest);
+      EXPECT_DOUBLE_EQ(resumed.epoch_before(stop), running.epoch_before(stop));
+      for (std::int64_t step = stop; step < running.total_steps(); ++step) {
+        const Batch expected = running.load(step);
+        const Batch batch = resumed.load(step);
+        ASSERT_EQ(batch.inputs, expected.inputs) << stop << " " << step;
+        ASSERT_EQ(batch.targets, expected.targets) << stop << " " << step;
+        ASSERT_EQ(batch.ids_hash, expected.ids_hash) << stop << " " << step;
+        ASSERT_EQ(batch.counts, expected.counts);
+      }
+    }
+  }
+}
+
+TEST(BatchSource, ConsumptionIsAFewNumbers) {
+  const NumberedStream numbered({kMixedDocuments, 23, 9, false});
+  const BatchSource source(numbered.stream, make_plan(switching_phases()));
+  EXPECT_THAT(source.consumption_before(0), ElementsAre());
+  EXPECT_THAT(source.consumption_before(3), ElementsAre(Consumption{3, 3, 5, 18}));
+  EXPECT_THAT(
+      source.consumption_before(13),
+      ElementsAre(Consumption{3, 3, 5, 42}, Consumption{4, 2, 5, 30}, Consumption{1, 1, 5, 6}));
+}
+
+// A run that goes on from another one's place with phases of its own.
+TEST(BatchSource, ContinuesAfterAnotherRun) {
+  for (const bool aware : {false, true}) {
+    const StreamCase c{kMixedDocuments, 23, 9, aware};
+    const NumberedStream numbered(c);
+    const BatchSource old(numbered.stream, make_plan({make_phase(0, 7, 3, 3)}));
+    BatchPlan plan = make_plan({make_phase(0, 9, 2, 2)}, 4, 6);
+    plan.consumed = old.consumption_before(5);
+    const BatchSource next(numbered.stream, plan);
+    ReferenceReader reference(c);
+    for (std::int64_t step = 0; step < 5; ++step) expect_equal(old.load(step), reference);
+    for (std::int64_t step = 0; step < 9; ++step) expect_equal(next.load(step), reference);
+  }
+}
+
+TEST(BatchSource, RowsOfABatchComeFromManyDocuments) {
+  const std::int64_t num_tokens = 60000;
+  const std::vector<std::int64_t> books(12, num_tokens / 12);
+  const std::vector<Phase> phases = {make_phase(0, 20, 6, 6), make_phase(20, 20, 1, 1)};
+  const StreamLayout layout = choose_layout(num_tokens, longest_window(phases, 16), 1024, 0);
+  const NumberedStream numbered({books, layout.block_tokens, layout.lanes, false});
+  const BatchSource source(numbered.stream, make_plan(phases, 16, 16));
+  for (const std::int64_t step : {0, 19, 20, 39}) {
+    const Batch batch = source.load(step);
+    std::set<std::int64_t> documents;
+    std::vector<std::int64_t> starts;
+    for (std::int64_t r = 0; r < 16; ++r) {
+      const std::int64_t first = batch.inputs[static_cast<std::size_t>(r * 16 * batch.bag_size)];
+      documents.insert(first / books[0]);
+      starts.push_back(first);
+    }
+    // 16 draws out of 12 documents leave 9.0 different ones on average, deviation 1.2.
+    EXPECT_GE(documents.size(), 5U) << step;
+    for (std::size_t r = 1; r < 16; ++r) {
+      EXPECT_NE(starts[r], starts[r - 1] + 16 * batch.bag_size) << "row goes on in its neighbour";
+    }
+  }
+}
+
+TEST(BatchSource, EpochsAndExhaustionAreCounted) {
+  const NumberedStream numbered({{500, 500}, 10, 10, false});
+  // 10 rows of 5 positions: 100 raw tokens a step with bags of 2, then 50.
+  const BatchSource source(numbered.stream,
+                           make_plan({make_phase(0, 6, 2, 2), make_phase(6, 14, 1, 1)}, 10));
+  EXPECT_DOUBLE_EQ(source.load(5).epoch, 0.6);
+  EXPECT_DOUBLE_EQ(source.load(6).epoch, 0.65);
+  EXPECT_DOUBLE_EQ(source.epoch_before(14), 1.0);
+  EXPECT_EQ(source.exhaustion_step(), 14);  // steps 0..13 read the data once, exactly
+  const BatchSource shorter(numbered.stream,
+                            make_plan({make_phase(0, 6, 2, 2), make_phase(6, 8, 1, 1)}, 10));
+  EXPECT_EQ(shorter.exhaustion_step(), std::nullopt);
+}
+
+TEST(BatchSource, EpochsAreCountedWithPadding) {
+  const NumberedStream numbered({std::vector<std::int64_t>(200, 5), 50, 10, true});
+  // Documents of 5 in bags of 4 take 8 positions of the window: 10 rows x 40 hold about 250 tokens.
+  const BatchSource source(numbered.stream, make_plan({make_phase(0, 9, 4, 4)}, 10, 10));
+  EXPECT_NEAR(source.epoch_before(4), 1.0, 0.1);
+  EXPECT_NEAR(static_cast<double>(*source.exhaustion_step()), 4, 1);
+}
+
+TEST(BatchSource, RefusesImpossiblePlans) {
+  const NumberedStream numbered({kMixedDocuments, 23, 9, false});
+  const auto message = [&](const BatchPlan& plan) {
+    return error_of([&] { BatchSource(numbered.stream, plan); });
+  };
+  BatchPlan plan = make_plan(switching_phases(), 2);
+  plan.world_size = 3;
+  EXPECT_THAT(message(plan), HasSubstr("a row for each rank, got 2 rows for 3 ranks"));
+  plan.rank = 3;
+  EXPECT_THAT(message(plan), HasSubstr("got 3 of 3"));
+  plan = make_plan({});
+  EXPECT_THAT(message(plan), HasSubstr("needs a phase"));
+  plan = make_plan(switching_phases());
+  plan.first_step = 27;
+  EXPECT_THAT(message(plan), HasSubstr("[0, 26], got 27"));
+  const BatchSource source(numbered.stream, make_plan(switching_phases()));
+  EXPECT_THAT(error_of([&] { source.load(26); }), HasSubstr("[0, 25], got 26"));
+}
+
+TEST(TokenStream, LayoutFitsTheCorpus) {
+  EXPECT_EQ(choose_layout(90'000'000, 1542, 1024, 0), (StreamLayout{1024, 65536}));
+  EXPECT_EQ(choose_layout(90'000'000, 1542, 1024, 500), (StreamLayout{1024, 500}));
+  EXPECT_EQ(choose_layout(1'000'000, 1542, 1024, 0), (StreamLayout{648, 1543}));
+  EXPECT_EQ(choose_layout(1542, 1542, 1024, 0), (StreamLayout{1, 1542}));
+  EXPECT_THAT(error_of([] { choose_layout(1541, 1542, 1024, 0); }),
+              HasSubstr("shorter than one window: 1541 training tokens, a window takes 1542"));
+  EXPECT_THAT(error_of([] { choose_layout(0, 1, 1024, 0); }), HasSubstr("corpus is empty"));
+  EXPECT_EQ(longest_window(switching_phases(), 5), 22);
+}
+
+TEST(TokenStream, StretchesOfOneShapeMerge) {
+  std::vector<Consumption> history;
+  append_consumption(history, {2, 2, 8, 0});
+  append_consumption(history, {2, 2, 8, 5});
+  append_consumption(history, {2, 2, 8, 7});
+  append_consumption(history, {2, 1, 8, 1});
+  EXPECT_THAT(history, ElementsAre(Consumption{2, 2, 8, 12}, Consumption{2, 1, 8, 1}));
+}
+
+}  // namespace
+}  // namespace superpose::data

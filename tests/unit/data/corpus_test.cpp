@@ -1,0 +1,340 @@
+#include "data/corpus.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <set>
+
+#include "data_support.h"
+#include "support/temp_dir.h"
+#include "tokenizer/bytes.h"
+#include "util/files.h"
+#include "util/json.h"
+
+namespace superpose::data {
+namespace {
+
+namespace fs = std::filesystem;
+using test::error_of;
+using test::write_text;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+// The documents of a split as text.
+std::vector<std::string> texts(const TokenShards& shards) {
+  std::vector<std::string> result;
+  std::int64_t begin = 0;
+  for (const std::int64_t end : shards.document_ends()) {
+    std::vector<std::int32_t> ids(static_cast<std::size_t>(end - begin));
+    shards.read(begin, ids);
+    EXPECT_EQ(ids.back(), tokenizer::kEndOfDocument);
+    ids.pop_back();
+    result.push_back(tokenizer::decode_bytes(ids));
+    begin = end;
+  }
+  return result;
+}
+
+std::string text_of(int i) {
+  return "document " + std::to_string(i) + ": " +
+         std::string(static_cast<std::size_t>(50 + i % 9), 'x');
+}
+
+class Corpus : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    write_tree(dir_ / "text");
+    config_.sources = {(dir_ / "text").string()};
+    config_.validation_share = 0.05;
+    config_.cache_dir = (dir_ / "cache").string();
+  }
+  static void write_tree(const fs::path& root) {
+    for (int i = 0; i < kDocuments; ++i) {
+      write_text(root / ("f" + std::to_string(i) + ".txt"), text_of(i));
+    }
+  }
+  std::size_t folders_in_cache() const {
+    return static_cast<std::size_t>(
+        std::distance(fs::directory_iterator(dir_ / "cache"), fs::directory_iterator()));
+  }
+
+  static constexpr int kDocuments = 200;
+  test::TempDir dir_;
+  DataConfig config_;
+};
+
+TEST_F(Corpus, HoldsEveryDocumentOnceInOneOfTheSplits) {
+  const PreparedCorpus corpus = prepare_corpus(config_);
+  std::multiset<std::string> found;
+  for (const auto& text : texts(*corpus.train)) found.insert(text);
+  for (const auto& text : texts(*corpus.validation)) found.insert(text);
+  std::multiset<std::string> expected;
+  for (int i = 0; i < kDocuments; ++i) expected.insert(text_of(i));
+  EXPECT_EQ(found, expected);
+
+  EXPECT_EQ(corpus.num_sources, kDocuments);
+  EXPECT_EQ(corpus.vocabulary_size, 257);
+  EXPECT_EQ(corpus.padded_vocabulary_size, 320);
+  EXPECT_EQ(corpus.train_stats.tokens, corpus.train_stats.bytes + corpus.train_stats.documents);
+  EXPECT_EQ(corpus.train_stats.tokens, corpus.train->num_tokens());
+  EXPECT_EQ(corpus.train_stats.documents + corpus.validation_stats.documents, kDocuments);
+}
+
+// 200 draws of 5 %: 10 documents, standard deviation 3.1; three of them either way.
+TEST_F(Corpus, HoldOutFollowsTheShareAndHasBothHalves) {
+  const PreparedCorpus corpus = prepare_corpus(config_);
+  EXPECT_NEAR(static_cast<double>(corpus.validation_stats.documents), 10, 9.4);
+  EXPECT_GT(corpus.validation_stats.documents, 0);
+  EXPECT_NEAR(corpus.held_out_share,
+              static_cast<double>(corpus.validation_stats.documents) / kDocuments, 0.01);
+  const auto& halves = corpus.validation_halves;
+  EXPECT_EQ(std::ssize(halves), corpus.validation_stats.documents);
+  EXPECT_GT(std::count(halves.begin(), halves.end(), Half::kA), 0);
+  EXPECT_GT(std::count(halves.begin(), halves.end(), Half::kB), 0);
+}
+
+TEST_F(Corpus, SameDocumentsAreHeldOutAndHalvedWhereverTheyLie) {
+  write_tree(dir_ / "elsewhere/deep");
+  DataConfig moved = config_;
+  moved.sources = {(dir_ / "elsewhere/deep").string()};
+  const PreparedCorpus here = prepare_corpus(config_);
+  const PreparedCorpus there = prepare_corpus(moved);
+  EXPECT_NE(here.folder, there.folder);
+  EXPECT_EQ(here.fingerprint, there.fingerprint);
+  EXPECT_EQ(here.validation_fingerprint, there.validation_fingerprint);
+  EXPECT_EQ(texts(*here.validation), texts(*there.validation));
+  EXPECT_EQ(here.validation_halves, there.validation_halves);
+}
+
+TEST_F(Corpus, FingerprintSeesContentAndBorders) {
+  const auto fingerprint_of = [&](const std::string& text) {
+    write_text(dir_ / "text/f7.txt", text);
+    DataConfig config = config_;
+    config.sources = {(dir_ / "text").string()};
+    config.document_separator = "|";
+    const auto corpus = prepare_corpus(config);
+    return corpus.fingerprint + corpus.validation_fingerprint;
+  };
+  const std::set<std::string> different = {fingerprint_of("ab|cd"), fingerprint_of("abcd"),
+                                           fingerprint_of("ab|ce"), fingerprint_of("abc|d")};
+  EXPECT_EQ(different.size(), 4U);
+}
+
+TEST_F(Corpus, CopiesFallOnOneSide) {
+  for (int i = 0; i < kDocuments; ++i) {
+    write_text(dir_ / ("text/copy" + std::to_string(i) + ".txt"), text_of(i));
+  }
+  const PreparedCorpus corpus = prepare_corpus(config_);
+  const auto held_out = texts(*corpus.validation);
+  for (const auto& text : texts(*corpus.train)) {
+    EXPECT_EQ(std::count(held_out.begin(), held_out.end(), text), 0) << text;
+  }
+}
+
+TEST_F(Corpus, SecondCallOpensTheCache) {
+  int calls = 0;
+  PrepareProgress last;
+  const auto callback = [&](const PrepareProgress& progress) {
+    ++calls;
+    last = progress;
+  };
+  const PreparedCorpus first = prepare_corpus(config_, callback);
+  EXPECT_FALSE(first.was_cached);
+  EXPECT_EQ(calls, kDocuments);
+  EXPECT_EQ(last.bytes_done, last.num_bytes);
+  EXPECT_EQ(last.sources_done, kDocuments);
+  const PreparedCorpus second = prepare_corpus(config_, callback);
+  EXPECT_TRUE(second.was_cached);
+  EXPECT_EQ(calls, kDocuments);
+  EXPECT_EQ(first.folder, second.folder);
+  EXPECT_EQ(first.fingerprint, second.fingerprint);
+  EXPECT_EQ(first.validation_halves, second.validation_halves);
+  EXPECT_EQ(first.held_out_share, second.held_out_share);
+}
+
+TEST_F(Corpus, ChangedTimeSizeNameOrSettingIsAnotherKey) {
+  std::set<fs::path> folders = {prepare_corpus(config_).folder};
+  const fs::path file = dir_ / "text/f3.txt";
+  fs::last_write_time(file, fs::last_write_time(file) + std::chrono::milliseconds(1));
+  const PreparedCorpus touched = prepare_corpus(config_);
+  EXPECT_FALSE(touched.was_cached);
+  folders.insert(touched.folder);
+
+  const auto time = fs::last_write_time(file);
+  write_text(file, text_of(3) + "!");
+  fs::last_write_time(file, time);
+  folders.insert(prepare_corpus(config_).folder);
+  fs::rename(file, dir_ / "text/g3.txt");
+  folders.insert(prepare_corpus(config_).folder);
+  config_.validation_share = 0.06;
+  folders.insert(prepare_corpus(config_).folder);
+  config_.document_separator = ": ";
+  folders.insert(prepare_corpus(config_).folder);
+  config_.document_separator = "";
+  config_.validation = {(dir_ / "text/f10?.txt").string()};
+  folders.insert(prepare_corpus(config_).folder);
+  EXPECT_EQ(folders.size(), 7U);
+
+  config_.lanes = 3;  // no matter of the shards
+  config_.document_aware = true;
+  EXPECT_TRUE(prepare_corpus(config_).was_cached);
+}
+
+TEST_F(Corpus, NamedValidationFilesAreHeldOutAndTheirCopiesLeftOut) {
+  write_text(dir_ / "text/copy.txt", text_of(105));
+  config_.validation = {(dir_ / "text/f10?.txt").string()};
+  const PreparedCorpus corpus = prepare_corpus(config_);
+  std::vector<std::string> expected;
+  for (int i = 100; i < 110; ++i) expected.push_back(text_of(i));
+  EXPECT_EQ(texts(*corpus.validation), expected);
+  EXPECT_EQ(corpus.train_stats.documents, kDocuments - 10);
+  const auto train = texts(*corpus.train);
+  EXPECT_EQ(std::count(train.begin(), train.end(), text_of(105)), 0);
+}
+
+TEST_F(Corpus, SeparatorCutsFilesIntoDocuments) {
+  std::string all;
+  for (int i = 0; i < kDocuments; ++i) all += text_of(i) + "\n---\n";
+  write_text(dir_ / "all.txt", all);  // ends in a separator: an empty document, left out
+  const PreparedCorpus files = prepare_corpus(config_);
+  config_.sources = {(dir_ / "all.txt").string()};
+  config_.document_separator = "\n---\n";
+  const PreparedCorpus one = prepare_corpus(config_);
+  EXPECT_EQ(one.num_sources, 1);
+  EXPECT_EQ(one.train_stats.documents, files.train_stats.documents);
+  EXPECT_EQ(one.train_stats.bytes, files.train_stats.bytes);
+}
+
+TEST_F(Corpus, EveryByteValueSurvives) {
+  std::string bytes;
+  for (int i = 0; i < 256; ++i) bytes += static_cast<char>(i);
+  write_text(dir_ / "text/f0.txt", bytes);
+  const PreparedCorpus corpus = prepare_corpus(config_);
+  auto all = texts(*corpus.train);
+  for (const auto& text : texts(*corpus.validation)) all.push_back(text);
+  EXPECT_EQ(std::count(all.begin(), all.end(), bytes), 1);
+}
+
+TEST_F(Corpus, VerifyFindsAFlippedByteInEveryFile) {
+  const fs::path folder = prepare_corpus(config_).folder;
+  const VerifyReport clean = verify_corpus(folder);
+  EXPECT_EQ(clean.shards, 2);
+  EXPECT_EQ(clean.sources, kDocuments);
+  for (const char* name : {"train-00000.bin", "train-00000.idx", "validation-00000.bin"}) {
+    const std::string content = util::read_file(folder / name);
+    std::string damaged = content;
+    damaged[damaged.size() / 2] = static_cast<char>(damaged[damaged.size() / 2] ^ 1);
+    write_text(folder / name, damaged);
+    EXPECT_THAT(error_of([&] { verify_corpus(folder); }),
+                AllOf(HasSubstr(name), HasSubstr("is damaged")));
+    write_text(folder / name, content);
+  }
+  EXPECT_EQ(error_of([&] { verify_corpus(folder); }), "");
+}
+
+TEST_F(Corpus, VerifyListsSourcesThatChangedOrWent) {
+  const fs::path folder = prepare_corpus(config_).folder;
+  write_text(dir_ / "text/f5.txt", "other");
+  fs::remove(dir_ / "text/f6.txt");
+  const VerifyReport report = verify_corpus(folder);
+  EXPECT_EQ(report.sources, kDocuments - 2);
+  EXPECT_THAT(report.changed_sources, ::testing::ElementsAre((dir_ / "text/f5.txt").string()));
+  EXPECT_THAT(report.missing_sources, ::testing::ElementsAre((dir_ / "text/f6.txt").string()));
+}
+
+TEST_F(Corpus, DamagedCacheIsRefusedByName) {
+  const fs::path folder = prepare_corpus(config_).folder;
+  fs::resize_file(folder / "train-00000.bin", 100);
+  EXPECT_THAT(error_of([&] { prepare_corpus(config_); }),
+              AllOf(HasSubstr("train-00000.bin"), HasSubstr("remove " + folder.string())));
+  write_text(folder / "corpus.json", "{\"schema\": 1}");
+  EXPECT_THAT(error_of([&] { open_corpus(folder); }),
+              AllOf(HasSubstr("corpus.json"), HasSubstr("not a corpus sidecar")));
+  write_text(folder / "corpus.json", "{\"schema\": 99}");
+  EXPECT_THAT(error_of([&] { open_corpus(folder); }), HasSubstr("schema must be 1, got 99"));
+  fs::remove(folder / "corpus.json");
+  EXPECT_THAT(error_of([&] { open_corpus(folder); }), HasSubstr("corpus.json"));
+}
+
+TEST_F(Corpus, InterruptedPreparationLeavesNothing) {
+  struct Interruption {};
+  const auto callback = [](const PrepareProgress& progress) {
+    if (progress.sources_done == 100) throw Interruption();
+  };
+  EXPECT_THROW(prepare_corpus(config_, callback), Interruption);
+  EXPECT_EQ(folders_in_cache(), 0U);
+  EXPECT_FALSE(prepare_corpus(config_).was_cached);
+}
+
+// As after SIGKILL: the process is gone without any clean-up.
+TEST_F(Corpus, KilledPreparationLeavesNothingUnderTheFinalName) {
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    prepare_corpus(config_, [](const PrepareProgress& progress) {
+      if (progress.sources_done == 100) ::_exit(0);
+    });
+    ::_exit(1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_EQ(status, 0);
+  ASSERT_EQ(folders_in_cache(), 1U);
+  const std::string left = fs::directory_iterator(dir_ / "cache")->path().filename().string();
+  EXPECT_THAT(left, HasSubstr(".tmp-"));
+  EXPECT_FALSE(prepare_corpus(config_).was_cached);
+  EXPECT_EQ(folders_in_cache(), 1U);  // what the killed one left is cleared away
+}
+
+TEST_F(Corpus, ErrorsSayWhatToDo) {
+  config_.validation_share = 0.5;
+  EXPECT_THAT(error_of([&] { prepare_corpus(config_); }),
+              AllOf(HasSubstr("0.2-10 %"), HasSubstr("set data.validation_share")));
+  EXPECT_EQ(folders_in_cache(), 0U);
+  config_.validation_share = 1e-6;
+  EXPECT_THAT(error_of([&] { prepare_corpus(config_); }), HasSubstr("got 0 %"));
+  config_.validation_share = -1;
+  EXPECT_THAT(error_of([&] { prepare_corpus(config_); }), HasSubstr("data.validation_share"));
+  config_.validation_share = 0.05;
+
+  for (const auto& file : fs::directory_iterator(dir_ / "text")) fs::resize_file(file.path(), 0);
+  EXPECT_THAT(error_of([&] { prepare_corpus(config_); }),
+              HasSubstr("corpus is empty: 200 files without any text"));
+  config_.cache_dir = "";
+  EXPECT_THAT(error_of([&] { prepare_corpus(config_); }), HasSubstr("data.cache_dir"));
+}
+
+// Root may read every file, so it steps down for the while.
+class WithoutPrivileges {
+ public:
+  WithoutPrivileges() : user_(::geteuid()) {
+    if (user_ == 0) {
+      EXPECT_EQ(::seteuid(65534), 0);
+    }
+  }
+  ~WithoutPrivileges() { EXPECT_EQ(::seteuid(user_), 0); }
+  WithoutPrivileges(const WithoutPrivileges&) = delete;
+  WithoutPrivileges& operator=(const WithoutPrivileges&) = delete;
+
+ private:
+  uid_t user_;
+};
+
+TEST_F(Corpus, UnreadableSourceIsNamed) {
+  fs::create_directory(dir_ / "cache");
+  fs::permissions(dir_ / "cache", fs::perms::all);
+  fs::permissions(dir_.path(), fs::perms::all);
+  fs::permissions(dir_ / "text/f3.txt", fs::perms::none);
+  const WithoutPrivileges unprivileged;
+  EXPECT_THAT(error_of([&] { prepare_corpus(config_); }),
+              AllOf(HasSubstr("f3.txt"), HasSubstr("Permission denied")));
+  EXPECT_EQ(folders_in_cache(), 0U);
+}
+
+}  // namespace
+}  // namespace superpose::data

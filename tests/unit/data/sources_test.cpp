@@ -1,0 +1,130 @@
+#include "data/sources.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "data/distributions.h"
+#include "data_support.h"
+#include "support/temp_dir.h"
+
+namespace superpose::data {
+namespace {
+
+using test::error_of;
+using test::write_text;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+std::vector<std::string> names(const std::vector<SourceFile>& sources) {
+  std::vector<std::string> result;
+  for (const SourceFile& source : sources) result.push_back(source.name);
+  return result;
+}
+
+class Sources : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    for (const char* name : {"tree/b.py", "tree/a.txt", "tree/sub/c.py", "tree/sub/deep/d.py",
+                             "tree/.git/e.py", "tree/.hidden.py", "other.md"}) {
+      write_text(dir_ / name, name);
+    }
+  }
+  std::string path(std::string_view name) const { return (dir_ / name).string(); }
+
+  test::TempDir dir_;
+  DataConfig config_;
+};
+
+TEST_F(Sources, FolderIsWalkedSortedWithoutHiddenFiles) {
+  config_.sources = {path("tree")};
+  const auto sources = list_sources(config_);
+  EXPECT_THAT(names(sources), ElementsAre("a.txt", "b.py", "sub/c.py", "sub/deep/d.py"));
+  EXPECT_EQ(sources[2].path, path("tree/sub/c.py"));
+  EXPECT_EQ(sources[2].bytes, 13);
+}
+
+TEST_F(Sources, FiltersApplyToFoldersAndGlobsNotToNamedFiles) {
+  config_.sources = {path("other.md"), path("tree")};
+  config_.include = {"*.py"};
+  config_.exclude = {"sub/*"};
+  EXPECT_THAT(names(list_sources(config_)), ElementsAre("other.md", "b.py", "sub/deep/d.py"));
+}
+
+TEST_F(Sources, GlobNamesAreBelowTheSpelledOutFolder) {
+  config_.sources = {path("tree/**/*.py")};
+  EXPECT_THAT(names(list_sources(config_)), ElementsAre("b.py", "sub/c.py", "sub/deep/d.py"));
+  config_.sources = {path("tree/sub/*.py")};
+  EXPECT_THAT(names(list_sources(config_)), ElementsAre("c.py"));
+}
+
+TEST_F(Sources, AFileNamedTwiceIsReadOnce) {
+  config_.sources = {path("tree/b.py"), path("tree"), path("tree/./sub/../b.py")};
+  EXPECT_THAT(names(list_sources(config_)),
+              ElementsAre("b.py", "a.txt", "sub/c.py", "sub/deep/d.py"));
+}
+
+TEST_F(Sources, ValidationPathsMarkFilesAsHeldOut) {
+  config_.sources = {path("tree")};
+  config_.validation = {path("tree/sub"), path("other.md")};
+  const auto sources = list_sources(config_);
+  EXPECT_THAT(names(sources),
+              ElementsAre("a.txt", "b.py", "sub/c.py", "sub/deep/d.py", "other.md"));
+  std::vector<bool> held_out;
+  for (const auto& source : sources) held_out.push_back(source.held_out);
+  EXPECT_THAT(held_out, ElementsAre(false, false, true, true, true));
+}
+
+TEST_F(Sources, ErrorsNameWhatIsWrong) {
+  EXPECT_THAT(error_of([&] { list_sources(config_); }), HasSubstr("set data.sources"));
+  config_.sources = {path("absent.txt")};
+  EXPECT_THAT(error_of([&] { list_sources(config_); }),
+              HasSubstr("does not exist: " + path("absent.txt")));
+  config_.sources = {path("tree/*.rs")};
+  EXPECT_THAT(error_of([&] { list_sources(config_); }), HasSubstr("yields no file"));
+  config_.sources = {path("gone/*.rs")};
+  EXPECT_THAT(error_of([&] { list_sources(config_); }), HasSubstr("does not exist"));
+  config_.sources = {"/dev/null"};
+  EXPECT_THAT(error_of([&] { list_sources(config_); }), HasSubstr("no regular file: /dev/null"));
+}
+
+TEST(Record, IsCsv) {
+  EXPECT_THAT(parse_record("a/b.py,sha256=x,12\r\n\"c,\"\"d\"\".py\",,\ne.py,,"),
+              ElementsAre("a/b.py", "c,\"d\".py", "e.py"));
+  EXPECT_THAT(parse_record(""), ElementsAre());
+}
+
+class Distributions : public Sources {
+ protected:
+  void SetUp() override {
+    write_text(dir_ / "site/My_Pkg-1.0.dist-info/RECORD",
+               "my/pkg.py,,\nmy/data.bin,,\nmy/a.py,,\n../../bin/tool,,\n/etc/hosts,,\n");
+    write_text(dir_ / "site/my_pkg_extra-2.0.dist-info/RECORD", "extra.py,,\n");
+    for (const char* name : {"site/my/pkg.py", "site/my/a.py", "site/my/data.bin"}) {
+      write_text(dir_ / name, name);
+    }
+    config_.site_packages = path("site");
+    config_.include = {"*.py"};
+  }
+};
+
+TEST_F(Distributions, FilesComeFromRecordUnderAnySpellingOfTheName) {
+  for (const char* name : {"my-pkg", "My.Pkg", "my__pkg"}) {
+    config_.python_distributions = {name};
+    EXPECT_THAT(names(list_sources(config_)), ElementsAre("my/a.py", "my/pkg.py"));
+  }
+}
+
+TEST_F(Distributions, ErrorsNameTheDistribution) {
+  config_.python_distributions = {"absent"};
+  EXPECT_THAT(error_of([&] { list_sources(config_); }), HasSubstr("absent is not installed in"));
+  config_.python_distributions = {"my-pkg-extra"};
+  EXPECT_THAT(error_of([&] { list_sources(config_); }), HasSubstr("does not exist: "));
+  config_.site_packages = "";
+  EXPECT_THAT(error_of([&] { list_sources(config_); }), HasSubstr("data.site_packages"));
+  config_.site_packages = path("nowhere");
+  EXPECT_THAT(error_of([&] { list_sources(config_); }), HasSubstr("cannot read"));
+}
+
+}  // namespace
+}  // namespace superpose::data
