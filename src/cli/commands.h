@@ -1,0 +1,61 @@
+// The sub-commands: each takes what the command line said and returns the program's exit code.
+// Errors come out as util::Error or c10::Error; main() prints them.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/config.h"
+
+namespace superpose::cli {
+
+// Exit codes (docs/architecture.md, Commands).
+inline constexpr int kDone = 0;
+inline constexpr int kFailed = 1;
+inline constexpr int kUsage = 2;
+inline constexpr int kStoppedBySignal = 3;
+
+struct TrainOptions {
+  std::string recipe;
+  std::vector<config::Override> overrides;
+  std::optional<std::string> from;  // checkpoint folder of another run
+  bool dry_run = false;
+};
+int train_command(const TrainOptions& options);
+
+struct CompareOptions {
+  std::string recipe;
+  std::vector<config::Override> overrides;
+  std::string only;  // "arm=tst,seed=2"; empty = everything
+  bool dry_run = false;
+};
+int compare_command(const CompareOptions& options);
+
+struct ReportOptions {
+  std::vector<std::string> folders;  // parts of one comparison
+  std::vector<std::string> arms;     // "name=PATH,PATH", instead of folders
+  std::string out;                   // folder of the page; empty = the first folder, or "."
+};
+int report_command(const ReportOptions& options);
+
+struct DataOptions {
+  std::string recipe;
+  std::vector<config::Override> overrides;
+};
+int data_prepare_command(const DataOptions& options);
+int data_verify_command(const DataOptions& options);
+
+int verify_checkpoint_command(const std::string& folder);
+
+struct LaunchCommandOptions {
+  int ranks = 1;
+  bool all_output = false;
+  std::vector<std::string> command;  // a sub-command of ours with its arguments, or any program
+};
+int launch_command(const LaunchCommandOptions& options);
+
+int print_recipe_command();
+int version_command();
+
+}  // namespace superpose::cli

@@ -1,0 +1,54 @@
+#include "cli/environment.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "util/error.h"
+
+namespace superpose::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+fs::path folder_of_program() {
+  std::error_code error;
+  const fs::path program = fs::read_symlink("/proc/self/exe", error);
+  return error ? fs::path() : program.parent_path();
+}
+
+}  // namespace
+
+fs::path default_cache_dir() {
+  if (const char* cache = ::getenv("XDG_CACHE_HOME"); cache != nullptr && *cache != '\0') {
+    return fs::path(cache) / "superpose";
+  }
+  if (const char* home = ::getenv("HOME"); home != nullptr && *home != '\0') {
+    return fs::path(home) / ".cache" / "superpose";
+  }
+  return ".superpose-cache";
+}
+
+fs::path default_site_packages() { return SUPERPOSE_SITE_PACKAGES; }
+
+fs::path plotly_script() {
+  const fs::path beside =
+      folder_of_program().parent_path() / "share" / "superpose" / "plotly.min.js";
+  if (fs::exists(beside)) return beside;
+  const fs::path packaged = default_site_packages() / "plotly" / "package_data" / "plotly.min.js";
+  util::require(fs::exists(packaged), "report: needs plotly.min.js, found neither ",
+                beside.string(), " nor ", packaged.string(), "; install requirements.txt");
+  return packaged;
+}
+
+void fill_folders(train::RunConfig& config) {
+  if (config.data.cache_dir.empty()) config.data.cache_dir = default_cache_dir().string();
+  if (config.data.site_packages.empty()) {
+    config.data.site_packages = default_site_packages().string();
+  }
+}
+
+bool output_is_terminal() { return ::isatty(STDOUT_FILENO) == 1; }
+
+void prepare_process() { ::setenv("THP_MEM_ALLOC_ENABLE", "1", /*overwrite=*/0); }
+
+}  // namespace superpose::cli

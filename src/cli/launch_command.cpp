@@ -1,0 +1,30 @@
+#include <array>
+#include <filesystem>
+#include <string_view>
+
+#include "cli/commands.h"
+#include "distributed/launch.h"
+
+namespace superpose::cli {
+namespace {
+
+// The sub-commands that make sense as several ranks; anything else is taken for a program.
+constexpr std::array<std::string_view, 2> kLaunchable = {"train", "compare"};
+
+}  // namespace
+
+int launch_command(const LaunchCommandOptions& options) {
+  distributed::LaunchOptions launch;
+  launch.ranks = options.ranks;
+  launch.output =
+      options.all_output ? distributed::RankOutput::kAll : distributed::RankOutput::kFirst;
+  for (const std::string_view name : kLaunchable) {
+    if (!options.command.empty() && options.command.front() == name) {
+      launch.command.push_back(std::filesystem::read_symlink("/proc/self/exe").string());
+    }
+  }
+  launch.command.insert(launch.command.end(), options.command.begin(), options.command.end());
+  return distributed::launch(launch);
+}
+
+}  // namespace superpose::cli

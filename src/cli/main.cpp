@@ -1,0 +1,173 @@
+// superpose: pre-trains language models with Token Superposition Training. Wiring only: reads the
+// command line, calls a sub-command, turns errors into one line and an exit code.
+#include <c10/util/Exception.h>
+
+#include <CLI/CLI.hpp>
+#include <exception>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "cli/commands.h"
+#include "cli/environment.h"
+#include "cli/overrides.h"
+#include "util/error.h"
+
+namespace superpose::cli {
+namespace {
+
+constexpr const char* kRecipeKeys =
+    "Any key of the recipe can be given as an option, --section.key value (--train.steps 100).\n"
+    "superpose train --print-recipe lists all keys with their defaults.\n"
+    "Exit codes: 0 done, 1 failed, 2 usage, 3 stopped on a signal with a checkpoint written.";
+
+// What a parsed command line asks for; the chosen sub-command has filled its own member.
+struct Arguments {
+  TrainOptions train;
+  CompareOptions compare;
+  ReportOptions report;
+  DataOptions data;
+  LaunchCommandOptions launch;
+  std::string checkpoint;
+  bool print_recipe = false;
+};
+
+CLI::App* add_train(CLI::App& app, Arguments& arguments) {
+  CLI::App* command =
+      app.add_subcommand("train", "One run; goes on by itself when the run folder has checkpoints");
+  command->add_option("recipe", arguments.train.recipe, "Recipe file (TOML)");
+  command->add_option(
+      "--from", arguments.train.from,
+      "Checkpoint folder of another run: a new run starts with its weights, optimizer state and\n"
+      "place in the data; steps and phases count from that run's step 0");
+  command->add_flag("--dry-run", arguments.train.dry_run, "Print the plan and stop");
+  command->add_flag("--print-recipe", arguments.print_recipe,
+                    "Print every recipe key with its default and meaning");
+  command->footer(kRecipeKeys);
+  return command;
+}
+
+CLI::App* add_compare(CLI::App& app, Arguments& arguments) {
+  CLI::App* command = app.add_subcommand("compare",
+                                         "Arms x seeds at equal FLOPs (default: the recipe, and "
+                                         "the same with bagging off), and a report");
+  command->add_option("recipe", arguments.compare.recipe, "Recipe file (TOML)")->required();
+  command->add_flag("--dry-run", arguments.compare.dry_run,
+                    "List every run with its steps, hours, disk and raw tokens, and stop");
+  command->add_option("--only", arguments.compare.only,
+                      "Run a part: arm=NAME,seed=N (either or both)");
+  command->footer(kRecipeKeys);
+  return command;
+}
+
+CLI::App* add_report(CLI::App& app, Arguments& arguments) {
+  CLI::App* command = app.add_subcommand(
+      "report",
+      "The report again from records: of one comparison's folders, or of any trainer's records");
+  command->add_option("folders", arguments.report.folders,
+                      "Folders of one comparison; parts from several machines are merged");
+  command
+      ->add_option("--arm", arguments.report.arms,
+                   "name=PATH,PATH: run folders or record files (.jsonl, .csv) of one arm; repeat; "
+                   "the first arm\n"
+                   "is the baseline (docs/formats/metrics.md)")
+      ->take_all();
+  command->add_option("--out", arguments.report.out,
+                      "Folder to write to (default: the first folder, or .)");
+  return command;
+}
+
+CLI::App* add_launch(CLI::App& app, Arguments& arguments) {
+  CLI::App* command = app.add_subcommand(
+      "launch",
+      "Run a sub-command as several processes on this machine: superpose launch -n 2 train RECIPE");
+  command->add_option("-n,--ranks", arguments.launch.ranks, "Number of processes")->required();
+  command->add_flag("--all-output", arguments.launch.all_output, "Show the output of every rank");
+  command
+      ->add_option("command", arguments.launch.command,
+                   "Sub-command or program, with its arguments")
+      ->required();
+  command->positionals_at_end();
+  return command;
+}
+
+// A sub-command of two words, and what it does.
+struct DataCommands {
+  CLI::App* prepare;
+  CLI::App* verify;
+};
+
+DataCommands add_data(CLI::App& app, Arguments& arguments) {
+  CLI::App* data = app.add_subcommand("data", "Corpora: prepare, verify");
+  data->require_subcommand(1);
+  DataCommands commands{
+      data->add_subcommand("prepare", "Read a recipe's corpus into token shards in the cache"),
+      data->add_subcommand("verify",
+                           "Check a recipe's prepared shards against their recorded hashes")};
+  for (CLI::App* command : {commands.prepare, commands.verify}) {
+    command->add_option("recipe", arguments.data.recipe, "Recipe file (TOML)")->required();
+    command->footer(kRecipeKeys);
+  }
+  return commands;
+}
+
+int run(std::vector<std::string> words) {
+  CLI::App app{"Pre-trains language models with Token Superposition Training (arXiv 2605.06546)",
+               "superpose"};
+  app.require_subcommand(0, 1);
+  bool version = false;
+  app.add_flag("--version", version,
+               "Print version, libtorch, CPU features, kernels in use and threads");
+  Arguments arguments;
+  const CLI::App* train = add_train(app, arguments);
+  const CLI::App* compare = add_compare(app, arguments);
+  const CLI::App* report = add_report(app, arguments);
+  const CLI::App* launch = add_launch(app, arguments);
+  const DataCommands data = add_data(app, arguments);
+  CLI::App* verify =
+      app.add_subcommand("verify", "Check a checkpoint's files against its manifest");
+  verify->add_option("checkpoint", arguments.checkpoint, "Checkpoint folder")->required();
+
+  // What follows `launch` is the launched program's, recipe keys included.
+  std::vector<config::Override> overrides;
+  try {
+    if (words.empty() || words.front() != "launch") overrides = take_overrides(words);
+    if (!words.empty() && words.front() == "launch") app.get_subcommand("launch")->prefix_command();
+    app.parse(std::vector<std::string>(words.rbegin(), words.rend()));
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kDone : kUsage;
+  }
+  if (version) return version_command();
+  if (*train && arguments.print_recipe) return print_recipe_command();
+  if (*train) {
+    arguments.train.overrides = std::move(overrides);
+    return train_command(arguments.train);
+  }
+  if (*compare) {
+    arguments.compare.overrides = std::move(overrides);
+    return compare_command(arguments.compare);
+  }
+  if (*report) return report_command(arguments.report);
+  if (*launch) return launch_command(arguments.launch);
+  if (*verify) return verify_checkpoint_command(arguments.checkpoint);
+  arguments.data.overrides = std::move(overrides);
+  if (*data.prepare) return data_prepare_command(arguments.data);
+  if (*data.verify) return data_verify_command(arguments.data);
+  std::cout << app.help();
+  return kUsage;
+}
+
+}  // namespace
+}  // namespace superpose::cli
+
+int main(int argc, char** argv) {
+  try {
+    superpose::cli::prepare_process();
+    return superpose::cli::run(std::vector<std::string>(argv + 1, argv + argc));
+  } catch (const c10::Error& error) {
+    std::cerr << "superpose: " << error.what_without_backtrace() << '\n';
+  } catch (const std::exception& error) {
+    std::cerr << "superpose: " << error.what() << '\n';
+  }
+  return superpose::cli::kFailed;
+}

@@ -1,0 +1,18 @@
+// Recipe keys on the command line: `--train.steps 100` or `--train.steps=100`.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "config/config.h"
+
+namespace superpose::cli {
+
+// Takes the recipe keys out of `arguments` (argv without the program's name) and returns them in
+// their order; what is left is the sub-command's own. A recipe key is an option with a dot in its
+// name, or `--phases`.
+//
+// Throws util::Error when a key has no value.
+std::vector<config::Override> take_overrides(std::vector<std::string>& arguments);
+
+}  // namespace superpose::cli

@@ -1,0 +1,16 @@
+// Recipe files as the sub-commands use them.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "experiment/recipe.h"
+
+namespace superpose::cli {
+
+// experiment::read_recipe with the folders that the recipe leaves empty filled in (cache,
+// site-packages).
+experiment::Recipe load_recipe(const std::string& file,
+                               const std::vector<config::Override>& overrides);
+
+}  // namespace superpose::cli

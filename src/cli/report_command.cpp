@@ -1,0 +1,51 @@
+#include <filesystem>
+#include <iostream>
+
+#include "cli/commands.h"
+#include "cli/environment.h"
+#include "report/report.h"
+#include "util/error.h"
+
+namespace superpose::cli {
+namespace {
+
+// "tst=runs/a,runs/b"
+report::ArmPaths parse_arm(const std::string& text) {
+  const std::size_t equals = text.find('=');
+  util::require(equals != std::string::npos && equals > 0 && equals + 1 < text.size(),
+                "--arm: must be name=PATH,PATH, got ", text);
+  report::ArmPaths arm{text.substr(0, equals), {}};
+  std::size_t begin = equals + 1;
+  while (begin <= text.size()) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    util::require(end > begin, "--arm: empty path in ", text);
+    arm.paths.emplace_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return arm;
+}
+
+report::Experiment gather(const ReportOptions& options) {
+  util::require(
+      options.folders.empty() != options.arms.empty(),
+      "report: give either folders of one comparison or --arm name=PATH,... (twice or more)");
+  if (!options.folders.empty()) {
+    return report::merge_experiments({options.folders.begin(), options.folders.end()});
+  }
+  std::vector<report::ArmPaths> arms;
+  for (const std::string& text : options.arms) arms.push_back(parse_arm(text));
+  return report::experiment_from_arms(arms);
+}
+
+}  // namespace
+
+int report_command(const ReportOptions& options) {
+  const report::Analysis analysis = report::analyze(gather(options));
+  std::string out = options.out;
+  if (out.empty()) out = options.folders.empty() ? "." : options.folders.front();
+  const std::filesystem::path page = report::write_report(analysis, out, plotly_script());
+  std::cout << report::in_words(analysis) << "\nReport: " << page.string() << '\n';
+  return kDone;
+}
+
+}  // namespace superpose::cli

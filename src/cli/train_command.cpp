@@ -1,0 +1,76 @@
+#include <iostream>
+
+#include "cli/commands.h"
+#include "cli/environment.h"
+#include "cli/machine.h"
+#include "cli/recipe_file.h"
+#include "config/config.h"
+#include "distributed/collective.h"
+#include "distributed/rendezvous.h"
+#include "train/run.h"
+#include "util/error.h"
+
+namespace superpose::cli {
+namespace {
+
+// One line for the end of a run, with what to do next.
+void print_end(const train::RunResult& result, const train::RunConfig& config) {
+  switch (result.status) {
+    case train::RunStatus::kStoppedBySignal:
+      std::cout << "Stopped on a signal after step " << result.step << "; checkpoint "
+                << result.checkpoint.string() << ". The same command goes on from there.\n";
+      return;
+    case train::RunStatus::kDataUsedUp:
+      std::cout << "The corpus has been read once (data.when_exhausted = stop): ended after step "
+                << result.step << " of " << config.train.steps << "; model "
+                << result.checkpoint.string() << '\n';
+      return;
+    case train::RunStatus::kFinished:
+    case train::RunStatus::kReachedStop:
+      std::cout << (result.steps_done_now == 0 ? "Nothing left to do: " : "Done: ") << result.step
+                << " steps; model " << result.checkpoint.string()
+                << " (opens in AutoModelForCausalLM.from_pretrained)\n";
+      return;
+  }
+}
+
+}  // namespace
+
+int train_command(const TrainOptions& options) {
+  util::require(!options.recipe.empty(),
+                "train: needs a recipe file; see superpose train --print-recipe");
+  const experiment::Recipe recipe = load_recipe(options.recipe, options.overrides);
+  const auto rendezvous = distributed::rendezvous_from_environment();
+  const std::unique_ptr<distributed::Collective> collective =
+      distributed::make_collective(rendezvous);
+  const bool is_first = collective->rank() == 0;
+
+  train::RunSpec spec;
+  spec.config = recipe.base;
+  spec.settings = config::settings(recipe.base);
+  spec.recipe_toml = config::to_toml(recipe.base);
+  if (options.from) spec.start_from = *options.from;
+  spec.machine = describe_machine(rendezvous);
+  spec.labels.command = "superpose train " + options.recipe;
+  for (const config::Override& override : options.overrides) {
+    spec.labels.command += " --" + override.key + " '" + override.value + "'";
+  }
+  if (is_first) spec.console = &std::cout;
+  spec.console_is_terminal = output_is_terminal();
+
+  if (options.dry_run) {
+    const train::Plan plan = train::plan_run(spec, *collective);
+    if (is_first) train::print_plan(std::cout, plan);
+    return kDone;
+  }
+  const train::RunResult result = train::run(spec, *collective);
+  if (is_first) print_end(result, spec.config);
+  return result.status == train::RunStatus::kStoppedBySignal ? kStoppedBySignal : kDone;
+}
+
+int print_recipe_command() {
+  std::cout << config::describe(experiment::Recipe{});
+  return kDone;
+}
+
+}  // namespace superpose::cli
