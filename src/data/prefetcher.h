@@ -13,7 +13,8 @@
 
 namespace superpose::data {
 
-// Loads the batches of consecutive steps on a thread of its own, up to `depth` ahead of the caller.
+// Loads the batches of consecutive steps on a thread of its own, up to `depth` ahead of the caller
+// (one thread).
 class Prefetcher {
  public:
   // Batches of steps [first_step, last_step); depth >= 1. `load` is called from the other thread,

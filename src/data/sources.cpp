@@ -85,7 +85,8 @@ fs::path spelled_out_folder(const fs::path& pattern) {
 
 std::vector<SourceFile> list_glob(const std::string& pattern, const Filter& filter) {
   const fs::path folder = spelled_out_folder(pattern);
-  util::require(fs::is_directory(folder), "data: source does not exist: ", pattern);
+  std::error_code error;
+  util::require(fs::is_directory(folder, error), "data: source does not exist: ", pattern);
   const std::string below = fs::path(pattern).lexically_relative(folder).generic_string();
   std::vector<SourceFile> files;
   for (auto& [path, name] : walk(folder)) {
