@@ -1,0 +1,357 @@
+#include "experiment/compare.h"
+
+#include <memory>
+#include <ostream>
+#include <utility>
+
+#include "checkpoint/checkpoint.h"
+#include "experiment/decision.h"
+#include "experiment/listing.h"
+#include "experiment/manifest.h"
+#include "experiment/progress.h"
+#include "experiment/run_list.h"
+#include "experiment/selection.h"
+#include "report/report.h"
+#include "train/plan.h"
+#include "train/run.h"
+#include "train/run_folder.h"
+#include "util/error.h"
+#include "util/files.h"
+#include "util/text.h"
+
+namespace superpose::experiment {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string run_name(const PlannedRun& run, const Arm& arm) {
+  std::string name = arm.name + " seed " + std::to_string(run.seed);
+  if (run.role == report::Role::kTuning) {
+    name += " rate " + util::format_double(run.learning_rate.value_or(0));
+  }
+  if (run.budget != 1) name += " budget " + util::format_double(run.budget);
+  return name;
+}
+
+// A point of the grid that diverged has given its answer; a result that did is tried again.
+bool is_done(const PlannedRun& run, const RunProgress& progress) {
+  return progress.finished || (progress.diverged && run.role == report::Role::kTuning);
+}
+
+fs::path checkpoint_path(const fs::path& run_folder, std::int64_t step) {
+  return train::checkpoints_folder(run_folder) / checkpoint::folder_name(step);
+}
+
+// One comparison in its folder. Members marked "rank 0" are filled and read there alone.
+class Comparison {
+ public:
+  Comparison(const Recipe& recipe, const CompareOptions& options,
+             distributed::Collective& collective, std::ostream& out)
+      : recipe_(recipe),
+        options_(options),
+        collective_(collective),
+        out_(out),
+        root_(recipe.base.run.dir),
+        fingerprint_(fingerprint(recipe)),
+        arms_(make_arms(recipe)),
+        selection_(parse_selection(options.only, arms_, recipe.compare)) {
+    plan_runs(arms_, recipe_.compare, {});  // every error of the plan before anything is read
+  }
+
+  CompareOutcome drive();
+
+ private:
+  bool is_first() const { return collective_.rank() == 0; }
+  fs::path folder_of(const PlannedRun& run) const { return root_ / run.folder; }
+
+  void open_folder();
+  void plan_arms();
+  void look();
+  void check_recipe_of(const PlannedRun& run, const RunProgress& progress) const;
+  void update_runs();
+  std::vector<PlannedRun> selected() const { return select_runs(runs_, selection_, arms_); }
+  void print_plan(const std::vector<PlannedRun>& selected_runs);
+  TimeEstimate estimate_time() const;
+  Listing listing(const std::vector<PlannedRun>& runs, const TimeEstimate& estimate) const;
+  Decision decide();
+  void check_trunk(const PlannedRun& run) const;
+  void announce(const PlannedRun& run, const std::vector<PlannedRun>& selected_runs,
+                std::size_t number);
+  train::RunSpec make_spec(const PlannedRun& run) const;
+  train::RunResult run_once(const PlannedRun& run);
+  void release_pins() const;
+  void write_results(CompareOutcome& outcome) const;
+
+  const Recipe& recipe_;
+  const CompareOptions& options_;
+  distributed::Collective& collective_;
+  std::ostream& out_;
+  fs::path root_;
+  std::string fingerprint_;
+  std::vector<Arm> arms_;
+  Selection selection_;
+  std::vector<train::Plan> plans_;  // by arm
+  std::vector<ArmCosts> costs_;     // by arm
+  // Rank 0.
+  std::vector<report::RunEntry> begun_before_;
+  std::vector<PlannedRun> runs_;
+  ProgressMap progress_;
+};
+
+// Takes over what an earlier call left. Rank 0.
+void Comparison::open_folder() {
+  if (!fs::exists(root_ / report::kExperimentFile)) return;
+  const report::Experiment before = report::read_experiment(root_);
+  util::require(before.recipe_fingerprint == fingerprint_, "run.dir: ", root_.string(),
+                " holds a comparison of another recipe (fingerprint ", before.recipe_fingerprint,
+                ", this one has ", fingerprint_, "): take another folder");
+  for (const report::RunEntry& entry : before.runs) {
+    if (read_progress(entry.folder, 0).begun) begun_before_.push_back(entry);
+  }
+}
+
+// Asks the trainer what an arm's run costs. Every rank.
+void Comparison::plan_arms() {
+  for (std::size_t i = 0; i < arms_.size(); ++i) {
+    PlannedRun run;
+    run.arm = i;
+    run.seed = recipe_.compare.seeds.front();
+    run.learning_rate = arms_[i].config.optim.learning_rate;
+    run.total_steps = arms_[i].config.train.steps;
+    run.folder = arms_[i].name;  // no run lives there: the plan begins at step 0
+    const train::Plan plan = train::plan_run(make_spec(run), collective_);
+    costs_.push_back({plan.flops_per_position, plan.checkpoint_bytes, plan.raw_tokens_at_hand});
+    plans_.push_back(plan);
+  }
+}
+
+// Reads the folders of the runs that are not known to be done. Rank 0.
+void Comparison::look() {
+  for (const PlannedRun& run : runs_) {
+    if (!run.learning_rate) continue;
+    RunProgress& progress = progress_[run.folder];
+    if (progress.finished) continue;
+    progress = read_progress(folder_of(run), run.total_steps);
+    if (progress.finished) check_recipe_of(run, progress);
+  }
+}
+
+// The trainer refuses to go on with another recipe; a finished run is not given to it any more.
+void Comparison::check_recipe_of(const PlannedRun& run, const RunProgress& progress) const {
+  const train::RunConfig config = run_config(run, arms_[run.arm], root_.string());
+  const std::string changes = changed_settings(progress.settings, config::settings(config));
+  util::require(changes.empty(), folder_of(run).string(),
+                ": is finished, but with another recipe: ", changes,
+                "; take another run.dir or remove this folder");
+}
+
+// The plan with all that is known by now. Rank 0.
+void Comparison::update_runs() {
+  const auto plan = [this](const BestRates& rates) {
+    runs_ = plan_runs(arms_, recipe_.compare, rates);
+    keep_begun(runs_, begun_before_);
+    look();
+  };
+  plan({});
+  if (!recipe_.compare.learning_rates.empty()) plan(choose_rates(runs_, progress_, arms_));
+}
+
+TimeEstimate Comparison::estimate_time() const {
+  TimeEstimate estimate;
+  for (const PlannedRun& run : runs_) {
+    const auto found = progress_.find(run.folder);
+    if (found == progress_.end()) continue;
+    estimate.add_measured(
+        run.arm, static_cast<double>(found->second.positions) * costs_[run.arm].flops_per_position,
+        found->second.seconds);
+  }
+  return estimate;
+}
+
+Listing Comparison::listing(const std::vector<PlannedRun>& runs,
+                            const TimeEstimate& estimate) const {
+  return {arms_,     costs_,   runs,
+          progress_, estimate, static_cast<std::int64_t>(util::free_disk_bytes(root_))};
+}
+
+// Rank 0.
+void Comparison::print_plan(const std::vector<PlannedRun>& selected_runs) {
+  // Each run prints its own plan before its first step; what it warns of is worth knowing now.
+  for (std::size_t i = 0; i < arms_.size(); ++i) {
+    if (options_.dry_run) {
+      out_ << "Arm " << arms_[i].name << ", a run at budget 1:\n";
+      train::print_plan(out_, plans_[i]);
+      out_ << '\n';
+      continue;
+    }
+    for (const std::string& warning : plans_[i].warnings) {
+      out_ << "warning: arm " << arms_[i].name << ": " << warning << '\n';
+    }
+  }
+  TimeEstimate estimate = estimate_time();
+  if (!estimate.has_measured()) {
+    estimate.set_product_speed(measure_product_speed() * collective_.world_size());
+  }
+  print_listing(out_, listing(selected_runs, estimate));
+  if (recipe_.compare.learning_rates.empty()) {
+    out_ << "note: compare.learning_rates is empty: the learning rate is not tuned, every arm runs "
+            "at its recipe's\n";
+  }
+  out_ << std::flush;
+}
+
+// A branch that has not begun needs its trunk's checkpoint.
+void Comparison::check_trunk(const PlannedRun& run) const {
+  if (run.parent.empty() || progress_.at(run.folder).begun) return;
+  const fs::path start = checkpoint_path(root_ / run.parent, run.first_step);
+  util::require(fs::exists(start), run.folder, ": branches from ", start.string(),
+                ", which is not there: remove ", (root_ / run.parent).string(),
+                " to run its trunk again");
+}
+
+void Comparison::announce(const PlannedRun& run, const std::vector<PlannedRun>& selected_runs,
+                          std::size_t number) {
+  out_ << "\nRun " << number << " of " << selected_runs.size() << ": "
+       << run_name(run, arms_[run.arm]) << ", steps " << run.first_step << " to "
+       << run.total_steps;
+  if (!run.parent.empty()) out_ << " as a branch of " << run.parent;
+  const TimeEstimate estimate = estimate_time();
+  const std::optional<double> left = seconds_left(listing(selected_runs, estimate));
+  if (left) out_ << "; about " << util::format_duration(*left) << " left for all runs";
+  out_ << std::endl;
+}
+
+// The first selected run that is not done. Rank 0.
+Decision Comparison::decide() {
+  update_runs();
+  release_pins();
+  report::write_experiment(root_, make_manifest(recipe_, arms_, runs_, options_));
+  const std::vector<PlannedRun> selected_runs = selected();
+  for (std::size_t i = 0; i < selected_runs.size(); ++i) {
+    const PlannedRun& run = selected_runs[i];
+    // Grids come first in the list, so a rate is known once its runs are reached.
+    const RunProgress& progress = progress_.at(run.folder);
+    if (is_done(run, progress)) continue;
+    check_trunk(run);
+    announce(run, selected_runs, i + 1);
+    return {false, run};
+  }
+  return {true, {}};
+}
+
+train::RunSpec Comparison::make_spec(const PlannedRun& run) const {
+  const Arm& arm = arms_[run.arm];
+  train::RunSpec spec;
+  spec.config = run_config(run, arm, root_.string());
+  spec.settings = config::settings(spec.config);
+  spec.recipe_toml = config::to_toml(spec.config);
+  if (!run.parent.empty()) spec.start_from = checkpoint_path(root_ / run.parent, run.first_step);
+  spec.pinned_checkpoint_steps = run.pinned_steps;
+  spec.labels.run_name = run_name(run, arm);
+  spec.labels.arm = arm.name;
+  spec.labels.budget = run.budget;
+  spec.labels.recipe_fingerprint = fingerprint_;
+  if (!options_.commands.empty()) {
+    spec.labels.command =
+        options_.commands.front() + " --only arm=" + arm.name + ",seed=" + std::to_string(run.seed);
+  }
+  spec.machine = options_.machine;
+  spec.console = is_first() ? &out_ : nullptr;
+  spec.console_is_terminal = options_.console_is_terminal;
+  return spec;
+}
+
+// Every rank.
+train::RunResult Comparison::run_once(const PlannedRun& run) {
+  try {
+    train::RunResult result = train::run(make_spec(run), collective_);
+    util::require(result.status != train::RunStatus::kDataUsedUp, run.folder,
+                  ": the corpus was used up after step ", result.step, " of ", run.total_steps,
+                  ", so its compute is not that of the other arms: give more data, fewer steps, or "
+                  "data.when_exhausted = \"continue\"");
+    return result;
+  } catch (const util::Error& error) {
+    if (run.role != report::Role::kTuning) throw;
+    // A rate that is too high is an answer as well; anything else ends the comparison.
+    const std::string diverged = on_first_rank(collective_, [&] {
+      return read_progress(folder_of(run), run.total_steps).diverged ? "yes" : "no";
+    });
+    if (diverged == "no") throw;
+    if (is_first()) {
+      out_ << "note: " << run.folder << " is left out of the grid: " << error.what() << std::endl;
+    }
+    return {};
+  }
+}
+
+// Gives up the checkpoints of trunks whose branches are all done. Rank 0.
+void Comparison::release_pins() const {
+  for (const PlannedRun& trunk : runs_) {
+    bool is_needed = false;
+    for (const PlannedRun& run : runs_) {
+      if (run.parent != trunk.folder) continue;
+      const auto found = progress_.find(run.folder);
+      is_needed |= found == progress_.end() || !found->second.finished;
+    }
+    if (is_needed || trunk.pinned_steps.empty()) continue;
+    bool released = false;
+    for (const std::int64_t step : trunk.pinned_steps) {
+      const fs::path folder = checkpoint_path(folder_of(trunk), step);
+      if (!fs::exists(folder) || !checkpoint::is_pinned(folder)) continue;
+      checkpoint::set_pinned(folder, false);
+      released = true;
+    }
+    const std::int64_t keep = arms_[trunk.arm].config.checkpoint.keep;
+    if (released && keep > 0) checkpoint::prune(train::checkpoints_folder(folder_of(trunk)), keep);
+  }
+}
+
+// Rank 0.
+void Comparison::write_results(CompareOutcome& outcome) const {
+  const report::Analysis analysis = report::analyze(report::read_experiment(root_));
+  outcome.text = report::in_words(analysis);
+  outcome.report = report::write_report(analysis, root_, options_.plotly_script);
+}
+
+CompareOutcome Comparison::drive() {
+  CompareOutcome outcome;
+  plan_arms();
+  on_first_rank(collective_, [this, &outcome] {
+    open_folder();
+    update_runs();
+    const std::vector<PlannedRun> selected_runs = selected();
+    outcome.runs = static_cast<std::int64_t>(selected_runs.size());
+    print_plan(selected_runs);
+    return std::string();
+  });
+  if (options_.dry_run) {
+    outcome.status = CompareStatus::kDryRun;
+    return outcome;
+  }
+  while (true) {
+    const Decision decision =
+        decision_from_text(on_first_rank(collective_, [this] { return to_text(decide()); }));
+    if (decision.all_done) break;
+    const train::RunResult result = run_once(decision.run);
+    if (result.status == train::RunStatus::kStoppedBySignal) {
+      outcome.status = CompareStatus::kStoppedBySignal;
+      outcome.signal = result.signal;
+      return outcome;
+    }
+    ++outcome.runs_done_now;
+  }
+  on_first_rank(collective_, [this, &outcome] {
+    write_results(outcome);
+    return std::string();
+  });
+  return outcome;
+}
+
+}  // namespace
+
+CompareOutcome compare(const Recipe& recipe, const CompareOptions& options,
+                       distributed::Collective& collective, std::ostream& out) {
+  return Comparison(recipe, options, collective, out).drive();
+}
+
+}  // namespace superpose::experiment

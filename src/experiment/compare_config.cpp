@@ -1,0 +1,63 @@
+#include "experiment/compare_config.h"
+
+#include <algorithm>
+#include <set>
+
+#include "util/error.h"
+
+namespace superpose::experiment {
+namespace {
+
+constexpr const char* kNameLetters =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
+
+void check_budgets(const std::string& key, const std::vector<double>& budgets) {
+  for (const double budget : budgets) {
+    util::require(budget > 0, key, ": must be > 0, got ", budget);
+  }
+  util::require(std::set<double>(budgets.begin(), budgets.end()).size() == budgets.size(), key,
+                ": a budget stands there twice");
+}
+
+void check_arm_names(const CompareConfig& compare) {
+  std::set<std::string> names;
+  for (std::size_t i = 0; i < compare.arms.size(); ++i) {
+    const ArmConfig& arm = compare.arms[i];
+    const std::string key = "compare.arms[" + std::to_string(i) + "]";
+    // The name becomes part of a folder's name and of --only's text.
+    util::require(
+        !arm.name.empty() && arm.name.find_first_not_of(kNameLetters) == std::string::npos, key,
+        ".name: must be letters, digits, '_', '.' and '-', got \"", arm.name, '"');
+    util::require(names.insert(arm.name).second, key, ".name: every arm needs its own, got \"",
+                  arm.name, "\" twice");
+    check_budgets(key + ".budgets", arm.budgets);
+  }
+  util::require(names.empty() || names.contains(compare.baseline),
+                "compare.baseline: must be the name of an arm, got \"", compare.baseline, '"');
+}
+
+}  // namespace
+
+void CompareConfig::validate() const {
+  util::require(!seeds.empty(), "compare.seeds: must name at least one seed");
+  util::require(std::set<std::int64_t>(seeds.begin(), seeds.end()).size() == seeds.size(),
+                "compare.seeds: a seed stands there twice");
+  for (const double rate : learning_rates) {
+    util::require(rate > 0, "compare.learning_rates: must be > 0, got ", rate);
+  }
+  util::require(std::set<double>(learning_rates.begin(), learning_rates.end()).size() ==
+                    learning_rates.size(),
+                "compare.learning_rates: a rate stands there twice");
+  util::require(
+      learning_rates.empty() || std::find(seeds.begin(), seeds.end(), tuning_seed) == seeds.end(),
+      "compare.tuning_seed: results are quoted from other seeds than the grid's, but "
+      "compare.seeds holds it, got ",
+      tuning_seed);
+  util::require(!baseline.empty() && baseline.find_first_not_of(kNameLetters) == std::string::npos,
+                "compare.baseline: must be letters, digits, '_', '.' and '-', got \"", baseline,
+                '"');
+  check_budgets("compare.budgets", budgets);
+  check_arm_names(*this);
+}
+
+}  // namespace superpose::experiment

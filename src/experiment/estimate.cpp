@@ -1,0 +1,59 @@
+#include "experiment/estimate.h"
+
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/mm.h>
+#include <ATen/ops/ones.h>
+
+#include <chrono>
+
+namespace superpose::experiment {
+namespace {
+
+// A training step of a small decoder runs at about this share of the speed of large products.
+constexpr double kShareOfProductSpeed = 1.0 / 3.0;
+// A measurement of less than this is start-up more than speed.
+constexpr double kShortestMeasurement = 1.0;
+
+}  // namespace
+
+void TimeEstimate::add_measured(std::size_t arm, double flops, double seconds) {
+  if (flops <= 0 || seconds < kShortestMeasurement) return;
+  Measured& sum = measured_[arm];
+  sum.flops += flops;
+  sum.seconds += seconds;
+}
+
+void TimeEstimate::set_product_speed(double flops_per_second) { product_speed_ = flops_per_second; }
+
+std::optional<double> TimeEstimate::seconds(std::size_t arm, double flops) const {
+  const auto own = measured_.find(arm);
+  const auto any = own != measured_.end() ? own : measured_.begin();
+  if (any != measured_.end()) return flops * any->second.seconds / any->second.flops;
+  if (product_speed_) return flops / (*product_speed_ * kShareOfProductSpeed);
+  return std::nullopt;
+}
+
+std::string TimeEstimate::source() const {
+  if (has_measured()) return "from the speed of the runs so far";
+  return "a guess: FLOPs at a third of the speed that matrix products reach here";
+}
+
+double measure_product_speed() {
+  constexpr std::int64_t kSide = 768;
+  constexpr double kFlopsEach = 2.0 * kSide * kSide * kSide;
+  constexpr double kSeconds = 0.1;
+  using Clock = std::chrono::steady_clock;
+  const at::Tensor a = at::ones({kSide, kSide});
+  at::mm(a, a);  // the first call plans and allocates
+  const auto begin = Clock::now();
+  double elapsed = 0;
+  double flops = 0;
+  while (elapsed < kSeconds) {
+    at::mm(a, a);
+    flops += kFlopsEach;
+    elapsed = std::chrono::duration<double>(Clock::now() - begin).count();
+  }
+  return flops / elapsed;
+}
+
+}  // namespace superpose::experiment

@@ -1,0 +1,159 @@
+#include "experiment/listing.h"
+
+#include <algorithm>
+#include <cmath>
+#include <iomanip>
+#include <ostream>
+#include <sstream>
+
+#include "util/text.h"
+
+namespace superpose::experiment {
+namespace {
+
+constexpr double kSameFlops = 1e-6;  // relative
+
+std::string scientific(double value) {
+  std::ostringstream text;
+  text << std::setprecision(2) << std::scientific << value;
+  return text.str();
+}
+
+const RunProgress& progress_of(const PlannedRun& run, const ProgressMap& progress) {
+  static const RunProgress kNotBegun;
+  const auto found = progress.find(run.folder);
+  return found == progress.end() ? kNotBegun : found->second;
+}
+
+std::string kind(const PlannedRun& run) {
+  if (run.role == report::Role::kTuning) return "grid";
+  if (run.role == report::Role::kBranch) return "branch";
+  return run.pinned_steps.empty() ? "run" : "trunk";
+}
+
+std::string state(const RunProgress& progress) {
+  if (progress.diverged) return "diverged";
+  if (progress.finished) return "done";
+  return progress.begun ? "at step " + std::to_string(progress.step) : "to do";
+}
+
+std::string time_text(const std::optional<double>& seconds) {
+  return seconds ? util::format_duration(*seconds) : "?";
+}
+
+// Cells of equal width a column, the first one left-bound.
+void print_table(std::ostream& out, const std::vector<std::vector<std::string>>& rows) {
+  std::vector<std::size_t> widths(rows.front().size(), 0);
+  for (const auto& row : rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  for (const auto& row : rows) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      const std::string padding(widths[i] - row[i].size(), ' ');
+      line += "  " + (i == 0 ? row[i] + padding : padding + row[i]);
+    }
+    out << line << '\n';
+  }
+}
+
+// Raw tokens that a run has read at its end, from step 0.
+std::int64_t raw_tokens_at_end(const PlannedRun& run, const Arm& arm) {
+  return superposition::raw_tokens_before(run.phases, run.total_steps,
+                                          arm.config.train.batch_positions);
+}
+
+void print_remarks(std::ostream& out, const Listing& listing) {
+  for (std::size_t i = 0; i < listing.arms.size(); ++i) {
+    const double ratio = listing.costs[i].flops_per_position / listing.costs[0].flops_per_position;
+    if (std::abs(ratio - 1) > kSameFlops) {
+      out << "note: a position of arm " << listing.arms[i].name << " costs " << std::setprecision(3)
+          << ratio << " times the FLOPs of one of " << listing.arms[0].name
+          << ": compare them on the FLOPs axis, not by steps\n";
+    }
+    double epochs = 0;
+    for (const PlannedRun& run : listing.runs) {
+      if (run.arm != i || listing.costs[i].raw_tokens_at_hand <= 0) continue;
+      epochs = std::max(epochs, static_cast<double>(raw_tokens_at_end(run, listing.arms[i])) /
+                                    static_cast<double>(listing.costs[i].raw_tokens_at_hand));
+    }
+    if (epochs > 1) {
+      out << "note: arm " << listing.arms[i].name << " reads its corpus " << std::setprecision(3)
+          << epochs << " times\n";
+    }
+  }
+}
+
+}  // namespace
+
+std::int64_t disk_bytes(const PlannedRun& run, const Arm& arm, const ArmCosts& costs) {
+  const train::CheckpointConfig& checkpoint = arm.config.checkpoint;
+  std::int64_t kept = checkpoint.keep;
+  if (kept == 0) {
+    kept = 1 + (checkpoint.every > 0 ? run.steps() / checkpoint.every : 0) +
+           static_cast<std::int64_t>(run.phases.size()) - 1;
+  }
+  return (kept + static_cast<std::int64_t>(run.pinned_steps.size())) * costs.checkpoint_bytes;
+}
+
+double run_flops(const PlannedRun& run, const Arm& arm, const ArmCosts& costs) {
+  return static_cast<double>(workload(run, arm.config).positions) * costs.flops_per_position;
+}
+
+double flops_left(const PlannedRun& run, const Arm& arm, const ArmCosts& costs,
+                  const ProgressMap& progress) {
+  const RunProgress& now = progress_of(run, progress);
+  if (now.finished || now.diverged) return 0;
+  const std::int64_t done = std::max(now.step, run.first_step);
+  const double share =
+      static_cast<double>(run.total_steps - done) / static_cast<double>(run.steps());
+  return run_flops(run, arm, costs) * share;
+}
+
+std::optional<double> seconds_left(const Listing& listing) {
+  double total = 0;
+  for (const PlannedRun& run : listing.runs) {
+    const double flops =
+        flops_left(run, listing.arms[run.arm], listing.costs[run.arm], listing.progress);
+    const std::optional<double> seconds = listing.estimate.seconds(run.arm, flops);
+    if (!seconds) return std::nullopt;
+    total += *seconds;
+  }
+  return total;
+}
+
+void print_listing(std::ostream& out, const Listing& listing) {
+  std::vector<std::vector<std::string>> rows = {
+      {"run", "kind", "steps", "FLOPs", "raw tokens", "disk", "time", "state"}};
+  double flops = 0;
+  std::int64_t raw_tokens = 0;
+  std::int64_t disk = 0;
+  for (const PlannedRun& run : listing.runs) {
+    const Arm& arm = listing.arms[run.arm];
+    const ArmCosts& costs = listing.costs[run.arm];
+    const Workload work = workload(run, arm.config);
+    const double own_flops = run_flops(run, arm, costs);
+    const std::int64_t own_disk = disk_bytes(run, arm, costs);
+    rows.push_back({run.folder, kind(run),
+                    std::to_string(run.first_step) + " - " + std::to_string(run.total_steps),
+                    scientific(own_flops), util::format_count(work.raw_tokens),
+                    util::format_bytes(static_cast<std::uint64_t>(own_disk)),
+                    time_text(listing.estimate.seconds(run.arm, own_flops)),
+                    state(progress_of(run, listing.progress))});
+    flops += own_flops;
+    raw_tokens += work.raw_tokens;
+    disk += own_disk;
+  }
+  out << listing.runs.size() << " runs:\n";
+  print_table(out, rows);
+  out << "all together: " << scientific(flops) << " FLOPs, " << util::format_count(raw_tokens)
+      << " raw tokens read, " << util::format_bytes(static_cast<std::uint64_t>(disk))
+      << " of checkpoints ("
+      << util::format_bytes(static_cast<std::uint64_t>(listing.free_disk_bytes)) << " free), "
+      << time_text(seconds_left(listing)) << " still to run (" << listing.estimate.source()
+      << ")\n";
+  if (disk > listing.free_disk_bytes) out << "warning: the disk is too small for all checkpoints\n";
+  print_remarks(out, listing);
+}
+
+}  // namespace superpose::experiment

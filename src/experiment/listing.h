@@ -1,0 +1,48 @@
+// The list of runs that `compare` prints before it begins, and with --dry-run alone.
+#pragma once
+
+#include <cstdint>
+#include <iosfwd>
+#include <span>
+#include <vector>
+
+#include "experiment/estimate.h"
+#include "experiment/progress.h"
+#include "experiment/run_list.h"
+
+namespace superpose::experiment {
+
+// What a run of an arm costs; from train::plan_run.
+struct ArmCosts {
+  double flops_per_position = 0;
+  std::int64_t checkpoint_bytes = 0;
+  std::int64_t raw_tokens_at_hand = 0;
+};
+
+// Everything that the list is made from; by reference, for the time of a call.
+struct Listing {
+  std::span<const Arm> arms;
+  std::span<const ArmCosts> costs;  // by arm
+  const std::vector<PlannedRun>& runs;
+  const ProgressMap& progress;
+  const TimeEstimate& estimate;
+  std::int64_t free_disk_bytes = 0;
+};
+
+// Bytes of checkpoints that a run keeps at once, those pinned for branches included.
+std::int64_t disk_bytes(const PlannedRun& run, const Arm& arm, const ArmCosts& costs);
+
+// FLOPs of what a run does by itself, and of what is left of that.
+double run_flops(const PlannedRun& run, const Arm& arm, const ArmCosts& costs);
+double flops_left(const PlannedRun& run, const Arm& arm, const ArmCosts& costs,
+                  const ProgressMap& progress);
+
+// Seconds for what is left of all runs; nothing where no speed is known.
+std::optional<double> seconds_left(const Listing& listing);
+
+// One line a run: trunk or branch, steps, FLOPs, raw tokens, disk, time, state. Then the totals,
+// and remarks: arms of other FLOPs per position, a corpus that is read more than once, a disk that
+// is too small.
+void print_listing(std::ostream& out, const Listing& listing);
+
+}  // namespace superpose::experiment

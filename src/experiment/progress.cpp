@@ -1,0 +1,99 @@
+#include "experiment/progress.h"
+
+#include "metrics/reader.h"
+#include "util/error.h"
+#include "util/text.h"
+
+namespace superpose::experiment {
+namespace {
+
+constexpr const char* kRecordsFile = "metrics.jsonl";
+
+}  // namespace
+
+RunProgress read_progress(const std::filesystem::path& run_folder, std::int64_t total_steps) {
+  RunProgress progress;
+  const std::filesystem::path records_file = run_folder / kRecordsFile;
+  // A kill before the first record is whole leaves an empty file.
+  if (!std::filesystem::exists(records_file) || std::filesystem::file_size(records_file) == 0) {
+    return progress;
+  }
+  const metrics::RunRecords records = metrics::read_json_lines(records_file);
+  progress.begun = true;
+  progress.settings = records.header.settings;
+  // The trainer's only error record: loss or gradient not finite (train/step.h).
+  progress.diverged =
+      !records.events.empty() && records.events.back().kind == metrics::EventKind::kError;
+  if (!records.steps.empty()) {
+    progress.step = records.steps.back().step;
+    progress.positions = records.steps.back().positions;
+    progress.seconds = records.steps.back().seconds;
+  }
+  if (!records.validations.empty()) {
+    progress.loss_half_a = records.validations.back().loss_half_a;
+  }
+  if (records.summary) {
+    const metrics::SummaryRecord& summary = *records.summary;
+    progress.step = summary.step;
+    progress.positions = summary.positions;
+    progress.seconds = summary.seconds + summary.evaluation_seconds + summary.checkpoint_seconds;
+    progress.finished = summary.step == total_steps;
+  }
+  return progress;
+}
+
+BestRates choose_rates(const std::vector<PlannedRun>& runs, const ProgressMap& progress,
+                       std::span<const Arm> arms) {
+  BestRates best(arms.size());
+  std::vector<double> best_loss(arms.size(), 0.0);
+  std::vector<bool> is_complete(arms.size(), true);
+  std::vector<bool> has_grid(arms.size(), false);
+  for (const PlannedRun& run : runs) {
+    if (run.role != report::Role::kTuning) continue;
+    has_grid[run.arm] = true;
+    const auto found = progress.find(run.folder);
+    const RunProgress state = found == progress.end() ? RunProgress{} : found->second;
+    if (state.diverged) continue;
+    if (!state.finished) {
+      is_complete[run.arm] = false;
+      continue;
+    }
+    util::require(state.loss_half_a.has_value(), run.folder,
+                  ": its last validation has no loss of half A, by which the rate is chosen");
+    if (!best[run.arm] || *state.loss_half_a < best_loss[run.arm]) {
+      best[run.arm] = run.learning_rate;
+      best_loss[run.arm] = *state.loss_half_a;
+    }
+  }
+  for (std::size_t i = 0; i < arms.size(); ++i) {
+    if (!is_complete[i]) best[i].reset();
+    util::require(!has_grid[i] || !is_complete[i] || best[i].has_value(),
+                  "compare.learning_rates: arm ", arms[i].name,
+                  ": no rate of the grid gave a finite loss");
+  }
+  return best;
+}
+
+std::string changed_settings(const std::vector<util::Setting>& before,
+                             const std::vector<util::Setting>& now) {
+  const auto collect = [](const std::vector<util::Setting>& settings) {
+    std::map<std::string, std::string> values;
+    for (const util::Setting& setting : settings) {
+      if (!setting.operational) values[setting.key] = setting.value;
+    }
+    return values;
+  };
+  const auto old_values = collect(before);
+  auto new_values = collect(now);
+  std::vector<std::string> changes;
+  for (const auto& [key, value] : old_values) {
+    const auto found = new_values.find(key);
+    const std::string current = found == new_values.end() ? "gone" : found->second;
+    if (current != value) changes.push_back(key + " was " + value + ", is " + current);
+    new_values.erase(key);
+  }
+  for (const auto& [key, value] : new_values) changes.push_back(key + " is new, " + value);
+  return util::join(changes, "; ");
+}
+
+}  // namespace superpose::experiment

@@ -1,0 +1,170 @@
+#include "experiment/run_list.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "optim/schedule.h"
+#include "util/error.h"
+#include "util/text.h"
+
+namespace superpose::experiment {
+namespace {
+
+// Keeps floor(0.7 * 10) at 7: shares are decimal fractions, which binary ones miss by a little.
+constexpr double kRounding = 1e-9;
+
+std::string number(double value) {
+  std::string text = util::format_double(value);
+  if (text.ends_with(".0")) text.resize(text.size() - 2);
+  return text;
+}
+
+// "tst-seed-1", "tst-seed-1-rate-0.004-budget-0.4": flat, so that no run lies in another's folder.
+std::string folder_name(const PlannedRun& run, const std::string& arm, bool has_grid) {
+  std::string name = arm + "-seed-" + std::to_string(run.seed);
+  if (has_grid) name += "-rate-" + (run.learning_rate ? number(*run.learning_rate) : "best");
+  if (run.budget != 1.0) name += "-budget-" + number(run.budget);
+  return name;
+}
+
+// Steps after which a budget leaves the longer ones: the end of the first phase, or the start of
+// the decay. Throws where the conditions for branching do not hold.
+std::int64_t branch_step(const Arm& arm, double budget,
+                         const std::vector<superposition::Phase>& phases,
+                         std::int64_t total_steps) {
+  const std::int64_t decay_begins = total_steps - optim::decay_steps(arm.config.optim, total_steps);
+  const std::int64_t last_switch = phases.back().first_step;
+  util::require(last_switch <= decay_begins, "compare.budgets: arm ", arm.name, ", budget ", budget,
+                ": the last phase begins at step ", last_switch, ", within the decay (from step ",
+                decay_begins, "): needs r <= 1 - optim.decay_share");
+  const std::int64_t branch = std::min(phases.front().end_step(), decay_begins);
+  util::require(branch >= arm.config.optim.warmup_steps && branch > 0, "compare.budgets: arm ",
+                arm.name, ", budget ", budget, ": branches at step ", branch,
+                ", before the warm-up is over (step ", arm.config.optim.warmup_steps, ")");
+  return branch;
+}
+
+PlannedRun base_run(std::size_t arm_index, const Arm& arm, double budget) {
+  PlannedRun run;
+  run.arm = arm_index;
+  run.budget = budget;
+  run.total_steps = steps_of_budget(arm.config.train.steps, budget);
+  util::require(run.total_steps > 0, "compare.budgets: arm ", arm.name, ": budget ", budget, " of ",
+                arm.config.train.steps, " steps is no step at all");
+  try {
+    run.phases = superposition::make_phases(arm.config.phases, run.total_steps);
+  } catch (const util::Error& error) {
+    util::fail("compare.arms.", arm.name, ", budget ", budget, ": ", error.what());
+  }
+  return run;
+}
+
+bool same_work(const superposition::Phase& a, const superposition::Phase& b) {
+  return a.bag_size == b.bag_size && a.target_size == b.target_size &&
+         a.slot_weights == b.slot_weights;
+}
+
+// Makes the longest of an arm's runs (the first) the trunk of the others.
+void join_to_trunk(std::vector<PlannedRun>& runs, const Arm& arm) {
+  if (runs.size() < 2) return;
+  util::require(arm.config.optim.schedule == optim::Schedule::kWarmupStableDecay,
+                "compare.budgets: arm ", arm.name,
+                ": several budgets need optim.schedule = \"wsd\", whose stable part they share");
+  const PlannedRun& trunk = runs.front();
+  for (auto run = runs.begin() + 1; run != runs.end(); ++run) {
+    run->first_step = branch_step(arm, run->budget, run->phases, run->total_steps);
+    util::require(same_work(run->phases.front(), trunk.phases.front()), "compare.budgets: arm ",
+                  arm.name, ", budget ", run->budget,
+                  ": its first phase has no step, so it shares nothing with the larger budgets");
+    run->role = report::Role::kBranch;
+    run->parent = trunk.folder;
+  }
+}
+
+// One arm on one seed: all its budgets, the largest first.
+std::vector<PlannedRun> results_of(std::size_t arm_index, const Arm& arm, std::int64_t seed,
+                                   std::optional<double> rate, bool has_grid) {
+  std::vector<PlannedRun> runs;
+  for (auto budget = arm.budgets.rbegin(); budget != arm.budgets.rend(); ++budget) {
+    PlannedRun run = base_run(arm_index, arm, *budget);
+    run.seed = seed;
+    run.learning_rate = rate;
+    run.folder = folder_name(run, arm.name, has_grid);
+    runs.push_back(std::move(run));
+  }
+  join_to_trunk(runs, arm);
+  return runs;
+}
+
+std::vector<PlannedRun> grid_of(std::size_t arm_index, const Arm& arm,
+                                const CompareConfig& compare) {
+  std::vector<double> rates = compare.learning_rates;
+  std::sort(rates.begin(), rates.end());
+  std::vector<PlannedRun> runs;
+  for (const double rate : rates) {
+    PlannedRun run = base_run(arm_index, arm, 1.0);
+    run.role = report::Role::kTuning;
+    run.seed = compare.tuning_seed;
+    run.learning_rate = rate;
+    run.folder = folder_name(run, arm.name, true);
+    runs.push_back(std::move(run));
+  }
+  return runs;
+}
+
+}  // namespace
+
+std::int64_t steps_of_budget(std::int64_t steps, double budget) {
+  return static_cast<std::int64_t>(std::floor(budget * static_cast<double>(steps) + kRounding));
+}
+
+std::vector<PlannedRun> plan_runs(std::span<const Arm> arms, const CompareConfig& compare,
+                                  const BestRates& best_rates) {
+  const bool has_grid = !compare.learning_rates.empty();
+  std::vector<PlannedRun> runs;
+  const auto append = [&runs](std::vector<PlannedRun> more) {
+    for (PlannedRun& run : more) runs.push_back(std::move(run));
+  };
+  for (std::size_t i = 0; i < arms.size(); ++i) append(grid_of(i, arms[i], compare));
+  for (const std::int64_t seed : compare.seeds) {
+    for (std::size_t i = 0; i < arms.size(); ++i) {
+      const auto own = std::optional<double>(arms[i].config.optim.learning_rate);
+      const auto tuned = i < best_rates.size() ? best_rates[i] : std::nullopt;
+      append(results_of(i, arms[i], seed, has_grid ? tuned : own, has_grid));
+    }
+  }
+  pin_branch_points(runs);
+  return runs;
+}
+
+void pin_branch_points(std::vector<PlannedRun>& runs) {
+  for (PlannedRun& trunk : runs) {
+    std::set<std::int64_t> steps;
+    for (const PlannedRun& run : runs) {
+      if (run.parent == trunk.folder) steps.insert(run.first_step);
+    }
+    trunk.pinned_steps.assign(steps.begin(), steps.end());
+  }
+}
+
+Workload workload(const PlannedRun& run, const train::RunConfig& config) {
+  const std::int64_t per_step = config.train.batch_positions;
+  return {run.steps() * per_step,
+          superposition::raw_tokens_before(run.phases, run.total_steps, per_step) -
+              superposition::raw_tokens_before(run.phases, run.first_step, per_step)};
+}
+
+train::RunConfig run_config(const PlannedRun& run, const Arm& arm,
+                            const std::string& compare_folder) {
+  util::require(run.learning_rate.has_value(), "run_config: the learning rate of ", run.folder,
+                " is not known yet");
+  train::RunConfig config = arm.config;
+  config.train.seed = run.seed;
+  config.train.steps = run.total_steps;
+  config.optim.learning_rate = *run.learning_rate;
+  config.run.dir = compare_folder + "/" + run.folder;
+  return config;
+}
+
+}  // namespace superpose::experiment

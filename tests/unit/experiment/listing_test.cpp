@@ -1,0 +1,102 @@
+#include "experiment/listing.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <sstream>
+
+#include "recipes.h"
+
+namespace superpose::experiment {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ContainsRegex;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::Optional;
+
+class Listings : public ::testing::Test {
+ protected:
+  Recipe recipe_ = test::small_recipe("[checkpoint]\nkeep = 2\n[compare]\nbudgets = [0.4, 1.0]\n");
+  std::vector<Arm> arms_ = make_arms(recipe_);
+  std::vector<ArmCosts> costs_ = {{1e6, 1000, 100000}, {1e6, 1000, 100000}};
+  // baseline: trunk 0-100, branch 32-40; tst: trunk 0-100, branch 12-40.
+  std::vector<PlannedRun> runs_ = plan_runs(arms_, recipe_.compare, {});
+  ProgressMap progress_;
+  TimeEstimate estimate_;
+  std::int64_t free_disk_ = 1 << 30;
+
+  Listing listing() const { return {arms_, costs_, runs_, progress_, estimate_, free_disk_}; }
+  std::string printed() const {
+    std::ostringstream out;
+    print_listing(out, listing());
+    return out.str();
+  }
+};
+
+TEST_F(Listings, NamesEveryTrunkAndBranchWithItsCost) {
+  const std::string text = printed();
+  EXPECT_THAT(text, HasSubstr("4 runs:"));
+  EXPECT_THAT(text, ContainsRegex("baseline-seed-1 +trunk +0 - 100 +3.20e\\+09"));
+  EXPECT_THAT(text, ContainsRegex("baseline-seed-1-budget-0.4 +branch +32 - 40 +2.56e\\+08 +256"));
+  EXPECT_THAT(text, ContainsRegex("tst-seed-1 +trunk +0 - 100 +3.20e\\+09 +8.00K"));
+  EXPECT_THAT(text, ContainsRegex("tst-seed-1-budget-0.4 +branch +12 - 40 +8.96e\\+08 +896"));
+  // 100 + 8 + 100 + 28 steps of 32 positions; 3200 + 256 + 8000 + 896 raw tokens.
+  EXPECT_THAT(text, HasSubstr("all together: 7.55e+09 FLOPs, 12.4K raw tokens"));
+  EXPECT_THAT(text, Not(HasSubstr("warning")));
+  EXPECT_THAT(text, Not(HasSubstr("note")));
+}
+
+TEST_F(Listings, DiskCountsPinnedCheckpoints) {
+  EXPECT_EQ(disk_bytes(runs_[0], arms_[0], costs_[0]), 3 * 1000);
+  EXPECT_EQ(disk_bytes(runs_[1], arms_[0], costs_[0]), 2 * 1000);
+  arms_[1].config.checkpoint.keep = 0;
+  arms_[1].config.checkpoint.every = 25;
+  EXPECT_EQ(disk_bytes(runs_[2], arms_[1], costs_[1]), (1 + 4 + 1 + 1) * 1000);
+  free_disk_ = 100;
+  EXPECT_THAT(printed(), HasSubstr("warning: the disk is too small"));
+}
+
+TEST_F(Listings, WhatIsDoneIsNotLeft) {
+  progress_["baseline-seed-1"] = {.begun = true, .finished = true, .step = 100};
+  progress_["tst-seed-1-budget-0.4"] = {.begun = true, .step = 26};
+  EXPECT_EQ(flops_left(runs_[0], arms_[0], costs_[0], progress_), 0);
+  EXPECT_DOUBLE_EQ(flops_left(runs_[3], arms_[1], costs_[1], progress_), 14 * 32 * 1e6);
+  EXPECT_DOUBLE_EQ(flops_left(runs_[2], arms_[1], costs_[1], progress_), 3.2e9);
+  EXPECT_THAT(printed(), AllOf(HasSubstr("done"), HasSubstr("at step 26"), HasSubstr("to do")));
+}
+
+TEST_F(Listings, OtherFlopsAndRepeatedDataAreMarked) {
+  costs_[1].flops_per_position = 2e6;
+  costs_[1].raw_tokens_at_hand = 4000;
+  EXPECT_THAT(printed(), AllOf(HasSubstr("arm tst costs 2 times the FLOPs"),
+                               HasSubstr("arm tst reads its corpus 2 times")));
+}
+
+TEST_F(Listings, TimesComeFromTheArmThenAnotherThenTheProduct) {
+  EXPECT_FALSE(seconds_left(listing()).has_value());
+  estimate_.set_product_speed(3e6);
+  EXPECT_THAT(estimate_.seconds(0, 5e6), Optional(5.0));
+  EXPECT_THAT(estimate_.source(), HasSubstr("guess"));
+  estimate_.add_measured(1, 1e9, 0.5);  // too short to tell
+  EXPECT_FALSE(estimate_.has_measured());
+  estimate_.add_measured(1, 1e9, 100);
+  EXPECT_THAT(estimate_.seconds(0, 1e9), Optional(100.0));
+  estimate_.add_measured(0, 1e9, 40);
+  estimate_.add_measured(0, 1e9, 60);
+  EXPECT_THAT(estimate_.seconds(0, 1e9), Optional(50.0));
+  EXPECT_THAT(estimate_.seconds(1, 1e9), Optional(100.0));
+  EXPECT_THAT(estimate_.source(), HasSubstr("runs so far"));
+  EXPECT_THAT(seconds_left(listing()), Optional(::testing::DoubleNear(
+                                           108 * 32e6 * 50 / 1e9 + 128 * 32e6 * 100 / 1e9, 1e-9)));
+}
+
+TEST(ProductSpeed, IsThatOfAComputer) {
+  const double speed = measure_product_speed();
+  EXPECT_GT(speed, 1e7);
+  EXPECT_LT(speed, 1e16);
+}
+
+}  // namespace
+}  // namespace superpose::experiment

@@ -1,0 +1,134 @@
+#include "experiment/progress.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "metrics/json.h"
+#include "recipes.h"
+#include "support/synthetic_runs.h"
+#include "support/temp_dir.h"
+#include "util/error.h"
+
+namespace superpose::experiment {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Optional;
+
+TEST(Progress, FolderWithoutRecordsHasNotBegun) {
+  const test::TempDir folder;
+  EXPECT_FALSE(read_progress(folder / "nothing", 10).begun);
+  std::ofstream(folder / "metrics.jsonl").flush();
+  EXPECT_FALSE(read_progress(folder.path(), 10).begun);
+}
+
+TEST(Progress, FinishedMeansASummaryAtTheLastStep) {
+  const test::TempDir folder;
+  test::SyntheticRun run;
+  run.total_steps = 400;
+  run.final_loss = 1.25;
+  test::write_synthetic_run(folder.path(), run);
+  const RunProgress progress = read_progress(folder.path(), 400);
+  EXPECT_TRUE(progress.begun);
+  EXPECT_TRUE(progress.finished);
+  EXPECT_FALSE(progress.diverged);
+  EXPECT_EQ(progress.step, 400);
+  EXPECT_EQ(progress.positions, 400 * 4096);
+  EXPECT_GT(progress.seconds, 0);
+  EXPECT_THAT(progress.loss_half_a, Optional(1.25 + run.half_a_offset));
+  EXPECT_FALSE(progress.settings.empty());
+  // The summary of a shorter run, such as one whose data ended, is not the end of this one.
+  EXPECT_FALSE(read_progress(folder.path(), 500).finished);
+}
+
+TEST(Progress, RunWithoutASummaryIsUnderWay) {
+  const test::TempDir folder;
+  test::SyntheticRun run;
+  run.total_steps = 400;
+  run.finished = false;
+  test::write_synthetic_run(folder.path(), run);
+  const RunProgress progress = read_progress(folder.path(), 400);
+  EXPECT_TRUE(progress.begun);
+  EXPECT_FALSE(progress.finished);
+}
+
+TEST(Progress, LastRecordThatIsAnErrorMeansDiverged) {
+  const test::TempDir folder;
+  test::SyntheticRun run;
+  run.finished = false;
+  test::write_synthetic_run(folder.path(), run);
+  std::ofstream file(folder / "metrics.jsonl", std::ios::app);
+  file << metrics::to_json(metrics::EventRecord{7, metrics::EventKind::kError, "loss"}).dump()
+       << '\n';
+  file.close();
+  EXPECT_TRUE(read_progress(folder.path(), run.total_steps).diverged);
+}
+
+// A grid of three rates for two arms, with given results.
+class Rates : public ::testing::Test {
+ protected:
+  Recipe recipe_ = test::small_recipe("[compare]\nlearning_rates = [0.001, 0.002, 0.004]\n");
+  std::vector<Arm> arms_ = make_arms(recipe_);
+  std::vector<PlannedRun> runs_ = plan_runs(arms_, recipe_.compare, {});
+  ProgressMap progress_;
+
+  void finish(const std::string& folder, double loss) {
+    progress_[folder].finished = true;
+    progress_[folder].loss_half_a = loss;
+  }
+  void finish_all() {
+    finish("baseline-seed-0-rate-0.001", 1.3);
+    finish("baseline-seed-0-rate-0.002", 1.1);
+    finish("baseline-seed-0-rate-0.004", 1.2);
+    finish("tst-seed-0-rate-0.001", 1.3);
+    finish("tst-seed-0-rate-0.002", 1.2);
+    finish("tst-seed-0-rate-0.004", 1.0);
+  }
+};
+
+TEST_F(Rates, EachArmTakesItsOwnBest) {
+  finish_all();
+  EXPECT_THAT(choose_rates(runs_, progress_, arms_), ElementsAre(Optional(0.002), Optional(0.004)));
+}
+
+TEST_F(Rates, UnfinishedGridHasNoBestYet) {
+  finish_all();
+  progress_.erase("tst-seed-0-rate-0.001");
+  EXPECT_THAT(choose_rates(runs_, progress_, arms_), ElementsAre(Optional(0.002), std::nullopt));
+}
+
+TEST_F(Rates, DivergedPointsAreLeftOut) {
+  finish_all();
+  progress_["tst-seed-0-rate-0.004"] = {.begun = true, .diverged = true};
+  EXPECT_THAT(choose_rates(runs_, progress_, arms_), ElementsAre(Optional(0.002), Optional(0.002)));
+  for (const char* rate : {"0.001", "0.002", "0.004"}) {
+    progress_["tst-seed-0-rate-" + std::string(rate)] = {.begun = true, .diverged = true};
+  }
+  try {
+    choose_rates(runs_, progress_, arms_);
+    FAIL() << "no error";
+  } catch (const util::Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("arm tst"));
+  }
+}
+
+TEST_F(Rates, LossOfHalfAIsNeeded) {
+  finish_all();
+  progress_["tst-seed-0-rate-0.004"].loss_half_a.reset();
+  EXPECT_THROW(choose_rates(runs_, progress_, arms_), util::Error);
+}
+
+TEST(ChangedSettings, ListsKeysThatAreNotOperational) {
+  const std::vector<util::Setting> before = {
+      {"a", "1", false}, {"b", "2", true}, {"c", "3", false}};
+  EXPECT_EQ(changed_settings(before, before), "");
+  EXPECT_EQ(changed_settings(before, {{"a", "1", false}, {"b", "9", true}, {"c", "3", false}}), "");
+  EXPECT_EQ(changed_settings(before, {{"a", "5", false}, {"d", "4", false}}),
+            "a was 1, is 5; c was 3, is gone; d is new, 4");
+}
+
+}  // namespace
+}  // namespace superpose::experiment
