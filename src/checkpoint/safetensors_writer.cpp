@@ -40,9 +40,10 @@ const Dtype& dtype_of(const NamedTensor& item) {
   return *dtype;
 }
 
-void check_names(const std::vector<NamedTensor>& tensors) {
+void check_tensors(const std::vector<NamedTensor>& tensors) {
   std::set<std::string_view> names = {kMetadataKey};
   for (const NamedTensor& item : tensors) {
+    dtype_of(item);
     util::require(names.insert(item.name).second, "write_safetensors: tensor name ", item.name,
                   " is taken");
   }
@@ -60,7 +61,7 @@ std::string metadata_json(const std::map<std::string, std::string>& metadata) {
 // Put together by hand: an ordered JSON object looks through all its keys at each insertion.
 Layout lay_out(const std::vector<NamedTensor>& tensors,
                const std::map<std::string, std::string>& metadata) {
-  check_names(tensors);
+  check_tensors(tensors);
   Layout layout;
   for (const NamedTensor& item : tensors) layout.in_order.push_back(&item);
   std::sort(layout.in_order.begin(), layout.in_order.end(),

@@ -9,6 +9,9 @@ namespace superpose::checkpoint {
 
 nlohmann::json parse_strict_object(std::string_view text, const std::string& who, int max_depth) {
   using Event = nlohmann::json::parse_event_t;
+  // The parser takes a zero byte for the end and would not see what stands behind it.
+  util::require(text.find('\0') == text.npos, who, ": not valid JSON: zero byte at ",
+                text.find('\0'));
   std::vector<std::set<std::string>> keys;  // of the objects that are open
   const auto check = [&](int depth, Event event, nlohmann::json& value) {
     // The depth counts what is open around the event's own object or array.
