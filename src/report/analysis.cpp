@@ -42,6 +42,19 @@ RateGrid rate_grid(const Analysis& analysis, const std::string& arm) {
   return grid;
 }
 
+// A result at another rate than the grid's best is not what the report says it is.
+void warn_of_other_rates(Analysis& analysis, const RateGrid& grid) {
+  for (const Run& run : analysis.runs) {
+    if (!is_result(run.entry) || run.entry.arm != grid.arm || !grid.best) continue;
+    if (run.entry.learning_rate == *grid.best) continue;
+    analysis.warnings.push_back("The results of " + grid.arm + " used the learning rate " +
+                                util::format_double(run.entry.learning_rate) +
+                                ", not the best of its grid, " + util::format_double(*grid.best) +
+                                ".");
+    return;
+  }
+}
+
 void add_rate_grids(Analysis& analysis) {
   for (const std::string& arm : analysis.experiment.arms) {
     RateGrid grid = rate_grid(analysis, arm);
@@ -51,6 +64,7 @@ void add_rate_grids(Analysis& analysis) {
                                   util::format_double(*grid.best) +
                                   ", lies at the edge of its grid: a better one may lie outside.");
     }
+    warn_of_other_rates(analysis, grid);
     analysis.rate_grids.push_back(std::move(grid));
   }
 }

@@ -56,7 +56,9 @@ std::string tiles(const Analysis& analysis) {
   for (const ArmSummary& arm : analysis.arms) {
     if (!arm.mean_loss) continue;
     std::string sub = "nats per token, lower is better";
-    if (arm.mean_bits_per_byte) sub = fixed(*arm.mean_bits_per_byte, 3) + " bits per byte";
+    if (arm.mean_bits_per_byte)
+      sub = fixed(*arm.mean_bits_per_byte, 3) + " bits per byte" +
+            (analysis.quoted == QuotedLoss::kWhole ? "" : ", both halves");
     html += tile("Final loss, " + arm.name, fixed(*arm.mean_loss, 4), sub);
   }
   for (const Comparison& comparison : analysis.comparisons) {

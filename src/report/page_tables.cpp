@@ -99,13 +99,10 @@ std::vector<Cell> speed_row(const Comparison& comparison, const Analysis& analys
     sub += "; at the final loss of " + comparison.arm + " " +
            speed_up_figure(comparison.speed_up_secondary);
   }
-  return {
-      question,
-      number(format_flops(std::exp(base_cost)), epochs_line(analysis.experiment.baseline)),
-      number(arm_figure, epochs_line(comparison.arm)),
-      number(speed.determined ? speed_up_figure(speed) + " of the compute needed by the baseline"
-                              : "not determined",
-             sub)};
+  return {question,
+          number(format_flops(std::exp(base_cost)), epochs_line(analysis.experiment.baseline)),
+          number(arm_figure, epochs_line(comparison.arm)),
+          number(speed.determined ? "Speed-up " + speed_up_figure(speed) : "not determined", sub)};
 }
 
 // First record of a phase (or what stands before it) and its last one.
@@ -195,9 +192,9 @@ std::string seed_table(const Analysis& analysis, const Comparison& comparison) {
 std::string runs_table(const Analysis& analysis) {
   HtmlTable html;
   html.css_class = "plain";
-  html.head = {{"Run", ""},          number("Peak rate"), number("Loss, whole"), number("Half A"),
-               number("Half B"),     number("Bits/byte"), number("Positions"),   number("FLOPs"),
-               number("Raw tokens"), number("Epochs"),    number("Step time")};
+  html.head = {{"Run", ""},      number("Peak rate"), number("Loss, whole"), number("Half A"),
+               number("Half B"), number("Bits/byte"), number("FLOPs"),       number("Raw tokens"),
+               number("Epochs"), number("Step time")};
   for (const Run& run : analysis.runs) {
     if (run.records.validations.empty()) continue;
     const metrics::ValidationRecord& last = run.records.validations.back();
@@ -208,7 +205,6 @@ std::string runs_table(const Analysis& analysis) {
          number(loss_or_dash(last.loss_half_a)),
          number(loss_or_dash(last.loss_half_b)),
          number(loss_or_dash(last.bits_per_byte)),
-         number(format_tokens(static_cast<double>(last.positions))),
          number(format_flops(run.flops)),
          number(format_tokens(static_cast<double>(run.raw_tokens))),
          number(run.epochs > 0 ? fixed(run.epochs, 2) : "-"),

@@ -162,19 +162,21 @@ Json budgets_json(const Analysis& analysis) {
 Json spans_json(const Analysis& analysis) {
   Json spans = Json::array();
   for (const Comparison& comparison : analysis.comparisons) {
-    const bool sole = comparison.speed_up.seeds.size() == 1;
+    // One label a comparison, on its highest line, where it covers no other.
+    std::size_t labelled = spans.size();
     for (const SeedSpeedUp& seed : comparison.speed_up.seeds) {
       if (seed.bound != Bound::kExact) continue;
+      const bool highest = labelled == spans.size() || seed.target_loss > spans[labelled]["loss"];
+      if (highest) labelled = spans.size();
       Json json;
       json["arm"] = comparison.arm;
-      json["seed"] = seed.seed;
       json["loss"] = seed.target_loss;
       json["from"] = seed.arm_cost;
       json["to"] = seed.baseline_cost;
-      json["text"] =
-          format_times(seed.factor) + (sole ? "" : " (seed " + std::to_string(seed.seed) + ")");
+      json["text"] = "";
       spans.push_back(std::move(json));
     }
+    if (labelled < spans.size()) spans[labelled]["text"] = speed_up_figure(comparison.speed_up);
   }
   return spans;
 }

@@ -91,8 +91,8 @@ std::string setting_sentence(const Analysis& analysis, const Comparison& compari
   const Sides sides = mean_sides(comparison.equal_flops);
   std::string text;
   if (sides.matched) {
-    text = analysis.experiment.baseline + " and " + comparison.arm +
-           " were trained with the same compute (" + format_flops(first.baseline_flops) + " each)";
+    text = "Both arms, " + analysis.experiment.baseline + " and " + comparison.arm +
+           ", were trained with the same compute (" + format_flops(first.baseline_flops) + " each)";
   } else {
     text = analysis.experiment.baseline + " was trained with " +
            format_flops(first.baseline_flops) + ", " + comparison.arm + " with " +
@@ -133,35 +133,62 @@ const GapPoint* first_after(const std::vector<GapPoint>& gaps, std::int64_t swit
   return found == gaps.end() ? nullptr : &*found;
 }
 
-std::string crossing_sentence(const Comparison& comparison, std::size_t index) {
-  const Crossing& crossing = comparison.crossings[index];
-  const std::vector<GapPoint>& gaps = comparison.gaps[index].second;
-  const GapPoint* first = first_after(gaps, crossing.switch_step);
-  if (crossing.switch_step == 0 || first == nullptr) return "";
-  std::string text =
-      comparison.crossings.size() > 1 ? "Seed " + std::to_string(crossing.seed) + ": " : "";
-  text +=
-      "the switch to ordinary training came at step " + with_commas(crossing.switch_step) + "; ";
-  if (crossing.first_ahead == first->step) {
-    text += "already at the first check after it (step " + with_commas(first->step) + ") " +
-            comparison.arm + " was ahead by " + fixed(first->gap, 3);
-  } else {
-    text += "at the first check after it (step " + with_commas(first->step) + ") " +
-            comparison.arm + " was still behind by " + fixed(-first->gap, 3);
-  }
+std::string ahead_or_behind(double gap) {
+  return fixed(std::abs(gap), 3) + (gap >= 0 ? " ahead" : " behind");
+}
+
+std::string one_crossing(const Comparison& comparison, const GapPoint& first) {
+  const Crossing& crossing = comparison.crossings.front();
+  const double last_gap = comparison.gaps.front().second.back().gap;
+  std::string text = "The switch to ordinary training came at step " +
+                     with_commas(crossing.switch_step) + "; at the first check after it (step " +
+                     with_commas(first.step) + ") " + comparison.arm + " was " +
+                     ahead_or_behind(first.gap);
   if (!crossing.first_ahead) {
-    text += ". It never overtook the baseline; at the end it was " +
-            fixed(std::abs(gaps.back().gap), 3) + " behind.";
-  } else {
-    if (*crossing.first_ahead != first->step) {
-      text += ". It overtook the baseline by step " + with_commas(*crossing.first_ahead) + ", " +
-              with_commas(*crossing.first_ahead - crossing.switch_step) + " steps after the switch";
-    }
-    text +=
-        crossing.stays ? ", and stayed ahead to the end." : ", but did not stay ahead all the way.";
+    return text + ". It never overtook the baseline; at the end it was " +
+           ahead_or_behind(last_gap) + ".";
   }
-  text[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(text[0])));
-  return text;
+  if (*crossing.first_ahead != first.step) {
+    text += ". It overtook the baseline by step " + with_commas(*crossing.first_ahead) + ", " +
+            with_commas(*crossing.first_ahead - crossing.switch_step) + " steps after the switch";
+  }
+  if (crossing.stays) return text + ", and stayed ahead to the end.";
+  return text + ", but did not stay ahead all the way; at the end it was " +
+         ahead_or_behind(last_gap) + ".";
+}
+
+std::string all_crossings(const Comparison& comparison) {
+  double first_gaps = 0;
+  std::int64_t overtook = 0;
+  std::int64_t stayed = 0;
+  std::int64_t latest = 0;
+  for (std::size_t i = 0; i < comparison.crossings.size(); ++i) {
+    const Crossing& crossing = comparison.crossings[i];
+    const GapPoint* first = first_after(comparison.gaps[i].second, crossing.switch_step);
+    if (first == nullptr) return "";
+    first_gaps += first->gap;
+    overtook += crossing.first_ahead ? 1 : 0;
+    stayed += crossing.stays ? 1 : 0;
+    if (crossing.first_ahead)
+      latest = std::max(latest, *crossing.first_ahead - crossing.switch_step);
+  }
+  const auto seeds = static_cast<std::int64_t>(comparison.crossings.size());
+  std::string text = "At the first check after the switch to ordinary training (step " +
+                     with_commas(comparison.crossings.front().switch_step) + ") " + comparison.arm +
+                     " was " + ahead_or_behind(first_gaps / static_cast<double>(seeds)) +
+                     " on average. It overtook the baseline in " + std::to_string(overtook) +
+                     " of " + count_of(seeds, "seed");
+  if (overtook == 0) return text + ".";
+  return text + ", at the latest " + with_commas(latest) +
+         " steps after the switch, and stayed ahead to the end in " + std::to_string(stayed) + ".";
+}
+
+std::string crossing_sentence(const Comparison& comparison) {
+  if (comparison.crossings.empty() || comparison.crossings.front().switch_step == 0) return "";
+  if (comparison.crossings.size() > 1) return all_crossings(comparison);
+  const GapPoint* first =
+      first_after(comparison.gaps.front().second, comparison.crossings.front().switch_step);
+  return first == nullptr ? "" : one_crossing(comparison, *first);
 }
 
 std::string tokens_sentence(const Analysis& analysis, const Comparison& comparison) {
@@ -190,10 +217,10 @@ std::string speed_sentence(const Analysis& analysis, const Comparison& compariso
            " with less compute is not determined: some seeds lie above the measured budgets, some "
            "below.";
   }
-  std::string text = "Compute that " + analysis.experiment.baseline +
-                     " needs for its final loss, over what " + comparison.arm +
-                     " needs for the same loss: " + speed_up_figure(speed) + " (" +
-                     speed_up_support(speed) + ")";
+  std::string text = "To reach the final loss of " + analysis.experiment.baseline + ", " +
+                     comparison.arm + " needs less compute by a factor of " +
+                     speed_up_figure(speed) + " (" + speed_up_support(speed) +
+                     "; below 1 would be more compute)";
   if (comparison.speed_up_time.available && comparison.speed_up_time.determined) {
     text += "; in time of the training steps " + speed_up_figure(comparison.speed_up_time);
   }
@@ -249,9 +276,7 @@ Words put_in_words(const Analysis& analysis) {
     }
     add(words.sentences, setting_sentence(analysis, comparison));
     add(words.sentences, gain_sentence(analysis, comparison));
-    for (std::size_t i = 0; i < comparison.crossings.size(); ++i) {
-      add(words.sentences, crossing_sentence(comparison, i));
-    }
+    add(words.sentences, crossing_sentence(comparison));
     add(words.sentences, tokens_sentence(analysis, comparison));
     add(words.sentences, speed_sentence(analysis, comparison));
     add(words.sentences, seeds_sentence(comparison.equal_flops));

@@ -9,7 +9,8 @@
   const dash = (seed) => dashes[Math.max(0, seeds.indexOf(seed)) % dashes.length];
   const name = (arm, seed) => (seeds.length > 1 ? arm + ", seed " + seed : arm);
   const font = { family: getComputedStyle(document.body).fontFamily, size: 13, color: "#18202c" };
-  const config = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
+  const config = { displaylogo: false, displayModeBar: "hover", responsive: true, showSendToCloud: false, plotlyServerURL: "",
+    modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
 
   // The clocks a curve can be drawn against; time picks its unit from the longest run.
   const longest = Math.max(1, ...data.runs.map((run) => Math.max(0, ...run.validation.seconds)));
@@ -23,16 +24,16 @@
 
   function axis(title, extra) {
     return Object.assign({
-      title: { text: title, standoff: 12 }, gridcolor: "#edf0f4", linecolor: "#c9d0da", showline: true, ticks: "outside",
+      title: { text: title, standoff: 12, font: { size: 13, color: "#5b6573" } }, gridcolor: "#edf0f4", linecolor: "#c9d0da", showline: true, ticks: "outside",
       tickcolor: "#c9d0da", zeroline: false, automargin: true,
     }, extra);
   }
 
   function layout(x, y, extra) {
     return Object.assign({
-      font, paper_bgcolor: "#fff", plot_bgcolor: "#fff", margin: { l: 64, r: 18, t: 18, b: 52 }, hovermode: "closest",
+      font, paper_bgcolor: "#fff", plot_bgcolor: "#fff", margin: { l: 64, r: 18, t: 40, b: 52 }, hovermode: "closest",
       hoverlabel: { bgcolor: "#fff", bordercolor: "#c9d0da", font }, xaxis: x, yaxis: y, showlegend: true,
-      legend: { x: 1, xanchor: "right", y: 1, yanchor: "top", bgcolor: "rgba(255,255,255,.85)" },
+      legend: { orientation: "h", x: 0, xanchor: "left", y: 1.02, yanchor: "bottom", traceorder: "normal" },
     }, extra);
   }
 
@@ -161,8 +162,7 @@
           showarrow: false, font: { size: 12, color: "#5b6573" } });
       }
       const y = axis("gap, nats per token", view === "close" ? gapRange() : { autorange: true });
-      const extra = Object.assign(marks, { showlegend: traces.length > 1 });
-      draw(id, traces, layout(axis(clocks.positions.title, { rangemode: "tozero" }), y, extra));
+      draw(id, traces, layout(axis(clocks.positions.title, { rangemode: "tozero" }), y, marks));
     };
     buttons(id, "Show", [["close", "Close-up"], ["all", "Whole range"]], (key) => { view = key; show(); });
     show();
@@ -174,7 +174,7 @@
     const traces = data.rates.map((grid) => ({
       type: "scatter", mode: "lines+markers", name: grid.arm, x: grid.rate, y: grid.loss, connectgaps: false,
       line: { color: color(grid.arm), width: 2 },
-      marker: { size: grid.rate.map((rate) => (rate === grid.best ? 13 : 8)), color: color(grid.arm),
+      marker: { opacity: 1, size: grid.rate.map((rate) => (rate === grid.best ? 13 : 8)), color: color(grid.arm),
         line: { color: "#18202c", width: grid.rate.map((rate) => (rate === grid.best ? 2 : 0)) } },
       hovertemplate: "%{fullData.name}<br>rate %{x}<br>loss %{y:.4f}<extra></extra>",
     }));
@@ -194,7 +194,7 @@
     const spans = data.spans;
     const shapes = spans.map((span) => ({ type: "line", x0: span.from, x1: span.to, y0: span.loss, y1: span.loss,
       line: { color: color(span.arm), width: 1.5, dash: "dot" } }));
-    const annotations = spans.map((span) => ({ x: (Math.log10(span.from) + Math.log10(span.to)) / 2, y: span.loss, text: span.text,
+    const annotations = spans.filter((span) => span.text).map((span) => ({ x: (Math.log10(span.from) + Math.log10(span.to)) / 2, y: span.loss, text: span.text,
       showarrow: false, yshift: 11, font: { size: 13, color: color(span.arm) }, bgcolor: "rgba(255,255,255,.8)" }));
     const x = axis("FLOPs of the whole run", { type: "log", tickformat: ".2s", dtick: "D2", minor: { dtick: "D1" } });
     draw(id, traces, layout(x, axis("final loss, nats per token"), { shapes, annotations }));

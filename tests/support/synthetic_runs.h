@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "metrics/records.h"
+#include "report/experiment.h"
+
+// Made-up runs for tests of the report: records as a trainer writes them, with losses that follow
+// simple curves.
+namespace superpose::test {
+
+struct SyntheticRun {
+  std::string arm = "baseline";
+  std::int64_t seed = 1;
+  double learning_rate = 0.004;
+  double budget = 1;
+  std::int64_t total_steps = 8000;
+  std::int64_t first_step = 0;  // > 0: a branch, whose records begin after this step
+  std::int64_t validate_every = 200;
+  std::int64_t bag_size = 1;     // of the first 0.3 of the steps
+  double final_loss = 1.1;       // the last validation loss, exactly
+  double half_a_offset = -0.01;  // loss_half_a = loss + this; half B the opposite
+  bool finished = true;
+  double flops_per_position = 3.5e6;
+  metrics::Fingerprints fingerprints = {"recipe-1", "data-1", "validation-1"};
+};
+
+// All records, in the order in which a trainer writes them.
+std::vector<metrics::Record> synthetic_records(const SyntheticRun& run);
+
+// Writes <folder>/metrics.jsonl.
+void write_synthetic_run(const std::filesystem::path& folder, const SyntheticRun& run);
+
+// A run of an experiment: its records below `root` and its entry for experiment.json.
+report::RunEntry add_synthetic_run(const std::filesystem::path& root, const SyntheticRun& run,
+                                   report::Role role);
+
+}  // namespace superpose::test

@@ -1,0 +1,185 @@
+"""Loads a report in headless Chromium and looks at it as a reader would.
+
+    browser_check.py SAMPLE_PAGE_PROGRAM PLOTLY_SCRIPT SCREENSHOT_FOLDER
+
+Makes the pages with SAMPLE_PAGE_PROGRAM and asks of each: no message in the console, no request beyond the page itself,
+every plot drawn with its traces, buttons that redraw, nothing wider than a 1280 px window. Leaves a screenshot of each.
+Talks the W3C WebDriver protocol to chromedriver; needs nothing but the standard library. Exit code 77: no Chromium here.
+"""
+
+import base64
+import json
+import pathlib
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+
+WIDTH = 1280
+OWN_SCHEMES = ("data:", "blob:", "chrome:")  # in the page itself, or the browser's own start page
+# Plot -> number of traces, by sample.
+EXPECTED = {
+    "demo": {"plot-validation": 2, "plot-gap": 1, "plot-bag": 1},
+    "full": {"plot-validation": 6, "plot-gap": 3, "plot-budgets": 6, "plot-rates": 2, "plot-bag": 3},
+}
+
+
+class Browser:
+    """One session of a chromedriver of its own."""
+
+    def __init__(self, chromium, driver):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self.base = f"http://127.0.0.1:{port}"
+        self.profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+        self.process = subprocess.Popen([driver, f"--port={port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.wait_until_ready()
+        arguments = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
+                     "--no-first-run", f"--user-data-dir={self.profile.name}", f"--window-size={WIDTH},900"]
+        capabilities = {"goog:chromeOptions": {"binary": chromium, "args": arguments},
+                        "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"}}
+        self.session = ""
+        answer = self.call("POST", "/session", {"capabilities": {"alwaysMatch": capabilities}})
+        self.session = "/session/" + answer["sessionId"]
+
+    def wait_until_ready(self):
+        for _ in range(200):
+            try:
+                with urllib.request.urlopen(self.base + "/status", timeout=1) as answer:
+                    if json.load(answer)["value"]["ready"]:
+                        return
+            except (urllib.error.URLError, OSError):
+                pass
+            time.sleep(0.05)
+        raise RuntimeError("chromedriver did not start")
+
+    def call(self, method, path, body=None):
+        data = None if method == "GET" else json.dumps(body or {}).encode()
+        request = urllib.request.Request(self.base + getattr(self, "session", "") + path, data, method=method,
+                                         headers={"Content-Type": "application/json"})
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return json.load(answer)["value"]
+        except urllib.error.HTTPError as error:
+            raise RuntimeError(f"{method} {path}: {error.read().decode()[:500]}") from error
+
+    def run(self, script):
+        return self.call("POST", "/execute/sync", {"script": script, "args": []})
+
+    def devtools(self, command, parameters):
+        return self.call("POST", "/goog/cdp/execute", {"cmd": command, "params": parameters})
+
+    def log(self, kind):
+        return self.call("POST", "/se/log", {"type": kind})
+
+    def close(self):
+        try:
+            if self.session:
+                self.call("DELETE", "")
+        finally:
+            self.process.terminate()
+            self.process.wait(10)
+            self.profile.cleanup()
+
+
+def check(condition, message):
+    if not condition:
+        raise AssertionError(message)
+
+
+def traces(browser, plot):
+    return browser.run(f"const p = document.getElementById('{plot}'); return p && p.data ? p.data.length : 0")
+
+
+def first_x(browser, plot):
+    return browser.run(f"return Array.from(document.getElementById('{plot}').data[0].x)")
+
+
+def press(browser, plot, key):
+    browser.run(f"document.querySelector('[data-for={plot}] button[data-key={key}]').click()")
+
+
+def check_plots(browser, expected):
+    drawn = browser.run("return Array.from(document.querySelectorAll('.plot')).map(p => p.id)")
+    check(sorted(drawn) == sorted(expected), f"plots: expected {sorted(expected)}, got {sorted(drawn)}")
+    for plot, count in expected.items():
+        svgs = browser.run(f"return document.querySelectorAll('#{plot} svg.main-svg').length")
+        paths = browser.run(f"return document.querySelectorAll('#{plot} .scatterlayer .trace path.js-line').length")
+        check(svgs > 0, f"{plot}: nothing drawn")
+        check(traces(browser, plot) == count, f"{plot}: expected {count} traces, got {traces(browser, plot)}")
+        check(paths == count, f"{plot}: expected {count} lines drawn, got {paths}")
+
+
+def check_buttons(browser):
+    positions = first_x(browser, "plot-validation")
+    press(browser, "plot-validation", "seconds")
+    seconds = first_x(browser, "plot-validation")
+    check(max(seconds) < max(positions), "plot-validation: the time button did not change the x axis")
+    press(browser, "plot-validation", "raw_tokens")
+    check(first_x(browser, "plot-validation") == positions, "plot-validation: baseline's raw tokens are its positions")
+    press(browser, "plot-validation", "positions")
+    near = browser.run("return document.getElementById('plot-validation').layout.yaxis.range[1]")
+    press(browser, "plot-validation", "all")
+    far = browser.run("return document.getElementById('plot-validation')._fullLayout.yaxis.range[1]")
+    check(far > near, f"plot-validation: the whole range must reach above {near}, got {far}")
+    press(browser, "plot-validation", "close")
+
+
+def check_page(browser, page, expected):
+    browser.log("browser"), browser.log("performance")  # what came before
+    browser.call("POST", "/url", {"url": page.as_uri()})
+    check_plots(browser, expected)
+    check_buttons(browser)
+    width = browser.run("return document.documentElement.scrollWidth")
+    check(width <= WIDTH, f"page: must fit {WIDTH} px, is {width} px wide")
+    title = browser.run("return document.querySelector('h1').textContent")
+    check("Superposition ended ahead" in title, f"headline: got {title!r}")
+    check(browser.run("return document.querySelectorAll('.eyebrow b, pre script').length") == 0, "text was not escaped")
+    messages = [entry["message"] for entry in browser.log("browser")]
+    check(not messages, f"console: expected nothing, got {messages}")
+    requests = []
+    for entry in browser.log("performance"):
+        message = json.loads(entry["message"])["message"]
+        if message["method"] == "Network.requestWillBeSent":
+            requests.append(message["params"]["request"]["url"])
+    beyond = [url[:100] for url in requests if url != page.as_uri() and not url.startswith(OWN_SCHEMES)]
+    check(page.as_uri() in requests, "network log: the page itself is missing, so the log says nothing")
+    check(not beyond, f"network: expected the page alone, got {beyond}")
+
+
+def screenshot(browser, path):
+    height = browser.run("return document.documentElement.scrollHeight")
+    browser.devtools("Emulation.setDeviceMetricsOverride",
+                     {"width": WIDTH, "height": height, "deviceScaleFactor": 1, "mobile": False})
+    path.write_bytes(base64.b64decode(browser.call("GET", "/screenshot")))
+    browser.devtools("Emulation.clearDeviceMetricsOverride", {})
+
+
+def main():
+    program, plotly, folder = sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3])
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    driver = shutil.which("chromedriver")
+    if not chromium or not driver:
+        print("skipped: Chromium or chromedriver is not installed")
+        return 77
+    folder.mkdir(parents=True, exist_ok=True)
+    browser = Browser(chromium, driver)
+    try:
+        for sample, expected in EXPECTED.items():
+            with tempfile.TemporaryDirectory() as work:
+                subprocess.run([program, work, plotly, sample], check=True, stdout=subprocess.DEVNULL)
+                check_page(browser, pathlib.Path(work, "report.html").resolve(), expected)
+                screenshot(browser, folder / f"report-{sample}.png")
+            print(f"{sample}: ok, {folder}/report-{sample}.png")
+    finally:
+        browser.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,140 @@
+#include "report/experiment.h"
+
+#include <gmock/gmock.h>
+
+#include <fstream>
+
+#include "report_fixture.h"
+
+namespace superpose::report {
+namespace {
+
+using testing::ElementsAre;
+using testing::EndsWith;
+using testing::HasSubstr;
+
+class ExperimentFile : public ReportTest {
+ protected:
+  template <class Action>
+  static std::string error_of(const Action& action) {
+    try {
+      action();
+    } catch (const util::Error& error) {
+      return error.what();
+    }
+    return "no error";
+  }
+};
+
+TEST_F(ExperimentFile, ComesBackAsItWasWritten) {
+  experiment_.title = "a \"title\"";
+  experiment_.tuning_seed = 7;
+  experiment_.learning_rates = {0.001, 0.003};
+  experiment_.recipe_name = "r.toml";
+  experiment_.recipe_text = "[train]\nsteps = 1\n";
+  experiment_.commands = {"superpose compare r.toml"};
+  experiment_.notes = {"a note"};
+  experiment_.runs = {{"tst", 2, 0.003, 0.5, Role::kBranch, "tst-2", "trunk", 90},
+                      {"baseline", 7, 0.001, 1, Role::kTuning, "/elsewhere/b", "", 0}};
+  write_experiment(folder_.path(), experiment_);
+  const Experiment back = read_experiment(folder_.path());
+  EXPECT_EQ(back.title, experiment_.title);
+  EXPECT_EQ(back.arms, experiment_.arms);
+  EXPECT_EQ(back.tuning_seed, 7);
+  EXPECT_EQ(back.learning_rates, experiment_.learning_rates);
+  EXPECT_EQ(back.recipe_text, experiment_.recipe_text);
+  EXPECT_EQ(back.recipe_fingerprint, "recipe-1");
+  EXPECT_EQ(back.commands, experiment_.commands);
+  EXPECT_EQ(back.notes, experiment_.notes);
+  ASSERT_EQ(back.runs.size(), 2U);
+  EXPECT_EQ(back.runs[0].folder, (folder_.path() / "tst-2").string());
+  EXPECT_EQ(back.runs[0].parent, (folder_.path() / "trunk").string());
+  EXPECT_EQ(back.runs[0].parent_step, 90);
+  EXPECT_EQ(back.runs[0].role, Role::kBranch);
+  EXPECT_EQ(back.runs[1].folder, "/elsewhere/b");
+  EXPECT_TRUE(back.one_recipe);
+}
+
+TEST_F(ExperimentFile, ErrorsNameFileAndField) {
+  const auto read = [&](const std::string& text) {
+    std::ofstream(folder_ / "experiment.json") << text;
+    return error_of([&] { read_experiment(folder_.path()); });
+  };
+  EXPECT_THAT(read("{"), HasSubstr("experiment.json: not valid JSON"));
+  EXPECT_THAT(read(R"({"baseline":"b"})"), EndsWith("experiment.json: missing field 'schema'"));
+  EXPECT_THAT(read(R"({"schema":2})"), HasSubstr("schema must be 1 to 1 for this version, got 2"));
+  EXPECT_THAT(read(R"({"schema":1,"baseline":3})"),
+              HasSubstr("field 'baseline': wrong type, got 3"));
+  EXPECT_THAT(
+      read(
+          R"({"schema":1,"baseline":"b","arms":["b"],"recipe_fingerprint":"r","runs":[{"arm":"b"}]})"),
+      HasSubstr("runs[0]: missing field 'seed'"));
+  EXPECT_THAT(read(R"({"schema":1,"baseline":"b","arms":["b"],"recipe_fingerprint":"r",
+                       "runs":[{"arm":"b","seed":1,"learning_rate":1,"budget":1,"role":"x","folder":"f"}]})"),
+              HasSubstr("field 'role': expected trunk, branch, final or tuning, got x"));
+}
+
+TEST_F(ExperimentFile, PartsAreMergedAndEachRunIsTakenFromWhereItFinished) {
+  const std::filesystem::path one = folder_ / "one";
+  const std::filesystem::path two = folder_ / "two";
+  experiment_.runs = {test::add_synthetic_run(one, small_run("baseline", 1, 1.1), Role::kFinal),
+                      test::add_synthetic_run(two, small_run("tst", 1, 1.0), Role::kFinal)};
+  experiment_.commands = {"--only arm=baseline"};
+  write_experiment(one, experiment_);
+  experiment_.commands = {"--only arm=tst"};
+  write_experiment(two, experiment_);
+  const Experiment merged = merge_experiments({one, two});
+  ASSERT_EQ(merged.runs.size(), 2U);
+  EXPECT_THAT(merged.runs[0].folder, HasSubstr("/one/"));
+  EXPECT_THAT(merged.runs[1].folder, HasSubstr("/two/"));
+  EXPECT_THAT(merged.commands, ElementsAre("--only arm=baseline", "--only arm=tst"));
+  EXPECT_EQ(analyze(merged).comparisons.at(0).equal_flops.seeds.size(), 1U);
+}
+
+TEST_F(ExperimentFile, PartsOfOtherRecipesAreRefused) {
+  write_experiment(folder_.path(), experiment_);
+  std::filesystem::create_directory(folder_ / "other");
+  experiment_.recipe_fingerprint = "recipe-2";
+  write_experiment(folder_ / "other", experiment_);
+  EXPECT_THAT(error_of([&] {
+                merge_experiments({folder_.path(), folder_ / "other"});
+              }),
+              HasSubstr("same recipe fingerprint, got recipe-1 in "));
+}
+
+TEST_F(ExperimentFile, ArmsOfAnyTrainerGiveTheSameFigures) {
+  test::write_synthetic_run(folder_ / "b", small_run("", 3, 1.1));
+  std::ofstream(folder_ / "t.csv")
+      << "seed,flops_per_position,recipe_fingerprint,data_fingerprint,validation_fingerprint,"
+         "switch_step,bag_size,"
+         "step,positions,raw_tokens,seconds,loss\n"
+         "3,3.5e6,x,data-1,validation-1,60,4,100,409600,1146880,4,1.4\n"
+         "3,3.5e6,x,data-1,validation-1,60,4,200,819200,1556480,9,1.05\n";
+  const Experiment experiment =
+      experiment_from_arms({{"base", {folder_ / "b"}}, {"mine", {folder_ / "t.csv"}}});
+  EXPECT_EQ(experiment.baseline, "base");
+  const Analysis analysis = analyze(experiment);
+  const GainOutcome& gain = analysis.comparisons.at(0).equal_flops;
+  ASSERT_EQ(gain.seeds.size(), 1U);
+  EXPECT_NEAR(gain.seeds[0].gain, 0.05, 1e-12);
+  EXPECT_EQ(gain.seeds[0].match, Match::kEqual);
+}
+
+TEST_F(ExperimentFile, ArmsMustBeNamedApart) {
+  test::write_synthetic_run(folder_ / "b", small_run("", 3, 1.1));
+  EXPECT_THAT(error_of([&] {
+                experiment_from_arms({{"a", {folder_ / "b"}}});
+              }),
+              HasSubstr("twice or more, got 1"));
+  EXPECT_THAT(error_of([&] {
+                experiment_from_arms({{"a", {folder_ / "b"}}, {"a", {folder_ / "b"}}});
+              }),
+              HasSubstr("name of its own"));
+  EXPECT_THAT(error_of([&] {
+                experiment_from_arms({{"a", {folder_ / "b"}}, {"c", {}}});
+              }),
+              HasSubstr("got none"));
+}
+
+}  // namespace
+}  // namespace superpose::report

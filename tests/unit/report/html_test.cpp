@@ -1,0 +1,85 @@
+#include "report/html.h"
+
+#include <gmock/gmock.h>
+
+#include "report/page.h"
+#include "report_fixture.h"
+#include "util/json.h"
+
+namespace superpose::report {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+TEST(Html, EscapesMarkupAndBytesThatAreNoText) {
+  EXPECT_EQ(escape_html("<a href=\"x\">'&'</a>"),
+            "&lt;a href=&quot;x&quot;&gt;&#39;&amp;&#39;&lt;/a&gt;");
+  EXPECT_EQ(escape_html("gr\xC3\xBC\xC3\x9F"), "gr\xC3\xBC\xC3\x9F");
+  EXPECT_EQ(escape_html("a\xFFz\xC3"), "a&#xFFFD;z&#xFFFD;");
+}
+
+TEST(Html, NothingEndsAScriptEarly) {
+  EXPECT_EQ(escape_script_json(R"({"a":"</script><b>"})"), R"({"a":"\u003c/script>\u003cb>"})");
+  EXPECT_EQ(util::parse_json(escape_script_json(R"({"a":"</script>"})"), "test")["a"], "</script>");
+  EXPECT_EQ(escape_script("x='</script>'"), "x='<\\/script>'");
+}
+
+class Page : public ReportTest {
+ protected:
+  std::string page() const { return html_page(analyze(experiment_), "window.Plotly = {};"); }
+};
+
+TEST_F(Page, TextFromOutsideIsEscapedEverywhere) {
+  const std::string evil = "<img src=x onerror=alert(1)>";
+  experiment_.title = experiment_.recipe_name = experiment_.recipe_text = evil;
+  experiment_.commands = experiment_.notes = {evil};
+  experiment_.arms = {"baseline", evil};
+  add("baseline", 1, 1.1);
+  test::SyntheticRun run = small_run("tst", 1, 1.0);
+  add(run).arm = evil;
+  EXPECT_THAT(page(), Not(HasSubstr("<img")));
+  EXPECT_THAT(page(), HasSubstr("&lt;img src=x"));
+}
+
+TEST_F(Page, RefersToNothingOutside) {
+  add("baseline", 1, 1.1);
+  add("tst", 1, 1.0);
+  const std::string html = page();
+  EXPECT_THAT(html, Not(HasSubstr("http:")));
+  EXPECT_THAT(html, Not(HasSubstr("https:")));
+  EXPECT_THAT(html, Not(HasSubstr(" src=")));
+  EXPECT_THAT(html, HasSubstr("default-src 'none'"));
+}
+
+TEST_F(Page, ThreeRowsAreAlwaysThereAndNoSpeedUpWithoutBudgets) {
+  add("baseline", 1, 1.1);
+  add("tst", 1, 1.0);
+  const std::string html = page();
+  EXPECT_THAT(html, HasSubstr("Same compute"));
+  EXPECT_THAT(html, HasSubstr("Same loss"));
+  EXPECT_THAT(html, HasSubstr("Same text"));
+  EXPECT_THAT(html, HasSubstr("not run<small>needs runs at several budgets"));
+  EXPECT_THAT(html, HasSubstr("not run<small>no budget covers it"));
+  EXPECT_THAT(html, Not(HasSubstr("Speed-up")));
+  EXPECT_THAT(html, Not(HasSubstr("id=\"plot-budgets\"")));
+  EXPECT_THAT(html, Not(HasSubstr("id=\"plot-rates\"")));
+}
+
+TEST_F(Page, EmptyComparisonStillMakesAPage) {
+  EXPECT_THAT(page(), HasSubstr("No result yet"));
+  experiment_.arms = {"baseline"};
+  EXPECT_THAT(page(), HasSubstr("only one arm"));
+}
+
+TEST_F(Page, SettingsThatDifferAreListedAndOperationalOnesAreNot) {
+  add("baseline", 1, 1.1);
+  add("tst", 1, 1.0);
+  const std::string html = page();
+  EXPECT_THAT(html, HasSubstr("What differs between the arms"));
+  EXPECT_THAT(html, HasSubstr("[{bag_size = 4, share = 0.3}]"));
+  EXPECT_THAT(html, Not(HasSubstr("train.threads")));
+}
+
+}  // namespace
+}  // namespace superpose::report

@@ -1,0 +1,127 @@
+#include "report/load.h"
+
+#include <gmock/gmock.h>
+
+#include <fstream>
+
+#include "metrics/json_lines_sink.h"
+#include "metrics/reader.h"
+#include "report_fixture.h"
+#include "util/files.h"
+
+namespace superpose::report {
+namespace {
+
+using testing::HasSubstr;
+
+using Load = ReportTest;
+
+TEST_F(Load, DifferingFingerprintsAreRefusedByName) {
+  add("baseline", 1, 1.1);
+  const struct {
+    metrics::Fingerprints fingerprints;
+    const char* message;
+  } cases[] = {
+      {{"recipe-2", "data-1", "validation-1"}, "recipe fingerprint recipe-1, got recipe-2 in "},
+      {{"recipe-1", "data-2", "validation-1"}, "same data fingerprint, got data-1 in "},
+      {{"recipe-1", "data-1", "validation-2"},
+       "same validation fingerprint, got validation-1 in "}};
+  for (const auto& one : cases) {
+    test::SyntheticRun run = small_run("tst", 1, 1.0);
+    run.fingerprints = one.fingerprints;
+    add(run);
+    EXPECT_THAT(error_of_analysis(), HasSubstr(one.message));
+    EXPECT_THAT(error_of_analysis(), HasSubstr("tst-seed1"));
+    experiment_.runs.pop_back();
+  }
+}
+
+TEST_F(Load, ArmsGivenOneByOneMayDifferInRecipeButNotWithinAnArm) {
+  experiment_.one_recipe = false;
+  add("baseline", 1, 1.1);
+  test::SyntheticRun run = small_run("tst", 1, 1.0);
+  run.fingerprints.recipe = "recipe-2";
+  add(run);
+  EXPECT_EQ(error_of_analysis(), "no error");
+  run.seed = 2;
+  run.fingerprints.recipe = "recipe-3";
+  add(run);
+  EXPECT_THAT(error_of_analysis(), HasSubstr("same recipe fingerprint, got recipe-2"));
+}
+
+TEST_F(Load, TwoRunsInOnePlaceAreRefused) {
+  add("baseline", 1, 1.1);
+  experiment_.runs.push_back(experiment_.runs.front());
+  EXPECT_THAT(error_of_analysis(), HasSubstr("each seed and budget of an arm must have one run"));
+}
+
+TEST_F(Load, MissingHalfIsNamedWhenAGridNeedsIt) {
+  experiment_.tuning_seed = 9;
+  add("baseline", 1, 1.1);
+  const std::string file = experiment_.runs.front().folder + "/metrics.jsonl";
+  std::string text = util::read_file(file);
+  for (std::size_t at = text.find("loss_half_b"); at != std::string::npos;
+       at = text.find("loss_half_b")) {
+    text.replace(at, 11, "other_field");
+  }
+  std::ofstream(file) << text;
+  EXPECT_THAT(error_of_analysis(), HasSubstr("missing field 'loss_half_b'"));
+}
+
+TEST_F(Load, BranchCarriesItsTrunksPart) {
+  test::SyntheticRun trunk = small_run("tst", 1, 1.0);
+  trunk.finished = false;
+  const std::string trunk_folder = add(trunk, Role::kTrunk).folder;
+  test::SyntheticRun branch = small_run("tst", 1, 1.0);
+  branch.first_step = 90;
+  branch.budget = 0.5;
+  RunEntry& entry = add(branch, Role::kBranch);
+  entry.parent = trunk_folder;
+  entry.parent_step = 90;
+  std::vector<std::string> notes;
+  const std::vector<report::Run> runs = load_runs(experiment_, QuotedLoss::kWhole, notes);
+  const std::vector<metrics::ValidationRecord>& points = runs.at(1).records.validations;
+  ASSERT_EQ(points.size(), 11U);  // 0, 20, ... 80 of the trunk; 100, ... 200 of its own
+  for (std::size_t i = 0; i < points.size(); ++i)
+    EXPECT_EQ(points[i].step, static_cast<std::int64_t>(20 * i));
+  EXPECT_TRUE(notes.empty());
+  EXPECT_TRUE(runs.at(1).finished);
+}
+
+TEST_F(Load, BranchWhoseClockStartsAgainIsRefused) {
+  test::SyntheticRun trunk = small_run("tst", 1, 1.0);
+  const std::string trunk_folder = add(trunk, Role::kTrunk).folder;
+  test::SyntheticRun branch = trunk;
+  branch.first_step = 90;
+  branch.budget = 0.5;
+  RunEntry& entry = add(branch, Role::kBranch);
+  entry.parent = trunk_folder;
+  entry.parent_step = 90;
+  {
+    std::vector<metrics::Record> records = test::synthetic_records(branch);
+    std::filesystem::remove(entry.folder + "/metrics.jsonl");
+    metrics::JsonLinesSink sink(entry.folder + "/metrics.jsonl", -1);
+    for (metrics::Record& record : records) {
+      if (auto* point = std::get_if<metrics::ValidationRecord>(&record))
+        point->seconds -= 90 * 0.045;
+      sink.write(record);
+    }
+  }
+  EXPECT_THAT(error_of_analysis(), HasSubstr("seconds must go on counting from the trunk"));
+}
+
+TEST(Switch, IsTheEndOfTheLastSuperposedPhase) {
+  metrics::RunHeader header;
+  header.total_steps = 100;
+  header.phases = {{0, 20, 8, 8}, {20, 10, 1, 4}, {30, 70, 1, 1}};
+  EXPECT_EQ(switch_step_of(header), 30);
+  EXPECT_TRUE(is_superposed(header));
+  header.phases = {{0, 100, 4, 4}};
+  EXPECT_EQ(switch_step_of(header), 0);
+  header.phases = {{0, 100, 1, 1}};
+  EXPECT_EQ(switch_step_of(header), 0);
+  EXPECT_FALSE(is_superposed(header));
+}
+
+}  // namespace
+}  // namespace superpose::report
