@@ -1,0 +1,27 @@
+// A learner to and from a checkpoint folder.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+
+#include "checkpoint/checkpoint.h"
+#include "distributed/collective.h"
+#include "model/model_config.h"
+#include "train/learner.h"
+#include "train/run_state.h"
+
+namespace superpose::train {
+
+// What config.json says of a resolved shape.
+checkpoint::HuggingFaceModel to_hugging_face(const model::ModelConfig& model);
+
+// Writes <checkpoints>/step-<state.step>. One rank calls it.
+std::filesystem::path save_checkpoint(const std::filesystem::path& checkpoints, Learner& learner,
+                                      const RunState& state);
+
+// Fills weights and optimizer. Rank 0 reads the folder, the others get it from there. Throws
+// util::Error, on rank 0, where the checkpoint holds another model.
+void load_checkpoint(const std::filesystem::path& folder, Learner& learner, const RunState& state,
+                     distributed::Collective& collective);
+
+}  // namespace superpose::train

@@ -1,0 +1,29 @@
+// The model in training: weights, decoder and optimizer over the same flat buffers.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include "model/decoder.h"
+#include "model/flat_parameters.h"
+#include "model/model_config.h"
+#include "optim/adamw.h"
+#include "optim/optim_config.h"
+#include "train/run_config.h"
+
+namespace superpose::train {
+
+// Not movable: decoder and optimizer are bound to the parameters.
+struct Learner {
+  // `model` is resolved. Weights are zero until model::initialize or a checkpoint fills them.
+  Learner(const model::ModelConfig& model, const optim::OptimConfig& optim, Precision precision,
+          at::Device device);
+  Learner(const Learner&) = delete;
+  Learner& operator=(const Learner&) = delete;
+
+  model::FlatParameters parameters;
+  model::Decoder decoder;
+  optim::AdamW optimizer;
+  double clip_norm;
+};
+
+}  // namespace superpose::train

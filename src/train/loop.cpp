@@ -1,0 +1,253 @@
+#include "train/loop.h"
+
+#include <algorithm>
+#include <chrono>
+#include <sstream>
+#include <vector>
+
+#include "checkpoint/checkpoint.h"
+#include "eval/validation.h"
+#include "optim/schedule.h"
+#include "superposition/phases.h"
+#include "train/checkpoints.h"
+#include "train/records.h"
+#include "train/run_folder.h"
+#include "util/error.h"
+
+namespace superpose::train {
+namespace {
+
+double now_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+bool is_multiple(std::int64_t step, std::int64_t every) { return every > 0 && step % every == 0; }
+
+}  // namespace
+
+TrainingLoop::TrainingLoop(const LoopParts& parts)
+    : parts_(parts),
+      config_(parts.spec.config),
+      last_step_(parts.setup.last_step),
+      step_(parts.setup.start.state.step),
+      clocks_(parts.setup.start.state.clocks) {
+  const data::BatchSource& source = *parts.setup.source;
+  prefetcher_ =
+      std::make_unique<data::Prefetcher>([&source](std::int64_t step) { return source.load(step); },
+                                         step_, last_step_, config_.data.prefetch);
+  last_record_.step = step_;
+  last_record_.positions = clocks_.positions;
+  last_record_.raw_tokens = clocks_.raw_tokens;
+  last_record_.seconds = clocks_.seconds;
+  last_record_.wait_seconds = clocks_.wait_seconds;
+  result_.checkpoint = parts.setup.start.kind == Start::Kind::kResume ? parts.setup.start.checkpoint
+                                                                      : std::filesystem::path();
+}
+
+RunResult TrainingLoop::run() {
+  begin();
+  bool stop = false;
+  while (step_ < last_step_ && !stop) {
+    const double started = now_seconds();
+    const double waited_before = prefetcher_->waited_seconds();
+    const data::Batch batch = prefetcher_->next();
+    const StepResult result = do_step(batch);
+    clocks_.wait_seconds += prefetcher_->waited_seconds() - waited_before;
+    clocks_.seconds += now_seconds() - started;
+    stop = result.stop;
+    ++step_;
+    ++result_.steps_done_now;
+    after_step(result, batch);
+    if (stop && step_ < last_step_ && !is_checkpoint_due()) save();
+  }
+  if (step_ == last_step_) {
+    finish();
+  } else {
+    result_.status = RunStatus::kStoppedBySignal;
+    result_.signal = parts_.signal.signal_number();
+  }
+  result_.step = step_;
+  return result_;
+}
+
+void TrainingLoop::begin() {
+  if (parts_.setup.start.kind == Start::Kind::kResume) {
+    // The process may have been killed between writing the checkpoint and pinning it.
+    if (is_pinned_step() && parts_.collective.rank() == 0) {
+      checkpoint::set_pinned(result_.checkpoint, true);
+    }
+    return;
+  }
+  validate();
+  if (is_pinned_step()) save();
+}
+
+StepResult TrainingLoop::do_step(const data::Batch& batch) {
+  const std::vector<superposition::Phase>& phases = parts_.setup.phases;
+  const superposition::Phase& phase = superposition::phase_at(phases, step_);
+  StepInput input;
+  input.slot_weights = phase.slot_weights;
+  input.learning_rate = optim::learning_rate_at(config_.optim, step_, config_.train.steps);
+  input.micro_batch = parts_.setup.environment.micro_batch;
+  input.wants_stop = parts_.signal.requested();
+  try {
+    return train_step(parts_.learner, batch, input, parts_.collective);
+  } catch (const NonFiniteError& error) {
+    std::ostringstream text;
+    text << "train: step " << step_ + 1 << " of " << config_.train.steps << " (phase "
+         << superposition::phase_index_at(phases, step_) + 1 << ", bag_size " << phase.bag_size
+         << "): " << error.what() << "; weights were not changed; last good checkpoint: "
+         << (result_.checkpoint.empty() ? "none" : result_.checkpoint.string());
+    write_event(metrics::EventKind::kError, text.str());
+    throw util::Error(text.str());
+  }
+}
+
+void TrainingLoop::after_step(const StepResult& result, const data::Batch& batch) {
+  clocks_.positions += config_.train.batch_positions;
+  clocks_.raw_tokens += result.raw_tokens;
+  clocks_.ids_hash += result.ids_hash;
+  if (parts_.spec.on_step) {
+    parts_.spec.on_step({step_, result.loss, result.gradient_norm, clocks_.ids_hash});
+  }
+  if (is_record_due()) write_record(result, batch.epoch);
+  if (is_phase_end() && step_ < config_.train.steps) {
+    const superposition::Phase& next = superposition::phase_at(parts_.setup.phases, step_);
+    write_event(metrics::EventKind::kSwitch,
+                next.is_ntp() ? "to next-token prediction"
+                              : "to bags of " + std::to_string(next.bag_size) + ", targets of " +
+                                    std::to_string(next.target_size));
+  }
+  if (is_validation_due()) validate();
+  if (is_checkpoint_due()) save();
+}
+
+void TrainingLoop::finish() {
+  result_.status = end_status();
+  if (result_.status != RunStatus::kReachedStop) write_summary();
+}
+
+bool TrainingLoop::is_phase_end() const {
+  const std::vector<superposition::Phase>& phases = parts_.setup.phases;
+  return std::any_of(phases.begin(), phases.end(),
+                     [&](const superposition::Phase& phase) { return phase.end_step() == step_; });
+}
+
+bool TrainingLoop::is_record_due() const {
+  return step_ == 1 || step_ == last_step_ || is_phase_end() ||
+         is_multiple(step_, config_.log.every);
+}
+
+bool TrainingLoop::is_validation_due() const {
+  const bool ends = step_ == last_step_ && end_status() != RunStatus::kReachedStop;
+  return ends || is_multiple(step_, config_.validation.every);
+}
+
+bool TrainingLoop::is_checkpoint_due() const {
+  return step_ == last_step_ || is_pinned_step() || is_multiple(step_, config_.checkpoint.every) ||
+         (config_.checkpoint.at_switch && is_phase_end());
+}
+
+bool TrainingLoop::is_pinned_step() const {
+  const std::vector<std::int64_t>& steps = parts_.spec.pinned_checkpoint_steps;
+  return std::find(steps.begin(), steps.end(), step_) != steps.end();
+}
+
+void TrainingLoop::write_record(const StepResult& result, double epoch) {
+  // Of the step just finished.
+  const std::size_t index = superposition::phase_index_at(parts_.setup.phases, step_ - 1);
+  const superposition::Phase& phase = parts_.setup.phases[index];
+  metrics::StepRecord record;
+  record.step = step_;
+  record.phase = static_cast<std::int64_t>(index);
+  record.bag_size = phase.bag_size;
+  record.target_size = phase.target_size;
+  record.loss = result.loss;
+  record.is_bag_loss = phase.target_size > 1;
+  record.learning_rate = optim::learning_rate_at(config_.optim, step_ - 1, config_.train.steps);
+  record.gradient_norm = result.gradient_norm;
+  record.positions = clocks_.positions;
+  record.raw_tokens = clocks_.raw_tokens;
+  record.seconds = clocks_.seconds;
+  record.wait_seconds = clocks_.wait_seconds;
+  record.epoch = epoch;
+  metrics::set_rates(record, last_record_);
+  parts_.sink.write(record);
+  last_record_ = record;
+}
+
+void TrainingLoop::validate() {
+  const double started = now_seconds();
+  const eval::ValidationResult scores = eval::validate(
+      parts_.learner.decoder, parts_.setup.validation, parts_.setup.device, parts_.collective);
+  metrics::ValidationRecord record;
+  record.step = step_;
+  record.positions = clocks_.positions;
+  record.raw_tokens = clocks_.raw_tokens;
+  record.seconds = clocks_.seconds;
+  record.loss = scores.loss;
+  record.loss_half_a = scores.loss_half_a;
+  record.loss_half_b = scores.loss_half_b;
+  record.perplexity = scores.perplexity;
+  record.bits_per_byte = scores.bits_per_byte;
+  record.evaluation_seconds = now_seconds() - started;
+  clocks_.evaluation_seconds += record.evaluation_seconds;
+  parts_.sink.write(record);
+  result_.validation = record;
+}
+
+void TrainingLoop::save() {
+  const double started = now_seconds();
+  const std::filesystem::path folder = checkpoints_folder(config_.run.dir);
+  if (parts_.collective.rank() == 0) {
+    save_checkpoint(folder, parts_.learner, state());
+    if (is_pinned_step()) checkpoint::set_pinned(folder / checkpoint::folder_name(step_), true);
+    if (config_.checkpoint.keep > 0) checkpoint::prune(folder, config_.checkpoint.keep);
+  }
+  parts_.collective.barrier();
+  result_.checkpoint = folder / checkpoint::folder_name(step_);
+  clocks_.checkpoint_seconds += now_seconds() - started;
+  write_event(metrics::EventKind::kCheckpoint, result_.checkpoint.string());
+}
+
+void TrainingLoop::write_summary() {
+  metrics::SummaryRecord record;
+  record.step = step_;
+  record.positions = clocks_.positions;
+  record.raw_tokens = clocks_.raw_tokens;
+  record.seconds = clocks_.seconds;
+  record.wait_seconds = clocks_.wait_seconds;
+  record.evaluation_seconds = clocks_.evaluation_seconds;
+  record.checkpoint_seconds = clocks_.checkpoint_seconds;
+  record.epochs = parts_.setup.source->epoch_before(step_);
+  record.peak_memory_bytes = peak_memory_bytes();
+  record.finished_at = metrics::utc_now();
+  parts_.sink.write(record);
+}
+
+void TrainingLoop::write_event(metrics::EventKind kind, const std::string& text) {
+  parts_.sink.write(metrics::EventRecord{step_, kind, text});
+}
+
+RunState TrainingLoop::state() const {
+  const Setup& setup = parts_.setup;
+  RunState state;
+  state.step = step_;
+  state.phase = static_cast<std::int64_t>(
+      superposition::phase_index_at(setup.phases, std::min(step_, config_.train.steps - 1)));
+  state.optimizer_updates = parts_.learner.optimizer.step_count();
+  state.consumed = setup.source->consumption_before(step_);
+  state.layout = setup.start.state.layout;
+  state.corpus_fingerprint = setup.corpus.fingerprint;
+  state.clocks = clocks_;
+  state.environment = setup.environment;
+  state.settings = parts_.spec.settings;
+  return state;
+}
+
+RunStatus TrainingLoop::end_status() const {
+  if (parts_.setup.data_end_it) return RunStatus::kDataUsedUp;
+  return last_step_ == config_.train.steps ? RunStatus::kFinished : RunStatus::kReachedStop;
+}
+
+}  // namespace superpose::train

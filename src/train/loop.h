@@ -1,0 +1,68 @@
+// The training loop: steps, and what is due between them.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "data/prefetcher.h"
+#include "distributed/collective.h"
+#include "metrics/records.h"
+#include "metrics/sink.h"
+#include "train/learner.h"
+#include "train/run.h"
+#include "train/run_state.h"
+#include "train/setup.h"
+#include "train/step.h"
+#include "util/stop_signal.h"
+
+namespace superpose::train {
+
+// Everything is borrowed and outlives the loop.
+struct LoopParts {
+  const RunSpec& spec;
+  const Setup& setup;
+  Learner& learner;
+  metrics::Sink& sink;  // takes nothing on ranks other than 0
+  distributed::Collective& collective;
+  const util::StopSignal& signal;
+};
+
+// Runs from setup.start to setup.last_step, once. Between two steps, in this order: the step's
+// record, validation, checkpoint; so a checkpoint finds all earlier records on disk.
+class TrainingLoop {
+ public:
+  explicit TrainingLoop(const LoopParts& parts);
+
+  RunResult run();
+
+ private:
+  void begin();
+  StepResult do_step(const data::Batch& batch);
+  void after_step(const StepResult& result, const data::Batch& batch);
+  void finish();
+
+  bool is_phase_end() const;
+  bool is_record_due() const;
+  bool is_validation_due() const;
+  bool is_checkpoint_due() const;
+  bool is_pinned_step() const;
+
+  void write_record(const StepResult& result, double epoch);
+  void validate();
+  void save();
+  void write_summary();
+  void write_event(metrics::EventKind kind, const std::string& text);
+  RunState state() const;
+  RunStatus end_status() const;
+
+  LoopParts parts_;
+  const RunConfig& config_;
+  const std::int64_t last_step_;
+  std::int64_t step_;  // finished steps
+  Clocks clocks_;
+  std::unique_ptr<data::Prefetcher> prefetcher_;
+  metrics::StepRecord last_record_;
+  RunResult result_;
+};
+
+}  // namespace superpose::train

@@ -1,0 +1,228 @@
+#include "train/plan.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <ostream>
+#include <sstream>
+
+#include "model/accounting.h"
+#include "optim/schedule.h"
+#include "train/run.h"
+#include "train/setup.h"
+#include "util/files.h"
+#include "util/text.h"
+
+namespace superpose::train {
+namespace {
+
+// Weights and two moments, all f32.
+constexpr std::int64_t kCheckpointBytesPerParameter = 12;
+
+std::string percent(double share) {
+  char text[32];
+  std::snprintf(text, sizeof(text), "%.3g %%", 100 * share);
+  return text;
+}
+
+std::string decimals(double value) {
+  char text[32];
+  std::snprintf(text, sizeof(text), "%.2f", value);
+  return text;
+}
+
+std::string bytes(std::int64_t count) {
+  return util::format_bytes(static_cast<std::uint64_t>(count));
+}
+
+std::string describe_model(const model::ModelConfig& model) {
+  std::ostringstream text;
+  text << "d " << model.hidden_size << ", " << model.num_layers << " layers, " << model.num_heads
+       << " heads";
+  if (model.num_kv_heads != model.num_heads) text << " (" << model.num_kv_heads << " kv)";
+  text << ", ffn " << model.ffn_size << ", vocabulary " << model.vocab_size
+       << (model.tied() ? ", tied" : "") << (model.has_qk_norm() ? ", qk norm" : "");
+  return text.str();
+}
+
+std::string describe_compute(const RunConfig& config, const Environment& environment) {
+  std::ostringstream text;
+  text << kPrecisionNames[static_cast<std::size_t>(config.train.precision)] << " on "
+       << environment.device << ", " << environment.threads << " threads, " << environment.ranks
+       << (environment.ranks == 1 ? " rank" : " ranks");
+  return text.str();
+}
+
+SchedulePart part_at(const optim::OptimConfig& optim, std::int64_t step, std::int64_t total) {
+  if (step < optim.warmup_steps) return SchedulePart::kWarmup;
+  if (optim.schedule == optim::Schedule::kCosine) return SchedulePart::kDecay;
+  return step >= total - optim::decay_steps(optim, total) ? SchedulePart::kDecay
+                                                          : SchedulePart::kStable;
+}
+
+void plan_switch(const optim::OptimConfig& optim, Plan& plan) {
+  plan.warmup_steps = optim.warmup_steps;
+  plan.decay_steps = optim::decay_steps(optim, plan.total_steps);
+  for (std::size_t index = 1; index < plan.phases.size(); ++index) {
+    if (plan.phases[index].is_ntp() && !plan.phases[index - 1].is_ntp()) {
+      plan.switch_step = plan.phases[index].first_step;
+    }
+  }
+  if (!plan.switch_step) return;
+  plan.recovery_steps = plan.total_steps - *plan.switch_step;
+  plan.switch_part = part_at(optim, *plan.switch_step, plan.total_steps);
+  plan.switch_rate_share =
+      optim.learning_rate > 0
+          ? optim::learning_rate_at(optim, *plan.switch_step, plan.total_steps) /
+                optim.learning_rate
+          : 0;
+}
+
+void plan_data(const RunSpec& spec, const Setup& setup, Plan& plan) {
+  plan.raw_tokens_needed = superposition::raw_tokens_before(plan.phases, plan.total_steps,
+                                                            spec.config.train.batch_positions);
+  plan.raw_tokens_at_hand = setup.corpus.train->num_tokens();
+  plan.held_out_share = setup.corpus.held_out_share;
+  plan.first_epoch_ends_at = setup.source->exhaustion_step();
+  plan.stops_with_data = setup.data_end_it;
+  plan.epochs = setup.source->epoch_before(std::max(plan.first_step, plan.last_step));
+}
+
+void plan_resources(const RunSpec& spec, const Setup& setup, Plan& plan) {
+  const RunConfig& config = spec.config;
+  model::MemoryRequest request;
+  request.rows = plan.micro_batch;
+  request.sequence_length = plan.sequence_length;
+  request.bf16 = config.train.precision == Precision::kBf16;
+  for (const superposition::Phase& phase : plan.phases) {
+    request.bag_size = std::max(request.bag_size, phase.bag_size);
+    request.target_size = std::max(request.target_size, phase.target_size);
+  }
+  plan.memory_bytes = model::estimate_memory(setup.model, request).total();
+  plan.checkpoint_bytes = plan.parameters * kCheckpointBytesPerParameter;
+  std::int64_t kept = config.checkpoint.keep;
+  if (kept == 0) {
+    kept = 1 + (config.checkpoint.every > 0 ? plan.total_steps / config.checkpoint.every : 0);
+  }
+  // One more while the next is being written.
+  kept += static_cast<std::int64_t>(spec.pinned_checkpoint_steps.size()) + 1;
+  plan.disk_bytes = kept * plan.checkpoint_bytes;
+  plan.free_disk_bytes = static_cast<std::int64_t>(util::free_disk_bytes(config.run.dir));
+}
+
+void add_warnings(const Setup& setup, Plan& plan) {
+  plan.warnings = setup.start.warnings;
+  const bool in_decay = plan.switch_part == SchedulePart::kDecay && plan.decay_steps > 0;
+  if (plan.switch_step && (plan.recovery_steps < kRecoverySteps || in_decay)) {
+    std::ostringstream text;
+    text << "the switch leaves " << plan.recovery_steps << " steps"
+         << (in_decay ? " and falls into the decay" : "")
+         << ": a run this short is expected to show no gain";
+    plan.warnings.push_back(text.str());
+  }
+  if (!plan.phases.back().is_ntp()) {
+    plan.warnings.push_back(
+        "the last phase is superposed: without a phase of next-token prediction after it the model "
+        "is no ordinary language model");
+  }
+  if (plan.disk_bytes > plan.free_disk_bytes) {
+    plan.warnings.push_back("the checkpoints may take " + bytes(plan.disk_bytes) + ", and " +
+                            bytes(plan.free_disk_bytes) + " are free");
+  }
+}
+
+std::string describe_phase(const superposition::Phase& phase) {
+  std::ostringstream text;
+  text << phase.num_steps << " steps from " << phase.first_step << ": ";
+  if (phase.is_ntp()) {
+    text << "next-token prediction";
+  } else {
+    text << "bags of " << phase.bag_size << " in, " << phase.target_size << " targets out";
+  }
+  return text.str();
+}
+
+std::string describe_schedule(const Plan& plan) {
+  std::ostringstream text;
+  text << "warm-up " << plan.warmup_steps << " steps";
+  if (plan.decay_steps > 0) {
+    text << ", decay over the last " << plan.decay_steps << " (from "
+         << plan.total_steps - plan.decay_steps << ")";
+  }
+  return text.str();
+}
+
+std::string describe_switch(const Plan& plan) {
+  static constexpr const char* kParts[] = {"in the warm-up", "in the stable part", "in the decay"};
+  std::ostringstream text;
+  text << "after " << *plan.switch_step << " steps ("
+       << percent(static_cast<double>(*plan.switch_step) / static_cast<double>(plan.total_steps))
+       << "), " << kParts[static_cast<int>(plan.switch_part)] << " of the schedule at "
+       << percent(plan.switch_rate_share) << " of the peak rate; " << plan.recovery_steps
+       << " steps follow";
+  return text.str();
+}
+
+std::string describe_data(const Plan& plan) {
+  std::ostringstream text;
+  text << util::format_count(plan.raw_tokens_needed) << " raw tokens needed, "
+       << util::format_count(plan.raw_tokens_at_hand) << " at hand; " << decimals(plan.epochs)
+       << " epochs at the end";
+  if (plan.stops_with_data) {
+    text << "; the data end the run after step " << plan.last_step;
+  } else if (plan.first_epoch_ends_at) {
+    text << "; the first epoch ends in step " << *plan.first_epoch_ends_at
+         << ", then the data are read again";
+  }
+  text << "; " << percent(plan.held_out_share) << " held out";
+  return text.str();
+}
+
+}  // namespace
+
+Plan make_plan(const RunSpec& spec, const Setup& setup, int world_size) {
+  Plan plan;
+  plan.run_folder = spec.config.run.dir;
+  plan.model = describe_model(setup.model);
+  plan.compute = describe_compute(spec.config, setup.environment);
+  plan.phases = setup.phases;
+  plan.first_step = setup.start.state.step;
+  plan.total_steps = spec.config.train.steps;
+  plan.last_step = setup.last_step;
+  plan.rows_per_step = spec.config.train.rows_per_step();
+  plan.sequence_length = spec.config.train.sequence_length;
+  plan.micro_batch = setup.environment.micro_batch;
+  plan.world_size = world_size;
+  plan.parameters = model::parameter_count(setup.model);
+  plan.flops_per_position = model::flops_per_position(setup.model, plan.sequence_length);
+  plan_switch(spec.config.optim, plan);
+  plan_data(spec, setup, plan);
+  plan_resources(spec, setup, plan);
+  add_warnings(setup, plan);
+  return plan;
+}
+
+void print_plan(std::ostream& out, const Plan& plan) {
+  out << "run        " << plan.run_folder << '\n';
+  out << "model      " << util::format_count(plan.parameters) << " parameters: " << plan.model
+      << '\n';
+  out << "compute    " << plan.compute << "; a step is " << plan.rows_per_step << " rows of "
+      << plan.sequence_length << " positions, " << plan.micro_batch << " rows at once\n";
+  out << "steps      " << plan.total_steps;
+  if (plan.first_step > 0) out << ", going on after " << plan.first_step;
+  if (plan.last_step != plan.total_steps) out << ", stopping after " << plan.last_step;
+  out << '\n';
+  for (std::size_t index = 0; index < plan.phases.size(); ++index) {
+    out << "phase " << index + 1 << "    " << describe_phase(plan.phases[index]) << '\n';
+  }
+  out << "schedule   " << describe_schedule(plan) << '\n';
+  if (plan.switch_step) out << "switch     " << describe_switch(plan) << '\n';
+  out << "data       " << describe_data(plan) << '\n';
+  out << "memory     about " << bytes(plan.memory_bytes) << " a rank, libtorch apart\n";
+  out << "disk       " << bytes(plan.checkpoint_bytes) << " a checkpoint, at most "
+      << bytes(plan.disk_bytes) << " kept; " << bytes(plan.free_disk_bytes) << " free\n";
+  for (const std::string& warning : plan.warnings) out << "warning    " << warning << '\n';
+  out << std::flush;
+}
+
+}  // namespace superpose::train

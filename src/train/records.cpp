@@ -1,0 +1,104 @@
+#include "train/records.h"
+
+#include <sys/resource.h>
+
+#include <memory>
+#include <utility>
+
+#include "metrics/console_sink.h"
+#include "metrics/json_lines_sink.h"
+#include "metrics/reader.h"
+#include "metrics/tensorboard_sink.h"
+#include "train/run_folder.h"
+
+namespace superpose::train {
+namespace {
+
+std::string run_name(const RunSpec& spec) {
+  if (!spec.labels.run_name.empty()) return spec.labels.run_name;
+  return std::filesystem::path(spec.config.run.dir).lexically_normal().filename().string();
+}
+
+void write_start(const Start& start, const Plan& plan, metrics::Sink& sink) {
+  for (const std::string& warning : plan.warnings) {
+    sink.write(metrics::EventRecord{plan.first_step, metrics::EventKind::kWarning, warning});
+  }
+  if (start.kind == Start::Kind::kFresh) return;
+  const char* how = start.kind == Start::Kind::kResume ? "goes on from " : "branches from ";
+  sink.write(metrics::EventRecord{plan.first_step, metrics::EventKind::kResume,
+                                  how + start.checkpoint.string()});
+}
+
+}  // namespace
+
+metrics::RunHeader make_header(const RunSpec& spec, const Setup& setup, const Plan& plan) {
+  metrics::RunHeader header;
+  header.run_name = run_name(spec);
+  header.arm = spec.labels.arm;
+  header.seed = spec.config.train.seed;
+  header.learning_rate = spec.config.optim.learning_rate;
+  header.budget = spec.labels.budget;
+  header.model = plan.model;
+  header.parameters = plan.parameters;
+  header.flops_per_position = plan.flops_per_position;
+  header.positions_per_step = spec.config.train.batch_positions;
+  header.sequence_length = plan.sequence_length;
+  header.total_steps = plan.total_steps;
+  header.train_tokens = plan.raw_tokens_at_hand;
+  for (const superposition::Phase& phase : plan.phases) {
+    header.phases.push_back({phase.first_step, phase.num_steps, phase.bag_size, phase.target_size});
+  }
+  header.threads = setup.environment.threads;
+  header.ranks = setup.environment.ranks;
+  header.device = setup.environment.device;
+  header.precision = kPrecisionNames[static_cast<std::size_t>(spec.config.train.precision)];
+  header.cpu = spec.machine.cpu;
+  header.versions = spec.machine.versions;
+  header.settings = spec.settings;
+  header.fingerprints.recipe = spec.labels.recipe_fingerprint.empty()
+                                   ? recipe_fingerprint(spec.settings)
+                                   : spec.labels.recipe_fingerprint;
+  header.fingerprints.data = setup.corpus.fingerprint;
+  // The same documents in other windows are another measure.
+  header.fingerprints.validation = setup.corpus.validation_fingerprint + "-" +
+                                   std::to_string(spec.config.train.sequence_length) + "-" +
+                                   std::to_string(spec.config.validation.windows);
+  header.command = spec.labels.command;
+  header.started_at = metrics::utc_now();
+  return header;
+}
+
+metrics::SinkList open_sinks(const RunSpec& spec, const Setup& setup, const Plan& plan) {
+  const std::filesystem::path folder = spec.config.run.dir;
+  const bool resumes = setup.start.kind == Start::Kind::kResume;
+  metrics::SinkList sinks;
+  sinks.add(std::make_unique<metrics::JsonLinesSink>(metrics_file(folder),
+                                                     resumes ? plan.first_step : -1));
+  if (spec.config.log.tensorboard) {
+    sinks.add(std::make_unique<metrics::TensorBoardSink>(folder, plan.first_step));
+  }
+  const metrics::RunHeader header = make_header(spec, setup, plan);
+  sinks.write(header);
+  write_start(setup.start, plan, sinks);
+  if (spec.console != nullptr) {
+    metrics::ConsoleOptions options;
+    options.terminal = spec.console_is_terminal;
+    auto console = std::make_unique<metrics::ConsoleSink>(*spec.console, options);
+    console->write(header);
+    sinks.add(std::move(console));
+  }
+  return sinks;
+}
+
+bool has_summary(const std::filesystem::path& run_folder) {
+  const std::filesystem::path file = metrics_file(run_folder);
+  return std::filesystem::exists(file) && metrics::read_json_lines(file).summary.has_value();
+}
+
+std::int64_t peak_memory_bytes() {
+  rusage usage{};
+  if (getrusage(RUSAGE_SELF, &usage) != 0) return 0;
+  return static_cast<std::int64_t>(usage.ru_maxrss) * 1024;
+}
+
+}  // namespace superpose::train

@@ -1,0 +1,85 @@
+#include "train/run.h"
+
+#include <memory>
+#include <ostream>
+
+#include "metrics/sink.h"
+#include "model/initialize.h"
+#include "train/checkpoints.h"
+#include "train/learner.h"
+#include "train/loop.h"
+#include "train/records.h"
+#include "train/run_folder.h"
+#include "train/setup.h"
+#include "util/stop_signal.h"
+
+namespace superpose::train {
+namespace {
+
+void fill(Learner& learner, const RunConfig& config, const Start& start,
+          distributed::Collective& collective) {
+  if (start.kind == Start::Kind::kFresh) {
+    model::initialize(learner.parameters, learner.decoder.config(),
+                      static_cast<std::uint64_t>(config.train.seed));
+  } else {
+    load_checkpoint(start.checkpoint, learner, start.state, collective);
+  }
+}
+
+// A resumed run with all steps done. A process killed right after its last checkpoint leaves the
+// records without their end; then the loop is entered to write it.
+bool is_complete(const RunSpec& spec, const Setup& setup, distributed::Collective& collective) {
+  if (setup.start.kind != Start::Kind::kResume || setup.start.state.step < setup.last_step) {
+    return false;
+  }
+  const bool is_trunk = !setup.data_end_it && setup.last_step < spec.config.train.steps;
+  std::string answer;
+  if (collective.rank() == 0) {
+    answer = is_trunk || has_summary(spec.config.run.dir) ? "yes" : "no";
+  }
+  return collective.broadcast_text(answer, 0) == "yes";
+}
+
+RunResult nothing_to_do(const RunSpec& spec, const Setup& setup) {
+  RunResult result;
+  result.step = setup.start.state.step;
+  result.checkpoint = setup.start.checkpoint;
+  if (setup.data_end_it) {
+    result.status = RunStatus::kDataUsedUp;
+  } else if (setup.last_step < spec.config.train.steps) {
+    result.status = RunStatus::kReachedStop;
+  }
+  return result;
+}
+
+}  // namespace
+
+RunResult run(const RunSpec& spec, distributed::Collective& collective) {
+  const bool leads = collective.rank() == 0;
+  const ThreadScope threads(thread_count(spec));
+  std::unique_ptr<RunFolder> folder;
+  if (leads) folder = std::make_unique<RunFolder>(spec.config.run.dir);
+
+  const Setup setup = set_up(spec, collective);
+  const Plan plan = make_plan(spec, setup, collective.world_size());
+  if (leads && spec.console != nullptr) print_plan(*spec.console, plan);
+  if (is_complete(spec, setup, collective)) return nothing_to_do(spec, setup);
+
+  Learner learner(setup.model, spec.config.optim, spec.config.train.precision, setup.device);
+  fill(learner, spec.config, setup.start, collective);
+  metrics::SinkList sinks;
+  if (leads) {
+    folder->write_recipe(spec.recipe_toml);
+    sinks = open_sinks(spec, setup, plan);
+  }
+  const util::StopSignal signal;
+  return TrainingLoop({spec, setup, learner, sinks, collective, signal}).run();
+}
+
+Plan plan_run(const RunSpec& spec, distributed::Collective& collective) {
+  const ThreadScope threads(thread_count(spec));
+  const Setup setup = set_up(spec, collective);
+  return make_plan(spec, setup, collective.world_size());
+}
+
+}  // namespace superpose::train

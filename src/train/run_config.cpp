@@ -1,0 +1,41 @@
+#include "train/run_config.h"
+
+#include "util/error.h"
+
+namespace superpose::train {
+
+void TrainConfig::validate() const {
+  util::require(steps >= 1, "train.steps: must be >= 1, got ", steps);
+  util::require(sequence_length >= 1, "train.sequence_length: must be >= 1, got ", sequence_length);
+  util::require(batch_positions >= sequence_length && batch_positions % sequence_length == 0,
+                "train.batch_positions: must be a multiple of train.sequence_length (",
+                sequence_length, "), got ", batch_positions);
+  util::require(!micro_batch || *micro_batch >= 1,
+                "train.micro_batch: must be \"auto\" or a number of rows >= 1, got ",
+                micro_batch.value_or(0));
+  util::require(seed >= 0, "train.seed: must be >= 0, got ", seed);
+  util::require(threads >= 0 && threads <= 4096, "train.threads: must be in 0..4096, got ",
+                threads);
+}
+
+void CheckpointConfig::validate() const {
+  util::require(every >= 0, "checkpoint.every: must be >= 0, got ", every);
+  util::require(keep >= 0, "checkpoint.keep: must be >= 0, got ", keep);
+}
+
+void LogConfig::validate() const {
+  util::require(every >= 1, "log.every: must be >= 1, got ", every);
+}
+
+void RunFolderConfig::validate() const {
+  util::require(!dir.empty(), "run.dir: must name a folder, got an empty text");
+}
+
+std::vector<superposition::PhaseConfig> RunConfig::default_phases() {
+  superposition::PhaseConfig superposed;
+  superposed.share = 0.3;
+  superposed.bag_size = 6;
+  return {superposed};
+}
+
+}  // namespace superpose::train

@@ -1,0 +1,55 @@
+// trainer/state.json of a checkpoint: where a run stands, beside its tensors
+// (docs/formats/checkpoint.md).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "data/token_stream.h"
+#include "train/environment.h"
+#include "util/json.h"
+#include "util/setting.h"
+
+namespace superpose::train {
+
+inline constexpr std::int64_t kStateSchema = 1;
+
+// What counts on over resumes and branches. All of it since step 0, all ranks.
+struct Clocks {
+  std::int64_t positions = 0;
+  std::int64_t raw_tokens = 0;
+  std::uint64_t ids_hash = 0;  // sum of data::Batch::ids_hash: what was consumed, in one number
+  double seconds = 0;          // of the steps alone
+  double wait_seconds = 0;
+  double evaluation_seconds = 0;
+  double checkpoint_seconds = 0;
+};
+
+struct RunState {
+  std::int64_t step = 0;   // finished steps
+  std::int64_t phase = 0;  // index of the phase that step `step` lies in, or the last one
+  std::int64_t optimizer_updates = 0;
+  std::vector<data::Consumption> consumed;
+  data::StreamLayout layout;
+  std::string corpus_fingerprint;
+  Clocks clocks;
+  Environment environment;
+  std::vector<util::Setting> settings;
+};
+
+util::Json to_json(const RunState& state);
+
+// Throws util::Error that begins with `who` for another schema, a missing key or a wrong type.
+RunState run_state_from_json(const util::Json& json, std::string_view who);
+
+// Keys that may not change at a resume, and did: "train.steps (checkpoint 100, recipe 200)". A key
+// that one side lacks counts, too.
+std::vector<std::string> setting_differences(const std::vector<util::Setting>& checkpoint,
+                                             const std::vector<util::Setting>& recipe);
+
+// Value of a key, or "" where there is none.
+std::string setting_value(const std::vector<util::Setting>& settings, std::string_view key);
+
+}  // namespace superpose::train

@@ -1,0 +1,178 @@
+#include "train/setup.h"
+
+#include <ATen/Context.h>
+
+#include <algorithm>
+#include <optional>
+#include <ostream>
+
+#include "model/accounting.h"
+#include "train/run_folder.h"
+#include "util/error.h"
+#include "util/hash.h"
+#include "util/text.h"
+
+namespace superpose::train {
+namespace {
+
+// Activations of one micro-batch: far below any machine's memory, far above what keeps cores busy.
+constexpr std::int64_t kMicroBatchBytes = std::int64_t{1} << 30;
+
+at::Device choose_device(DeviceChoice choice) {
+  const bool has_cuda = at::hasCUDA();
+  util::require(choice != DeviceChoice::kCuda || has_cuda,
+                "train.device: \"cuda\" needs a libtorch with CUDA and a device, found none");
+  const bool use_cuda = choice != DeviceChoice::kCpu && has_cuda;
+  return use_cuda ? at::Device(at::kCUDA, 0) : at::Device(at::kCPU);
+}
+
+data::PreparedCorpus prepare(const RunSpec& spec, distributed::Collective& collective) {
+  const bool leads = collective.rank() == 0;
+  std::optional<data::PreparedCorpus> corpus;
+  if (leads) {
+    bool said = false;
+    corpus = data::prepare_corpus(spec.config.data, [&](const data::PrepareProgress& progress) {
+      if (said || spec.console == nullptr) return;
+      *spec.console << "preparing the corpus: " << progress.num_sources << " files, "
+                    << util::format_bytes(static_cast<std::uint64_t>(progress.num_bytes)) << '\n'
+                    << std::flush;
+      said = true;
+    });
+  }
+  const std::string folder = collective.broadcast_text(leads ? corpus->folder.string() : "", 0);
+  if (!leads) corpus = data::open_corpus(folder);
+  return std::move(*corpus);
+}
+
+void check_shape(const RunConfig& config, const model::ModelConfig& model,
+                 std::int64_t world_size) {
+  util::require(config.train.sequence_length <= model.max_positions,
+                "train.sequence_length: must be <= model.max_positions (", model.max_positions,
+                "), got ", config.train.sequence_length);
+  util::require(world_size <= config.train.rows_per_step(),
+                "train.batch_positions: a step must have a row for each of the ", world_size,
+                " ranks, got ", config.train.rows_per_step(), " rows");
+}
+
+data::StreamLayout layout_of(const Setup& setup, const RunConfig& config) {
+  const std::int64_t longest = data::longest_window(setup.phases, config.train.sequence_length);
+  const std::int64_t tokens = setup.corpus.train->num_tokens();
+  if (setup.start.kind == Start::Kind::kFresh) {
+    return data::choose_layout(tokens, longest, config.data.lanes, config.data.block_tokens);
+  }
+  const data::StreamLayout& layout = setup.start.state.layout;
+  util::require(layout.lanes * longest <= tokens, "phases: a row of ", longest,
+                " tokens must fit into a lane of the run that is branched from, which has ",
+                tokens / layout.lanes);
+  return layout;
+}
+
+void open_stream(Setup& setup, const RunConfig& config, const distributed::Collective& collective) {
+  data::StreamOptions options;
+  options.seed = static_cast<std::uint64_t>(config.train.seed);
+  options.layout = setup.start.state.layout;
+  options.document_aware = config.data.document_aware;
+  data::BatchPlan plan;
+  plan.consumed = setup.start.state.consumed;
+  plan.phases = setup.phases;
+  plan.first_step = setup.start.state.step;
+  plan.sequence_length = config.train.sequence_length;
+  plan.rows_per_step = config.train.rows_per_step();
+  plan.rank = collective.rank();
+  plan.world_size = collective.world_size();
+  setup.source = std::make_unique<const data::BatchSource>(
+      std::make_shared<const data::TokenStream>(setup.corpus.train, options), plan);
+}
+
+void find_end(Setup& setup, const RunSpec& spec) {
+  setup.last_step = spec.config.train.steps;
+  if (spec.stop_after_step) setup.last_step = std::min(setup.last_step, *spec.stop_after_step);
+  if (spec.config.data.when_exhausted != data::WhenExhausted::kStop) return;
+  const std::optional<std::int64_t> exhausted = setup.source->exhaustion_step();
+  util::require(exhausted != 0,
+                "data.when_exhausted: \"stop\" needs a corpus of one step at "
+                "least, it has ",
+                setup.corpus.train->num_tokens(), " training tokens");
+  if (exhausted && *exhausted < setup.last_step) {
+    setup.last_step = *exhausted;
+    setup.data_end_it = true;
+  }
+}
+
+Environment make_environment(const RunSpec& spec, const Setup& setup,
+                             const distributed::Collective& collective) {
+  Environment environment;
+  environment.threads = thread_count(spec);
+  environment.ranks = collective.world_size();
+  environment.micro_batch =
+      choose_micro_batch(spec.config, setup.model, setup.phases, collective.world_size());
+  environment.device = setup.device.is_cpu() ? "cpu" : "cuda";
+  environment.cpu = spec.machine.cpu;
+  environment.kernels = spec.machine.kernels;
+  environment.libtorch = libtorch_version();
+  return environment;
+}
+
+}  // namespace
+
+Setup set_up(const RunSpec& spec, distributed::Collective& collective) {
+  const RunConfig& config = spec.config;
+  Setup setup;
+  setup.phases = superposition::make_phases(config.phases, config.train.steps);
+  setup.device = choose_device(config.train.device);
+  setup.corpus = prepare(spec, collective);
+  setup.model = model::resolve(config.model, setup.corpus.padded_vocabulary_size);
+  check_shape(config, setup.model, collective.world_size());
+  setup.environment = make_environment(spec, setup, collective);
+  setup.validation =
+      eval::make_validation_windows(setup.corpus, config.train.sequence_length, config.validation);
+  setup.start = find_start(checkpoints_folder(config.run.dir), spec.start_from, collective);
+  check_start(setup.start, {spec.settings, setup.corpus.fingerprint, config.train.steps});
+  if (setup.start.kind != Start::Kind::kFresh) {
+    const std::string changed = differences(setup.start.state.environment, setup.environment);
+    if (!changed.empty()) {
+      setup.start.warnings.push_back("going on is not bit-exact: " + changed);
+    }
+  }
+  setup.start.state.layout = layout_of(setup, config);
+  open_stream(setup, config, collective);
+  find_end(setup, spec);
+  return setup;
+}
+
+std::int64_t thread_count(const RunSpec& spec) {
+  if (spec.config.train.threads > 0) return spec.config.train.threads;
+  return std::max<std::int64_t>(
+      1, available_cores() / std::max<std::int64_t>(1, spec.machine.processes));
+}
+
+std::int64_t choose_micro_batch(const RunConfig& config, const model::ModelConfig& model,
+                                const std::vector<superposition::Phase>& phases,
+                                std::int64_t world_size) {
+  const std::int64_t rows = (config.train.rows_per_step() + world_size - 1) / world_size;
+  if (config.train.micro_batch) return std::min(rows, *config.train.micro_batch);
+  model::MemoryRequest request;
+  request.sequence_length = config.train.sequence_length;
+  request.bf16 = config.train.precision == Precision::kBf16;
+  for (const superposition::Phase& phase : phases) {
+    request.bag_size = std::max(request.bag_size, phase.bag_size);
+    request.target_size = std::max(request.target_size, phase.target_size);
+  }
+  request.rows = rows;
+  while (request.rows > 1 &&
+         model::estimate_memory(model, request).activations > kMicroBatchBytes) {
+    request.rows = (request.rows + 1) / 2;
+  }
+  return request.rows;
+}
+
+std::string recipe_fingerprint(const std::vector<util::Setting>& settings) {
+  util::Hasher hasher;
+  for (const util::Setting& setting : settings) {
+    if (setting.operational || setting.key == "train.seed") continue;
+    hasher.update(setting.key + " = " + setting.value + "\n");
+  }
+  return util::hex64(hasher.digest64());
+}
+
+}  // namespace superpose::train

@@ -1,0 +1,53 @@
+// What a run is made of before its first step: corpus, model shape, phases, the place to start.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "data/batch_source.h"
+#include "data/corpus.h"
+#include "data/token_stream.h"
+#include "distributed/collective.h"
+#include "eval/validation.h"
+#include "model/model_config.h"
+#include "superposition/phases.h"
+#include "train/environment.h"
+#include "train/run.h"
+#include "train/start.h"
+
+namespace superpose::train {
+
+struct Setup {
+  data::PreparedCorpus corpus;
+  model::ModelConfig model;  // resolved
+  std::vector<superposition::Phase> phases;
+  at::Device device = at::kCPU;
+  Environment environment;
+  Start start;                                      // state.layout is set where fresh, too
+  std::unique_ptr<const data::BatchSource> source;  // from start.state.step on, this rank's rows
+  eval::ValidationWindows validation;
+  std::int64_t last_step = 0;  // where this call ends: all steps, or the spec's or the data's end
+  bool data_end_it = false;    // last_step is where the data are used up
+};
+
+// Prepares the corpus (rank 0 first; the others open what it wrote), finds the place to start from
+// and checks that it fits the recipe. Every rank calls it. Throws util::Error.
+Setup set_up(const RunSpec& spec, distributed::Collective& collective);
+
+// CPU threads of each rank: train.threads, or this process's part of the cores.
+std::int64_t thread_count(const RunSpec& spec);
+
+// Rows of a micro-batch: train.micro_batch, or the most whose activations stay under a fixed limit.
+// The limit knows nothing of the machine, so that equal recipes give equal bits.
+std::int64_t choose_micro_batch(const RunConfig& config, const model::ModelConfig& model,
+                                const std::vector<superposition::Phase>& phases,
+                                std::int64_t world_size);
+
+// Hash of the settings whose change at a resume is an error, without the seed.
+std::string recipe_fingerprint(const std::vector<util::Setting>& settings);
+
+}  // namespace superpose::train

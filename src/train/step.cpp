@@ -1,0 +1,100 @@
+#include "train/step.h"
+
+#include <ATen/ops/from_blob.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "optim/gradient_norm.h"
+#include "train/mailbox.h"
+
+// R rows of this rank, L positions, a tokens averaged per position, b targets per position.
+namespace superpose::train {
+namespace {
+
+// The batch's own memory as a tensor, moved to the device where that is another one.
+at::Tensor tensor_of(const std::vector<std::int64_t>& values, at::IntArrayRef shape,
+                     at::Device device) {
+  // from_blob wants a mutable pointer; nothing writes through it.
+  auto* data = const_cast<std::int64_t*>(values.data());
+  return at::from_blob(data, shape, at::kLong).to(device);
+}
+
+void check_finite(double loss, double gradient_norm) {
+  if (!std::isfinite(loss)) throw NonFiniteError("loss is not finite, got " + std::to_string(loss));
+  if (!std::isfinite(gradient_norm)) {
+    throw NonFiniteError("gradient norm is not finite, got " + std::to_string(gradient_norm));
+  }
+}
+
+}  // namespace
+
+std::vector<float> slot_coefficients(const std::vector<double>& slot_weights,
+                                     const std::vector<std::int64_t>& counts) {
+  double kept = 0;
+  for (std::size_t slot = 0; slot < counts.size(); ++slot) {
+    if (counts[slot] > 0) kept += slot_weights.at(slot);
+  }
+  util::require(kept > 0, "train step: at least one target must be valid, got none");
+  std::vector<float> coefficients(counts.size(), 0.0F);
+  for (std::size_t slot = 0; slot < counts.size(); ++slot) {
+    if (counts[slot] == 0) continue;
+    coefficients[slot] =
+        static_cast<float>(slot_weights[slot] / kept / static_cast<double>(counts[slot]));
+  }
+  return coefficients;
+}
+
+void accumulate_gradients(Learner& learner, const data::Batch& batch,
+                          const std::vector<float>& coefficients, std::int64_t micro_batch) {
+  if (batch.rows == 0) return;  // more ranks than rows
+  const at::Device device = learner.parameters.master().device();
+  const std::int64_t length = batch.sequence_length;
+  const at::Tensor inputs =
+      tensor_of(batch.inputs, {batch.rows, length, batch.bag_size}, device);  // [R, L, a]
+  const at::Tensor targets =
+      tensor_of(batch.targets, {batch.rows, length, batch.target_size}, device);  // [R, L, b]
+  const at::Tensor weights =
+      at::from_blob(const_cast<float*>(coefficients.data()), {batch.target_size}, at::kFloat)
+          .to(device);  // [b]
+  const at::Tensor total = learner.parameters.mailbox().select(0, 0);
+  for (std::int64_t row = 0; row < batch.rows; row += micro_batch) {
+    const std::int64_t rows = std::min(micro_batch, batch.rows - row);
+    const at::Tensor loss =
+        learner.decoder.loss(inputs.narrow(0, row, rows), targets.narrow(0, row, rows), weights,
+                             model::Gradients::kAccumulate);
+    loss.backward();
+    total.add_(loss.detach());
+  }
+}
+
+StepResult train_step(Learner& learner, const data::Batch& batch, const StepInput& input,
+                      distributed::Collective& collective) {
+  model::FlatParameters& parameters = learner.parameters;
+  parameters.zero_gradient();
+  accumulate_gradients(learner, batch, slot_coefficients(input.slot_weights, batch.counts),
+                       input.micro_batch);
+  Mail mail;
+  mail.stop_votes = input.wants_stop ? 1 : 0;
+  mail.raw_tokens = static_cast<std::uint64_t>(batch.raw_tokens);
+  mail.ids_hash = batch.ids_hash;
+  put_mail(parameters.mailbox(), mail);
+
+  collective.all_reduce_sum(parameters.gradient_with_mailbox());
+
+  mail = take_mail(parameters.mailbox());
+  StepResult result;
+  result.loss = mail.loss;
+  result.gradient_norm = optim::gradient_norm(parameters.gradient());
+  result.raw_tokens = static_cast<std::int64_t>(mail.raw_tokens);
+  result.ids_hash = mail.ids_hash;
+  result.stop = mail.stop_votes > 0;
+  // Every rank holds the same sums, so all stop here or none does.
+  check_finite(result.loss, result.gradient_norm);
+  learner.optimizer.step(input.learning_rate,
+                         optim::clip_scale(result.gradient_norm, learner.clip_norm));
+  parameters.refresh_compute();
+  return result;
+}
+
+}  // namespace superpose::train

@@ -1,0 +1,51 @@
+// One optimizer step, from a batch to changed weights.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "data/batch_source.h"
+#include "distributed/collective.h"
+#include "train/learner.h"
+#include "util/error.h"
+
+namespace superpose::train {
+
+struct StepInput {
+  std::vector<double> slot_weights;  // [b] of the phase, sum 1
+  double learning_rate = 0;
+  std::int64_t micro_batch = 1;  // rows that go through the model at once
+  bool wants_stop = false;       // this rank was told to stop
+};
+
+// Equal on every rank.
+struct StepResult {
+  double loss = 0;              // nats per target token, over the whole step
+  double gradient_norm = 0;     // before clipping
+  std::int64_t raw_tokens = 0;  // that the step read
+  std::uint64_t ids_hash = 0;   // of the ids that the step read
+  bool stop = false;            // some rank was told to stop
+};
+
+// A loss or gradient that is not a finite number. Weights and optimizer are as before the step.
+class NonFiniteError : public util::Error {
+ public:
+  using util::Error::Error;
+};
+
+// w_i / n_i for each slot; slots without a valid target drop out and w is renormalised over the
+// rest. Throws util::Error where no slot has a valid target.
+std::vector<float> slot_coefficients(const std::vector<double>& slot_weights,
+                                     const std::vector<std::int64_t>& counts);
+
+// Adds the gradients of this rank's rows, and their loss to mailbox()[0]. The result does not
+// depend on `micro_batch` but for the order of summation.
+void accumulate_gradients(Learner& learner, const data::Batch& batch,
+                          const std::vector<float>& coefficients, std::int64_t micro_batch);
+
+// The whole step; one collective. `batch` holds this rank's rows. Throws NonFiniteError before any
+// weight changes.
+StepResult train_step(Learner& learner, const data::Batch& batch, const StepInput& input,
+                      distributed::Collective& collective);
+
+}  // namespace superpose::train
