@@ -139,7 +139,6 @@ void CorpusBuilder::write(Split& split, std::string_view text, std::uint64_t con
   split.stats.bytes += std::ssize(text);
   split.stats.tokens += std::ssize(text) + 1;
   split.hasher.update(content);
-  split.hasher.update(std::uint64_t{text.size()});
 }
 
 void CorpusBuilder::check_share() const {

@@ -111,6 +111,28 @@ TEST_F(Corpus, SameDocumentsAreHeldOutAndHalvedWhereverTheyLie) {
   EXPECT_EQ(here.validation_halves, there.validation_halves);
 }
 
+// Neither side nor half of a document depends on what else the corpus holds.
+TEST_F(Corpus, OtherDocumentsDoNotMoveADocument) {
+  const auto halves_of = [](const PreparedCorpus& corpus) {
+    std::map<std::string, Half> halves;
+    const auto held_out = texts(*corpus.validation);
+    for (std::size_t i = 0; i < held_out.size(); ++i) {
+      halves[held_out[i]] = corpus.validation_halves[i];
+    }
+    return halves;
+  };
+  const auto before = halves_of(prepare_corpus(config_));
+  for (int i = kDocuments; i < 2 * kDocuments; ++i) {
+    write_text(dir_ / ("text/a" + std::to_string(i) + ".txt"), text_of(i));
+  }
+  const auto after = halves_of(prepare_corpus(config_));
+  EXPECT_GT(after.size(), before.size());
+  for (const auto& [text, half] : before) {
+    ASSERT_TRUE(after.contains(text));
+    EXPECT_EQ(after.at(text), half);
+  }
+}
+
 TEST_F(Corpus, FingerprintSeesContentAndBorders) {
   const auto fingerprint_of = [&](const std::string& text) {
     write_text(dir_ / "text/f7.txt", text);
