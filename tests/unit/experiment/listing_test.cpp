@@ -59,8 +59,9 @@ TEST_F(Listings, DiskCountsPinnedCheckpoints) {
 }
 
 TEST_F(Listings, WhatIsDoneIsNotLeft) {
-  progress_["baseline-seed-1"] = {.begun = true, .finished = true, .step = 100};
-  progress_["tst-seed-1-budget-0.4"] = {.begun = true, .step = 26};
+  progress_["baseline-seed-1"].finished = true;
+  progress_["tst-seed-1-budget-0.4"].begun = true;
+  progress_["tst-seed-1-budget-0.4"].step = 26;
   EXPECT_EQ(flops_left(runs_[0], arms_[0], costs_[0], progress_), 0);
   EXPECT_DOUBLE_EQ(flops_left(runs_[3], arms_[1], costs_[1], progress_), 14 * 32 * 1e6);
   EXPECT_DOUBLE_EQ(flops_left(runs_[2], arms_[1], costs_[1], progress_), 3.2e9);

@@ -15,9 +15,10 @@ using ::testing::SizeIs;
 TEST(Manifest, SaysWhatTheReportNeeds) {
   const Recipe recipe = test::small_recipe("[compare]\nbudgets = [0.4, 1.0]\n");
   const std::vector<Arm> arms = make_arms(recipe);
-  const CompareOptions options = {.recipe_name = "demo.toml",
-                                  .recipe_text = "text",
-                                  .commands = {"superpose compare demo.toml"}};
+  CompareOptions options;
+  options.recipe_name = "demo.toml";
+  options.recipe_text = "text";
+  options.commands = {"superpose compare demo.toml"};
   const report::Experiment manifest =
       make_manifest(recipe, arms, plan_runs(arms, recipe.compare, {}), options);
   EXPECT_EQ(manifest.title, "demo");

@@ -101,11 +101,13 @@ TEST_F(Rates, UnfinishedGridHasNoBestYet) {
 }
 
 TEST_F(Rates, DivergedPointsAreLeftOut) {
+  RunProgress diverged;
+  diverged.diverged = true;
   finish_all();
-  progress_["tst-seed-0-rate-0.004"] = {.begun = true, .diverged = true};
+  progress_["tst-seed-0-rate-0.004"] = diverged;
   EXPECT_THAT(choose_rates(runs_, progress_, arms_), ElementsAre(Optional(0.002), Optional(0.002)));
   for (const char* rate : {"0.001", "0.002", "0.004"}) {
-    progress_["tst-seed-0-rate-" + std::string(rate)] = {.begun = true, .diverged = true};
+    progress_["tst-seed-0-rate-" + std::string(rate)] = diverged;
   }
   try {
     choose_rates(runs_, progress_, arms_);

@@ -160,7 +160,7 @@ TEST(Recipe, FingerprintIsThatOfTheExperimentAlone) {
   EXPECT_TRUE(changed([](Recipe& r) { r.base.phases[0].bag_size = 3; }));
   EXPECT_TRUE(changed([](Recipe& r) { r.compare.arms[0].name = "other"; }));
   EXPECT_TRUE(changed([](Recipe& r) { r.compare.arms[0].overrides["optim.eps"] = "1e-9"; }));
-  EXPECT_TRUE(changed([](Recipe& r) { r.compare.arms.push_back({.name = "third"}); }));
+  EXPECT_TRUE(changed([](Recipe& r) { r.compare.arms.emplace_back().name = "third"; }));
 }
 
 }  // namespace
