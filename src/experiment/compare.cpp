@@ -67,7 +67,6 @@ class Comparison {
   void open_folder();
   void plan_arms();
   void look();
-  void check_recipe_of(const PlannedRun& run, const RunProgress& progress) const;
   void update_runs();
   std::vector<PlannedRun> selected() const { return select_runs(runs_, selection_, arms_); }
   void print_plan(const std::vector<PlannedRun>& selected_runs);
@@ -132,17 +131,11 @@ void Comparison::look() {
     RunProgress& progress = progress_[run.folder];
     if (progress.finished) continue;
     progress = read_progress(folder_of(run), run.total_steps);
-    if (progress.finished) check_recipe_of(run, progress);
+    util::require(!progress.begun || progress.recipe_fingerprint == fingerprint_,
+                  folder_of(run).string(), ": holds a run of another comparison (fingerprint ",
+                  progress.recipe_fingerprint, ", this one has ", fingerprint_,
+                  "): take another run.dir");
   }
-}
-
-// The trainer refuses to go on with another recipe; a finished run is not given to it any more.
-void Comparison::check_recipe_of(const PlannedRun& run, const RunProgress& progress) const {
-  const train::RunConfig config = run_config(run, arms_[run.arm], root_.string());
-  const std::string changes = changed_settings(progress.settings, config::settings(config));
-  util::require(changes.empty(), folder_of(run).string(),
-                ": is finished, but with another recipe: ", changes,
-                "; take another run.dir or remove this folder");
 }
 
 // The plan with all that is known by now. Rank 0.

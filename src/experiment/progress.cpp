@@ -2,7 +2,6 @@
 
 #include "metrics/reader.h"
 #include "util/error.h"
-#include "util/text.h"
 
 namespace superpose::experiment {
 namespace {
@@ -20,7 +19,7 @@ RunProgress read_progress(const std::filesystem::path& run_folder, std::int64_t 
   }
   const metrics::RunRecords records = metrics::read_json_lines(records_file);
   progress.begun = true;
-  progress.settings = records.header.settings;
+  progress.recipe_fingerprint = records.header.fingerprints.recipe;
   // The trainer's only error record: loss or gradient not finite (train/step.h).
   progress.diverged =
       !records.events.empty() && records.events.back().kind == metrics::EventKind::kError;
@@ -72,28 +71,6 @@ BestRates choose_rates(const std::vector<PlannedRun>& runs, const ProgressMap& p
                   ": no rate of the grid gave a finite loss");
   }
   return best;
-}
-
-std::string changed_settings(const std::vector<util::Setting>& before,
-                             const std::vector<util::Setting>& now) {
-  const auto collect = [](const std::vector<util::Setting>& settings) {
-    std::map<std::string, std::string> values;
-    for (const util::Setting& setting : settings) {
-      if (!setting.operational) values[setting.key] = setting.value;
-    }
-    return values;
-  };
-  const auto old_values = collect(before);
-  auto new_values = collect(now);
-  std::vector<std::string> changes;
-  for (const auto& [key, value] : old_values) {
-    const auto found = new_values.find(key);
-    const std::string current = found == new_values.end() ? "gone" : found->second;
-    if (current != value) changes.push_back(key + " was " + value + ", is " + current);
-    new_values.erase(key);
-  }
-  for (const auto& [key, value] : new_values) changes.push_back(key + " is new, " + value);
-  return util::join(changes, "; ");
 }
 
 }  // namespace superpose::experiment

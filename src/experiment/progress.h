@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "experiment/run_list.h"
-#include "util/setting.h"
 
 namespace superpose::experiment {
 
@@ -21,8 +20,8 @@ struct RunProgress {
   std::int64_t step = 0;  // steps finished, from step 0 of the schedule, as recorded
   std::int64_t positions = 0;
   double seconds = 0;  // for `positions`; evaluation and checkpoints included once finished
-  std::optional<double> loss_half_a;    // of the last validation
-  std::vector<util::Setting> settings;  // the recipe it was run with
+  std::optional<double> loss_half_a;  // of the last validation
+  std::string recipe_fingerprint;     // of the comparison that it was run for
 };
 
 // A folder without records has not begun. Throws util::Error for records that cannot be read.
@@ -35,10 +34,5 @@ using ProgressMap = std::map<std::string, RunProgress>;
 // diverged. Throws util::Error where all of them diverged.
 BestRates choose_rates(const std::vector<PlannedRun>& runs, const ProgressMap& progress,
                        std::span<const Arm> arms);
-
-// Keys (not operational) in which the recipe of a run differs from the one it was run with:
-// "optim.beta1 was 0.9, is 0.95". Empty where it has none.
-std::string changed_settings(const std::vector<util::Setting>& before,
-                             const std::vector<util::Setting>& now);
 
 }  // namespace superpose::experiment

@@ -39,7 +39,7 @@ TEST(Progress, FinishedMeansASummaryAtTheLastStep) {
   EXPECT_EQ(progress.positions, 400 * 4096);
   EXPECT_GT(progress.seconds, 0);
   EXPECT_THAT(progress.loss_half_a, Optional(1.25 + run.half_a_offset));
-  EXPECT_FALSE(progress.settings.empty());
+  EXPECT_EQ(progress.recipe_fingerprint, run.fingerprints.recipe);
   // The summary of a shorter run, such as one whose data ended, is not the end of this one.
   EXPECT_FALSE(read_progress(folder.path(), 500).finished);
 }
@@ -121,15 +121,6 @@ TEST_F(Rates, LossOfHalfAIsNeeded) {
   finish_all();
   progress_["tst-seed-0-rate-0.004"].loss_half_a.reset();
   EXPECT_THROW(choose_rates(runs_, progress_, arms_), util::Error);
-}
-
-TEST(ChangedSettings, ListsKeysThatAreNotOperational) {
-  const std::vector<util::Setting> before = {
-      {"a", "1", false}, {"b", "2", true}, {"c", "3", false}};
-  EXPECT_EQ(changed_settings(before, before), "");
-  EXPECT_EQ(changed_settings(before, {{"a", "1", false}, {"b", "9", true}, {"c", "3", false}}), "");
-  EXPECT_EQ(changed_settings(before, {{"a", "5", false}, {"d", "4", false}}),
-            "a was 1, is 5; c was 3, is gone; d is new, 4");
 }
 
 }  // namespace
