@@ -1,0 +1,219 @@
+#include "eval/validation.h"
+
+#include <ATen/ops/log_softmax.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdint>
+#include <fstream>
+#include <memory>
+#include <numbers>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "model/initialize.h"
+#include "support/temp_dir.h"
+#include "support/tolerances.h"
+#include "tokenizer/bytes.h"
+#include "util/error.h"
+
+namespace superpose::eval {
+namespace {
+
+constexpr std::int64_t kLength = 16;
+
+void write_text(const std::filesystem::path& path, const std::string& text) {
+  std::filesystem::create_directories(path.parent_path());
+  std::ofstream(path, std::ios::binary) << text;
+}
+
+// `documents` held-out documents of different lengths beside enough training text.
+data::PreparedCorpus make_corpus(const std::filesystem::path& folder, int documents) {
+  for (int index = 0; index < documents; ++index) {
+    const std::string name = std::to_string(index) + ".txt";
+    write_text(folder / "held-out" / name, std::string(static_cast<std::size_t>(40 + 7 * index),
+                                                       static_cast<char>('a' + index)));
+  }
+  for (int index = 0; index < 10; ++index) {
+    write_text(folder / "corpus" / (std::to_string(index) + ".txt"),
+               "text " + std::to_string(index) + std::string(2000, 'x'));
+  }
+  data::DataConfig config;
+  config.sources = {(folder / "corpus").string()};
+  config.validation = {(folder / "held-out").string()};
+  config.cache_dir = (folder / "cache").string();
+  return data::prepare_corpus(config);
+}
+
+struct Model {
+  Model() : parameters(model::decoder_parameters(config), at::kCPU, at::kFloat) {
+    model::initialize(parameters, config, 5);
+  }
+  static model::ModelConfig make_config() {
+    model::ModelConfig config;
+    config.hidden_size = 16;
+    config.num_layers = 1;
+    config.num_heads = 2;
+    config.ffn_size = 32;
+    config.init_std = 0.3;  // losses that differ from token to token
+    return model::resolve(config, tokenizer::kPaddedByteVocabulary);
+  }
+  model::ModelConfig config = make_config();
+  model::FlatParameters parameters;
+  model::Decoder decoder{config, parameters};
+};
+
+std::vector<std::vector<std::int64_t>> rows_of(const at::Tensor& ids) {
+  std::vector<std::vector<std::int64_t>> rows;
+  for (std::int64_t row = 0; row < ids.size(0); ++row) {
+    const auto* first = ids[row].const_data_ptr<std::int64_t>();
+    rows.emplace_back(first, first + ids.size(1));
+  }
+  return rows;
+}
+
+std::set<std::int64_t> letters_of(const at::Tensor& ids) {
+  std::set<std::int64_t> letters;
+  for (const auto& row : rows_of(ids)) letters.insert(row.begin(), row.end());
+  letters.erase(tokenizer::kEndOfDocument);
+  return letters;
+}
+
+TEST(ValidationWindows, HalvesShareNoDocument) {
+  const test::TempDir folder;
+  const data::PreparedCorpus corpus = make_corpus(folder.path(), 16);
+  const ValidationWindows windows = make_validation_windows(corpus, kLength, {.windows = 1000});
+  const std::set<std::int64_t> a = letters_of(windows.half_a.ids);
+  const std::set<std::int64_t> b = letters_of(windows.half_b.ids);
+  EXPECT_FALSE(a.empty());
+  EXPECT_FALSE(b.empty());
+  for (const std::int64_t letter : a) EXPECT_FALSE(b.contains(letter)) << letter;
+}
+
+TEST(ValidationWindows, PredictEachTokenOnceAndCountBytesWithoutEnds) {
+  const test::TempDir folder;
+  const data::PreparedCorpus corpus = make_corpus(folder.path(), 16);
+  const ValidationWindows windows = make_validation_windows(corpus, kLength, {.windows = 1000});
+  std::int64_t ends = 0;
+  std::int64_t predicted = 0;
+  for (const HalfWindows* half : {&windows.half_a, &windows.half_b}) {
+    const auto rows = rows_of(half->ids);
+    for (std::size_t row = 0; row < rows.size(); ++row) {
+      // The last token of a window is the first of the next: predicted here, input there.
+      if (row > 0) {
+        EXPECT_EQ(rows[row].front(), rows[row - 1].back());
+      }
+      for (std::size_t i = 1; i < rows[row].size(); ++i) {
+        ends += rows[row][i] == tokenizer::kEndOfDocument ? 1 : 0;
+      }
+    }
+    predicted += half->num_windows() * kLength;
+  }
+  EXPECT_GT(ends, 5);
+  EXPECT_EQ(windows.half_a.num_bytes + windows.half_b.num_bytes, predicted - ends);
+  // All but what does not fill a last window.
+  EXPECT_GT(predicted, corpus.validation->num_tokens() - 2 * (kLength + 1));
+}
+
+TEST(ValidationWindows, FewAreSpreadOverAllDocuments) {
+  const test::TempDir folder;
+  const data::PreparedCorpus corpus = make_corpus(folder.path(), 16);
+  const ValidationWindows windows = make_validation_windows(corpus, kLength, {.windows = 8});
+  EXPECT_EQ(windows.half_a.num_windows(), 4);
+  EXPECT_EQ(windows.half_b.num_windows(), 4);
+  EXPECT_GE(letters_of(windows.half_a.ids).size() + letters_of(windows.half_b.ids).size(), 8U);
+}
+
+TEST(ValidationWindows, TooLittleTextIsAnError) {
+  const test::TempDir folder;
+  const data::PreparedCorpus corpus = make_corpus(folder.path(), 4);
+  EXPECT_THROW(make_validation_windows(corpus, 4096, {}), util::Error);
+}
+
+TEST(Validate, IsTheMeanLossOfLogSoftmax) {
+  const test::TempDir folder;
+  const data::PreparedCorpus corpus = make_corpus(folder.path(), 16);
+  const ValidationWindows windows = make_validation_windows(corpus, kLength, {.windows = 1000});
+  const Model model;
+  distributed::LocalCollective collective;
+  const ValidationResult result = validate(model.decoder, windows, at::kCPU, collective);
+
+  double all_nats = 0;
+  std::int64_t all_tokens = 0;
+  for (const HalfWindows* half : {&windows.half_a, &windows.half_b}) {
+    const at::Tensor inputs = half->ids.narrow(1, 0, kLength).unsqueeze(2).contiguous();
+    const at::Tensor logits = model.decoder.logits(inputs).to(at::kDouble);
+    const at::Tensor targets = half->ids.narrow(1, 1, kLength).unsqueeze(2);
+    const double nats = -at::log_softmax(logits, 2).gather(2, targets).sum().item<double>();
+    const std::int64_t tokens = half->num_windows() * kLength;
+    const double expected = nats / static_cast<double>(tokens);
+    const auto& found = half == &windows.half_a ? result.loss_half_a : result.loss_half_b;
+    ASSERT_TRUE(found);
+    EXPECT_NEAR(*found, expected, test::likely_sum_tolerance(test::kEpsilonF32, tokens, expected));
+    all_nats += nats;
+    all_tokens += tokens;
+  }
+  const double loss = all_nats / static_cast<double>(all_tokens);
+  const double tolerance = test::likely_sum_tolerance(test::kEpsilonF32, all_tokens, loss);
+  EXPECT_NEAR(result.loss, loss, tolerance);
+  EXPECT_NEAR(result.perplexity, std::exp(loss), std::exp(loss) * 2 * tolerance);
+  const auto bytes = static_cast<double>(windows.half_a.num_bytes + windows.half_b.num_bytes);
+  EXPECT_NEAR(result.bits_per_byte, all_nats / std::numbers::ln2 / bytes, 2 * tolerance);
+  EXPECT_GT(result.bits_per_byte, result.loss / std::numbers::ln2) << "ends have no byte";
+}
+
+TEST(Validate, LeavesGradientsAlone) {
+  const test::TempDir folder;
+  const data::PreparedCorpus corpus = make_corpus(folder.path(), 16);
+  const Model model;
+  model.parameters.gradient().fill_(0.5);
+  distributed::LocalCollective collective;
+  validate(model.decoder, make_validation_windows(corpus, kLength, {}), at::kCPU, collective);
+  EXPECT_EQ(model.parameters.gradient().min().item<float>(), 0.5F);
+  EXPECT_EQ(model.parameters.gradient().max().item<float>(), 0.5F);
+}
+
+// One of two ranks: keeps its sums, or adds those that the other kept.
+class HalfOfTwo : public distributed::Collective {
+ public:
+  HalfOfTwo(int rank, at::Tensor& kept) : rank_(rank), kept_(kept) {}
+  int rank() const override { return rank_; }
+  int world_size() const override { return 2; }
+  void all_reduce_sum(const at::Tensor& tensor) override {
+    if (rank_ == 0) {
+      kept_ = tensor.clone();
+    } else {
+      tensor.add_(kept_);
+    }
+  }
+  void broadcast(const at::Tensor&, int) override {}
+  void barrier() override {}
+  std::string broadcast_text(const std::string& text, int) override { return text; }
+
+ private:
+  int rank_;
+  at::Tensor& kept_;
+};
+
+TEST(Validate, HasTheSameBitsForTwoRanks) {
+  const test::TempDir folder;
+  const data::PreparedCorpus corpus = make_corpus(folder.path(), 16);
+  // Windows this long make groups of one, several of them.
+  const ValidationWindows windows = make_validation_windows(corpus, 100, {.windows = 1000});
+  const Model model;
+  distributed::LocalCollective alone;
+  const ValidationResult expected = validate(model.decoder, windows, at::kCPU, alone);
+  at::Tensor kept;
+  HalfOfTwo first(0, kept);
+  HalfOfTwo second(1, kept);
+  const ValidationResult half = validate(model.decoder, windows, at::kCPU, first);
+  const ValidationResult result = validate(model.decoder, windows, at::kCPU, second);
+  EXPECT_EQ(result.loss, expected.loss);
+  EXPECT_EQ(result.loss_half_b, expected.loss_half_b);
+  EXPECT_LT(half.loss, expected.loss) << "the first rank did all the work";
+}
+
+}  // namespace
+}  // namespace superpose::eval
