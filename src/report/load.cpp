@@ -34,11 +34,23 @@ void put_in_front(std::vector<R>& records, const std::vector<R>& before, std::in
   records = std::move(joined);
 }
 
-void add_trunk(Run& run) {
-  const metrics::RunRecords trunk = metrics::read_run(run.entry.parent);
-  put_in_front(run.records.steps, trunk.steps, run.entry.parent_step);
-  put_in_front(run.records.validations, trunk.validations, run.entry.parent_step);
-  put_in_front(run.records.events, trunk.events, run.entry.parent_step);
+// The run's own records with its trunk's in front; a trunk may be a branch itself.
+metrics::RunRecords records_with_trunk(const Experiment& experiment, const RunEntry& entry) {
+  metrics::RunRecords records = metrics::read_run(entry.folder);
+  if (entry.parent.empty()) return records;
+  RunEntry parent;
+  parent.folder = entry.parent;
+  for (const RunEntry& other : experiment.runs) {
+    if (other.folder == entry.parent && other.parent_step < entry.parent_step) parent = other;
+  }
+  const metrics::RunRecords trunk = records_with_trunk(experiment, parent);
+  put_in_front(records.steps, trunk.steps, entry.parent_step);
+  put_in_front(records.validations, trunk.validations, entry.parent_step);
+  put_in_front(records.events, trunk.events, entry.parent_step);
+  return records;
+}
+
+void check_clock(const Run& run) {
   const std::vector<metrics::ValidationRecord>& points = run.records.validations;
   for (std::size_t i = 1; i < points.size(); ++i) {
     util::require(points[i].seconds >= points[i - 1].seconds, run.entry.folder,
@@ -156,8 +168,8 @@ std::vector<Run> load_runs(const Experiment& experiment, QuotedLoss quoted,
       notes.push_back("Not run yet: " + run.label() + ".");
       continue;
     }
-    run.records = metrics::read_run(entry.folder);
-    if (!entry.parent.empty()) add_trunk(run);
+    run.records = records_with_trunk(experiment, entry);
+    if (!entry.parent.empty()) check_clock(run);
     derive(run, quoted);
     if (!run.finished && entry.role != Role::kTrunk) {
       notes.push_back("Not finished, so left out of every result: " + run.label() + ".");

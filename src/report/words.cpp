@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "report/load.h"
 #include "report/report.h"
 #include "report/text.h"
 #include "util/text.h"
@@ -102,6 +103,30 @@ std::string setting_sentence(const Analysis& analysis, const Comparison& compari
       " and then judged on text that neither had seen. The loss, in nats per token, says how much "
       "each next token surprises the model; lower is better.";
   return text;
+}
+
+// What superposition is, in the numbers of this run.
+std::string method_sentence(const Analysis& analysis, const std::string& arm) {
+  for (const Run& run : analysis.runs) {
+    const metrics::RunHeader& header = run.records.header;
+    const std::int64_t switch_step = switch_step_of(header);
+    if (run.entry.arm != arm || switch_step == 0 || run.records.validations.empty()) continue;
+    const metrics::PhaseInfo& first = header.phases.front();
+    const std::int64_t steps = run.records.validations.back().step;
+    std::string text = arm + " was superposed for its first " + with_commas(switch_step) + " of " +
+                       with_commas(steps) + " steps: ";
+    if (first.bag_size > 1) {
+      text += "it read bags of " + std::to_string(first.bag_size) + " tokens as one averaged input";
+    } else {
+      text += "it read single tokens";
+    }
+    text += first.target_size > 1
+                ? " and predicted all " + std::to_string(first.target_size) + " tokens that follow"
+                : " and predicted the next token";
+    return text + ". After that it trained on next tokens, as " + analysis.experiment.baseline +
+           " did all along.";
+  }
+  return "";
 }
 
 std::string gain_sentence(const Analysis& analysis, const Comparison& comparison) {
@@ -274,6 +299,7 @@ Words put_in_words(const Analysis& analysis) {
           comparison.arm + ": no result yet, " + comparison.equal_flops.why_not + ".");
       continue;
     }
+    add(words.sentences, method_sentence(analysis, comparison.arm));
     add(words.sentences, setting_sentence(analysis, comparison));
     add(words.sentences, gain_sentence(analysis, comparison));
     add(words.sentences, crossing_sentence(comparison));

@@ -88,6 +88,25 @@ TEST_F(Load, BranchCarriesItsTrunksPart) {
   EXPECT_TRUE(runs.at(1).finished);
 }
 
+TEST_F(Load, BranchOfABranchCarriesBothParts) {
+  test::SyntheticRun run = small_run("tst", 1, 1.0);
+  run.finished = false;
+  std::string parent = add(run, Role::kTrunk).folder;
+  run.finished = true;
+  for (const std::int64_t from : {50, 130}) {
+    run.first_step = from;
+    run.budget = from == 50 ? 0.5 : 0.75;
+    RunEntry& entry = add(run, Role::kBranch);
+    entry.parent = parent;
+    entry.parent_step = from;
+    parent = entry.folder;
+  }
+  std::vector<std::string> notes;
+  const std::vector<report::Run> runs = load_runs(experiment_, QuotedLoss::kWhole, notes);
+  EXPECT_EQ(runs.at(2).records.validations.size(), 11U);
+  EXPECT_EQ(runs.at(2).records.validations.at(1).step, 20);
+}
+
 TEST_F(Load, BranchWhoseClockStartsAgainIsRefused) {
   test::SyntheticRun trunk = small_run("tst", 1, 1.0);
   const std::string trunk_folder = add(trunk, Role::kTrunk).folder;

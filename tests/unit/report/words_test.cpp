@@ -23,6 +23,9 @@ TEST_F(WordsTest, AheadWithOneSeed) {
           "Superposition ended ahead at equal compute: loss 1.062 against 1.104 (one seed)\n"));
   EXPECT_THAT(text,
               HasSubstr("0.0420 ahead (1 seed, no interval), which is 4.3 % more probability"));
+  EXPECT_THAT(text, HasSubstr("tst was superposed for its first 60 of 200 steps: it read bags of 4 "
+                              "tokens as one averaged input "
+                              "and predicted all 4 tokens that follow."));
   EXPECT_THAT(text, HasSubstr("This is one seed"));
   EXPECT_THAT(text, HasSubstr("The learning rate was not tuned"));
   EXPECT_THAT(text, HasSubstr("1.90x the raw text"));
