@@ -96,6 +96,8 @@ TEST(Overrides, TakeAWholeSection) {
 TEST(Overrides, ErrorsNameTheOption) {
   const std::vector<std::pair<Override, std::string>> cases = {
       {{"train.steps", "many"}, "--train.steps: expected an integer, got a string: \"many\""},
+      {{"train.steps", "1\nseeds = []"},
+       "--train.steps: expected an integer, got a string: \"1\\nseeds = []\""},
       {{"optim.learning_rate", ".5"},
        "--optim.learning_rate: expected a number, got a string: \".5\""},
       {{"optim.learning_rate", "-1"}, "--optim.learning_rate: must be > 0, got -1"},

@@ -25,12 +25,17 @@ TEST(StopSignal, OnlyOneAtATime) {
 }
 
 TEST(StopSignal, RestoresTheHandlersThatItFound) {
-  struct sigaction before {};
-  struct sigaction after {};
-  ::sigaction(SIGTERM, nullptr, &before);
-  { const StopSignal stop; }
-  ::sigaction(SIGTERM, nullptr, &after);
-  EXPECT_EQ(after.sa_handler, before.sa_handler);
+  for (const int number : {SIGTERM, SIGINT}) {
+    // A handler that nothing else in this program installs.
+    struct sigaction ignore {};
+    ignore.sa_handler = SIG_IGN;
+    struct sigaction before {};
+    struct sigaction after {};
+    ::sigaction(number, &ignore, &before);
+    { const StopSignal stop; }
+    ::sigaction(number, &before, &after);
+    EXPECT_EQ(after.sa_handler, SIG_IGN);
+  }
 }
 
 using StopSignalDeathTest = ::testing::Test;
