@@ -7,11 +7,9 @@
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
-#include <string>
-
+#include "ops/bag_embedding_fallback.h"
 #include "ops/checks.h"
 #include "ops/cpu/bag_embedding_kernel.h"
-#include "ops/value_checks.h"
 
 // Legend: V vocabulary rows, D width, B batch, L positions, s tokens a bag.
 namespace superpose::ops {
@@ -105,41 +103,7 @@ class BagEmbeddingAccumulate : public torch::autograd::Function<BagEmbeddingAccu
   }
 };
 
-// ---- Fallback for any device ----
-
-void check_bags(const at::Tensor& ids, std::int64_t vocabulary) {
-  check_ids("bag_embedding: expected ids in [0, " + std::to_string(vocabulary) + ") or -1", ids, 0,
-            vocabulary, -1);
-  check_all("bag_embedding: expected at least one valid id in every bag, got one of padding alone",
-            ids.ge(0).any(2));
-}
-
-at::Tensor fallback_forward(const at::Tensor& weight, const at::Tensor& ids) {
-  check_bags(ids, weight.size(0));
-  const at::ScalarType type = accumulate_type(weight.scalar_type());
-  at::Tensor sum =
-      at::zeros({ids.size(0), ids.size(1), weight.size(1)}, weight.options().dtype(type));
-  for (std::int64_t i = 0; i < ids.size(2); ++i) {
-    const at::Tensor slot = ids.select(2, i);  // [B, L]
-    const at::Tensor rows = weight.index_select(0, slot.clamp_min(0).reshape({-1})).to(type);
-    sum.add_(rows.view(sum.sizes()).masked_fill(slot.lt(0).unsqueeze(2), 0));
-  }
-  return sum.div_(ids.ge(0).sum(2, true)).to(weight.scalar_type());
-}
-
-void fallback_add_gradient(const at::Tensor& grad, const at::Tensor& ids,
-                           const at::Tensor& grad_weight) {
-  check_bags(ids, grad_weight.size(0));
-  const at::Tensor share =
-      grad.to(grad_weight.scalar_type()).div(ids.ge(0).sum(2, true));  // [B, L, D]
-  at::Tensor sum = at::zeros(grad_weight.sizes(), grad_weight.options());
-  for (std::int64_t i = 0; i < ids.size(2); ++i) {
-    const at::Tensor slot = ids.select(2, i);
-    const at::Tensor rows = share.masked_fill(slot.lt(0).unsqueeze(2), 0);
-    sum.index_add_(0, slot.clamp_min(0).reshape({-1}), rows.reshape({-1, share.size(2)}));
-  }
-  grad_weight.add_(sum);
-}
+// ---- Any device, CPU and meta ----
 
 at::Tensor backward_on_any_device(const at::Tensor& grad, const at::Tensor& ids,
                                   c10::SymInt num_rows) {
@@ -150,17 +114,15 @@ at::Tensor backward_on_any_device(const at::Tensor& grad, const at::Tensor& ids,
   return grad_weight.to(grad.scalar_type());
 }
 
-// ---- CPU and meta ----
-
 at::Tensor cpu_forward(const at::Tensor& weight, const at::Tensor& ids) {
-  return weight.scalar_type() == at::kDouble ? fallback_forward(weight, ids)
+  return weight.scalar_type() == at::kDouble ? bag_embedding_fallback_forward(weight, ids)
                                              : cpu::bag_embedding_forward(weight, ids);
 }
 
 void cpu_add_gradient(const at::Tensor& grad, const at::Tensor& ids,
                       const at::Tensor& grad_weight) {
   if (grad.scalar_type() == at::kDouble) {
-    fallback_add_gradient(grad, ids, grad_weight);
+    bag_embedding_fallback_add_gradient(grad, ids, grad_weight);
   } else {
     cpu::bag_embedding_add_gradient(grad, ids, grad_weight);
   }
@@ -194,7 +156,7 @@ at::Tensor bag_embedding_accumulate(const at::Tensor& weight, const at::Tensor& 
   check_arguments(weight, ids);
   check_grad_weight("bag_embedding_accumulate", grad_weight, weight);
   const at::Tensor anchor = make_anchor(weight, grad_weight);
-  if (!anchor.defined()) return call_forward(weight.detach(), ids);
+  if (!anchor.requires_grad()) return call_forward(weight.detach(), ids);
   return BagEmbeddingAccumulate::apply(anchor, weight.detach(), ids, grad_weight);
 }
 
@@ -208,9 +170,9 @@ TORCH_LIBRARY_FRAGMENT(superpose, m) {
 }
 
 TORCH_LIBRARY_IMPL(superpose, CompositeExplicitAutograd, m) {
-  m.impl("_bag_embedding_forward", &fallback_forward);
+  m.impl("_bag_embedding_forward", &bag_embedding_fallback_forward);
   m.impl("_bag_embedding_backward", &backward_on_any_device);
-  m.impl("_bag_embedding_add_gradient", &fallback_add_gradient);
+  m.impl("_bag_embedding_add_gradient", &bag_embedding_fallback_add_gradient);
 }
 
 TORCH_LIBRARY_IMPL(superpose, CPU, m) {

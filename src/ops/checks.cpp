@@ -28,8 +28,8 @@ void check_first_derivative(std::string_view who) {
 }
 
 at::Tensor make_anchor(const at::Tensor& weight, const at::Tensor& grad_weight) {
-  if (!grad_weight.defined() || !at::GradMode::is_enabled()) return {};
-  return at::empty({0}, weight.options().requires_grad(false)).set_requires_grad(true);
+  const bool wanted = grad_weight.defined() && at::GradMode::is_enabled();
+  return at::empty({0}, weight.options().requires_grad(false)).set_requires_grad(wanted);
 }
 
 }  // namespace superpose::ops

@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 #include <c10/util/Exception.h>
 
+#include <optional>
 #include <string_view>
 
 // Checks that several operators share. `who` is the operator's name; messages read "who: rule, got
@@ -40,9 +41,14 @@ void check_grad_weight(std::string_view who, const at::Tensor& grad_weight,
 // the backward pass.
 void check_first_derivative(std::string_view who);
 
-// A leaf that requires a gradient and never gets one: a Function that takes it is recorded even if
-// no other input requires a gradient. Undefined where no gradient is wanted (no-grad mode, or an
-// undefined buffer).
+// The buffer as a Function takes it, which refuses undefined tensors.
+inline std::optional<at::Tensor> optional_buffer(const at::Tensor& grad_weight) {
+  return grad_weight.defined() ? std::optional<at::Tensor>(grad_weight) : std::nullopt;
+}
+
+// An empty leaf that requires a gradient, and never gets one, where the weight's gradient is wanted
+// (a defined buffer, grad mode on): a Function that takes it is recorded even if no other input
+// requires a gradient.
 at::Tensor make_anchor(const at::Tensor& weight, const at::Tensor& grad_weight);
 
 }  // namespace superpose::ops

@@ -24,6 +24,9 @@ std::vector<std::string> available_isa_levels();
 // one that the CPU or the build lacks.
 void set_isa_override(std::string_view level);
 
+// Threads that a parallel loop of the kernels really runs on, counted by running one.
+int kernel_threads();
+
 // Features of this CPU that matter to the kernels and to the matrix products, as in "avx2 fma
 // avx512f ... amx_bf16".
 std::string cpu_features();

@@ -29,7 +29,7 @@ class LinearAccumulate : public torch::autograd::Function<LinearAccumulate> {
  public:
   static at::Tensor forward(AutogradContext* context, const at::Tensor& /*anchor*/,
                             const at::Tensor& x, const at::Tensor& weight,
-                            const at::Tensor& grad_weight, bool x_grad) {
+                            const std::optional<at::Tensor>& grad_weight, bool x_grad) {
     const at::AutoDispatchBelowADInplaceOrView below_autograd;
     context->save_for_backward({x, weight});
     // Not a saved variable: the buffer is written to between forward and backward, and that is
@@ -42,10 +42,10 @@ class LinearAccumulate : public torch::autograd::Function<LinearAccumulate> {
   static variable_list backward(AutogradContext* context, const variable_list& grads) {
     check_first_derivative(kName);
     const variable_list saved = context->get_saved_variables();
-    const at::Tensor grad_weight = context->saved_data["grad_weight"].toTensor();
+    const auto grad_weight = context->saved_data["grad_weight"].toOptional<at::Tensor>();
     variable_list result(5);
     if (context->saved_data["x_grad"].toBool()) result[1] = at::mm(grads[0], saved[1]);
-    if (grad_weight.defined()) call_add_gradient(grads[0], saved[0], grad_weight);
+    if (grad_weight.has_value()) call_add_gradient(grads[0], saved[0], *grad_weight);
     return result;
   }
 };
@@ -70,8 +70,8 @@ at::Tensor linear_accumulate(const at::Tensor& x, const at::Tensor& weight,
   check_grad_weight(kName, grad_weight, weight);
   const at::Tensor anchor = make_anchor(weight, grad_weight);
   const bool x_grad = at::GradMode::is_enabled() && x.requires_grad();
-  if (!anchor.defined() && !x_grad) return at::mm(x.detach(), weight.detach().t());
-  return LinearAccumulate::apply(anchor, x, weight.detach(), grad_weight, x_grad);
+  if (!anchor.requires_grad() && !x_grad) return at::mm(x.detach(), weight.detach().t());
+  return LinearAccumulate::apply(anchor, x, weight.detach(), optional_buffer(grad_weight), x_grad);
 }
 
 TORCH_LIBRARY_FRAGMENT(superpose, m) {

@@ -8,13 +8,14 @@ namespace superpose::ops {
 //
 //   x            [N, in]    f32, bf16 or f64; N may be 0
 //   weight       [out, in]  dtype of x
-//   grad_weight  [out, in]  f32 (f64 for f64), contiguous, device of weight; undefined: no weight
-//   gradient is wanted returns      [N, out]   dtype of x
+//   grad_weight  [out, in]  f32 (f64 for f64), contiguous; undefined: not wanted
+//   returns      [N, out]   dtype of x
 //
-// bf16 operands are summed in f32 and added to the f32 buffer without a rounding in between.
-// Backward returns the gradient of x; `weight` itself gets none. With grad_weight defined and grad
-// mode on the result requires a gradient whether or not x does (see bag_embedding_accumulate).
-// Backward may not be differentiated again. Throws ValueError on a wrong shape or dtype.
+// bf16 products are summed in f32; on CPUs that multiply bf16 natively the weight gradient of a
+// call is rounded to bf16 once before it is added to the f32 buffer. Backward returns the gradient
+// of x; `weight` itself gets none. With grad_weight defined and grad mode on the result requires a
+// gradient whether or not x does (see bag_embedding_accumulate). Backward may not be differentiated
+// again. Throws ValueError on a wrong shape or dtype.
 at::Tensor linear_accumulate(const at::Tensor& x, const at::Tensor& weight,
                              const at::Tensor& grad_weight);
 

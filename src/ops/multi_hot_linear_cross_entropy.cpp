@@ -98,13 +98,11 @@ class MultiHotAccumulate : public torch::autograd::Function<MultiHotAccumulate> 
   static at::Tensor forward(AutogradContext* context, const at::Tensor& /*anchor*/,
                             const at::Tensor& hidden, const at::Tensor& weight,
                             const at::Tensor& targets, const at::Tensor& coefficients,
-                            const at::Tensor& grad_weight, const Options& options,
+                            const std::optional<at::Tensor>& grad_weight, const Options& options,
                             bool hidden_grad) {
     const at::AutoDispatchBelowADInplaceOrView below_autograd;
-    const std::optional<at::Tensor> buffer =
-        grad_weight.defined() ? std::optional<at::Tensor>(grad_weight) : std::nullopt;
     const auto [loss, grad_hidden] =
-        call_add(hidden, weight, targets, coefficients, options, hidden_grad, buffer);
+        call_add(hidden, weight, targets, coefficients, options, hidden_grad, grad_weight);
     context->save_for_backward({grad_hidden});
     context->saved_data["hidden_grad"] = hidden_grad;
     return loss;
@@ -136,9 +134,8 @@ at::Tensor first_rows(const at::Tensor& matrix, const c10::SymInt& num_rows) {
 template <MultiHotResult (*kImplementation)(const MultiHotProblem&)>
 LossAndGradient add_on(const at::Tensor& hidden, const at::Tensor& weight,
                        const at::Tensor& targets, const at::Tensor& coefficients, double z_loss,
-                       double logit_soft_cap, c10::SymInt num_valid_rows,
-                       std::int64_t ignore_index, bool hidden_grad,
-                       const std::optional<at::Tensor>& grad_weight) {
+                       double logit_soft_cap, c10::SymInt num_valid_rows, std::int64_t ignore_index,
+                       bool hidden_grad, const std::optional<at::Tensor>& grad_weight) {
   const bool has_buffer = grad_weight.has_value() && grad_weight->defined();
   const MultiHotResult result = kImplementation(
       {.hidden = hidden,
@@ -234,8 +231,7 @@ void check_tensors(const at::Tensor& hidden, const at::Tensor& weight, const at:
 // there stay as they are.
 at::Tensor coefficients_of(const at::Tensor& slot_weights, const at::Tensor& counts,
                            at::ScalarType type) {
-  const at::Tensor occurs = counts.gt(0);
-  const at::Tensor weights = slot_weights.to(at::kDouble).masked_fill(occurs.logical_not(), 0);
+  const at::Tensor weights = slot_weights.to(at::kDouble).masked_fill(counts.eq(0), 0);
   const at::Tensor sum = weights.sum();
   const at::Tensor divisor = sum.masked_fill(sum.le(0), 1).mul(counts.clamp_min(1));
   return weights.div(divisor).to(type);
@@ -288,12 +284,12 @@ at::Tensor multi_hot_linear_cross_entropy_accumulate(
   const Options resolved = check_options(options, options.num_valid_rows, weight);
   const at::Tensor anchor = make_anchor(weight, grad_weight);
   const bool hidden_grad = at::GradMode::is_enabled() && hidden.requires_grad();
-  if (!anchor.defined() && !hidden_grad) {
+  if (!anchor.requires_grad() && !hidden_grad) {
     return std::get<0>(call_add(hidden.detach(), weight.detach(), targets, coefficients, resolved,
                                 false, std::nullopt));
   }
   return MultiHotAccumulate::apply(anchor, hidden, weight.detach(), targets, coefficients,
-                                   grad_weight, resolved, hidden_grad);
+                                   optional_buffer(grad_weight), resolved, hidden_grad);
 }
 
 // The public operator is composed of the registered ones: so no back end can miss a check.

@@ -1,6 +1,5 @@
 #include "ops/cpu/bag_embedding_kernel.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
 #include <c10/util/Exception.h>
 
@@ -8,6 +7,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "ops/cpu/parallel.h"
 #include "ops/cpu/row_kernels.h"
 
 namespace superpose::ops::cpu {

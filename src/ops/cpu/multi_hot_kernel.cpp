@@ -1,6 +1,5 @@
 #include "ops/cpu/multi_hot_kernel.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/mm.h>
 #include <ATen/ops/scalar_tensor.h>
@@ -10,6 +9,7 @@
 #include <cmath>
 #include <vector>
 
+#include "ops/cpu/parallel.h"
 #include "ops/cpu/products.h"
 #include "ops/cpu/row_kernels.h"
 

@@ -1,9 +1,9 @@
 #include "ops/cpu/products.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/ops/addmm.h>
 #include <ATen/ops/mm.h>
 
+#include "ops/cpu/parallel.h"
 #include "ops/cpu/row_kernels.h"
 
 namespace superpose::ops::cpu {

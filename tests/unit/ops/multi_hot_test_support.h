@@ -1,0 +1,103 @@
+#pragma once
+
+#include <ATen/ops/where.h>
+
+#include <array>
+
+#include "ops/multi_hot_linear_cross_entropy.h"
+#include "unit/ops/ops_test_support.h"
+
+namespace superpose::ops::test {
+
+struct MultiHotInputs {
+  at::Tensor hidden, weight, targets, slot_weights;
+};
+
+// Hidden [N, D], weight [V, D] in [-1, 1), targets [N, s]. Row 0 is ignored in slot 0, row 1
+// everywhere, where they exist.
+inline MultiHotInputs make_inputs(std::array<std::int64_t, 4> sizes, at::ScalarType type,
+                                  std::int64_t ids) {
+  const auto [rows, width, vocabulary, slots] = sizes;
+  MultiHotInputs in{uniform({rows, width}, type, 1), uniform({vocabulary, width}, type, 2),
+                    integers(ids, {rows, slots}, 3),
+                    uniform({slots}, at::kFloat, 4).abs_().add_(0.1)};
+  if (rows > 2) {
+    in.targets.select(0, 0).select(0, 0).fill_(-100);
+    in.targets.select(0, 1).fill_(-100);
+  }
+  return in;
+}
+
+struct MultiHotOutcome {
+  at::Tensor loss, grad_hidden, grad_weight;
+};
+
+inline MultiHotOutcome run(const MultiHotInputs& in, const MultiHotOptions& options,
+                           double scale = 1) {
+  const at::Tensor hidden = leaf(in.hidden);
+  const at::Tensor weight = leaf(in.weight);
+  const auto [loss, counts] =
+      multi_hot_linear_cross_entropy(hidden, weight, in.targets, in.slot_weights, options);
+  loss.mul(scale).backward();
+  return {loss.detach(), hidden.grad(), weight.grad()};
+}
+
+// The header's definition, in float64, differentiable; coefficients [s] are what multiplies each
+// slot's sum.
+inline at::Tensor reference_sum(const at::Tensor& hidden, const at::Tensor& weight,
+                                const at::Tensor& targets, const at::Tensor& coefficients,
+                                const MultiHotOptions& options) {
+  const std::int64_t valid_rows =
+      options.num_valid_rows == -1 ? weight.size(0) : options.num_valid_rows;
+  at::Tensor logits = hidden.mm(weight.narrow(0, 0, valid_rows).t());
+  if (options.logit_soft_cap > 0) {
+    logits = logits.div(options.logit_soft_cap).tanh().mul(options.logit_soft_cap);
+  }
+  const at::Tensor lse = logits.logsumexp({1}, true);
+  const at::Tensor valid = targets.ne(options.ignore_index);
+  const at::Tensor own = logits.gather(1, targets.masked_fill(valid.logical_not(), 0));
+  return (lse + options.z_loss * lse.square() - own).mul(valid).mul(coefficients).sum();
+}
+
+inline at::Tensor reference_coefficients(const MultiHotInputs& in, const MultiHotOptions& options) {
+  const at::Tensor counts = in.targets.ne(options.ignore_index).sum(0);
+  const at::Tensor weights = in.slot_weights.to(at::kDouble).mul(counts.gt(0));
+  return weights.div(weights.sum()).div(counts.clamp_min(1));
+}
+
+inline MultiHotOutcome reference(const MultiHotInputs& in, const MultiHotOptions& options) {
+  const at::Tensor hidden = leaf(in.hidden.to(at::kDouble));
+  const at::Tensor weight = leaf(in.weight.to(at::kDouble));
+  const at::Tensor loss =
+      reference_sum(hidden, weight, in.targets, reference_coefficients(in, options), options);
+  loss.backward();
+  return {loss.detach(), hidden.grad(), weight.grad()};
+}
+
+// Rounding of a logit: a sum of D products of size at most 1; bf16 products may be rounded to bf16
+// (relative to a logit's largest size D).
+inline double logit_tolerance(const MultiHotInputs& in) {
+  const double width = static_cast<double>(in.hidden.size(1));
+  const double largest = max_abs(in.hidden.to(at::kDouble).mm(in.weight.to(at::kDouble).t()));
+  const double sum =
+      epsilon(in.hidden.scalar_type() == at::kDouble ? at::kDouble : at::kFloat) * width * width;
+  return sum + epsilon(in.hidden.scalar_type()) * largest;
+}
+
+// The loss moves at most by twice a logit's error (times 1 + 2 z lse); the gradients are sums over
+// rows and vocabulary of probabilities, whose relative error is twice a logit's and which weigh at
+// most 2 (1 + 2 z lse) in all, plus roundings.
+inline void expect_close(const MultiHotOutcome& ours, const MultiHotOutcome& exact,
+                         const MultiHotInputs& in, const MultiHotOptions& options) {
+  const double lse =
+      std::log(static_cast<double>(in.weight.size(0))) + static_cast<double>(in.hidden.size(1));
+  const double penalty = 1 + 2 * options.z_loss * lse;
+  const double relative = 2 * logit_tolerance(in) + 8 * epsilon(in.hidden.scalar_type());
+  const double loss_rounding =
+      4 * epsilon(ours.loss.scalar_type()) * (1 + options.z_loss * lse) * lse;
+  EXPECT_LE(difference(ours.loss, exact.loss), 2 * penalty * logit_tolerance(in) + loss_rounding);
+  EXPECT_LE(difference(ours.grad_hidden, exact.grad_hidden), 2 * penalty * relative);
+  EXPECT_LE(difference(ours.grad_weight, exact.grad_weight), 2 * penalty * relative);
+}
+
+}  // namespace superpose::ops::test
