@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <ostream>
+#include <system_error>
 #include <utility>
 
 #include "checkpoint/checkpoint.h"
@@ -218,6 +219,9 @@ void Comparison::announce(const PlannedRun& run, const std::vector<PlannedRun>& 
 Decision Comparison::decide() {
   update_runs();
   release_pins();
+  std::error_code error;
+  fs::create_directories(root_, error);
+  util::require(!error, "run.dir: ", root_.string(), ": cannot be created: ", error.message());
   report::write_experiment(root_, make_manifest(recipe_, arms_, runs_, options_));
   const std::vector<PlannedRun> selected_runs = selected();
   for (std::size_t i = 0; i < selected_runs.size(); ++i) {

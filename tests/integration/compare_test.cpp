@@ -1,0 +1,279 @@
+// Whole comparisons in one process, in seconds: what is run, what is not run again, and what the
+// report gets.
+#include "experiment/compare.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <map>
+#include <sstream>
+
+#include "checkpoint/checkpoint.h"
+#include "metrics/reader.h"
+#include "report/report.h"
+#include "support/temp_dir.h"
+#include "support/tiny_run.h"
+#include "util/error.h"
+#include "util/files.h"
+
+namespace superpose::test {
+namespace {
+
+namespace fs = std::filesystem;
+using experiment::CompareOutcome;
+using experiment::CompareStatus;
+using experiment::Recipe;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+class Compare : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    folder_ = new TempDir;
+    write_tiny_corpus(folder_->path());
+    util::write_file_atomic(*folder_ / "plotly.js", "var Plotly = {};");
+  }
+  static void TearDownTestSuite() {
+    delete folder_;
+    folder_ = nullptr;
+  }
+
+  // 20 steps of tiny_config in <folder>/runs/<name>, baseline and tst.
+  static Recipe tiny_recipe(const std::string& name) {
+    Recipe recipe;
+    recipe.base = tiny_config(folder_->path(), name);
+    recipe.base.checkpoint.keep = 1;
+    recipe.base.checkpoint.every = 0;
+    return recipe;
+  }
+
+  CompareOutcome run(const Recipe& recipe, const std::string& only = "", bool dry_run = false) {
+    experiment::CompareOptions options;
+    options.only = only;
+    options.dry_run = dry_run;
+    options.recipe_name = "tiny.toml";
+    options.commands = {"superpose compare tiny.toml"};
+    options.plotly_script = *folder_ / "plotly.js";
+    distributed::LocalCollective collective;
+    std::ostringstream out;
+    const CompareOutcome outcome = experiment::compare(recipe, options, collective, out);
+    printed_ = out.str();
+    return outcome;
+  }
+  std::string error_of(const Recipe& recipe, const std::string& only = "") {
+    try {
+      run(recipe, only);
+    } catch (const util::Error& error) {
+      return error.what();
+    }
+    return "no error";
+  }
+
+  static fs::path run_folder(const Recipe& recipe, const std::string& run) {
+    return fs::path(recipe.base.run.dir) / run;
+  }
+  static std::vector<std::string> finished_runs(const Recipe& recipe) {
+    std::vector<std::string> names;
+    for (const auto& entry : fs::directory_iterator(recipe.base.run.dir)) {
+      if (!entry.is_directory()) continue;
+      if (metrics::read_run(entry.path()).summary) names.push_back(entry.path().filename());
+    }
+    std::sort(names.begin(), names.end());
+    return names;
+  }
+  static fs::path checkpoint_at(const Recipe& recipe, const std::string& run, std::int64_t step) {
+    return run_folder(recipe, run) / "checkpoints" / checkpoint::folder_name(step);
+  }
+
+  static TempDir* folder_;
+  std::string printed_;
+};
+
+TempDir* Compare::folder_ = nullptr;
+
+TEST_F(Compare, RunsBothArmsAndReports) {
+  const Recipe recipe = tiny_recipe("default");
+  const CompareOutcome outcome = run(recipe);
+  EXPECT_EQ(outcome.status, CompareStatus::kFinished);
+  EXPECT_EQ(outcome.runs, 2);
+  EXPECT_EQ(outcome.runs_done_now, 2);
+  EXPECT_THAT(finished_runs(recipe), ElementsAre("baseline-seed-1", "tst-seed-1"));
+  EXPECT_THAT(printed_, HasSubstr("Run 2 of 2: tst seed 1, steps 0 to 20"));
+  EXPECT_THAT(printed_, HasSubstr("not tuned"));
+  EXPECT_THAT(outcome.text, Not(IsEmpty()));
+  EXPECT_EQ(outcome.report, fs::path(recipe.base.run.dir) / "report.html");
+  EXPECT_TRUE(fs::exists(outcome.report));
+
+  const auto baseline = metrics::read_run(run_folder(recipe, "baseline-seed-1"));
+  const auto superposed = metrics::read_run(run_folder(recipe, "tst-seed-1"));
+  // Equal start, equal validation set, equal compute.
+  EXPECT_EQ(baseline.validations.front().loss, superposed.validations.front().loss);
+  EXPECT_EQ(baseline.header.fingerprints.validation, superposed.header.fingerprints.validation);
+  EXPECT_EQ(baseline.summary->positions, superposed.summary->positions);
+  EXPECT_EQ(baseline.summary->raw_tokens * (6 * 3 + 14) / 20, superposed.summary->raw_tokens);
+}
+
+TEST_F(Compare, FinishedRunsAreNotRunAgain) {
+  Recipe recipe = tiny_recipe("again");
+  run(recipe);
+  const std::string records = util::read_file(run_folder(recipe, "tst-seed-1") / "metrics.jsonl");
+  EXPECT_EQ(run(recipe).runs_done_now, 0);
+  EXPECT_THAT(printed_, HasSubstr("done"));
+  EXPECT_EQ(util::read_file(run_folder(recipe, "tst-seed-1") / "metrics.jsonl"), records);
+  // Another seed, and only that is run; other threads are no other comparison.
+  recipe.compare.seeds = {1, 2};
+  recipe.base.log.every = 5;
+  EXPECT_EQ(run(recipe).runs_done_now, 2);
+  // A removed folder is.
+  fs::remove_all(run_folder(recipe, "baseline-seed-2"));
+  EXPECT_EQ(run(recipe).runs_done_now, 1);
+}
+
+TEST_F(Compare, FolderOfAnotherRecipeIsRefused) {
+  Recipe recipe = tiny_recipe("other-recipe");
+  run(recipe, "arm=tst");
+  recipe.base.optim.learning_rate = 2e-2;
+  EXPECT_THAT(error_of(recipe), HasSubstr("holds a comparison of another recipe"));
+  fs::remove(fs::path(recipe.base.run.dir) / "experiment.json");
+  EXPECT_THAT(error_of(recipe), HasSubstr("tst-seed-1: holds a run of another comparison"));
+}
+
+TEST_F(Compare, DryRunListsAndLeavesNothing) {
+  Recipe recipe = tiny_recipe("dry");
+  recipe.base.train.steps = 40;
+  recipe.compare.budgets = {0.5, 1.0};
+  const CompareOutcome outcome = run(recipe, "", true);
+  EXPECT_EQ(outcome.status, CompareStatus::kDryRun);
+  EXPECT_EQ(outcome.runs, 4);
+  EXPECT_THAT(printed_, HasSubstr("4 runs:"));
+  EXPECT_THAT(printed_, HasSubstr("tst-seed-1-budget-0.5"));
+  EXPECT_THAT(printed_, HasSubstr("branch"));
+  EXPECT_THAT(printed_, HasSubstr("a guess"));
+  EXPECT_FALSE(fs::exists(recipe.base.run.dir));
+}
+
+// N = 40, d = 0.2, r = 0.3; budget 0.5 has 20 steps: the baseline decays from 16, superposition
+// ends at 6.
+TEST_F(Compare, BranchIsTheRunLaunchedDirectlyAtItsBudget) {
+  Recipe recipe = tiny_recipe("budgets");
+  recipe.base.train.steps = 40;
+  recipe.compare.budgets = {0.5, 1.0};
+  const CompareOutcome outcome = run(recipe);
+  EXPECT_EQ(outcome.runs_done_now, 4);
+
+  for (const bool superposed : {false, true}) {
+    const std::string arm = superposed ? "tst" : "baseline";
+    train::RunConfig direct = tiny_config(folder_->path(), "direct-" + arm);
+    direct.train.steps = 20;
+    direct.checkpoint.every = 0;
+    if (!superposed) direct.phases.clear();
+    run_alone(direct);
+    const std::string branch = arm + "-seed-1-budget-0.5";
+    EXPECT_EQ(fingerprint_of(checkpoint_at(recipe, branch, 20)),
+              fingerprint_of(checkpoint_of(direct, 20)))
+        << arm;
+
+    const auto of_branch = metrics::read_run(run_folder(recipe, branch));
+    const auto of_direct = metrics::read_run(direct.run.dir);
+    EXPECT_EQ(of_branch.steps.front().step, superposed ? 7 : 17);
+    EXPECT_EQ(of_branch.validations.back().loss, of_direct.validations.back().loss);
+    EXPECT_EQ(of_branch.summary->positions, of_direct.summary->positions);
+    EXPECT_EQ(of_branch.summary->raw_tokens, of_direct.summary->raw_tokens);
+  }
+  // Nothing needs the trunks' checkpoints any more; a call that finds all done gives them up.
+  EXPECT_FALSE(fs::exists(checkpoint_at(recipe, "baseline-seed-1", 16)));
+  EXPECT_FALSE(fs::exists(checkpoint_at(recipe, "tst-seed-1", 6)));
+  EXPECT_TRUE(fs::exists(checkpoint_at(recipe, "baseline-seed-1", 40)));
+  const report::Analysis analysis = report::analyze(report::read_experiment(recipe.base.run.dir));
+  EXPECT_TRUE(analysis.has_budgets);
+}
+
+TEST_F(Compare, TrunkWithoutTheCheckpointOfABranchSaysWhatToDo) {
+  Recipe recipe = tiny_recipe("added-budget");
+  recipe.base.train.steps = 40;
+  run(recipe, "arm=baseline");
+  recipe.compare.budgets = {0.5, 1.0};
+  EXPECT_THAT(error_of(recipe, "arm=baseline"),
+              HasSubstr("remove " + run_folder(recipe, "baseline-seed-1").string()));
+}
+
+// Budget 1 is done when 2 is added: it stays a run of its own, and 0.5 its branch.
+TEST_F(Compare, LargerBudgetMayBeAddedLater) {
+  Recipe recipe = tiny_recipe("larger-budget");
+  recipe.base.train.steps = 20;
+  recipe.base.optim.warmup_steps = 2;
+  recipe.compare.budgets = {0.5, 1.0};
+  EXPECT_EQ(run(recipe).runs_done_now, 4);
+  recipe.compare.budgets = {0.5, 1.0, 2.0};
+  EXPECT_EQ(run(recipe).runs_done_now, 2);
+  EXPECT_EQ(finished_runs(recipe).size(), 6u);
+  for (const report::RunEntry& entry : report::read_experiment(recipe.base.run.dir).runs) {
+    const bool is_branch = entry.budget == 0.5;
+    EXPECT_EQ(entry.role, is_branch ? report::Role::kBranch : report::Role::kFinal) << entry.folder;
+  }
+}
+
+TEST_F(Compare, GridPicksEachArmsRateAndOtherSeedsAreQuoted) {
+  Recipe recipe = tiny_recipe("grid");
+  recipe.compare.learning_rates = {1e-5, 1e-2};
+  recipe.compare.seeds = {1, 2};
+  const CompareOutcome outcome = run(recipe);
+  EXPECT_EQ(outcome.runs, 8);
+  EXPECT_EQ(outcome.runs_done_now, 8);
+  // 1e-5 learns nothing in 20 steps.
+  EXPECT_THAT(
+      finished_runs(recipe),
+      ElementsAre("baseline-seed-0-rate-0.01", "baseline-seed-0-rate-1e-05",
+                  "baseline-seed-1-rate-0.01", "baseline-seed-2-rate-0.01", "tst-seed-0-rate-0.01",
+                  "tst-seed-0-rate-1e-05", "tst-seed-1-rate-0.01", "tst-seed-2-rate-0.01"));
+  const report::Analysis analysis = report::analyze(report::read_experiment(recipe.base.run.dir));
+  EXPECT_EQ(analysis.quoted, report::QuotedLoss::kHalfB);
+  ASSERT_EQ(analysis.rate_grids.size(), 2u);
+  EXPECT_EQ(analysis.rate_grids[1].best, 1e-2);
+  EXPECT_TRUE(analysis.rate_grids[1].at_edge);
+  EXPECT_EQ(analysis.results("tst", 1).size(), 2u);
+  EXPECT_EQ(run(recipe).runs_done_now, 0);
+}
+
+TEST_F(Compare, RateThatDivergesIsLeftOutOfTheGrid) {
+  Recipe recipe = tiny_recipe("diverging");
+  recipe.compare.learning_rates = {1e-2, 1e30};
+  EXPECT_EQ(run(recipe, "arm=baseline").status, CompareStatus::kFinished);
+  EXPECT_THAT(printed_, HasSubstr("baseline-seed-0-rate-1e+30 is left out of the grid"));
+  EXPECT_THAT(finished_runs(recipe),
+              ElementsAre("baseline-seed-0-rate-0.01", "baseline-seed-1-rate-0.01"));
+  EXPECT_EQ(run(recipe, "arm=baseline").runs_done_now, 0);
+  // A result that diverges is an error.
+  Recipe untuned = tiny_recipe("diverging-result");
+  untuned.base.optim.learning_rate = 1e30;
+  EXPECT_THAT(error_of(untuned), HasSubstr("finite"));
+}
+
+TEST_F(Compare, PartsFromTwoFoldersMerge) {
+  Recipe here = tiny_recipe("part-here");
+  Recipe there = tiny_recipe("part-there");
+  EXPECT_EQ(run(here, "arm=baseline").runs_done_now, 1);
+  EXPECT_EQ(run(there, "arm=tst").runs_done_now, 1);
+  const report::Analysis merged =
+      report::analyze(report::merge_experiments({here.base.run.dir, there.base.run.dir}));
+  ASSERT_EQ(merged.comparisons.size(), 1u);
+  EXPECT_TRUE(merged.comparisons[0].equal_flops.available);
+
+  Recipe other = tiny_recipe("part-other");
+  other.base.optim.weight_decay = 0.2;
+  run(other, "arm=tst");
+  EXPECT_THROW(report::merge_experiments({here.base.run.dir, other.base.run.dir}), util::Error);
+}
+
+TEST_F(Compare, CorpusThatEndsTheRunIsAnError) {
+  Recipe recipe = tiny_recipe("used-up");
+  recipe.base.data.when_exhausted = data::WhenExhausted::kStop;
+  recipe.base.train.steps = 2000;
+  EXPECT_THAT(error_of(recipe), HasSubstr("the corpus was used up after step"));
+}
+
+}  // namespace
+}  // namespace superpose::test

@@ -1,0 +1,39 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "experiment/run_list.h"
+
+namespace superpose::experiment {
+namespace {
+
+class ShippedRecipes : public ::testing::TestWithParam<std::string> {};
+
+// Keys, types, values, arms and budgets; whether the corpus is there is for the machine to say.
+TEST_P(ShippedRecipes, CanBePlanned) {
+  const Recipe recipe =
+      read_recipe(std::string(SUPERPOSE_SOURCE_DIR) + "/recipes/" + GetParam(), {});
+  const std::vector<Arm> arms = make_arms(recipe);
+  EXPECT_THAT(plan_runs(arms, recipe.compare, {}), ::testing::SizeIs(::testing::Ge(2u)));
+  EXPECT_EQ(recipe.base.run.dir, "runs/" + std::filesystem::path(GetParam()).stem().string());
+}
+
+std::vector<std::string> recipe_files() {
+  std::vector<std::string> names;
+  for (const auto& file :
+       std::filesystem::directory_iterator(std::string(SUPERPOSE_SOURCE_DIR) + "/recipes")) {
+    if (file.path().extension() == ".toml") names.push_back(file.path().filename());
+  }
+  return names;
+}
+
+INSTANTIATE_TEST_SUITE_P(All, ShippedRecipes, ::testing::ValuesIn(recipe_files()));
+
+TEST(RecipeFolder, HoldsTheDemos) {
+  EXPECT_THAT(recipe_files(),
+              ::testing::IsSupersetOf({"demo.toml", "demo-full.toml", "tiny.toml"}));
+}
+
+}  // namespace
+}  // namespace superpose::experiment
