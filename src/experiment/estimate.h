@@ -33,7 +33,7 @@ class TimeEstimate {
   std::optional<double> product_speed_;
 };
 
-// FLOPs a second of f32 matrix products in this process, measured for about a tenth of a second.
+// FLOPs a second of f32 matrix products in this process, measured for a fifth of a second.
 double measure_product_speed();
 
 }  // namespace superpose::experiment
