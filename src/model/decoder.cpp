@@ -1,12 +1,12 @@
 #include "model/decoder.h"
 
 #include <ATen/ops/mm.h>
-#include <ATen/ops/scaled_dot_product_attention.h>
 #include <c10/core/GradMode.h>
 
 #include <string>
 #include <tuple>
 
+#include "model/attention.h"
 #include "model/rotary_table.h"
 #include "ops/bag_embedding.h"
 #include "ops/linear.h"
@@ -110,12 +110,8 @@ at::Tensor Decoder::attention(const Layer& layer, const at::Tensor& normed, std:
   const auto [q, k, v] = ops::rotary_heads_accumulate(
       projected.view({rows, length, -1}),
       {cosines_.narrow(0, 0, length), sines_.narrow(0, 0, length)}, layout, norms);
-  const at::Tensor mixed = at::scaled_dot_product_attention(
-      q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), /*attn_mask=*/{}, /*dropout_p=*/0.0,
-      /*is_causal=*/true, /*scale=*/std::nullopt,
-      /*enable_gqa=*/config_.num_kv_heads != config_.num_heads);  // [B, H, L, h]
-  return ops::linear_accumulate(mixed.transpose(1, 2).reshape({rows * length, -1}),
-                                layer.output.value, wanted(layer.output.gradient, gradients));
+  return ops::linear_accumulate(causal_attention(q, k, v).flatten(0, 1), layer.output.value,
+                                wanted(layer.output.gradient, gradients));
 }
 
 at::Tensor Decoder::feed_forward(const Layer& layer, const at::Tensor& normed,

@@ -1,0 +1,94 @@
+#include "model/model_config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "small_decoder.h"
+#include "util/error.h"
+
+namespace superpose::model {
+namespace {
+
+using ::testing::HasSubstr;
+
+std::string error_of(const ModelConfig& config, std::int64_t vocabulary = 0) {
+  try {
+    resolve(config, vocabulary);
+  } catch (const util::Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(ModelConfig, FillsWhatIsLeftOpen) {
+  ModelConfig config;
+  config.hidden_size = 96;
+  config.num_layers = 1;
+  config.num_heads = 3;
+  config.ffn_size = 8;
+  const ModelConfig resolved = resolve(config, 320);
+  EXPECT_EQ(resolved.vocab_size, 320);
+  EXPECT_EQ(resolved.num_kv_heads, 3);
+  EXPECT_EQ(resolved.head_dim, 32);
+  EXPECT_EQ(resolved.rope_theta, 10'000);
+  EXPECT_EQ(resolved.norm_eps, 1e-5);
+  EXPECT_EQ(resolved.init_std, 0.02);
+  EXPECT_EQ(resolved.max_positions, 2048);
+  EXPECT_EQ(resolved.tie_embeddings, Toggle::kOff);
+  EXPECT_EQ(resolved.qk_norm, Toggle::kOff);
+}
+
+TEST(ModelConfig, ResolvingTwiceChangesNothing) {
+  ModelConfig config;
+  config.preset = "small";
+  const ModelConfig once = resolve(config, 0);
+  const ModelConfig twice = resolve(once, 0);
+  EXPECT_EQ(once.num_kv_heads, 4);
+  EXPECT_EQ(twice.num_kv_heads, 4);
+  EXPECT_EQ(twice.hidden_size, once.hidden_size);
+  EXPECT_EQ(twice.rope_theta, once.rope_theta);
+  EXPECT_EQ(twice.tie_embeddings, once.tie_embeddings);
+}
+
+TEST(ModelConfig, TheRecipeWinsOverThePreset) {
+  ModelConfig config;
+  config.preset = "demo";
+  config.num_layers = 9;
+  config.tie_embeddings = Toggle::kOff;
+  const ModelConfig resolved = resolve(config, 320);
+  EXPECT_EQ(resolved.num_layers, 9);
+  EXPECT_EQ(resolved.hidden_size, 96);
+  EXPECT_FALSE(resolved.tied());
+  config.tie_embeddings = Toggle::kPreset;
+  EXPECT_TRUE(resolve(config, 320).tied());
+  config.num_heads = 6;  // the preset's three key/value heads would go with its three heads alone
+  EXPECT_EQ(resolve(config, 320).num_kv_heads, 6);
+}
+
+TEST(ModelConfig, NamesTheKeyOfWhatCannotBeBuilt) {
+  EXPECT_THAT(error_of({}, 320), HasSubstr("model.hidden_size: must be > 0"));
+  ModelConfig config = test::small_config();
+  config.preset = "tini";
+  EXPECT_THAT(error_of(config), HasSubstr("model.preset: must be one of demo, tiny"));
+  config = test::small_config();
+  config.num_kv_heads = 3;
+  EXPECT_THAT(error_of(config), HasSubstr("model.num_kv_heads: must divide num_heads = 4, got 3"));
+  config = test::small_config();
+  config.head_dim = 7;
+  EXPECT_THAT(error_of(config), HasSubstr("model.head_dim: must be even"));
+  config = test::small_config();
+  config.head_dim = 0;
+  config.num_heads = 5;
+  config.num_kv_heads = 5;
+  EXPECT_THAT(error_of(config), HasSubstr("model.head_dim: must be given"));
+  EXPECT_THAT(error_of(test::small_config(), 65), HasSubstr("model.vocab_size: must be >= "));
+  config = test::small_config();
+  config.ffn_size = -1;
+  EXPECT_THAT(error_of(config), HasSubstr("model.ffn_size: must be >= 0, got -1"));
+  config = test::small_config();
+  config.rope_scaling.high_freq_factor = 0.5;
+  EXPECT_THAT(error_of(config), HasSubstr("model.rope_scaling.high_freq_factor"));
+}
+
+}  // namespace
+}  // namespace superpose::model
