@@ -1,0 +1,76 @@
+#include "train/checkpoints.h"
+
+#include <ATen/ops/equal.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "model/initialize.h"
+#include "support/temp_dir.h"
+#include "util/error.h"
+
+namespace superpose::train {
+namespace {
+
+model::ModelConfig tiny_model(std::int64_t ffn_size, bool is_qwen) {
+  model::ModelConfig config;
+  config.hidden_size = 16;
+  config.num_layers = 1;
+  config.num_heads = 2;
+  config.num_kv_heads = 1;
+  config.ffn_size = ffn_size;
+  config.qk_norm = is_qwen ? model::Toggle::kOn : model::Toggle::kOff;
+  return model::resolve(config, 320);
+}
+
+void fill(Learner& learner, std::uint64_t seed) {
+  model::initialize(learner.parameters, learner.decoder.config(), seed);
+  for (const model::Parameter& parameter : learner.parameters.list()) {
+    const at::Tensor value = learner.parameters.view(parameter.name).flatten();
+    learner.optimizer.exp_avg().narrow(0, parameter.offset, parameter.numel()).copy_(value.mul(2));
+    learner.optimizer.exp_avg_sq()
+        .narrow(0, parameter.offset, parameter.numel())
+        .copy_(value.mul(3));
+  }
+}
+
+TEST(Checkpoints, RoundTripIsExact) {
+  for (const bool is_qwen : {false, true}) {
+    const test::TempDir folder;
+    distributed::LocalCollective collective;
+    Learner saved(tiny_model(32, is_qwen), {}, Precision::kBf16, at::kCPU);
+    fill(saved, 1);
+    RunState state;
+    state.step = 7;
+    state.optimizer_updates = 7;
+    const std::filesystem::path path = save_checkpoint(folder.path(), saved, state);
+    EXPECT_EQ(path.filename(), "step-00000007");
+
+    Learner loaded(tiny_model(32, is_qwen), {}, Precision::kBf16, at::kCPU);
+    load_checkpoint(path, loaded, state, collective);
+    EXPECT_TRUE(at::equal(loaded.parameters.master(), saved.parameters.master()));
+    EXPECT_TRUE(at::equal(loaded.optimizer.exp_avg(), saved.optimizer.exp_avg()));
+    EXPECT_TRUE(at::equal(loaded.optimizer.exp_avg_sq(), saved.optimizer.exp_avg_sq()));
+    EXPECT_TRUE(at::equal(loaded.parameters.compute_view("model.embed_tokens.weight"),
+                          saved.parameters.compute_view("model.embed_tokens.weight")));
+    EXPECT_EQ(loaded.optimizer.step_count(), 7);
+  }
+}
+
+TEST(Checkpoints, AnotherModelIsRefused) {
+  const test::TempDir folder;
+  distributed::LocalCollective collective;
+  Learner saved(tiny_model(32, false), {}, Precision::kF32, at::kCPU);
+  const std::filesystem::path path = save_checkpoint(folder.path(), saved, RunState{});
+  Learner other(tiny_model(64, false), {}, Precision::kF32, at::kCPU);
+  try {
+    load_checkpoint(path, other, RunState{}, collective);
+    FAIL() << "expected an error";
+  } catch (const util::Error& error) {
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("describes another model"));
+  }
+}
+
+}  // namespace
+}  // namespace superpose::train

@@ -1,0 +1,46 @@
+#include "train/environment.h"
+
+#include <ATen/Parallel.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace superpose::train {
+namespace {
+
+Environment sample() {
+  return {.threads = 2,
+          .ranks = 1,
+          .micro_batch = 8,
+          .device = "cpu",
+          .cpu = "some cpu",
+          .kernels = "avx2",
+          .libtorch = "2.13.0"};
+}
+
+TEST(Environment, JsonRoundTrip) { EXPECT_EQ(environment_from_json(to_json(sample())), sample()); }
+
+TEST(Environment, DifferencesNameWhatChanged) {
+  Environment now = sample();
+  EXPECT_EQ(differences(sample(), now), "");
+  now.ranks = 2;
+  now.kernels = "avx512";
+  EXPECT_EQ(differences(sample(), now), "ranks 1 -> 2, kernels \"avx2\" -> \"avx512\"");
+}
+
+TEST(ThreadScope, PutsTheOldCountBack) {
+  at::set_num_threads(2);
+  {
+    const ThreadScope scope(1);
+    EXPECT_EQ(at::get_num_threads(), 1);
+  }
+  EXPECT_EQ(at::get_num_threads(), 2);
+}
+
+TEST(Environment, KnowsCoresAndVersion) {
+  EXPECT_GE(available_cores(), 1);
+  EXPECT_EQ(libtorch_version().substr(0, 2), "2.");
+}
+
+}  // namespace
+}  // namespace superpose::train

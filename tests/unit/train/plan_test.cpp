@@ -1,0 +1,145 @@
+#include "train/plan.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <sstream>
+#include <string>
+
+#include "support/temp_dir.h"
+#include "support/tiny_run.h"
+#include "train/run.h"
+#include "train/setup.h"
+#include "util/error.h"
+
+namespace superpose::train {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class PlanTest : public ::testing::Test {
+ protected:
+  PlanTest() { test::write_tiny_corpus(folder_.path()); }
+
+  RunConfig config() const { return test::tiny_config(folder_.path(), "run"); }
+  static Plan plan(const RunConfig& config) {
+    distributed::LocalCollective collective;
+    return plan_run(test::make_spec(config), collective);
+  }
+
+  test::TempDir folder_;
+};
+
+TEST_F(PlanTest, CountsTokensOfAllPhases) {
+  RunConfig recipe = config();
+  recipe.train.steps = 4000;
+  const Plan result = plan(recipe);
+  // 1,200 steps of 128 x 3 tokens, 2,800 of 128.
+  EXPECT_EQ(result.raw_tokens_needed, 1200 * 384 + 2800 * 128);
+  EXPECT_EQ(result.switch_step, 1200);
+  EXPECT_EQ(result.recovery_steps, 2800);
+  EXPECT_EQ(result.switch_part, SchedulePart::kStable);
+  EXPECT_EQ(result.switch_rate_share, 1);
+  EXPECT_EQ(result.decay_steps, 800);
+  EXPECT_THAT(result.warnings, IsEmpty());
+  // Each lane reads its part of the corpus and starts over.
+  EXPECT_NEAR(result.epochs,
+              static_cast<double>(result.raw_tokens_needed) /
+                  static_cast<double>(result.raw_tokens_at_hand),
+              0.05);
+  ASSERT_TRUE(result.first_epoch_ends_at);
+  EXPECT_NEAR(static_cast<double>(*result.first_epoch_ends_at),
+              static_cast<double>(result.raw_tokens_at_hand) / 384, 3.0);
+  EXPECT_FALSE(std::filesystem::exists(recipe.run.dir)) << "a plan writes nothing";
+}
+
+TEST_F(PlanTest, WarnsOnceOfAShortRecovery) {
+  const Plan result = plan(config());
+  EXPECT_THAT(result.warnings,
+              ElementsAre(HasSubstr("a run this short is expected to show no gain")));
+}
+
+TEST_F(PlanTest, WarnsOfASwitchInTheDecay) {
+  RunConfig recipe = config();
+  recipe.train.steps = 10'000;
+  recipe.optim.decay_share = 0.8;
+  const Plan result = plan(recipe);
+  EXPECT_EQ(result.switch_part, SchedulePart::kDecay);
+  EXPECT_LT(result.switch_rate_share, 1);
+  EXPECT_THAT(result.warnings, ElementsAre(HasSubstr("falls into the decay")));
+}
+
+TEST_F(PlanTest, WarnsOfARunThatEndsSuperposed) {
+  RunConfig recipe = config();
+  recipe.phases[0].share = 1.0;
+  const Plan result = plan(recipe);
+  EXPECT_FALSE(result.switch_step);
+  EXPECT_THAT(result.warnings, ElementsAre(HasSubstr("the last phase is superposed")));
+}
+
+TEST_F(PlanTest, BaselineHasNoSwitchAndNoWarning) {
+  RunConfig recipe = config();
+  recipe.phases.clear();
+  const Plan result = plan(recipe);
+  EXPECT_FALSE(result.switch_step);
+  EXPECT_THAT(result.warnings, IsEmpty());
+}
+
+TEST_F(PlanTest, PrintsWhatTheRunWillDo) {
+  RunConfig recipe = config();
+  recipe.train.steps = 4000;
+  std::ostringstream out;
+  print_plan(out, plan(recipe));
+  for (const char* part : {"phase 1    1200 steps from 0: bags of 3 in, 3 targets out",
+                           "phase 2    2800 steps from 1200: next-token prediction",
+                           "after 1200 steps (30 %), in the stable part", "2800 steps follow",
+                           "raw tokens needed", "at hand", "the first epoch ends in step",
+                           "held out", "memory", "disk", "decay over the last 800 (from 3200)"}) {
+    EXPECT_THAT(out.str(), HasSubstr(part));
+  }
+}
+
+TEST_F(PlanTest, ImpossibleRunsAreRefused) {
+  RunConfig recipe = config();
+  recipe.model.max_positions = 8;
+  EXPECT_THROW(plan(recipe), util::Error);
+  recipe = config();
+  recipe.train.device = DeviceChoice::kCuda;
+  EXPECT_THROW(plan(recipe), util::Error);
+  recipe = config();
+  recipe.train.sequence_length = 2000;
+  recipe.train.batch_positions = 2000;
+  recipe.phases[0].bag_size = 40;  // 80,000 tokens a row, more than the corpus
+  EXPECT_THROW(plan(recipe), util::Error);
+}
+
+TEST_F(PlanTest, MicroBatchIsChosenByAFixedLimit) {
+  RunConfig recipe = config();
+  model::ModelConfig model = model::resolve(recipe.model, 320);
+  const auto phases = superposition::make_phases(recipe.phases, recipe.train.steps);
+  EXPECT_EQ(choose_micro_batch(recipe, model, phases, 1), 8) << "all rows of a small step";
+  EXPECT_EQ(choose_micro_batch(recipe, model, phases, 2), 4) << "all rows of a rank";
+  recipe.train.batch_positions = std::int64_t{16} << 20;
+  const std::int64_t rows = choose_micro_batch(recipe, model, phases, 1);
+  EXPECT_GT(rows, 8);
+  EXPECT_LT(rows, recipe.train.rows_per_step());
+  recipe.train.micro_batch = 5;
+  EXPECT_EQ(choose_micro_batch(recipe, model, phases, 1), 5);
+}
+
+TEST(RecipeFingerprint, KnowsTheExperimentAlone) {
+  std::vector<util::Setting> settings = {
+      {"train.steps", "20", false}, {"train.seed", "1", false}, {"log.every", "5", true}};
+  const std::string before = recipe_fingerprint(settings);
+  settings[1].value = "2";
+  settings[2].value = "7";
+  EXPECT_EQ(recipe_fingerprint(settings), before);
+  settings[0].value = "21";
+  EXPECT_NE(recipe_fingerprint(settings), before);
+}
+
+}  // namespace
+}  // namespace superpose::train

@@ -1,0 +1,47 @@
+#include "train/run_folder.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+
+#include "support/temp_dir.h"
+#include "util/error.h"
+#include "util/files.h"
+
+namespace superpose::train {
+namespace {
+
+TEST(RunFolder, IsHeldByOneAtATime) {
+  const test::TempDir folder;
+  auto held = std::make_unique<RunFolder>(folder / "a/b");
+  try {
+    const RunFolder second(folder / "a/b");
+    FAIL() << "expected an error";
+  } catch (const util::Error& error) {
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("another process is training in it"));
+  }
+  held.reset();
+  const RunFolder again(folder / "a/b");
+}
+
+TEST(RunFolder, KeepsTheRecipe) {
+  const test::TempDir folder;
+  RunFolder(folder / "run").write_recipe("x = 1\n");
+  EXPECT_EQ(util::read_file(folder / "run/recipe.toml"), "x = 1\n");
+}
+
+TEST(RunFolder, NamesAPathThatCannotBeMade) {
+  const test::TempDir folder;
+  util::write_file_atomic(folder / "file", "");
+  try {
+    const RunFolder run(folder / "file/run");
+    FAIL() << "expected an error";
+  } catch (const util::Error& error) {
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("file/run"));
+  }
+}
+
+}  // namespace
+}  // namespace superpose::train

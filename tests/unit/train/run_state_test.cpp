@@ -1,0 +1,84 @@
+#include "train/run_state.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "util/error.h"
+
+namespace superpose::train {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+RunState sample() {
+  RunState state;
+  state.step = 12;
+  state.phase = 1;
+  state.optimizer_updates = 12;
+  state.consumed = {{6, 6, 256, 96}, {1, 1, 256, 64}};
+  state.layout = {1024, 65536};
+  state.corpus_fingerprint = "0123456789abcdef";
+  state.clocks = {.positions = 4096,
+                  .raw_tokens = 9999,
+                  .ids_hash = 0xfedcba9876543210,
+                  .seconds = 0.1,
+                  .wait_seconds = 1.0 / 3,
+                  .evaluation_seconds = 2,
+                  .checkpoint_seconds = 3};
+  state.environment.kernels = "avx2";
+  state.settings = {{"train.steps", "20", false}, {"log.every", "5", true}};
+  return state;
+}
+
+std::string error_of(const util::Json& json) {
+  try {
+    run_state_from_json(json, "state.json");
+  } catch (const util::Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(RunState, JsonRoundTrip) {
+  // Through text, as it is on disk: a double must come back with all its bits.
+  const RunState state = run_state_from_json(util::parse_json(to_json(sample()).dump(), "x"), "x");
+  EXPECT_EQ(to_json(state), to_json(sample()));
+  EXPECT_EQ(state.consumed, sample().consumed);
+  EXPECT_EQ(state.clocks.ids_hash, sample().clocks.ids_hash);
+  EXPECT_EQ(state.clocks.wait_seconds, 1.0 / 3);
+  EXPECT_EQ(state.settings, sample().settings);
+}
+
+TEST(RunState, RefusesWhatItDoesNotKnow) {
+  util::Json json = to_json(sample());
+  json["schema"] = 2;
+  EXPECT_THAT(error_of(json), HasSubstr("state.json: schema 2 is not known here"));
+  json = to_json(sample());
+  json["data"].erase("lanes");
+  EXPECT_THAT(error_of(json), HasSubstr("lanes"));
+  json = to_json(sample());
+  json["step"] = "twelve";
+  EXPECT_THAT(error_of(json), HasSubstr("state.json: "));
+  json = to_json(sample());
+  json["data"]["ids_hash"] = "xyz";
+  EXPECT_THAT(error_of(json), HasSubstr("xyz"));
+}
+
+TEST(SettingDifferences, ListsWhatMayNotChange) {
+  const std::vector<util::Setting> before = {
+      {"a", "1", false}, {"b", "2", false}, {"gone", "3", false}, {"log", "4", true}};
+  const std::vector<util::Setting> now = {
+      {"a", "1", false}, {"b", "7", false}, {"new", "8", false}, {"log", "5", true}};
+  EXPECT_THAT(
+      setting_differences(before, now),
+      ElementsAre("b (checkpoint 2, recipe 7)", "gone (checkpoint 3, recipe has no such key)",
+                  "new (checkpoint has no such key, recipe 8)"));
+  EXPECT_TRUE(setting_differences(before, before).empty());
+}
+
+}  // namespace
+}  // namespace superpose::train

@@ -1,0 +1,214 @@
+#include "train/step.h"
+
+#include <ATen/ops/equal.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "model/initialize.h"
+#include "support/tolerances.h"
+#include "train/mailbox.h"
+#include "util/random.h"
+
+namespace superpose::train {
+namespace {
+
+constexpr std::int64_t kVocabulary = 64;
+constexpr std::int64_t kLength = 8;
+
+model::ModelConfig tiny_model() {
+  model::ModelConfig config;
+  config.hidden_size = 16;
+  config.num_layers = 1;
+  config.num_heads = 2;
+  config.ffn_size = 32;
+  return model::resolve(config, kVocabulary);
+}
+
+std::unique_ptr<Learner> make_learner(at::Device device = at::kCPU) {
+  auto learner =
+      std::make_unique<Learner>(tiny_model(), optim::OptimConfig{}, Precision::kF32, device);
+  model::initialize(learner->parameters, learner->decoder.config(), 1);
+  return learner;
+}
+
+// Rows [first_row, first_row + rows) of one step; slot 1 of a bag has fewer valid targets.
+data::Batch make_batch(std::int64_t first_row, std::int64_t rows, std::int64_t all_rows,
+                       std::int64_t bag_size) {
+  data::Batch batch;
+  batch.rows = rows;
+  batch.sequence_length = kLength;
+  batch.bag_size = bag_size;
+  batch.target_size = bag_size;
+  batch.counts.assign(static_cast<std::size_t>(bag_size), 0);
+  const std::uint64_t key = util::stream_key(3, "batch");
+  const auto token = [&](std::int64_t row, std::int64_t place) {
+    return static_cast<std::int64_t>(
+        util::random_bits(key, static_cast<std::uint64_t>(row * 1000 + place)) % kVocabulary);
+  };
+  for (std::int64_t row = 0; row < all_rows; ++row) {
+    for (std::int64_t place = 0; place < kLength * bag_size; ++place) {
+      const bool ignored = place % bag_size == 1 && token(row, place) < kVocabulary / 2;
+      if (!ignored) ++batch.counts[static_cast<std::size_t>(place % bag_size)];
+      if (row < first_row || row >= first_row + rows) continue;
+      batch.inputs.push_back(token(row, place));
+      batch.targets.push_back(ignored ? -100 : token(row, place + bag_size));
+    }
+  }
+  batch.raw_tokens = rows * kLength * bag_size;
+  batch.ids_hash = static_cast<std::uint64_t>(first_row);
+  return batch;
+}
+
+StepInput input_of(std::int64_t bag_size, std::int64_t micro_batch) {
+  StepInput input;
+  input.slot_weights.assign(static_cast<std::size_t>(bag_size),
+                            1.0 / static_cast<double>(bag_size));
+  input.learning_rate = 1e-3;
+  input.micro_batch = micro_batch;
+  return input;
+}
+
+at::Tensor gradients_of(Learner& learner, const data::Batch& batch, std::int64_t micro_batch) {
+  learner.parameters.zero_gradient();
+  const StepInput input = input_of(batch.bag_size, micro_batch);
+  accumulate_gradients(learner, batch, slot_coefficients(input.slot_weights, batch.counts),
+                       micro_batch);
+  return learner.parameters.gradient_with_mailbox().clone();
+}
+
+// Largest distance allowed between two orders of summing the gradients of 6 rows: each element is
+// a sum over rows x positions of terms not larger than the largest gradient.
+double gradient_tolerance(const at::Tensor& gradient) {
+  return test::likely_sum_tolerance(test::kEpsilonF32, 6 * kLength,
+                                    gradient.abs().max().item<double>());
+}
+
+TEST(SlotCoefficients, DivideByTheCounts) {
+  const std::vector<float> coefficients = slot_coefficients({0.75, 0.25}, {10, 5});
+  EXPECT_FLOAT_EQ(coefficients[0], 0.075F);
+  EXPECT_FLOAT_EQ(coefficients[1], 0.05F);
+}
+
+TEST(SlotCoefficients, EmptySlotsDropOutAndTheRestIsRenormalised) {
+  const std::vector<float> coefficients = slot_coefficients({0.5, 0.25, 0.25}, {10, 0, 5});
+  EXPECT_FLOAT_EQ(coefficients[0], 0.5F / 0.75F / 10);
+  EXPECT_EQ(coefficients[1], 0);
+  EXPECT_FLOAT_EQ(coefficients[2], 0.25F / 0.75F / 5);
+  EXPECT_THROW(slot_coefficients({0.5, 0.5}, {0, 0}), util::Error);
+}
+
+TEST(AccumulateGradients, MicroBatchChangesRoundingAlone) {
+  const auto learner = make_learner();
+  for (const std::int64_t bag_size : {1, 3}) {
+    const data::Batch batch = make_batch(0, 6, 6, bag_size);
+    const at::Tensor whole = gradients_of(*learner, batch, 6);
+    ASSERT_GT(whole.abs().max().item<double>(), 1e-3);
+    for (const std::int64_t micro_batch : {1, 4}) {
+      const at::Tensor split = gradients_of(*learner, batch, micro_batch);
+      EXPECT_LE(whole.sub(split).abs().max().item<double>(), gradient_tolerance(whole));
+    }
+  }
+}
+
+TEST(AccumulateGradients, RanksAddUpToTheWhole) {
+  const auto learner = make_learner();
+  const at::Tensor whole = gradients_of(*learner, make_batch(0, 6, 6, 3), 6);
+  at::Tensor sum = gradients_of(*learner, make_batch(0, 2, 6, 3), 6);
+  sum += gradients_of(*learner, make_batch(2, 4, 6, 3), 6);
+  sum += gradients_of(*learner, make_batch(6, 0, 6, 3), 6);  // a rank without a row
+  EXPECT_LE(whole.sub(sum).abs().max().item<double>(), gradient_tolerance(whole));
+}
+
+TEST(TrainStep, LossIsTheMeanOverValidTargets) {
+  const auto learner = make_learner();
+  distributed::LocalCollective collective;
+  const StepResult result =
+      train_step(*learner, make_batch(0, 6, 6, 3), input_of(3, 2), collective);
+  // Initial logits are small: every target costs about ln V.
+  EXPECT_NEAR(result.loss, std::log(static_cast<double>(kVocabulary)), 0.05);
+  EXPECT_EQ(result.raw_tokens, 6 * kLength * 3);
+  EXPECT_FALSE(result.stop);
+  EXPECT_EQ(learner->optimizer.step_count(), 1);
+}
+
+TEST(TrainStep, CarriesTheStopVote) {
+  const auto learner = make_learner();
+  distributed::LocalCollective collective;
+  StepInput input = input_of(1, 6);
+  input.wants_stop = true;
+  EXPECT_TRUE(train_step(*learner, make_batch(0, 6, 6, 1), input, collective).stop);
+}
+
+TEST(TrainStep, OverfitsOneBatch) {
+  const auto learner = make_learner();
+  distributed::LocalCollective collective;
+  StepInput input = input_of(1, 6);
+  input.learning_rate = 1e-2;
+  double loss = 0;
+  for (int step = 0; step < 150; ++step) {
+    loss = train_step(*learner, make_batch(0, 2, 2, 1), input, collective).loss;
+  }
+  EXPECT_LT(loss, 0.2);
+}
+
+// Loss or gradient norm broken: nothing that lasts may change.
+TEST(TrainStep, StopsBeforeWeightsChangeWhereALossIsNotFinite) {
+  const auto learner = make_learner();
+  distributed::LocalCollective collective;
+  learner->parameters.view("model.norm.weight")[3] = std::numeric_limits<float>::quiet_NaN();
+  learner->parameters.refresh_compute();
+  const at::Tensor before = learner->parameters.master().clone();
+  EXPECT_THROW(train_step(*learner, make_batch(0, 6, 6, 3), input_of(3, 6), collective),
+               NonFiniteError);
+  EXPECT_TRUE(at::equal(learner->parameters.master().nan_to_num(7.0), before.nan_to_num(7.0)));
+  EXPECT_EQ(learner->optimizer.step_count(), 0);
+  EXPECT_EQ(learner->optimizer.exp_avg().abs().sum().item<double>(), 0);
+}
+
+// Another rank's gradients are broken while its loss is finite.
+class BrokenPeer : public distributed::Collective {
+ public:
+  int rank() const override { return 0; }
+  int world_size() const override { return 2; }
+  void all_reduce_sum(const at::Tensor& tensor) override {
+    tensor[5] = std::numeric_limits<float>::infinity();
+  }
+  void broadcast(const at::Tensor&, int) override {}
+  void barrier() override {}
+  std::string broadcast_text(const std::string& text, int) override { return text; }
+};
+
+TEST(TrainStep, StopsBeforeWeightsChangeWhereAGradientIsNotFinite) {
+  const auto learner = make_learner();
+  BrokenPeer collective;
+  const at::Tensor before = learner->parameters.master().clone();
+  EXPECT_THROW(train_step(*learner, make_batch(0, 6, 6, 3), input_of(3, 6), collective),
+               NonFiniteError);
+  EXPECT_TRUE(at::equal(learner->parameters.master(), before));
+}
+
+// Forward, backward and optimizer on a device without memory: nothing reads a value or a pointer.
+TEST(MetaDevice, WholeStepRuns) {
+  for (const Precision precision : {Precision::kF32, Precision::kBf16}) {
+    Learner learner(tiny_model(), optim::OptimConfig{}, precision, at::kMeta);
+    model::initialize(learner.parameters, learner.decoder.config(), 1);
+    for (const std::int64_t bag_size : {1, 3}) {
+      const data::Batch batch = make_batch(0, 6, 6, bag_size);
+      learner.parameters.zero_gradient();
+      accumulate_gradients(learner, batch,
+                           slot_coefficients(input_of(bag_size, 4).slot_weights, batch.counts), 4);
+      put_mail(learner.parameters.mailbox(), Mail{});
+      learner.optimizer.step(1e-3, 1.0);
+      learner.parameters.refresh_compute();
+    }
+    EXPECT_TRUE(learner.parameters.gradient().is_meta());
+    EXPECT_EQ(learner.optimizer.step_count(), 2);
+  }
+}
+
+}  // namespace
+}  // namespace superpose::train
