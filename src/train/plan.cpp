@@ -48,7 +48,8 @@ std::string describe_model(const model::ModelConfig& model) {
 std::string describe_compute(const RunConfig& config, const Environment& environment) {
   std::ostringstream text;
   text << kPrecisionNames[static_cast<std::size_t>(config.train.precision)] << " on "
-       << environment.device << ", " << environment.threads << " threads, " << environment.ranks
+       << environment.device << ", " << environment.threads
+       << (environment.threads == 1 ? " thread, " : " threads, ") << environment.ranks
        << (environment.ranks == 1 ? " rank" : " ranks");
   return text.str();
 }

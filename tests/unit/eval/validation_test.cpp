@@ -1,5 +1,6 @@
 #include "eval/validation.h"
 
+#include <ATen/Parallel.h>
 #include <ATen/ops/log_softmax.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -49,6 +50,7 @@ data::PreparedCorpus make_corpus(const std::filesystem::path& folder, int docume
 
 struct Model {
   Model() : parameters(model::decoder_parameters(config), at::kCPU, at::kFloat) {
+    at::set_num_threads(1);  // too small to share, and the machine may be busy
     model::initialize(parameters, config, 5);
   }
   static model::ModelConfig make_config() {

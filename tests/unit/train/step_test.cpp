@@ -10,6 +10,7 @@
 
 #include "model/initialize.h"
 #include "support/tolerances.h"
+#include "train/environment.h"
 #include "train/mailbox.h"
 #include "util/random.h"
 
@@ -87,6 +88,14 @@ double gradient_tolerance(const at::Tensor& gradient) {
                                     gradient.abs().max().item<double>());
 }
 
+// One thread: these models are too small to share, and the machine may be busy.
+class OneThread : public ::testing::Test {
+ private:
+  const ThreadScope threads_{1};
+};
+class AccumulateGradients : public OneThread {};
+class TrainStep : public OneThread {};
+
 TEST(SlotCoefficients, DivideByTheCounts) {
   const std::vector<float> coefficients = slot_coefficients({0.75, 0.25}, {10, 5});
   EXPECT_FLOAT_EQ(coefficients[0], 0.075F);
@@ -101,7 +110,7 @@ TEST(SlotCoefficients, EmptySlotsDropOutAndTheRestIsRenormalised) {
   EXPECT_THROW(slot_coefficients({0.5, 0.5}, {0, 0}), util::Error);
 }
 
-TEST(AccumulateGradients, MicroBatchChangesRoundingAlone) {
+TEST_F(AccumulateGradients, MicroBatchChangesRoundingAlone) {
   const auto learner = make_learner();
   for (const std::int64_t bag_size : {1, 3}) {
     const data::Batch batch = make_batch(0, 6, 6, bag_size);
@@ -114,7 +123,7 @@ TEST(AccumulateGradients, MicroBatchChangesRoundingAlone) {
   }
 }
 
-TEST(AccumulateGradients, RanksAddUpToTheWhole) {
+TEST_F(AccumulateGradients, RanksAddUpToTheWhole) {
   const auto learner = make_learner();
   const at::Tensor whole = gradients_of(*learner, make_batch(0, 6, 6, 3), 6);
   at::Tensor sum = gradients_of(*learner, make_batch(0, 2, 6, 3), 6);
@@ -123,7 +132,7 @@ TEST(AccumulateGradients, RanksAddUpToTheWhole) {
   EXPECT_LE(whole.sub(sum).abs().max().item<double>(), gradient_tolerance(whole));
 }
 
-TEST(TrainStep, LossIsTheMeanOverValidTargets) {
+TEST_F(TrainStep, LossIsTheMeanOverValidTargets) {
   const auto learner = make_learner();
   distributed::LocalCollective collective;
   const StepResult result =
@@ -135,7 +144,7 @@ TEST(TrainStep, LossIsTheMeanOverValidTargets) {
   EXPECT_EQ(learner->optimizer.step_count(), 1);
 }
 
-TEST(TrainStep, CarriesTheStopVote) {
+TEST_F(TrainStep, CarriesTheStopVote) {
   const auto learner = make_learner();
   distributed::LocalCollective collective;
   StepInput input = input_of(1, 6);
@@ -143,7 +152,7 @@ TEST(TrainStep, CarriesTheStopVote) {
   EXPECT_TRUE(train_step(*learner, make_batch(0, 6, 6, 1), input, collective).stop);
 }
 
-TEST(TrainStep, OverfitsOneBatch) {
+TEST_F(TrainStep, OverfitsOneBatch) {
   const auto learner = make_learner();
   distributed::LocalCollective collective;
   StepInput input = input_of(1, 6);
@@ -156,7 +165,7 @@ TEST(TrainStep, OverfitsOneBatch) {
 }
 
 // Loss or gradient norm broken: nothing that lasts may change.
-TEST(TrainStep, StopsBeforeWeightsChangeWhereALossIsNotFinite) {
+TEST_F(TrainStep, StopsBeforeWeightsChangeWhereALossIsNotFinite) {
   const auto learner = make_learner();
   distributed::LocalCollective collective;
   learner->parameters.view("model.norm.weight")[3] = std::numeric_limits<float>::quiet_NaN();
@@ -182,7 +191,7 @@ class BrokenPeer : public distributed::Collective {
   std::string broadcast_text(const std::string& text, int) override { return text; }
 };
 
-TEST(TrainStep, StopsBeforeWeightsChangeWhereAGradientIsNotFinite) {
+TEST_F(TrainStep, StopsBeforeWeightsChangeWhereAGradientIsNotFinite) {
   const auto learner = make_learner();
   BrokenPeer collective;
   const at::Tensor before = learner->parameters.master().clone();
