@@ -1,6 +1,8 @@
 #include "experiment/recipe.h"
 
 #include <algorithm>
+#include <array>
+#include <string_view>
 
 #include "util/error.h"
 #include "util/files.h"
@@ -25,12 +27,23 @@ bool is_superposed(const train::RunConfig& config) {
   });
 }
 
+// Keys that decide which text is read and which is held out: equal for all arms, or nothing is
+// comparable.
+constexpr std::array<std::string_view, 8> kCorpusKeys = {
+    "data.sources",          "data.python_distributions", "data.include",
+    "data.exclude",          "data.document_separator",   "data.validation",
+    "data.validation_share", "validation.windows"};
+
 void check_override_keys(const ArmConfig& arm, const CompareConfig& compare) {
   for (const auto& [key, value] : arm.overrides) {
     util::require(key != "run.dir", "compare.arms.", arm.name,
                   ": run.dir is set by the comparison, an arm cannot override it");
     util::require(key != "train.seed", "compare.arms.", arm.name,
                   ": train.seed is set from compare.seeds, an arm cannot override it");
+    util::require(std::find(kCorpusKeys.begin(), kCorpusKeys.end(), key) == kCorpusKeys.end(),
+                  "compare.arms.", arm.name, ": ", key,
+                  " must be that of all arms: they are compared on one corpus and one validation "
+                  "set");
     util::require(key != "optim.learning_rate" || compare.learning_rates.empty(), "compare.arms.",
                   arm.name,
                   ": optim.learning_rate is set from compare.learning_rates, an arm "

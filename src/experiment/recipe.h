@@ -37,7 +37,7 @@ struct Arm {
 
 // The arms in the order of the recipe. Throws util::Error naming the arm where its overrides do not
 // make a recipe, or touch what the comparison itself sets (run.dir, train.seed; optim.learning_rate
-// where there is a grid).
+// where there is a grid) or what must be equal (the corpus, the validation set).
 std::vector<Arm> make_arms(const Recipe& recipe);
 
 // Equal for two recipes exactly when their runs may be compared and their parts merged: the hash of
