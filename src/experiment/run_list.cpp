@@ -29,7 +29,7 @@ std::string folder_name(const PlannedRun& run, const std::string& arm, bool has_
 }
 
 // Steps after which a budget leaves the longer ones: the end of the first phase, or the start of
-// the decay. Throws where the conditions for branching do not hold.
+// the decay. Throws unless it may branch there: switched before the decay, warmed up.
 std::int64_t branch_step(const Arm& arm, double budget,
                          const std::vector<superposition::Phase>& phases,
                          std::int64_t total_steps) {

@@ -91,7 +91,7 @@ TEST(RunList, GridRunsOnTheTuningSeedAtBudgetOne) {
 // N = 100, d = 0.2, r = 0.3. Baseline: budget 0.4 has 40 steps, decays from 32; budget 1 from
 // 80; 2.5 (250 steps) is the trunk. Superposed: budget 0.4 switches at 12, budget 1 at 30 and is
 // the trunk.
-TEST(RunList, BudgetsBranchWhereTheIssueSays) {
+TEST(RunList, BudgetsBranchAtTheSwitchOrTheDecay) {
   const Recipe recipe = small_recipe(R"(
 [[compare.arms]]
 name = "baseline"
