@@ -5,7 +5,6 @@
 #include <ATen/ops/randn.h>
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
-#include <c10/core/impl/LocalDispatchKeySet.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -85,19 +84,11 @@ TEST(AdamW, FollowsItsFormulaAtEveryInstructionSet) {
   ops::set_isa_override("auto");
 }
 
-TEST(AdamW, TheComposedFormAgrees) {
-  const at::Tensor start = at::randn({kSize}, at::kFloat);
-  const std::vector<at::Tensor> gradients = some_gradients();
-  const State expected = in_f64(start, gradients, 1.0, 0.1);
-  State composed;
-  {
-    // Without the CPU key the dispatcher is left with what every device has.
-    const at::Tensor meta = at::zeros({kSize}, at::TensorOptions().device(at::kMeta));
-    AdamW on_meta({}, meta, at::zeros_like(meta), {{0, kSize, true}});
-    on_meta.step(1e-2, 1.0);
-    EXPECT_EQ(on_meta.step_count(), 1);
-  }
-  expect_near(run_adamw(start, gradients, 1.0, {{0, kSize, true}}), expected);
+TEST(AdamW, RunsOnTheMetaDevice) {
+  const at::Tensor meta = at::zeros({kSize}, at::TensorOptions().device(at::kMeta));
+  AdamW adamw({}, meta, at::zeros_like(meta), {{0, kSize, true}});
+  adamw.step(1e-2, 1.0);
+  EXPECT_EQ(adamw.step_count(), 1);
 }
 
 TEST(AdamW, TheSameBitsForAnyNumberOfThreadsAndAnyCut) {
