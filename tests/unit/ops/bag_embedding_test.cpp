@@ -67,6 +67,15 @@ TEST(BagEmbedding, EqualsTheDefinitionForEveryWidthTypeAndLevel) {
   });
 }
 
+TEST(BagEmbedding, RoundsToBfloat16OnceAndToTheNearest) {
+  const at::Tensor weight = uniform({50, 67}, at::kBFloat16, 1);
+  const at::Tensor ids = integers(50, {4, 9, 2}, 2);
+  const at::Tensor wide = weight.to(at::kFloat);
+  const auto rows = [&](std::int64_t slot) { return at::embedding(wide, ids.select(2, slot)); };
+  const at::Tensor expected = rows(0).add(rows(1)).div(2).to(at::kBFloat16);
+  for_each_isa([&] { EXPECT_TRUE(bag_embedding(weight, ids).equal(expected)); });
+}
+
 TEST(BagEmbedding, FallbackEqualsTheKernel) {
   for (const at::ScalarType type : kTypes) {
     const at::Tensor weight = uniform({11, 33}, type, 1);
