@@ -4,12 +4,13 @@
     python bench/ops/head_and_loss.py --library build/release/src/ops/libsuperpose_ops.so --dtype float32
 
 Two PyTorch sides: `separate` is the form of the paper's listing, one cross_entropy a slot over f32 logits; `gather` is one
-log_softmax and a gather. Prints medians of the timed rounds, their ratios, and the largest memory of tensors above what was
-held before (torch profiler's allocations are not used: each side runs in a process of its own for that, --memory).
+log_softmax and a gather. Prints medians of the timed rounds, their ratios, and how far one round raises the peak memory of
+a process (each side in one of its own, --memory).
 """
 
 import argparse
-import resource
+import pathlib
+import re
 import statistics
 import subprocess
 import sys
@@ -55,7 +56,9 @@ def make_tensors(arguments):
 
 
 def peak_bytes():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    # Not getrusage: its maximum outlives exec, so a child would report its parent's.
+    status = pathlib.Path("/proc/self/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+) kB", status).group(1)) * 1024
 
 
 def main():
@@ -74,6 +77,7 @@ def main():
     torch.ops.load_library(arguments.library)
     tensors = make_tensors(arguments)
     if arguments.memory:
+        pathlib.Path("/proc/self/clear_refs").write_text("5")  # the peak starts again from what is held now
         before = peak_bytes()
         one_round(arguments.memory, tensors)
         print(peak_bytes() - before)
