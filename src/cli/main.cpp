@@ -83,11 +83,9 @@ CLI::App* add_launch(CLI::App& app, Arguments& arguments) {
       "Run a sub-command as several processes on this machine: superpose launch -n 2 train RECIPE");
   command->add_option("-n,--ranks", arguments.launch.ranks, "Number of processes")->required();
   command->add_flag("--all-output", arguments.launch.all_output, "Show the output of every rank");
-  command
-      ->add_option("command", arguments.launch.command,
-                   "Sub-command or program, with its arguments")
-      ->required();
-  command->positionals_at_end();
+  // No option of ours: CLI11 takes "[a, b]" apart, and a recipe key's value may look like that.
+  command->prefix_command();
+  command->footer("What follows the options is a sub-command or a program, with its arguments.");
   return command;
 }
 
@@ -115,6 +113,9 @@ int run(std::vector<std::string> words) {
   CLI::App app{"Pre-trains language models with Token Superposition Training (arXiv 2605.06546)",
                "superpose"};
   app.require_subcommand(0, 1);
+  app.failure_message([](const CLI::App*, const CLI::Error& error) {
+    return std::string("superpose: ") + error.what() + "\nRun with --help for more information.\n";
+  });
   bool version = false;
   app.add_flag("--version", version,
                "Print version, libtorch, CPU features, kernels in use and threads");
@@ -122,7 +123,7 @@ int run(std::vector<std::string> words) {
   const CLI::App* train = add_train(app, arguments);
   const CLI::App* compare = add_compare(app, arguments);
   const CLI::App* report = add_report(app, arguments);
-  const CLI::App* launch = add_launch(app, arguments);
+  CLI::App* launch = add_launch(app, arguments);
   const DataCommands data = add_data(app, arguments);
   CLI::App* verify =
       app.add_subcommand("verify", "Check a checkpoint's files against its manifest");
@@ -132,8 +133,15 @@ int run(std::vector<std::string> words) {
   std::vector<config::Override> overrides;
   try {
     if (words.empty() || words.front() != "launch") overrides = take_overrides(words);
-    if (!words.empty() && words.front() == "launch") app.get_subcommand("launch")->prefix_command();
     app.parse(std::vector<std::string>(words.rbegin(), words.rend()));
+    arguments.launch.command = launch->remaining();
+    if (*launch && arguments.launch.command.empty()) throw CLI::RequiredError("command");
+    if (*train && !arguments.print_recipe && arguments.train.recipe.empty()) {
+      throw CLI::RequiredError("recipe (superpose train --print-recipe shows one)");
+    }
+    if (*report && arguments.report.folders.empty() && arguments.report.arms.empty()) {
+      throw CLI::RequiredError("folders, or --arm NAME=PATH twice or more,");
+    }
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kDone : kUsage;
   }

@@ -8,7 +8,6 @@
 #include "distributed/collective.h"
 #include "distributed/rendezvous.h"
 #include "train/run.h"
-#include "util/error.h"
 
 namespace superpose::cli {
 namespace {
@@ -37,8 +36,6 @@ void print_end(const train::RunResult& result, const train::RunConfig& config) {
 }  // namespace
 
 int train_command(const TrainOptions& options) {
-  util::require(!options.recipe.empty(),
-                "train: needs a recipe file; see superpose train --print-recipe");
   const experiment::Recipe recipe = load_recipe(options.recipe, options.overrides);
   const auto rendezvous = distributed::rendezvous_from_environment();
   const std::unique_ptr<distributed::Collective> collective =
