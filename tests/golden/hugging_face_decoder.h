@@ -12,6 +12,7 @@
 #include "checkpoint/hugging_face.h"
 #include "checkpoint/model_files.h"
 #include "model/decoder.h"
+#include "support/hugging_face_config.h"
 #include "support/tolerances.h"
 #include "util/files.h"
 #include "util/json.h"
@@ -20,29 +21,6 @@ namespace superpose::test {
 
 inline util::Json read_json(const std::filesystem::path& path) {
   return util::parse_json(util::read_file(path), path.string());
-}
-
-inline model::ModelConfig config_of(const checkpoint::HuggingFaceModel& read) {
-  model::ModelConfig config;
-  config.vocab_size = read.vocab_size;
-  config.hidden_size = read.hidden_size;
-  config.num_layers = read.num_hidden_layers;
-  config.num_heads = read.num_attention_heads;
-  config.num_kv_heads = read.num_key_value_heads;
-  config.head_dim = read.head_dim;
-  config.ffn_size = read.intermediate_size;
-  config.tie_embeddings = read.tie_word_embeddings ? model::Toggle::kOn : model::Toggle::kOff;
-  config.qk_norm = read.architecture == checkpoint::Architecture::kQwen3 ? model::Toggle::kOn
-                                                                         : model::Toggle::kOff;
-  config.rope_theta = read.rope_theta;
-  config.norm_eps = read.rms_norm_eps;
-  config.max_positions = read.max_position_embeddings;
-  if (read.rope_scaling) {
-    config.rope_scaling = {model::RopeScalingKind::kLlama3, read.rope_scaling->factor,
-                           read.rope_scaling->low_freq_factor, read.rope_scaling->high_freq_factor,
-                           read.rope_scaling->original_max_position_embeddings};
-  }
-  return model::resolve(config, 0);
 }
 
 struct HuggingFaceDecoder {

@@ -1,0 +1,83 @@
+"""A disk that fills up under a run: a clear error, nothing lost that was there, and it goes on once there is room.
+
+Runs in a mount namespace of its own, where it may mount a small tmpfs: as root, or where users may make namespaces.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import program
+
+if "SUPERPOSE_TEST_NAMESPACE" not in os.environ:
+    NAMESPACE = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--mount"]
+    if shutil.which("unshare") is None:
+        program.skip("no unshare program")
+    TRIAL = 'mount -t tmpfs -o size=64k tmpfs "$0"'
+    if subprocess.run([*NAMESPACE, "sh", "-c", TRIAL, "/mnt"], stderr=subprocess.DEVNULL).returncode != 0:
+        program.skip("this user may not mount a tmpfs")
+    os.environ["SUPERPOSE_TEST_NAMESPACE"] = "1"
+    os.execvp(NAMESPACE[0], [*NAMESPACE, sys.executable, *sys.argv])
+
+
+def mount(options, folder):
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], check=True)
+
+
+class DiskFull(program.ProgramTest):
+    def small_disk(self, name, size):
+        """The run folder's parent, as a disk of `size`."""
+        disk = self.folder / name
+        disk.mkdir()
+        mount(f"size={size}", disk)
+        self.addCleanup(subprocess.run, ["umount", str(disk)], check=True)
+        return disk
+
+    def assert_goes_on(self, disk, words):
+        mount("remount,size=16m", disk)
+        result = program.run(*words)
+        self.assertEqual(result.code, 0, result)
+        steps = [record["step"] for record in program.records(disk / "run", "step")]
+        self.assertEqual(steps, list(range(1, len(steps) + 1)), "each step once")
+        self.assertEqual(len(program.records(disk / "run", "summary")), 1)
+        return result
+
+    def test_checkpoint_does_not_fit(self):
+        disk = self.small_disk("small", "1m")
+        words = self.train_words("unused", "--run.dir", disk / "run", "--checkpoint.every", "5")
+        words += ["--checkpoint.keep", "0"]
+        result = program.run(*words)
+        self.assert_one_line(result, "was not saved", "disk space", "earlier checkpoints are untouched")
+        self.assertIn("the checkpoints may take", result.out, "said before the first step")
+
+        kept = program.checkpoints(disk / "run")
+        self.assertGreaterEqual(len(kept), 1, result)
+        for checkpoint in kept:
+            self.assertEqual(program.run("verify", checkpoint).code, 0)
+        self.assertEqual(sorted((disk / "run" / "checkpoints").iterdir()), kept, "nothing half-written is left")
+        last = int(kept[-1].name.removeprefix("step-"))
+        steps = [record["step"] for record in program.records(disk / "run", "step")]
+        self.assertGreaterEqual(len(steps), last)
+        self.assertEqual(steps, list(range(1, len(steps) + 1)))
+
+        before = {path: path.read_bytes() for path in kept[-1].rglob("*") if path.is_file()}
+        self.assert_goes_on(disk, words)
+        self.assertEqual({path: path.read_bytes() for path in before}, before)
+
+    def test_records_do_not_fit(self):
+        disk = self.small_disk("tiny", "16k")
+        words = self.train_words("unused", "--run.dir", disk / "run", "--checkpoint.every", "0")
+        self.assert_one_line(program.run(*words), disk / "run" / "metrics.jsonl", "disk full")
+        self.assert_goes_on(disk, words)
+
+    def test_corpus_does_not_fit(self):
+        disk = self.small_disk("corpus-disk", "64k")
+        words = self.train_words("no-room", "--data.cache_dir", disk)
+        self.assert_one_line(program.run(*words), disk, "are free")
+        self.assertEqual(list(disk.glob("corpus-*")), [], "no half of a corpus")
+        mount("remount,size=16m", disk)
+        self.assertEqual(program.run(*words).code, 0)
+
+
+program.main()

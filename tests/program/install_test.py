@@ -1,0 +1,87 @@
+"""`cmake --install`: program and operator library work from another place, without the build folder."""
+
+import re
+import shutil
+import subprocess
+import sys
+
+import program
+
+LOAD_OPERATORS = """
+import sys, torch
+torch.ops.load_library(sys.argv[1])
+weight = torch.arange(12.0).view(4, 3)
+ids = torch.tensor([[[0, 2], [3, 3]]])
+print(torch.equal(torch.ops.superpose.bag_embedding(weight, ids), weight[ids].mean(2)))
+hidden, targets, slots = torch.ones(2, 3), torch.tensor([[1], [2]]), torch.ones(1)
+loss = torch.ops.superpose.multi_hot_linear_cross_entropy(hidden, weight, targets, slots)[0]
+print(torch.allclose(loss, torch.nn.functional.cross_entropy(hidden @ weight.T, targets[:, 0])))
+"""
+
+
+class Install(program.ProgramTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        first = cls.folder / "first"
+        command = [program.ARGUMENTS.cmake, "--install", program.ARGUMENTS.build_folder, "--prefix", first]
+        result = subprocess.run(command, capture_output=True, text=True)
+        assert result.returncode == 0, result.stdout + result.stderr
+        # Relocatable: what was installed is moved, and works there.
+        cls.prefix = cls.folder / "moved"
+        shutil.move(first, cls.prefix)
+        cls.installed = cls.prefix / "bin" / "superpose"
+
+    def test_what_is_there(self):
+        files = {str(path.relative_to(self.prefix)) for path in self.prefix.rglob("*") if path.is_file()}
+        expected = {"bin/superpose", "lib/libsuperpose_ops.so", "share/superpose/plotly.min.js"}
+        recipes = {f"share/superpose/recipes/{path.name}" for path in (program.ROOT / "recipes").iterdir()}
+        self.assertEqual(files, expected | recipes)
+
+    def test_build_folder_is_forgotten(self):
+        for file in (self.installed, self.prefix / "lib" / "libsuperpose_ops.so"):
+            dynamic = subprocess.run(["readelf", "-d", file], capture_output=True, text=True, check=True).stdout
+            (paths,) = re.findall(r"(?:RUNPATH|RPATH).*\[(.*)\]", dynamic)
+            self.assertIn("$ORIGIN/../lib", paths.split(":"))
+            self.assertNotIn(str(program.ARGUMENTS.build_folder), paths)
+
+    def test_version(self):
+        result = program.run("--version", program=self.installed)
+        self.assertEqual((result.code, result.err), (0, ""), result)
+        self.assertEqual(result.out, program.run("--version").out)
+
+    def test_dry_run_of_an_installed_recipe(self):
+        words = self.train_words("dry", "--dry-run")
+        words[1] = self.prefix / "share" / "superpose" / "recipes" / "tiny.toml"
+        results = [program.run(*words, program=self.installed, cwd=self.folder) for _ in range(2)]
+        for result in results:
+            self.assertEqual((result.code, result.err), (0, ""), result)
+            self.assertIn("raw tokens needed", result.out)
+        # The second finds the corpus prepared; what it says of the run is the same (but for the free space).
+        plans = [re.sub(r"(?m)^preparing.*\n|; \S+ \S+ free$", "", result.out) for result in results]
+        self.assertEqual(*plans)
+        self.assertFalse(self.run_folder("dry").exists())
+
+    def test_comparison_with_its_page(self):
+        words = self.recipe_words("compared", "--train.steps", "8", "--validation.every", "4")
+        result = program.run("compare", *words, program=self.installed, cwd=self.folder)
+        self.assertEqual(result.code, 0, result)
+        (page,) = self.run_folder("compared").rglob("report.html")
+        # The script is inlined: the page needs nothing beside it.
+        self.assertGreater(page.stat().st_size, (self.prefix / "share" / "superpose" / "plotly.min.js").stat().st_size)
+
+    def test_launch(self):
+        """The launcher finds the installed program, not one in PATH."""
+        words = self.train_words("launched", "--train.steps", "4", "--phases", "[]")
+        result = program.run("launch", "-n", "2", *words, program=self.installed, env={"HOME": str(self.folder)})
+        self.assertEqual(result.code, 0, result)
+        self.assertIn("2 ranks", result.out)
+
+    def test_operators_in_python(self):
+        library = self.prefix / "lib" / "libsuperpose_ops.so"
+        command = [sys.executable, "-c", LOAD_OPERATORS, library]
+        result = subprocess.run(command, capture_output=True, text=True, cwd=self.folder)
+        self.assertEqual((result.returncode, result.stdout), (0, "True\nTrue\n"), result.stderr)
+
+
+program.main()

@@ -1,0 +1,287 @@
+"""What a user sees: exit codes, help, the printed recipe, and one clear line for whatever is wrong."""
+
+import concurrent.futures
+import contextlib
+import os
+import pathlib
+import re
+import shutil
+import tomllib
+
+import program
+
+COMMANDS = ["train", "compare", "report", "launch", "verify", "data", "data prepare", "data verify"]
+FROZEN_KEYS = pathlib.Path(__file__).with_name("recipe_keys.txt")
+
+
+def printed_keys(text):
+    """Keys of --print-recipe in order, "section.key", with " (operational)" where it says so."""
+    keys, section = [], ""
+    for line in text.splitlines():
+        line = line.removeprefix("# ")
+        if header := re.fullmatch(r"\[+([a-z0-9_.]+)\]+", line):
+            section = header.group(1)
+        elif key := re.match(r"([a-z0-9_]+) = .*?  *# (\(operational\))?", line):
+            keys.append(f"{section}.{key.group(1)}" + (f" {key.group(2)}" if key.group(2) else ""))
+    return keys
+
+
+def parsed_keys(table, prefix=""):
+    """The same keys as a TOML parser sees them; an empty list of tables stands for itself."""
+    for name, value in table.items():
+        tables = [value] if isinstance(value, dict) else value
+        if isinstance(tables, list) and tables and isinstance(tables[0], dict):
+            yield from parsed_keys(tables[0], f"{prefix}{name}.")
+        else:
+            yield prefix + name
+
+
+class Surface(program.ProgramTest):
+    def write(self, name, text):
+        path = self.folder / name
+        path.write_text(text)
+        return path
+
+    @contextlib.contextmanager
+    def refusals(self):
+        """Collects calls that must be refused by one line that holds `parts`; at the end runs them, two at a time."""
+        cases = []
+
+        def refused(words, *parts):
+            """`superpose train` on this test's corpus with more options."""
+            cases.append((words, self.train_words("refused", "--dry-run", *words), parts))
+
+        def refused_recipe(text, *parts):
+            """`superpose train bad.toml`."""
+            folder = self.folder / f"recipe-{len(cases)}"
+            folder.mkdir()
+            (folder / "bad.toml").write_text(text)
+            cases.append(([text], ["train", folder / "bad.toml", "--dry-run"], parts))
+
+        yield refused, refused_recipe
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            results = list(pool.map(lambda case: program.run(*case[1]), cases))
+        for (name, _, parts), result in zip(cases, results):
+            with self.subTest(" ".join(map(str, name))):
+                self.assert_one_line(result, *parts)
+
+    # --- Exit codes, help, version
+
+    def test_version(self):
+        result = program.run("--version")
+        self.assertEqual(result.code, 0, result)
+        cmake = (program.ROOT / "CMakeLists.txt").read_text()
+        version = re.search(r"project\(\s*superpose.*?VERSION\s+([0-9.]+)", cmake, re.S | re.I).group(1)
+        pinned = re.search(r"^torch==([0-9.]+)", (program.ROOT / "requirements.txt").read_text(), re.M).group(1)
+        for pattern in (
+            rf"superpose {re.escape(version)}$",
+            rf"libtorch {re.escape(pinned)}",
+            r"CPU \S+",
+            r"threads [1-9]\d*$",
+            r"  bag_embedding: (default|avx2|avx512)$",
+            r"  multi_hot_linear_cross_entropy: (default|avx2|avx512)$",
+        ):
+            self.assertRegex(result.out, re.compile("^" + pattern, re.M))
+
+    def test_help(self):
+        top = program.run("--help")
+        self.assertEqual(top.code, 0, top)
+        for command in COMMANDS:
+            with self.subTest(command):
+                words = command.split()
+                result = program.run(*words, "--help")
+                self.assertEqual((result.code, result.err), (0, ""), result)
+                self.assertIn(f"Usage: superpose {command}", result.out)
+                if len(words) == 1:
+                    self.assertRegex(top.out, re.compile(rf"^  {words[0]} ", re.M))
+
+    def test_usage_errors(self):
+        for words in (
+            ["frobnicate"], ["train", "--frobnicate"], ["train"], ["compare"], ["report"], ["data"],
+            ["data", "prepare"], ["verify"], ["launch"], ["launch", "-n", "2"],
+            ["launch", "-n", "two", "train", "x"], ["--version", "x"],
+        ):  # fmt: skip
+            with self.subTest(words):
+                result = program.run(*words)
+                self.assertEqual((result.code, result.out), (2, ""), result)
+                self.assert_no_crash(result)
+                self.assertTrue(result.err.startswith("superpose: "), result)
+        self.assertEqual(program.run().code, 2)
+
+    # --- The printed recipe
+
+    def test_printed_recipe_is_a_recipe(self):
+        printed = program.run("train", "--print-recipe")
+        self.assertEqual((printed.code, printed.err), (0, ""), printed)
+        recipe = tomllib.loads(printed.out)
+        keys = [key.removesuffix(" (operational)") for key in printed_keys(printed.out)]
+        shown_as_comment = [key for key in keys if key.startswith("compare.arms.")]
+        self.assertEqual([key for key in keys if key not in shown_as_comment],
+                         list(parsed_keys(recipe)))  # fmt: skip
+        file = self.write("printed.toml", printed.out)
+        words = ["--model.preset", "demo", "--data.sources", f'["{self.folder / "corpus"}"]', "--data.validation_share"]
+        words += ["0.05", "--data.cache_dir", self.folder / "cache", "--run.dir", self.run_folder("printed")]
+        result = program.run("train", file, "--dry-run", *words)
+        self.assertEqual((result.code, result.err), (0, ""), result)
+        self.assertRegex(result.out, r"steps +8000\n")
+        self.assertFalse(self.run_folder("printed").exists())
+
+    def test_recipe_keys_are_the_frozen_ones(self):
+        found = printed_keys(program.run("train", "--print-recipe").out)
+        frozen = [line for line in FROZEN_KEYS.read_text().splitlines() if line and not line.startswith("#")]
+        self.assertGreater(len(found), 50)
+        self.assertEqual(
+            found,
+            frozen,
+            "\nThe recipe's keys have changed: recipes in use may break. If that is meant, say so in CHANGELOG.md and "
+            f"write this list into {FROZEN_KEYS}:\n" + "\n".join(found),
+        )
+
+    # --- Recipes that are wrong
+
+    def test_recipe_files(self):
+        with self.refusals() as (_, refused_recipe):
+            refused_recipe("[train]\nsteps = 5\nstepz = 6\n", "bad.toml:3: train.stepz: unknown key", "train.steps?")
+            refused_recipe("[trian]\nsteps = 5\n", "bad.toml:1: trian: unknown", "train?")
+            refused_recipe("\n[train]\nsteps = 'many'\n", "bad.toml:3: train.steps: expected an integer")
+            refused_recipe("[train]\nsteps = 1.5\n", "bad.toml:2: train.steps: expected an integer")
+            refused_recipe("[optim]\n\nlearning_rate = -1\n", "bad.toml:3: optim.learning_rate: must be > 0, got -1")
+            refused_recipe("[train]\nsteps = 99999999999999999999\n", "bad.toml:2")
+            refused_recipe("[train\nsteps = 1\n", "bad.toml:1: not valid TOML")
+            refused_recipe("[train]\nsteps = 1\nsteps = 2\n", "bad.toml:3")
+            phases = "[[phases]]\nshare = 0.5\n[[phases]]\nshare = 0.1\nbag_size = 0\n"
+            refused_recipe(phases, "bad.toml:5: phases[1].bag_size", "got 0")
+            refused_recipe("phases = 3\n", "bad.toml:1: phases")
+            refused_recipe("\0\xff", "bad.toml:1")
+
+    def test_command_line_keys(self):
+        with self.refusals() as (refused, _):
+            refused(["--train.stepz", "5"], "--train.stepz: unknown key", "train.steps?")
+            refused(["--train.steps", "many"], "--train.steps: expected an integer")
+            refused(["--train.steps=0"], "--train.steps: must be >= 1, got 0")
+            refused(["--optim.learning_rate", "nan"], "--optim.learning_rate: must be > 0, got nan")
+            refused(["--optim.learning_rate", "inf"], "--optim.learning_rate")
+            refused(["--train.steps"], "--train.steps: needs a value")
+            refused(["--train.batch_positions", "100"], "--train.batch_positions: must be a multiple", "(64), got 100")
+            refused(["--model.vocab_size", "100"], "model.vocab_size: must be >=", "got 100")
+            refused(["--model.preset", "gigantic"], "--model.preset: must be one of", "paper-3b", "got gigantic")
+            refused(["--model.hidden_size", "33"], "got 2 heads and 33")
+            refused(["--model.tie_embeddings", "maybe"], "--model.tie_embeddings: must be one of", "maybe")
+            refused(["--phases", "[{share = 1.5, bag_size = 2}]"], "--phases", "share: must be in [0, 1], got 1.5")
+            refused(["--phases", "[{share = 0.7, bag_size = 2}, {share = 0.7, bag_size = 3}]"], "phases")
+            refused(["--phases", "nonsense"], "--phases: expected a list of tables")
+            long = ["--train.sequence_length", "4096", "--train.batch_positions", "4096"]
+            refused(long, "max_positions (2048), got 4096")
+            refused(["--checkpoint.keep", "-1"], "--checkpoint.keep", "got -1")
+
+    def test_cuda_where_there_is_none(self):
+        if os.path.exists("/dev/nvidiactl"):
+            self.skipTest("this machine has a CUDA device")
+        words = self.train_words("cuda", "--dry-run", "--train.device", "cuda")
+        self.assert_one_line(program.run(*words), "train.device", "cuda")
+
+    # --- Corpora that are wrong
+
+    def test_corpora(self):
+        with self.refusals() as (refused, _):
+            def sources(*paths):
+                return ["--data.sources", "[" + ", ".join(f'"{path}"' for path in paths) + "]"]
+
+            empty, no_text = self.folder / "empty", self.folder / "no-text"
+            empty.mkdir()
+            no_text.mkdir()
+            (no_text / "a.txt").touch()
+            refused(sources(self.folder / "nowhere"), "does not exist", self.folder / "nowhere")
+            refused(sources(self.folder / "*.nothing"), self.folder / "*.nothing")
+            refused(sources(), "data.sources")
+            refused(sources(empty), "data:")
+            refused(sources(no_text), "corpus is empty")
+            refused(["--data.python_distributions", '["no-such-thing"]'], "no-such-thing is not installed")
+            # 40 bytes cannot fill a window of 64 tokens and the next; 900 not one of 32 bags of 32 and their targets.
+            document, held_out = self.write("short.txt", "a " * 450), self.write("held-out.txt", "b " * 20)
+            short = [*sources(document), "--data.validation", f'["{held_out}"]']
+            refused([*short, "--phases", "[]"], "held-out documents must fill a window of 65 tokens", "41 tokens")
+            narrow = ["--train.sequence_length", "32", "--train.batch_positions", "64"]
+            refused([*short, *narrow, "--phases", "[{share = 0.5, bag_size = 32}]"], "1056", "901")
+
+    def test_files_that_cannot_be_read(self):
+        missing = self.folder / "missing.toml"
+        self.assert_one_line(program.run("train", missing), f"{missing}: cannot open")
+        self.assert_one_line(program.run("train", self.folder), self.folder, "folder")
+        secret = self.write("secret.toml", "")
+        secret.chmod(0)
+        options = {}
+        if os.geteuid() == 0:  # root may read anything: somebody else tries
+            self.folder.chmod(0o755)
+            options = {"user": 65534, "group": 65534, "extra_groups": []}
+            try:
+                probe = program.run("--version", **options)
+            except OSError as error:
+                self.skipTest(f"no other user can start the program: {error}")
+            if probe.code != 0:
+                self.skipTest("no other user can start the program")
+        self.assert_one_line(program.run("train", secret, **options), secret, "Permission denied")
+        if options:
+            folder, cache = self.folder / "theirs", self.folder / "their-cache"
+            cache.mkdir()
+            cache.chmod(0o777)
+            shutil.copytree(self.folder / "corpus", folder)
+            (folder / "07.txt").chmod(0)
+            words = self.train_words("theirs", "--dry-run", "--data.sources", f'["{folder}"]')
+            words += ["--data.cache_dir", cache]
+            self.assert_one_line(program.run(*words, **options), folder / "07.txt", "Permission denied")
+
+    # --- Checkpoints that are wrong, and resumes that are refused
+
+    def test_checkpoints(self):
+        self.train("checkpoints", "--train.steps", "4", "--phases", "[]")
+        (good,) = program.checkpoints(self.run_folder("checkpoints"))[-1:]
+        self.assertEqual(program.run("verify", good).code, 0)
+        broken = self.folder / "broken"
+
+        def altered(change):
+            shutil.rmtree(broken, ignore_errors=True)
+            shutil.copytree(good, broken / good.name)
+            change(broken / good.name)
+            return broken / good.name
+
+        def flip(name, at=-1):
+            def change(folder):
+                data = bytearray((folder / name).read_bytes())
+                data[at] ^= 1
+                (folder / name).write_bytes(data)
+
+            return change
+
+        def cut(name):
+            return lambda folder: os.truncate(folder / name, (folder / name).stat().st_size - 1)
+
+        for change, name in (
+            (flip("model.safetensors"), "model.safetensors"),
+            (flip("trainer/optimizer.safetensors", 5000), "trainer/optimizer.safetensors"),
+            (flip("trainer/state.json", 20), "trainer/state.json"),
+            (flip("trainer/manifest.json", 30), "trainer/manifest.json"),
+            (cut("tokenizer.json"), "tokenizer.json"),
+            (lambda folder: (folder / "config.json").unlink(), "config.json"),
+        ):
+            with self.subTest(name):
+                folder = altered(change)
+                self.assert_one_line(program.run("verify", folder), folder, name)
+                words = self.train_words("branch", "--from", folder, "--train.steps", "8", "--phases", "[]")
+                self.assert_one_line(program.run(*words), folder, name)
+                self.assertFalse(program.checkpoints(self.run_folder("branch")))
+        self.assert_one_line(program.run("verify", self.folder / "nowhere"), "no such folder")
+        words = self.train_words("branch", "--dry-run", "--from", self.folder / "nowhere")
+        self.assert_one_line(program.run(*words), "no such folder")
+
+    def test_resume_with_other_keys(self):
+        self.train("resumed", "--train.steps", "4", "--phases", "[]")
+        words = self.train_words("resumed", "--train.steps", "6", "--phases", "[]", "--optim.beta2", "0.5")
+        self.assert_one_line(program.run(*words), "train.steps (checkpoint 4, recipe 6)", "optim.beta2")
+        operational = ["--train.threads", "2", "--train.micro_batch", "3", "--checkpoint.keep", "1", "--log.every", "3"]
+        result = program.run(*self.train_words("resumed", "--train.steps", "4", "--phases", "[]", *operational))
+        self.assertEqual(result.code, 0, result)
+        self.assertIn("Nothing left to do", result.out)
+
+
+program.main()
