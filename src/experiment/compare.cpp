@@ -330,12 +330,12 @@ CompareOutcome Comparison::drive() {
         decision_from_text(on_first_rank(collective_, [this] { return to_text(decide()); }));
     if (decision.all_done) break;
     const train::RunResult result = run_once(decision.run);
-    if (result.status == train::RunStatus::kStoppedBySignal) {
+    if (result.status != train::RunStatus::kStoppedBySignal) ++outcome.runs_done_now;
+    if (result.stop_requested) {
       outcome.status = CompareStatus::kStoppedBySignal;
       outcome.signal = result.signal;
       return outcome;
     }
-    ++outcome.runs_done_now;
   }
   on_first_rank(collective_, [this, &outcome] {
     write_results(outcome);

@@ -64,8 +64,9 @@ RunResult TrainingLoop::run() {
     finish();
   } else {
     result_.status = RunStatus::kStoppedBySignal;
-    result_.signal = parts_.signal.signal_number();
   }
+  result_.stop_requested = stop;
+  result_.signal = stop ? parts_.signal.signal_number() : 0;
   result_.step = step_;
   return result_;
 }

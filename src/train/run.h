@@ -69,7 +69,10 @@ struct RunResult {
   std::int64_t steps_done_now = 0;   // by this call; 0 when there was nothing left to do
   std::filesystem::path checkpoint;  // the one that holds `step`
   std::optional<metrics::ValidationRecord> validation;  // the last one, where this call made one
-  int signal = 0;  // with kStoppedBySignal; of this rank, 0 where another rank got it
+  // Some rank was told to stop, be it in the very last step: whoever has more to run should not.
+  // Equal on every rank; always true with kStoppedBySignal.
+  bool stop_requested = false;
+  int signal = 0;  // that this rank got; 0 where another rank got it
 };
 
 // Runs, or goes on with, the run in spec.config.run.dir. Every rank of `collective` calls it with

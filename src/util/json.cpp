@@ -5,6 +5,9 @@
 namespace superpose::util {
 
 Json parse_json(std::string_view text, std::string_view who) {
+  // The parser takes a zero byte for the end of the text and would not look at what follows.
+  const std::size_t zero = text.find('\0');
+  require(zero == std::string_view::npos, who, ": not valid JSON: zero byte at byte ", zero);
   try {
     return Json::parse(text);
   } catch (const Json::parse_error& error) {

@@ -22,6 +22,10 @@ TEST(Json, ErrorNamesTheTextAndThePlace) {
   }
 }
 
+TEST(Json, ZeroByteDoesNotEndTheText) {
+  EXPECT_THROW(parse_json(std::string_view("{}\0garbage", 10), "t"), Error);
+}
+
 TEST(Json, TruncatedTextIsAnError) { EXPECT_THROW(parse_json("{\"a\": [1, 2", "t"), Error); }
 
 }  // namespace
