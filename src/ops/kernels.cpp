@@ -4,6 +4,7 @@
 #include <atomic>
 
 #include "ops/cpu/decoder_rows.h"
+#include "ops/cpu/f32_products.h"
 #include "ops/cpu/row_kernels.h"
 #include "util/error.h"
 
@@ -64,12 +65,18 @@ namespace cpu {
 const BagRows& active_bag_rows() { return *active_level().bag_rows; }
 const CrossEntropyRows& active_cross_entropy_rows() { return *active_level().cross_entropy_rows; }
 const DecoderRows& active_decoder_rows() { return *active_level().decoder_rows; }
+bool avx512_in_force() { return active_level().name == "avx512"; }
 }  // namespace cpu
 
 std::vector<KernelInfo> kernels_in_use() {
   const std::string isa(active_level().name);
-  return {{.name = "bag_embedding", .isa = isa},
-          {.name = "multi_hot_linear_cross_entropy", .isa = isa}};
+  std::vector<KernelInfo> kernels;
+  for (const char* name : {"bag_embedding", "multi_hot_linear_cross_entropy", "add_rms_norm",
+                           "rotary_heads", "swiglu", "adamw_update"}) {
+    kernels.push_back({.name = name, .isa = isa});
+  }
+  if (cpu::prefers_f32_products()) kernels.push_back({.name = "f32_product", .isa = isa});
+  return kernels;
 }
 
 std::vector<std::string> available_isa_levels() {

@@ -1,7 +1,6 @@
 #include "ops/linear.h"
 
 #include <ATen/core/dispatch/Dispatcher.h>
-#include <ATen/ops/mm.h>
 #include <c10/core/impl/LocalDispatchKeySet.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
@@ -36,7 +35,7 @@ class LinearAccumulate : public torch::autograd::Function<LinearAccumulate> {
     // meant.
     context->saved_data["grad_weight"] = grad_weight;
     context->saved_data["x_grad"] = x_grad;
-    return at::mm(x, weight.t());
+    return cpu::times_transposed(x, weight);
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& grads) {
@@ -44,7 +43,7 @@ class LinearAccumulate : public torch::autograd::Function<LinearAccumulate> {
     const variable_list saved = context->get_saved_variables();
     const auto grad_weight = context->saved_data["grad_weight"].toOptional<at::Tensor>();
     variable_list result(5);
-    if (context->saved_data["x_grad"].toBool()) result[1] = at::mm(grads[0], saved[1]);
+    if (context->saved_data["x_grad"].toBool()) result[1] = cpu::times(grads[0], saved[1]);
     if (grad_weight.has_value()) call_add_gradient(grads[0], saved[0], *grad_weight);
     return result;
   }
@@ -70,7 +69,7 @@ at::Tensor linear_accumulate(const at::Tensor& x, const at::Tensor& weight,
   check_grad_weight(kName, grad_weight, weight);
   const at::Tensor anchor = make_anchor(weight, grad_weight);
   const bool x_grad = at::GradMode::is_enabled() && x.requires_grad();
-  if (!anchor.requires_grad() && !x_grad) return at::mm(x.detach(), weight.detach().t());
+  if (!anchor.requires_grad() && !x_grad) return cpu::times_transposed(x.detach(), weight.detach());
   return LinearAccumulate::apply(anchor, x, weight.detach(), optional_buffer(grad_weight), x_grad);
 }
 

@@ -1,7 +1,6 @@
 #include "ops/cpu/multi_hot_kernel.h"
 
 #include <ATen/ops/empty.h>
-#include <ATen/ops/mm.h>
 #include <ATen/ops/scalar_tensor.h>
 #include <c10/util/Exception.h>
 
@@ -158,12 +157,11 @@ MultiHotResult multi_hot(const MultiHotProblem& p) {
   for (std::int64_t begin = 0; begin < num_rows; begin += wanted) {
     const std::int64_t size = std::min(wanted, num_rows - begin);
     const at::Tensor hidden = p.hidden.narrow(0, begin, size);  // [R, D]
-    at::Tensor block = scratch.narrow(0, 0, size);
-    at::mm_out(block, hidden, p.weight.t());
+    const at::Tensor block = scratch.narrow(0, 0, size);
+    times_transposed_out(hidden, p.weight, block);
     process_block(rows, block, begin, losses.data());
     if (p.hidden_grad) {
-      at::Tensor out = grad_hidden.narrow(0, begin, size);
-      at::mm_out(out, block, p.weight);
+      times_out(block, p.weight, grad_hidden.narrow(0, begin, size));
     }
     if (p.grad_weight.defined()) add_transposed_product(block, hidden, p.grad_weight);
   }

@@ -18,4 +18,16 @@ bool has_fast_bf16_products();
 // otherwise it is formed in f32.
 void add_transposed_product(const at::Tensor& a, const at::Tensor& b, const at::Tensor& sum);
 
+// x weight^T, and grad weight: the products of a linear layer forward and backward. Any dtype and
+// device; where the CPU prefers them (f32_products.h), through own f32 products.
+//
+//   x     [R, in]   weight [out, in]   returns [R, out]
+//   grad  [R, out]  weight [out, in]   returns [R, in]
+at::Tensor times_transposed(const at::Tensor& x, const at::Tensor& weight);
+at::Tensor times(const at::Tensor& grad, const at::Tensor& weight);
+
+// The same into a contiguous tensor.
+void times_transposed_out(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& out);
+void times_out(const at::Tensor& grad, const at::Tensor& weight, const at::Tensor& out);
+
 }  // namespace superpose::ops::cpu

@@ -71,4 +71,7 @@ extern const CrossEntropyRows kCrossEntropyRows;
 const BagRows& active_bag_rows();
 const CrossEntropyRows& active_cross_entropy_rows();
 
+// Whether that level is AVX-512.
+bool avx512_in_force();
+
 }  // namespace superpose::ops::cpu
