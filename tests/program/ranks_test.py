@@ -12,7 +12,7 @@ import program
 
 STEPS = 100
 # A dead rank closes its connections, so the others need not wait for a time-out.
-END_LIMIT = 30
+END_LIMIT = 60
 # Rounding is not turned into steps of Adam that go the other way, so runs that differ in rounding stay together.
 GENTLE = ["--train.steps", STEPS, "--optim.learning_rate", "0.001", "--checkpoint.every", "20",
           "--phases", "[{share = 0.2, bag_size = 4}, {share = 0.2, bag_size = 2}]"]  # fmt: skip
