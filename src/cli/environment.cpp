@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <array>
+
 #include "util/error.h"
 
 namespace superpose::cli {
@@ -49,6 +51,24 @@ void fill_folders(train::RunConfig& config) {
 
 bool output_is_terminal() { return ::isatty(STDOUT_FILENO) == 1; }
 
-void prepare_process() { ::setenv("THP_MEM_ALLOC_ENABLE", "1", /*overwrite=*/0); }
+void prepare_process(char** argv) {
+  struct Variable {
+    const char* name;
+    const char* value;
+  };
+  constexpr std::array<Variable, 2> kVariables{
+      {{"THP_MEM_ALLOC_ENABLE", "1"}, {"GOMP_SPINCOUNT", "1000"}}};
+  bool missing = false;
+  for (const Variable& variable : kVariables) {
+    if (::getenv(variable.name) != nullptr) continue;
+    missing = true;
+    ::setenv(variable.name, variable.value, /*overwrite=*/0);
+  }
+  if (!missing) return;
+  std::error_code error;
+  const fs::path program = fs::read_symlink("/proc/self/exe", error);
+  // Where this fails the program goes on as it is: slower at worst.
+  if (!error) ::execv(program.c_str(), argv);
+}
 
 }  // namespace superpose::cli

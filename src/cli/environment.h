@@ -25,8 +25,14 @@ void fill_folders(train::RunConfig& config);
 // Whether standard output is a terminal: decides between a status line and plain lines.
 bool output_is_terminal();
 
-// Settings that must stand in the environment before libtorch's first allocation: huge pages for
-// large tensors (THP_MEM_ALLOC_ENABLE=1), unless the user set them already.
-void prepare_process();
+// Puts into the environment what libraries read once, when they are loaded, and starts the program
+// again (same process, same arguments) if anything was missing there. What the user set stays.
+//
+//   THP_MEM_ALLOC_ENABLE  1: libtorch takes large tensors from huge pages
+//   GOMP_SPINCOUNT        how long a thread spins at the end of a parallel region before it sleeps.
+//                         libgomp's own 300,000 makes a step more than ten times slower as soon as
+//                         anything else wants one of the cores
+//                         (docs/benchmarks/2026-11-23-threads.md)
+void prepare_process(char** argv);
 
 }  // namespace superpose::cli

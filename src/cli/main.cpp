@@ -170,7 +170,7 @@ int run(std::vector<std::string> words) {
 
 int main(int argc, char** argv) {
   try {
-    superpose::cli::prepare_process();
+    superpose::cli::prepare_process(argv);
     return superpose::cli::run(std::vector<std::string>(argv + 1, argv + argc));
   } catch (const c10::Error& error) {
     std::cerr << "superpose: " << error.what_without_backtrace() << '\n';
