@@ -50,13 +50,15 @@ MemoryEstimate estimate_memory(const ModelConfig& config, const MemoryRequest& r
   const std::int64_t layer = (layer_elements + repeated) * element + layer_f32 * 4;
   // Outside the layers: latent, last sum and norm, the head's gradient of it; ids and targets.
   const std::int64_t outside = 5 * width * element + 8 * (request.bag_size + request.target_size);
+  // Gradients in flight while the last layer's backward runs, its activations still held.
+  const std::int64_t in_flight = (3 * config.ffn_size + projected + 4 * width) * element;
   const std::int64_t logits = std::min(positions, kLogitRows) * config.vocab_size * 4;
 
   MemoryEstimate estimate;
   estimate.parameters = parameters * (request.bf16 ? 4 + 2 : 4);
   estimate.gradients = parameters * 4;
   estimate.optimizer = parameters * 8;
-  estimate.activations = positions * (config.num_layers * layer + outside) + logits;
+  estimate.activations = positions * (config.num_layers * layer + in_flight + outside) + logits;
   return estimate;
 }
 
