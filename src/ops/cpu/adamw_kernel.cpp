@@ -1,10 +1,9 @@
-#include <ATen/Parallel.h>
-
 #include <cmath>
 
 #include "ops/cpu/decoder_kernels.h"
 #include "ops/cpu/decoder_rows.h"
 #include "ops/cpu/element_rows.h"
+#include "ops/cpu/parallel.h"
 
 namespace superpose::ops::cpu {
 

@@ -19,7 +19,7 @@
 namespace superpose::ops::cpu {
 namespace {
 
-// Logits of a block, in elements, and the least and most rows of a block. Measured: fewer rows make
+// Logits of a block, in elements, and the least and most rows of a block. Fewer rows make
 // the products slow (the weight and its gradient are read once a block), more of them push the
 // logits out of the cache.
 constexpr std::int64_t kBlockElements = std::int64_t{1} << 23;

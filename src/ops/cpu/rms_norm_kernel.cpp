@@ -1,4 +1,3 @@
-#include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/zeros.h>
@@ -8,6 +7,7 @@
 #include "ops/cpu/decoder_kernels.h"
 #include "ops/cpu/decoder_rows.h"
 #include "ops/cpu/element_rows.h"
+#include "ops/cpu/parallel.h"
 
 namespace superpose::ops::cpu {
 namespace {

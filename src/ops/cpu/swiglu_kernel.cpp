@@ -1,10 +1,10 @@
-#include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 
 #include "ops/cpu/decoder_kernels.h"
 #include "ops/cpu/decoder_rows.h"
 #include "ops/cpu/element_rows.h"
+#include "ops/cpu/parallel.h"
 
 namespace superpose::ops::cpu {
 
