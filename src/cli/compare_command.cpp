@@ -37,7 +37,7 @@ int compare_command(const CompareOptions& options) {
   compare.commands = {command_line(options)};
   compare.plotly_script = plotly_script();
   compare.machine = describe_machine(rendezvous);
-  compare.console_is_terminal = output_is_terminal();
+  compare.console_columns = terminal_columns();
   const experiment::CompareOutcome outcome =
       experiment::compare(recipe, compare, *collective, std::cout);
 

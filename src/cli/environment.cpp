@@ -1,6 +1,7 @@
 #include "cli/environment.h"
 
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <array>
@@ -49,7 +50,13 @@ void fill_folders(train::RunConfig& config) {
   }
 }
 
-bool output_is_terminal() { return ::isatty(STDOUT_FILENO) == 1; }
+int terminal_columns() {
+  constexpr int kUnknown = 80;  // a terminal that does not say
+  if (::isatty(STDOUT_FILENO) != 1) return 0;
+  winsize size{};
+  const bool told = ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  return told ? size.ws_col : kUnknown;
+}
 
 void prepare_process(char** argv) {
   struct Variable {

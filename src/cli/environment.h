@@ -22,8 +22,8 @@ std::filesystem::path plotly_script();
 // Fills the folders that a recipe left empty.
 void fill_folders(train::RunConfig& config);
 
-// Whether standard output is a terminal: decides between a status line and plain lines.
-bool output_is_terminal();
+// Columns of the terminal that standard output is; 0 where it is none.
+int terminal_columns();
 
 // Puts into the environment what libraries read once, when they are loaded, and starts the program
 // again (same process, same arguments) if anything was missing there. What the user set stays.

@@ -53,7 +53,7 @@ int train_command(const TrainOptions& options) {
     spec.labels.command += " --" + override.key + " '" + override.value + "'";
   }
   if (is_first) spec.console = &std::cout;
-  spec.console_is_terminal = output_is_terminal();
+  spec.console_columns = terminal_columns();
 
   if (options.dry_run) {
     const train::Plan plan = train::plan_run(spec, *collective);

@@ -254,7 +254,7 @@ train::RunSpec Comparison::make_spec(const PlannedRun& run) const {
   }
   spec.machine = options_.machine;
   spec.console = is_first() ? &out_ : nullptr;
-  spec.console_is_terminal = options_.console_is_terminal;
+  spec.console_columns = options_.console_columns;
   return spec;
 }
 

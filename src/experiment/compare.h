@@ -20,7 +20,7 @@ struct CompareOptions {
   std::vector<std::string> commands;    // that repeat the comparison, for the report
   std::filesystem::path plotly_script;  // copied into the report
   train::Machine machine;               // for the records of the runs
-  bool console_is_terminal = false;
+  int console_columns = 0;              // of the terminal that `out` is; 0 = none
 };
 
 enum class CompareStatus {

@@ -82,7 +82,8 @@ metrics::SinkList open_sinks(const RunSpec& spec, const Setup& setup, const Plan
   write_start(setup.start, plan, sinks);
   if (spec.console != nullptr) {
     metrics::ConsoleOptions options;
-    options.terminal = spec.console_is_terminal;
+    options.terminal = spec.console_columns > 0;
+    if (options.terminal) options.width = spec.console_columns;
     auto console = std::make_unique<metrics::ConsoleSink>(*spec.console, options);
     console->write(header);
     sinks.add(std::move(console));

@@ -52,7 +52,7 @@ struct RunSpec {
   RunLabels labels;
   Machine machine;                  // what the caller knows of the machine
   std::ostream* console = nullptr;  // plan, status line, warnings; nullptr = silent. Rank 0 alone
-  bool console_is_terminal = false;
+  int console_columns = 0;          // of the terminal that `console` is; 0 = none: plain lines
   std::function<void(const StepReport&)> on_step;  // every rank; may be empty
 };
 
