@@ -1,6 +1,5 @@
-#include <bit>
-
 #include "ops/cpu/bf16_convert.h"
+#include "ops/cpu/exp_f32.h"
 #include "ops/cpu/row_kernels.h"
 
 // Element-wise passes over one row of logits. exp and tanh are written out as polynomials (own
@@ -12,28 +11,6 @@ namespace {
 // Terms added in f32 before the sum is carried on in f64: keeps the rounding error independent of
 // the vocabulary's size.
 constexpr std::int64_t kChunk = 2048;
-
-inline float exp_f32(float x) {
-  constexpr float kLog2E = 1.44269504F;
-  constexpr float kLn2High = 0.693359375F;  // few bits: k * kLn2High is exact
-  constexpr float kLn2Low = -2.12194440e-4F;
-  constexpr float kRoundToInt =
-      12582912.0F;  // 1.5 * 2^23: adding it leaves the nearest integer in the low bits
-  x = x < -87.0F ? -87.0F : x;
-  x = x > 88.0F ? 88.0F : x;
-  const float shifted = x * kLog2E + kRoundToInt;
-  const float k = shifted - kRoundToInt;
-  float r = x - k * kLn2High;
-  r = r - k * kLn2Low;
-  float p = 0.001381459878757596F;
-  p = p * r + 0.008368716575205326F;
-  p = p * r + 0.04166838899254799F;
-  p = p * r + 0.1666652113199234F;
-  p = p * r + 0.4999999403953552F;
-  p = p * r * r + r + 1.0F;
-  const std::uint32_t exponent = (std::bit_cast<std::uint32_t>(shifted) << 23) + 0x3f800000U;
-  return p * std::bit_cast<float>(exponent);
-}
 
 inline float tanh_f32(float x) {
   const float size = x < 0 ? -x : x;
