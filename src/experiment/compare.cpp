@@ -34,6 +34,20 @@ std::string run_name(const PlannedRun& run, const Arm& arm) {
   return name;
 }
 
+// What a comparison without a grid says of its rates; an arm's own may come from a search
+// elsewhere.
+std::string describe_given_rates(const std::vector<Arm>& arms) {
+  std::vector<std::string> parts;
+  bool all_equal = true;
+  for (const Arm& arm : arms) {
+    const double rate = arm.config.optim.learning_rate;
+    all_equal = all_equal && rate == arms.front().config.optim.learning_rate;
+    parts.push_back(arm.name + " " + util::format_double(rate));
+  }
+  if (all_equal) return "the learning rate is not tuned, every arm runs at the recipe's";
+  return "no rates are searched, each arm runs at its own (" + util::join(parts, ", ") + ")";
+}
+
 // A point of the grid that diverged has given its answer; a result that did is tried again.
 bool is_done(const PlannedRun& run, const RunProgress& progress) {
   return progress.finished || (progress.diverged && run.role == report::Role::kTuning);
@@ -188,8 +202,7 @@ void Comparison::print_plan(const std::vector<PlannedRun>& selected_runs) {
   }
   print_listing(out_, listing(selected_runs, estimate));
   if (recipe_.compare.learning_rates.empty()) {
-    out_ << "note: compare.learning_rates is empty: the learning rate is not tuned, every arm runs "
-            "at its recipe's\n";
+    out_ << "note: compare.learning_rates is empty: " << describe_given_rates(arms_) << '\n';
   }
   out_ << std::flush;
 }

@@ -44,7 +44,7 @@ struct CompareConfig {
     v.field("baseline", self.baseline, "name of the arm that the others are compared with");
     v.field("seeds", self.seeds, "every arm runs once with each; results are quoted from these");
     v.field("learning_rates", self.learning_rates,
-            "grid that every arm runs with tuning_seed, to take its own best; empty = not tuned");
+            "grid that every arm runs with tuning_seed, to take its own best; empty = no search");
     v.field("tuning_seed", self.tuning_seed, "seed of the grid; none of compare.seeds");
     v.field("budgets", self.budgets,
             "shares of train.steps to finish at, for the budget curve (wsd only); empty = 1 alone");

@@ -12,10 +12,6 @@
 namespace superpose::report {
 namespace {
 
-bool is_result(const RunEntry& run) {
-  return run.role == Role::kFinal || run.role == Role::kBranch;
-}
-
 RateGrid rate_grid(const Analysis& analysis, const std::string& arm) {
   RateGrid grid;
   grid.arm = arm;
@@ -45,7 +41,7 @@ RateGrid rate_grid(const Analysis& analysis, const std::string& arm) {
 // A result at another rate than the grid's best is not what the report says it is.
 void warn_of_other_rates(Analysis& analysis, const RateGrid& grid) {
   for (const Run& run : analysis.runs) {
-    if (!is_result(run.entry) || run.entry.arm != grid.arm || !grid.best) continue;
+    if (!is_result(run.entry.role) || run.entry.arm != grid.arm || !grid.best) continue;
     if (run.entry.learning_rate == *grid.best) continue;
     analysis.warnings.push_back("The results of " + grid.arm + " used the learning rate " +
                                 util::format_double(run.entry.learning_rate) +
@@ -123,7 +119,7 @@ bool any_budgets(const Experiment& experiment) {
   std::set<std::pair<std::string, double>> budgets;
   std::set<std::string> arms;
   for (const RunEntry& run : experiment.runs) {
-    if (!is_result(run)) continue;
+    if (!is_result(run.role)) continue;
     budgets.emplace(run.arm, run.budget);
     arms.insert(run.arm);
   }
@@ -151,7 +147,7 @@ std::vector<const Run*> Analysis::results(const std::string& arm, double budget)
   std::vector<const Run*> found;
   for (const Run& run : runs) {
     const bool tuned_on = experiment.tuning_seed && run.entry.seed == *experiment.tuning_seed;
-    if (is_result(run.entry) && run.finished && !tuned_on && run.entry.arm == arm &&
+    if (is_result(run.entry.role) && run.finished && !tuned_on && run.entry.arm == arm &&
         run.entry.budget == budget) {
       found.push_back(&run);
     }

@@ -130,7 +130,7 @@ struct Analysis {
   std::vector<Run> runs;  // finished and running ones that have records; trunks too
   std::vector<ArmSummary> arms;
   std::vector<Comparison> comparisons;  // one for each arm but the baseline
-  std::vector<RateGrid> rate_grids;     // empty: the rate was not tuned
+  std::vector<RateGrid> rate_grids;     // empty: no rates were searched
   bool has_budgets = false;
   std::vector<std::string> warnings;  // such as a best rate at the edge of the grid
   std::vector<std::string> notes;

@@ -22,6 +22,9 @@ enum class Role {
   kTuning,  // one point of the learning-rate grid, tuning seed; chosen on half A
 };
 
+// Whether a run of this role has a loss that is quoted.
+constexpr bool is_result(Role role) { return role == Role::kFinal || role == Role::kBranch; }
+
 struct RunEntry {
   std::string arm;
   std::int64_t seed = 0;
@@ -39,7 +42,7 @@ struct Experiment {
   std::string baseline;                     // the arm that others are compared with
   std::vector<std::string> arms;            // in order of showing; baseline included
   std::optional<std::int64_t> tuning_seed;  // set exactly when there is a learning-rate grid
-  std::vector<double> learning_rates;       // the grid; empty: the rate was not tuned
+  std::vector<double> learning_rates;       // the grid; empty: no rates were searched
   std::string recipe_name;                  // file name of the recipe
   std::string recipe_text;                  // as written, or resolved
   std::string recipe_fingerprint;  // hash without operational keys; RunHeader::fingerprints.recipe

@@ -214,7 +214,7 @@ std::string report_json(const Analysis& analysis) {
   json["notes"] = analysis.notes;
   json["baseline"] = analysis.experiment.baseline;
   json["quoted_loss"] = name(kQuoted, analysis.quoted);
-  json["learning_rate_tuned"] = !analysis.rate_grids.empty();
+  json["learning_rates_searched"] = !analysis.rate_grids.empty();
   json["comparisons"] = Json::array();
   for (const Comparison& comparison : analysis.comparisons) {
     Json one = comparison_json(comparison);

@@ -105,7 +105,6 @@ void check_fingerprints(const Experiment& experiment, const std::vector<Run>& ru
 }
 
 bool same_place(const RunEntry& a, const RunEntry& b) {
-  const auto is_result = [](Role role) { return role == Role::kFinal || role == Role::kBranch; };
   if (a.arm != b.arm || a.seed != b.seed) return false;
   if (is_result(a.role) && is_result(b.role)) return a.budget == b.budget;
   return a.role == Role::kTuning && b.role == Role::kTuning && a.learning_rate == b.learning_rate;

@@ -21,8 +21,7 @@ std::vector<const Run*> budget_runs(const Analysis& analysis, const std::string&
                                     std::int64_t seed) {
   std::vector<const Run*> found;
   for (const Run& run : analysis.runs) {
-    const bool is_result = run.entry.role == Role::kFinal || run.entry.role == Role::kBranch;
-    if (is_result && run.finished && run.entry.arm == arm && run.entry.seed == seed)
+    if (is_result(run.entry.role) && run.finished && run.entry.arm == arm && run.entry.seed == seed)
       found.push_back(&run);
   }
   return found;

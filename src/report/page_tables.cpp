@@ -219,8 +219,7 @@ std::string speed_table(const Analysis& analysis) {
   html.head = {{"Run and phase", ""},      number("Positions/s"), number("Raw tokens/s"),
                number("Waiting for data"), number("Evaluation"),  number("Checkpoints")};
   for (const Run& run : analysis.runs) {
-    const bool is_result = run.entry.role == Role::kFinal || run.entry.role == Role::kBranch;
-    if (!is_result || run.entry.budget != 1) continue;
+    if (!is_result(run.entry.role) || run.entry.budget != 1) continue;
     bool first = true;
     for (const auto& [phase, span] : phase_spans(run)) {
       metrics::StepRecord rates = span.last;

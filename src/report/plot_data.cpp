@@ -10,10 +10,6 @@ namespace {
 
 using util::Json;
 
-bool is_result(const Run& run) {
-  return run.entry.role == Role::kFinal || run.entry.role == Role::kBranch;
-}
-
 Json empty_curve() {
   Json curve;
   for (const char* name : {"step", "positions", "raw_tokens", "seconds", "loss"})
@@ -76,7 +72,8 @@ Json switch_marks(const Run& run) {
 Json runs_json(const Analysis& analysis) {
   Json runs = Json::array();
   for (const Run& run : analysis.runs) {
-    if (!is_result(run) || run.entry.budget != 1 || run.records.validations.empty()) continue;
+    if (!is_result(run.entry.role) || run.entry.budget != 1 || run.records.validations.empty())
+      continue;
     Json json;
     json["arm"] = run.entry.arm;
     json["seed"] = run.entry.seed;
@@ -132,7 +129,8 @@ Json budgets_json(const Analysis& analysis) {
   for (const std::string& arm : analysis.experiment.arms) {
     std::vector<std::int64_t> seeds;
     for (const Run& run : analysis.runs) {
-      if (run.entry.arm == arm && is_result(run) && run.finished) seeds.push_back(run.entry.seed);
+      if (run.entry.arm == arm && is_result(run.entry.role) && run.finished)
+        seeds.push_back(run.entry.seed);
     }
     std::sort(seeds.begin(), seeds.end());
     seeds.erase(std::unique(seeds.begin(), seeds.end()), seeds.end());
@@ -140,7 +138,7 @@ Json budgets_json(const Analysis& analysis) {
       std::vector<const Run*> runs;
       for (const Run& run : analysis.runs) {
         const bool mine = run.entry.arm == arm && run.entry.seed == seed;
-        if (mine && is_result(run) && run.finished) runs.push_back(&run);
+        if (mine && is_result(run.entry.role) && run.finished) runs.push_back(&run);
       }
       std::sort(runs.begin(), runs.end(),
                 [](const Run* a, const Run* b) { return a->flops < b->flops; });

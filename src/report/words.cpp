@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "report/load.h"
 #include "report/report.h"
@@ -252,11 +253,42 @@ std::string speed_sentence(const Analysis& analysis, const Comparison& compariso
   return text + ".";
 }
 
-std::string rate_sentence(const Analysis& analysis) {
-  if (analysis.rate_grids.empty()) {
+// The peak rates that an arm's results ran at; 0 where the records do not say.
+std::set<double> rates_of(const Analysis& analysis, const std::string& arm) {
+  std::set<double> rates;
+  for (const RunEntry& run : analysis.experiment.runs) {
+    if (is_result(run.role) && run.arm == arm) rates.insert(run.learning_rate);
+  }
+  return rates;
+}
+
+// "0.007 for baseline"
+std::string rates_text(const std::set<double>& rates, const std::string& arm) {
+  std::vector<std::string> parts;
+  for (const double rate : rates) parts.push_back(rate > 0 ? format_rate(rate) : "unknown");
+  return util::join(parts, " and ") + " for " + arm;
+}
+
+// An arm's own rate may come from a search elsewhere, which this comparison knows nothing of.
+std::string given_rates_sentence(const Analysis& analysis) {
+  std::set<double> all;
+  std::vector<std::string> parts;
+  for (const std::string& arm : analysis.experiment.arms) {
+    const std::set<double> rates = rates_of(analysis, arm);
+    if (rates.empty()) continue;
+    parts.push_back(rates_text(rates, arm));
+    all.insert(rates.begin(), rates.end());
+  }
+  if (all.size() == 1 && *all.begin() > 0) {
     return "The learning rate was not tuned for either side, so part of the difference may come "
            "from the rate.";
   }
+  return "Each arm ran at the learning rate given for it (" + util::join(parts, ", ") +
+         "); this comparison did not search for rates itself.";
+}
+
+std::string rate_sentence(const Analysis& analysis) {
+  if (analysis.rate_grids.empty()) return given_rates_sentence(analysis);
   std::vector<std::string> parts;
   for (const RateGrid& grid : analysis.rate_grids) {
     if (grid.best) parts.push_back(format_rate(*grid.best) + " for " + grid.arm);

@@ -28,7 +28,7 @@ TEST_F(Export, JsonHoldsTheOutcomes) {
   add("tst", 1, 1.0);
   const util::Json json = util::parse_json(report_json(analyze(experiment_)), "report.json");
   EXPECT_EQ(json["schema"], 1);
-  EXPECT_EQ(json["learning_rate_tuned"], false);
+  EXPECT_EQ(json["learning_rates_searched"], false);
   const util::Json& comparison = json["comparisons"][0];
   EXPECT_EQ(comparison["verdict"], "ahead");
   EXPECT_NEAR(comparison["equal_flops"]["gain"]["mean"].get<double>(), 0.1, 1e-12);

@@ -102,6 +102,37 @@ TEST_F(WordsTest, NothingFinishedYet) {
   EXPECT_THAT(put_in_words(analyze(experiment_)).headline, HasSubstr("only one arm"));
 }
 
+TEST_F(WordsTest, RatesThatTheArmsCameWithAreNamed) {
+  test::SyntheticRun run = small_run("baseline", 1, 1.1);
+  run.learning_rate = 0.007;
+  add(run);
+  add("tst", 1, 1.0);
+  const std::string named = "Each arm ran at the learning rate given for it (0.007 for baseline, ";
+  const std::string text = in_words(analyze(experiment_));
+  EXPECT_THAT(text, HasSubstr(named + "0.004 for tst); this comparison did not search"));
+  EXPECT_THAT(text, Not(HasSubstr("not tuned")));
+
+  // Another trainer's records may not hold the rate.
+  experiment_.runs.back().learning_rate = 0;
+  EXPECT_THAT(in_words(analyze(experiment_)), HasSubstr(named + "unknown for tst)"));
+  experiment_.runs.front().learning_rate = 0;
+  EXPECT_THAT(in_words(analyze(experiment_)), Not(HasSubstr("not tuned")));
+}
+
+TEST_F(WordsTest, RatesOfAGridAreItsBest) {
+  for (const std::string arm : {"baseline", "tst"}) {
+    for (const double rate : {0.002, 0.004, 0.008}) {
+      test::SyntheticRun run = small_run(arm, 0, rate == 0.004 ? 1.0 : 1.2);
+      run.learning_rate = rate;
+      add(run, Role::kTuning);
+    }
+    add(arm, 1, 1.1);
+  }
+  experiment_.tuning_seed = 0;
+  EXPECT_THAT(in_words(analyze(experiment_)),
+              HasSubstr("own best learning rate of the same grid: 0.004 for baseline, 0.004 for"));
+}
+
 TEST(Text, Numbers) {
   EXPECT_EQ(with_commas(1234567), "1,234,567");
   EXPECT_EQ(with_commas(-1234), "-1,234");
