@@ -18,6 +18,14 @@ struct Consumption {
   std::int64_t rows = 0;  // over all ranks
 
   bool operator==(const Consumption&) const = default;
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& v) {
+    v.required("bag_size", self.bag_size);
+    v.required("target_size", self.target_size);
+    v.required("sequence_length", self.sequence_length);
+    v.required("rows", self.rows);
+  }
 };
 
 // Adds to the last stretch where the shape is the same, else appends; nothing for 0 rows.

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -11,6 +13,8 @@
 
 // What a run says about itself while it runs. A run's metrics.jsonl is a sequence of these records
 // (docs/formats/metrics.md); every sink and every report is fed from them alone.
+//
+// Each record lists its fields for metrics.jsonl in its visit (util/json_fields.h).
 //
 // Two clocks, never mixed: `positions` are what the decoder computed (FLOPs come from these),
 // `raw_tokens` are what was read from the corpus (bag_size times the positions while superposed).
@@ -29,6 +33,14 @@ struct PhaseInfo {
   std::int64_t num_steps = 0;
   std::int64_t bag_size = 1;
   std::int64_t target_size = 1;
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& v) {
+    v.required("first_step", self.first_step);
+    v.required("num_steps", self.num_steps);
+    v.required("bag_size", self.bag_size);
+    v.required("target_size", self.target_size);
+  }
 };
 
 // Texts that are equal exactly when the thing is equal; the report refuses to compare runs that
@@ -39,6 +51,13 @@ struct Fingerprints {
   std::string recipe;
   std::string data;        // training corpus, tokenizer and hold-out rule
   std::string validation;  // the held-out tokens that the loss is taken over
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& v) {
+    v.required("recipe", self.recipe);
+    v.required("data", self.data);
+    v.required("validation", self.validation);
+  }
 };
 
 // Who ran what, on what. Written at every start of a run, also at a resume; the last one counts.
@@ -67,6 +86,33 @@ struct RunHeader {
   Fingerprints fingerprints;
   std::string command;     // repeats the run
   std::string started_at;  // ISO 8601, UTC
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& v) {
+    v.optional("run_name", self.run_name);
+    v.optional("arm", self.arm);
+    v.required("seed", self.seed);
+    v.optional("learning_rate", self.learning_rate);
+    v.optional("budget", self.budget);
+    v.optional("model", self.model);
+    v.optional("parameters", self.parameters);
+    v.required("flops_per_position", self.flops_per_position);
+    v.optional("positions_per_step", self.positions_per_step);
+    v.optional("sequence_length", self.sequence_length);
+    v.optional("total_steps", self.total_steps);
+    v.optional("train_tokens", self.train_tokens);
+    v.required("phases", self.phases);
+    v.optional("threads", self.threads);
+    v.optional("ranks", self.ranks);
+    v.optional("device", self.device);
+    v.optional("precision", self.precision);
+    v.optional("cpu", self.cpu);
+    v.optional("versions", self.versions);
+    v.optional("settings", self.settings);
+    v.required("fingerprints", self.fingerprints);
+    v.optional("command", self.command);
+    v.optional("started_at", self.started_at);
+  }
 };
 
 // After optimizer step number `step` (1-based: steps finished). Rates and wait_share cover the
@@ -88,6 +134,26 @@ struct StepRecord {
   double raw_tokens_per_second = 0;
   double wait_share = 0;  // 0..1
   double epoch = 0;       // passes over the training corpus, fractional
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& v) {
+    v.required("step", self.step);
+    v.optional("phase", self.phase);
+    v.optional("bag_size", self.bag_size);
+    v.optional("target_size", self.target_size);
+    v.optional("loss", self.loss);
+    v.optional("is_bag_loss", self.is_bag_loss);
+    v.optional("learning_rate", self.learning_rate);
+    v.optional("gradient_norm", self.gradient_norm);
+    v.optional("positions", self.positions);
+    v.optional("raw_tokens", self.raw_tokens);
+    v.optional("seconds", self.seconds);
+    v.optional("wait_seconds", self.wait_seconds);
+    v.optional("positions_per_second", self.positions_per_second);
+    v.optional("raw_tokens_per_second", self.raw_tokens_per_second);
+    v.optional("wait_share", self.wait_share);
+    v.optional("epoch", self.epoch);
+  }
 };
 
 // Next-token loss with bagging off on the fixed held-out windows, after `step` finished steps; the
@@ -104,15 +170,38 @@ struct ValidationRecord {
   double perplexity = 0;  // exp(loss)
   std::optional<double> bits_per_byte;
   double evaluation_seconds = 0;  // what this validation took, not part of `seconds`
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& v) {
+    v.required("step", self.step);
+    v.required("positions", self.positions);
+    v.required("raw_tokens", self.raw_tokens);
+    v.required("seconds", self.seconds);
+    v.required("loss", self.loss);
+    v.optional("loss_half_a", self.loss_half_a);
+    v.optional("loss_half_b", self.loss_half_b);
+    v.optional("perplexity", self.perplexity);
+    v.optional("bits_per_byte", self.bits_per_byte);
+    v.optional("evaluation_seconds", self.evaluation_seconds);
+  }
 };
 
 enum class EventKind { kResume, kCheckpoint, kSwitch, kWarning, kError };
+inline constexpr std::array<std::string_view, 5> kEventNames = {"resume", "checkpoint", "switch",
+                                                                "warning", "error"};
 
 // Something that happened after `step` finished steps, in one line of text.
 struct EventRecord {
   std::int64_t step = 0;
   EventKind kind = EventKind::kWarning;
   std::string text;
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& v) {
+    v.required("step", self.step);
+    v.choice("event", self.kind, kEventNames);
+    v.optional("text", self.text);
+  }
 };
 
 // Last record of a run that reached its last step. Runs without one count as unfinished.
@@ -127,6 +216,20 @@ struct SummaryRecord {
   double epochs = 0;
   std::int64_t peak_memory_bytes = 0;  // 0 = unknown
   std::string finished_at;             // ISO 8601, UTC
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& v) {
+    v.required("step", self.step);
+    v.optional("positions", self.positions);
+    v.optional("raw_tokens", self.raw_tokens);
+    v.optional("seconds", self.seconds);
+    v.optional("wait_seconds", self.wait_seconds);
+    v.optional("evaluation_seconds", self.evaluation_seconds);
+    v.optional("checkpoint_seconds", self.checkpoint_seconds);
+    v.optional("epochs", self.epochs);
+    v.optional("peak_memory_bytes", self.peak_memory_bytes);
+    v.optional("finished_at", self.finished_at);
+  }
 };
 
 using Record = std::variant<RunHeader, StepRecord, ValidationRecord, EventRecord, SummaryRecord>;

@@ -8,33 +8,13 @@
 #include <sstream>
 #include <thread>
 
+#include "util/json_fields.h"
+
 namespace superpose::train {
 
-util::Json to_json(const Environment& environment) {
-  return util::Json{{"threads", environment.threads},
-                    {"ranks", environment.ranks},
-                    {"micro_batch", environment.micro_batch},
-                    {"device", environment.device},
-                    {"cpu", environment.cpu},
-                    {"kernels", environment.kernels},
-                    {"libtorch", environment.libtorch}};
-}
-
-Environment environment_from_json(const util::Json& json) {
-  Environment environment;
-  json.at("threads").get_to(environment.threads);
-  json.at("ranks").get_to(environment.ranks);
-  json.at("micro_batch").get_to(environment.micro_batch);
-  json.at("device").get_to(environment.device);
-  json.at("cpu").get_to(environment.cpu);
-  json.at("kernels").get_to(environment.kernels);
-  json.at("libtorch").get_to(environment.libtorch);
-  return environment;
-}
-
 std::string differences(const Environment& before, const Environment& now) {
-  const util::Json old_values = to_json(before);
-  const util::Json new_values = to_json(now);
+  const util::Json old_values = util::fields_to_json(before);
+  const util::Json new_values = util::fields_to_json(now);
   std::ostringstream text;
   for (const auto& [key, value] : old_values.items()) {
     if (value == new_values.at(key)) continue;

@@ -6,8 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include "util/json.h"
-
 namespace superpose::train {
 
 // What the caller of run() knows of the machine and of the program; free text, compared as it is.
@@ -29,10 +27,18 @@ struct Environment {
   std::string libtorch;
 
   bool operator==(const Environment&) const = default;
-};
 
-util::Json to_json(const Environment& environment);
-Environment environment_from_json(const util::Json& json);
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& v) {
+    v.required("threads", self.threads);
+    v.required("ranks", self.ranks);
+    v.required("micro_batch", self.micro_batch);
+    v.required("device", self.device);
+    v.required("cpu", self.cpu);
+    v.required("kernels", self.kernels);
+    v.required("libtorch", self.libtorch);
+  }
+};
 
 // "threads 2 -> 1, ranks 1 -> 2"; empty where they are equal.
 std::string differences(const Environment& before, const Environment& now);

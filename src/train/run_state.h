@@ -25,6 +25,17 @@ struct Clocks {
   double wait_seconds = 0;
   double evaluation_seconds = 0;
   double checkpoint_seconds = 0;
+
+  // Without the hash, which the state keeps among what it says of the data.
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& v) {
+    v.required("positions", self.positions);
+    v.required("raw_tokens", self.raw_tokens);
+    v.required("seconds", self.seconds);
+    v.required("wait_seconds", self.wait_seconds);
+    v.required("evaluation_seconds", self.evaluation_seconds);
+    v.required("checkpoint_seconds", self.checkpoint_seconds);
+  }
 };
 
 struct RunState {
@@ -37,12 +48,29 @@ struct RunState {
   Clocks clocks;
   Environment environment;
   std::vector<util::Setting> settings;
+
+  // All but the settings, which are two objects by key.
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& v) {
+    v.required("step", self.step);
+    v.required("phase", self.phase);
+    v.required("optimizer_updates", self.optimizer_updates);
+    v.group("data", [&](auto& data) {
+      data.required("fingerprint", self.corpus_fingerprint);
+      data.required("lanes", self.layout.lanes);
+      data.required("block_tokens", self.layout.block_tokens);
+      data.required("consumed", self.consumed);
+      data.required("ids_hash", self.clocks.ids_hash);
+    });
+    v.required("clocks", self.clocks);
+    v.required("environment", self.environment);
+  }
 };
 
 util::Json to_json(const RunState& state);
 
 // Throws util::Error that begins with `who` for another schema, a missing key or a wrong type.
-RunState run_state_from_json(const util::Json& json, std::string_view who);
+RunState run_state_from_json(const util::Json& json, const std::string& who);
 
 // Keys that may not change at a resume, and did: "train.steps (checkpoint 100, recipe 200)". A key
 // that one side lacks counts, too.

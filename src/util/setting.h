@@ -11,6 +11,13 @@ struct Setting {
   bool operational = false;  // may change when a run is resumed
 
   bool operator==(const Setting&) const = default;
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& v) {
+    v.required("key", self.key);
+    v.required("value", self.value);
+    v.optional("operational", self.operational);
+  }
 };
 
 }  // namespace superpose::util

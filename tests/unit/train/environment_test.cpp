@@ -5,6 +5,8 @@
 
 #include <string>
 
+#include "util/json_fields.h"
+
 namespace superpose::train {
 namespace {
 
@@ -18,7 +20,9 @@ Environment sample() {
           .libtorch = "2.13.0"};
 }
 
-TEST(Environment, JsonRoundTrip) { EXPECT_EQ(environment_from_json(to_json(sample())), sample()); }
+TEST(Environment, JsonRoundTrip) {
+  EXPECT_EQ(util::fields_from_json<Environment>(util::fields_to_json(sample()), "x"), sample());
+}
 
 TEST(Environment, DifferencesNameWhatChanged) {
   Environment now = sample();

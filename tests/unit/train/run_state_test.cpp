@@ -53,6 +53,22 @@ TEST(RunState, JsonRoundTrip) {
   EXPECT_EQ(state.settings, sample().settings);
 }
 
+// Checkpoints outlive the program that wrote them.
+TEST(RunState, TextIsTheFormats) {
+  EXPECT_EQ(
+      to_json(sample()).dump(),
+      R"({"schema":1,"step":12,"phase":1,"optimizer_updates":12,)"
+      R"("data":{"fingerprint":"0123456789abcdef","lanes":1024,"block_tokens":65536,)"
+      R"("consumed":[{"bag_size":6,"target_size":6,"sequence_length":256,"rows":96},)"
+      R"({"bag_size":1,"target_size":1,"sequence_length":256,"rows":64}],)"
+      R"("ids_hash":"fedcba9876543210"},)"
+      R"("clocks":{"positions":4096,"raw_tokens":9999,"seconds":0.1,)"
+      R"("wait_seconds":0.3333333333333333,"evaluation_seconds":2.0,"checkpoint_seconds":3.0},)"
+      R"("environment":{"threads":1,"ranks":1,"micro_batch":1,"device":"","cpu":"",)"
+      R"("kernels":"avx2","libtorch":""},)"
+      R"("settings":{"train.steps":"20"},"operational_settings":{"log.every":"5"}})");
+}
+
 TEST(RunState, RefusesWhatItDoesNotKnow) {
   util::Json json = to_json(sample());
   json["schema"] = 2;
