@@ -21,6 +21,24 @@ constexpr const char* kRecipeKeys =
     "superpose train --print-recipe lists all keys with their defaults.\n"
     "Exit codes: 0 done, 1 failed, 2 usage, 3 stopped on a signal with a checkpoint written.";
 
+// Cuts the command off the words of `launch -n 2 -- command`; CLI11 would hand it to the program's
+// own parser. Without "--" the command begins at the first word that is no option.
+std::vector<std::string> take_command(std::vector<std::string>& words) {
+  for (auto word = words.begin() + 1; word < words.end(); ++word) {
+    if (*word == "--") {
+      std::vector<std::string> command(word + 1, words.end());
+      words.erase(word, words.end());
+      return command;
+    }
+    if (*word == "-n" || *word == "--ranks") {
+      if (++word == words.end()) break;
+    } else if (!word->starts_with('-')) {
+      break;
+    }
+  }
+  return {};
+}
+
 // What a parsed command line asks for; the chosen sub-command has filled its own member.
 struct Arguments {
   TrainOptions train;
@@ -85,7 +103,8 @@ CLI::App* add_launch(CLI::App& app, Arguments& arguments) {
   command->add_flag("--all-output", arguments.launch.all_output, "Show the output of every rank");
   // No option of ours: CLI11 takes "[a, b]" apart, and a recipe key's value may look like that.
   command->prefix_command();
-  command->footer("What follows the options is a sub-command or a program, with its arguments.");
+  command->footer(
+      "What follows the options, or --, is a sub-command or a program, with its arguments.");
   return command;
 }
 
@@ -132,9 +151,13 @@ int run(std::vector<std::string> words) {
   // What follows `launch` is the launched program's, recipe keys included.
   std::vector<config::Override> overrides;
   try {
-    if (words.empty() || words.front() != "launch") overrides = take_overrides(words);
+    if (!words.empty() && words.front() == "launch") {
+      arguments.launch.command = take_command(words);
+    } else {
+      overrides = take_overrides(words);
+    }
     app.parse(std::vector<std::string>(words.rbegin(), words.rend()));
-    arguments.launch.command = launch->remaining();
+    for (const std::string& word : launch->remaining()) arguments.launch.command.push_back(word);
     if (*launch && arguments.launch.command.empty()) throw CLI::RequiredError("command");
     if (*train && !arguments.print_recipe && arguments.train.recipe.empty()) {
       throw CLI::RequiredError("recipe (superpose train --print-recipe shows one)");

@@ -99,7 +99,7 @@ class Surface(program.ProgramTest):
         for words in (
             ["frobnicate"], ["train", "--frobnicate"], ["train"], ["compare"], ["report"], ["data"],
             ["data", "prepare"], ["verify"], ["launch"], ["launch", "-n", "2"],
-            ["launch", "-n", "two", "train", "x"], ["--version", "x"],
+            ["launch", "-n", "two", "train", "x"], ["launch", "-n", "2", "--"], ["launch", "--"], ["--version", "x"],
         ):  # fmt: skip
             with self.subTest(words):
                 result = program.run(*words)
@@ -107,6 +107,12 @@ class Surface(program.ProgramTest):
                 self.assert_no_crash(result)
                 self.assertTrue(result.err.startswith("superpose: "), result)
         self.assertEqual(program.run().code, 2)
+
+    def test_launched_command_may_follow_two_dashes(self):
+        for words in (["-n", "1", "--"], ["--ranks", "1", "--"], ["-n1", "--"], ["-n", "1"]):
+            with self.subTest(words):
+                result = program.run("launch", *words, "sh", "-c", 'echo "$0 $1"; exit 5', "--", "--said")
+                self.assertEqual((result.code, result.out), (5, "-- --said\n"), result)
 
     # --- The printed recipe
 
