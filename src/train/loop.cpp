@@ -197,14 +197,31 @@ void TrainingLoop::validate() {
   result_.validation = record;
 }
 
-void TrainingLoop::save() {
-  const double started = now_seconds();
-  const std::filesystem::path folder = checkpoints_folder(config_.run.dir);
-  if (parts_.collective.rank() == 0) {
+// Rank 0.
+void TrainingLoop::write_checkpoint(const std::filesystem::path& folder) {
+  try {
     save_checkpoint(folder, parts_.learner, state());
     if (is_pinned_step()) checkpoint::set_pinned(folder / checkpoint::folder_name(step_), true);
     if (config_.checkpoint.keep > 0) checkpoint::prune(folder, config_.checkpoint.keep);
+  } catch (const util::Error& error) {
+    note_end(error.what());
+    throw;
   }
+}
+
+// Why the run ends here, for its records. No error event: that is a run whose numbers went wrong.
+void TrainingLoop::note_end(const std::string& why) {
+  try {
+    write_event(metrics::EventKind::kWarning, "the run ends here: " + why);
+  } catch (const util::Error&) {
+    // The disk has no room for a line either; the error that follows says why.
+  }
+}
+
+void TrainingLoop::save() {
+  const double started = now_seconds();
+  const std::filesystem::path folder = checkpoints_folder(config_.run.dir);
+  if (parts_.collective.rank() == 0) write_checkpoint(folder);
   parts_.collective.barrier();
   result_.checkpoint = folder / checkpoint::folder_name(step_);
   clocks_.checkpoint_seconds += now_seconds() - started;

@@ -50,6 +50,8 @@ class TrainingLoop {
   void write_record(const StepResult& result, double epoch);
   void validate();
   void save();
+  void write_checkpoint(const std::filesystem::path& folder);
+  void note_end(const std::string& why);
   void write_summary();
   void write_event(metrics::EventKind kind, const std::string& text);
   RunState state() const;

@@ -51,6 +51,8 @@ class DiskFull(program.ProgramTest):
         self.assert_one_line(result, "was not saved", "disk space", "earlier checkpoints are untouched")
         self.assertIn("the checkpoints may take", result.out, "said before the first step")
 
+        self.assertIn("the run ends here: ", program.records(disk / "run", "event")[-1]["text"], "said in the records")
+
         kept = program.checkpoints(disk / "run")
         self.assertGreaterEqual(len(kept), 1, result)
         for checkpoint in kept:
