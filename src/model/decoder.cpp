@@ -6,9 +6,9 @@
 #include <string>
 #include <tuple>
 
-#include "model/attention.h"
 #include "model/rotary_table.h"
 #include "ops/bag_embedding.h"
+#include "ops/causal_attention.h"
 #include "ops/linear.h"
 #include "ops/multi_hot_linear_cross_entropy.h"
 #include "ops/rms_norm.h"
@@ -110,7 +110,7 @@ at::Tensor Decoder::attention(const Layer& layer, const at::Tensor& normed, std:
   const auto [q, k, v] = ops::rotary_heads_accumulate(
       projected.view({rows, length, -1}),
       {cosines_.narrow(0, 0, length), sines_.narrow(0, 0, length)}, layout, norms);
-  return ops::linear_accumulate(causal_attention(q, k, v).flatten(0, 1), layer.output.value,
+  return ops::linear_accumulate(ops::causal_attention(q, k, v).flatten(0, 1), layer.output.value,
                                 wanted(layer.output.gradient, gradients));
 }
 

@@ -3,6 +3,7 @@
 #include <array>
 #include <atomic>
 
+#include "ops/cpu/attention_rows.h"
 #include "ops/cpu/decoder_rows.h"
 #include "ops/cpu/f32_products.h"
 #include "ops/cpu/row_kernels.h"
@@ -16,6 +17,7 @@ struct Level {
   const cpu::BagRows* bag_rows;
   const cpu::CrossEntropyRows* cross_entropy_rows;
   const cpu::DecoderRows* decoder_rows;
+  const cpu::AttentionRows* attention_rows;
   bool (*runs_here)();
 };
 
@@ -31,15 +33,15 @@ bool has_avx512() {
 
 constexpr std::array kLevels = {
     Level{"default", &cpu::isa_default::kBagRows, &cpu::isa_default::kCrossEntropyRows,
-          &cpu::isa_default::kDecoderRows, [] { return true; }},
+          &cpu::isa_default::kDecoderRows, &cpu::isa_default::kAttentionRows, [] { return true; }},
     Level{"avx2", &cpu::avx2::kBagRows, &cpu::avx2::kCrossEntropyRows, &cpu::avx2::kDecoderRows,
-          has_avx2},
+          &cpu::avx2::kAttentionRows, has_avx2},
     Level{"avx512", &cpu::avx512::kBagRows, &cpu::avx512::kCrossEntropyRows,
-          &cpu::avx512::kDecoderRows, has_avx512}};
+          &cpu::avx512::kDecoderRows, &cpu::avx512::kAttentionRows, has_avx512}};
 #else
-constexpr std::array kLevels = {Level{"default", &cpu::isa_default::kBagRows,
-                                      &cpu::isa_default::kCrossEntropyRows,
-                                      &cpu::isa_default::kDecoderRows, [] { return true; }}};
+constexpr std::array kLevels = {
+    Level{"default", &cpu::isa_default::kBagRows, &cpu::isa_default::kCrossEntropyRows,
+          &cpu::isa_default::kDecoderRows, &cpu::isa_default::kAttentionRows, [] { return true; }}};
 #endif
 
 const Level* best_level() {
@@ -65,6 +67,7 @@ namespace cpu {
 const BagRows& active_bag_rows() { return *active_level().bag_rows; }
 const CrossEntropyRows& active_cross_entropy_rows() { return *active_level().cross_entropy_rows; }
 const DecoderRows& active_decoder_rows() { return *active_level().decoder_rows; }
+const AttentionRows& active_attention_rows() { return *active_level().attention_rows; }
 bool avx512_in_force() { return active_level().name == "avx512"; }
 }  // namespace cpu
 
@@ -75,6 +78,7 @@ std::vector<KernelInfo> kernels_in_use() {
                            "rotary_heads", "swiglu", "adamw_update"}) {
     kernels.push_back({.name = name, .isa = isa});
   }
+  if (cpu::has_f32_products()) kernels.push_back({.name = "causal_attention", .isa = isa});
   if (cpu::prefers_f32_products()) kernels.push_back({.name = "f32_product", .isa = isa});
   return kernels;
 }

@@ -4,11 +4,11 @@
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
-#include <cstring>
 #include <vector>
 
 #include "ops/cpu/parallel.h"
 #include "ops/cpu/row_kernels.h"
+#include "ops/cpu/transpose.h"
 
 namespace superpose::ops::cpu {
 namespace {
@@ -29,11 +29,6 @@ constexpr std::int64_t kGrain = 1 << 20;
 // Moving an element costs about as much as this many multiply-adds.
 constexpr std::int64_t kMovePerMultiply = 32;
 
-struct Matrix {
-  const float* data;
-  std::int64_t stride;  // elements from one row to the next
-};
-
 struct Shape {
   std::int64_t rows, columns, depth;
 };
@@ -49,44 +44,6 @@ void multiply(const Shape& shape, const Matrix& a, const Matrix& b, float* out,
                                   add || k > 0, a.data + k, b.data + k * b.stride + n, out + n,
                                   /*is_vnni=*/false);
     }
-  }
-}
-
-// Four floats in a register, at every level.
-using Four = float __attribute__((vector_size(16)));
-
-// A 4 x 4 tile turned.
-void transpose_tile(const float* from, std::int64_t from_stride, float* to,
-                    std::int64_t to_stride) {
-  Four row[4];
-  for (std::int64_t i = 0; i < 4; ++i) std::memcpy(&row[i], from + i * from_stride, sizeof(Four));
-  const Four low01 = __builtin_shufflevector(row[0], row[1], 0, 4, 1, 5);
-  const Four low23 = __builtin_shufflevector(row[2], row[3], 0, 4, 1, 5);
-  const Four high01 = __builtin_shufflevector(row[0], row[1], 2, 6, 3, 7);
-  const Four high23 = __builtin_shufflevector(row[2], row[3], 2, 6, 3, 7);
-  const Four turned[4] = {__builtin_shufflevector(low01, low23, 0, 1, 4, 5),
-                          __builtin_shufflevector(low01, low23, 2, 3, 6, 7),
-                          __builtin_shufflevector(high01, high23, 0, 1, 4, 5),
-                          __builtin_shufflevector(high01, high23, 2, 3, 6, 7)};
-  for (std::int64_t i = 0; i < 4; ++i) std::memcpy(to + i * to_stride, &turned[i], sizeof(Four));
-}
-
-// to [columns, rows] = from^T.
-void transpose(const Matrix& from, std::int64_t rows, std::int64_t columns, float* to,
-               std::int64_t to_stride) {
-  const std::int64_t whole_rows = rows / 4 * 4;
-  const std::int64_t whole_columns = columns / 4 * 4;
-  for (std::int64_t r = 0; r < whole_rows; r += 4) {
-    for (std::int64_t c = 0; c < whole_columns; c += 4) {
-      transpose_tile(from.data + r * from.stride + c, from.stride, to + c * to_stride + r,
-                     to_stride);
-    }
-  }
-  const auto move = [&](std::int64_t r, std::int64_t c) {
-    to[c * to_stride + r] = from.data[r * from.stride + c];
-  };
-  for (std::int64_t r = 0; r < rows; ++r) {
-    for (std::int64_t c = r < whole_rows ? whole_columns : 0; c < columns; ++c) move(r, c);
   }
 }
 

@@ -1,0 +1,152 @@
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/zeros_like.h>
+
+#include "ops/cpu/attention_kernel.h"
+#include "ops/cpu/attention_tiles.h"
+#include "ops/cpu/parallel.h"
+
+// With S = scale Q K^T (masked), P = softmax(S), O = P V:
+//
+//   dV = P^T dO      dP = dO V^T      mean = rowsum(P dP) = rowsum(dO O)
+//   dS = scale P (dP - mean)          dQ = dS K      dK = dS^T Q
+//
+// P is formed again from S and its logsumexp (Dao et al. 2022, algorithm 4).
+namespace superpose::ops::cpu {
+namespace {
+
+struct Outputs {
+  at::Tensor grad, out;  // [B, L, H, h]
+  at::Tensor logsumexp;  // [B, H, L]
+};
+
+struct Gradients {
+  at::Tensor q;     // written
+  at::Tensor k, v;  // added to
+};
+
+// The memory of one thread, and the group it is at.
+class Backward {
+ public:
+  Backward(const AttentionInputs& inputs, const Outputs& outputs, const Gradients& gradients)
+      : in_(inputs),
+        outputs_(outputs),
+        gradients_(gradients),
+        width_(inputs.width()),
+        stride_(turned_stride(inputs.length())),
+        turned_keys_(width_ * stride_),
+        turned_queries_(width_ * kQueries),
+        turned_grad_(width_ * kQueries),
+        turned_grad_queries_(width_ * kQueries),
+        scores_(kKeys * kQueries),
+        grad_scores_(kKeys * kQueries) {}
+
+  // All gradients of a group's queries, keys and values.
+  void differentiate(std::int64_t row, std::int64_t kv_head) {
+    keys_ = head_of(in_.k, row, kv_head);
+    values_ = head_of(in_.v, row, kv_head);
+    grad_keys_ = head_to_write(gradients_.k, row, kv_head);
+    grad_values_ = head_to_write(gradients_.v, row, kv_head);
+    transpose(keys_, in_.length(), width_, turned_keys_.data(), stride_);
+    for (std::int64_t i = 0; i < in_.heads_of_group(); ++i) {
+      for (std::int64_t block = 0; block < in_.num_blocks(); ++block) {
+        add_block(row, kv_head * in_.heads_of_group() + i, in_.block(block));
+      }
+    }
+  }
+
+ private:
+  void add_block(std::int64_t row, std::int64_t head, const Range& queries) {
+    queries_ = rows_from(head_of(in_.q, row, head), queries.begin);
+    grad_ = rows_from(head_of(outputs_.grad, row, head), queries.begin);
+    turn_queries(queries_, queries.size(), width_, turned_queries_.data());
+    turn_queries(grad_, queries.size(), width_, turned_grad_.data());
+    take_sums(row, head, queries);
+    const Range keys = in_.keys_of(row, queries);
+    for (std::int64_t key = keys.begin; key < keys.end; key += kKeys) {
+      add_tile(tile_of(keys, key), queries, in_.starts_of(row),
+               key == keys.begin ? Into::kEmpty : Into::kSum);
+    }
+    transpose({turned_grad_queries_.data(), kQueries}, width_, queries.size(),
+              head_to_write(gradients_.q, row, head) + queries.begin * queries_.stride,
+              queries_.stride);
+  }
+
+  // The logsumexp and the mean gradient of each query; zeros in the columns beyond.
+  void take_sums(std::int64_t row, std::int64_t head, const Range& queries) {
+    const Matrix out = rows_from(head_of(outputs_.out, row, head), queries.begin);
+    const float* logsumexp = outputs_.logsumexp.const_data_ptr<float>() +
+                             (row * in_.q.size(2) + head) * in_.length() + queries.begin;
+    std::fill_n(logsumexp_, kQueries, 0.0F);
+    std::fill_n(mean_, kQueries, 0.0F);
+    for (std::int64_t c = 0; c < queries.size(); ++c) {
+      logsumexp_[c] = logsumexp[c];
+      mean_[c] = active_attention_rows().dot(grad_.data + c * grad_.stride,
+                                             out.data + c * out.stride, width_);
+    }
+  }
+
+  // Adds what a tile gives to the gradients of its queries (turned), keys and values.
+  void add_tile(const Range& keys, const Range& queries, const std::int64_t* starts, Into into) {
+    const Matrix p{scores_.data(), kQueries};            // P^T
+    const Matrix grad_s{grad_scores_.data(), kQueries};  // dP^T, then dS^T
+    const std::int64_t stride = keys_.stride;
+    const ProductSize tile{keys.size(), kQueries, width_};
+    multiply(tile, rows_from(keys_, keys.begin), {turned_queries_.data(), kQueries}, scores_.data(),
+             kQueries, Into::kEmpty);
+    mask_scores(keys, queries, starts, scores_.data());
+    multiply(tile, rows_from(values_, keys.begin), {turned_grad_.data(), kQueries},
+             grad_scores_.data(), kQueries, Into::kEmpty);
+    active_attention_rows().softmax_grad({.scores = scores_.data(),
+                                          .grad = grad_scores_.data(),
+                                          .keys = keys.size(),
+                                          .scale = in_.scale(),
+                                          .logsumexp = logsumexp_,
+                                          .mean = mean_});
+    const ProductSize sums{keys.size(), width_, queries.size()};
+    multiply(sums, p, grad_, grad_values_ + keys.begin * stride, stride, Into::kSum);
+    multiply(sums, grad_s, queries_, grad_keys_ + keys.begin * stride, stride, Into::kSum);
+    multiply({width_, kQueries, keys.size()}, {turned_keys_.data() + keys.begin, stride_}, grad_s,
+             turned_grad_queries_.data(), kQueries, into);
+  }
+
+  const AttentionInputs& in_;
+  const Outputs& outputs_;
+  const Gradients& gradients_;
+  std::int64_t width_;            // h
+  std::int64_t stride_;           // of turned_keys_
+  Matrix keys_{}, values_{};      // [L, h]
+  Matrix queries_{}, grad_{};     // [queries of the block, h]
+  float* grad_keys_ = nullptr;    // [L, h], stride of keys_
+  float* grad_values_ = nullptr;  // the same
+  Buffer turned_keys_;            // [h, L]
+  Buffer turned_queries_;         // [h, kQueries]
+  Buffer turned_grad_;            // the same
+  Buffer turned_grad_queries_;    // the same
+  Buffer scores_, grad_scores_;   // [kKeys, kQueries]
+  float logsumexp_[kQueries], mean_[kQueries];
+};
+
+}  // namespace
+
+std::tuple<at::Tensor, at::Tensor, at::Tensor> causal_attention_backward(
+    const at::Tensor& grad, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+    const std::optional<at::Tensor>& starts, const at::Tensor& out, const at::Tensor& logsumexp) {
+  const AttentionInputs inputs = attention_inputs(q, k, v, starts);
+  const auto in_heads = [&](const at::Tensor& x) {
+    return x.to(at::kFloat).contiguous().view(q.sizes());
+  };
+  const Outputs outputs{in_heads(grad), in_heads(out), logsumexp.contiguous()};
+  const Gradients gradients{at::empty_like(inputs.q), at::zeros_like(inputs.k),
+                            at::zeros_like(inputs.v)};
+  const std::int64_t kv_heads = k.size(2);
+  at::parallel_for(0, k.size(0) * kv_heads, 1, [&](std::int64_t begin, std::int64_t end) {
+    Backward backward(inputs, outputs, gradients);
+    for (std::int64_t group = begin; group < end; ++group) {
+      backward.differentiate(group / kv_heads, group % kv_heads);
+    }
+  });
+  const at::ScalarType type = q.scalar_type();
+  return {gradients.q.to(type), gradients.k.to(type), gradients.v.to(type)};
+}
+
+}  // namespace superpose::ops::cpu

@@ -1,0 +1,125 @@
+#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
+
+#include "ops/cpu/attention_kernel.h"
+#include "ops/cpu/attention_tiles.h"
+#include "ops/cpu/parallel.h"
+
+namespace superpose::ops::cpu {
+namespace {
+
+// The memory of one thread, and the group it is at.
+class Forward {
+ public:
+  Forward(const AttentionInputs& inputs, const at::Tensor& out, const at::Tensor& logsumexp)
+      : in_(inputs),
+        out_(out),
+        logsumexp_(logsumexp),
+        width_(inputs.width()),
+        stride_(turned_stride(inputs.length())),
+        turned_values_(width_ * stride_),
+        turned_queries_(width_ * kQueries),
+        turned_out_(width_ * kQueries),
+        scores_(kKeys * kQueries) {}
+
+  void attend(std::int64_t row, std::int64_t head, std::int64_t block) {
+    take_group(row, head / in_.heads_of_group());
+    const Range queries = in_.block(block);
+    const Matrix q = head_of(in_.q, row, head);
+    turn_queries(rows_from(q, queries.begin), queries.size(), width_, turned_queries_.data());
+    std::fill_n(maximum_, kQueries, std::numeric_limits<float>::lowest());
+    std::fill_n(sum_, kQueries, 0.0F);
+    const Range keys = in_.keys_of(row, queries);
+    for (std::int64_t key = keys.begin; key < keys.end; key += kKeys) {
+      add_tile(tile_of(keys, key), queries, in_.starts_of(row),
+               key == keys.begin ? Into::kEmpty : Into::kSum);
+    }
+    finish(row, head, queries);
+  }
+
+ private:
+  void take_group(std::int64_t row, std::int64_t kv_head) {
+    const std::int64_t group = row * in_.k.size(2) + kv_head;
+    if (group == group_) return;
+    group_ = group;
+    keys_ = head_of(in_.k, row, kv_head);
+    transpose(head_of(in_.v, row, kv_head), in_.length(), width_, turned_values_.data(), stride_);
+  }
+
+  // Adds what a tile of keys gives to the block's sums and outputs.
+  void add_tile(const Range& keys, const Range& queries, const std::int64_t* starts, Into into) {
+    const AttentionRows& rows = active_attention_rows();
+    float* scores = scores_.data();
+    multiply({keys.size(), kQueries, width_}, rows_from(keys_, keys.begin),
+             {turned_queries_.data(), kQueries}, scores, kQueries, Into::kEmpty);
+    mask_scores(keys, queries, starts, scores);
+    float decay[kQueries];
+    rows.softmax({.scores = scores,
+                  .keys = keys.size(),
+                  .scale = in_.scale(),
+                  .maximum = maximum_,
+                  .sum = sum_,
+                  .decay = decay});
+    if (into == Into::kSum) rows.scale_columns(turned_out_.data(), width_, decay);
+    multiply({width_, kQueries, keys.size()}, {turned_values_.data() + keys.begin, stride_},
+             {scores, kQueries}, turned_out_.data(), kQueries, into);
+  }
+
+  void finish(std::int64_t row, std::int64_t head, const Range& queries) {
+    float inverse[kQueries];
+    for (std::int64_t c = 0; c < kQueries; ++c) inverse[c] = 1.0F / sum_[c];
+    active_attention_rows().scale_columns(turned_out_.data(), width_, inverse);
+    const std::int64_t stride = in_.q.size(2) * width_;
+    transpose({turned_out_.data(), kQueries}, width_, queries.size(),
+              head_to_write(out_, row, head) + queries.begin * stride, stride);
+    float* logsumexp = logsumexp_.mutable_data_ptr<float>() +
+                       (row * in_.q.size(2) + head) * in_.length() + queries.begin;
+    for (std::int64_t c = 0; c < queries.size(); ++c) {
+      logsumexp[c] = maximum_[c] * in_.scale() + std::log(sum_[c]);
+    }
+  }
+
+  const AttentionInputs& in_;
+  const at::Tensor& out_;        // [B, L, H, h]
+  const at::Tensor& logsumexp_;  // [B, H, L]
+  std::int64_t width_;           // h
+  std::int64_t stride_;          // of turned_values_
+  std::int64_t group_ = -1;
+  Matrix keys_{};          // [L, h]
+  Buffer turned_values_;   // [h, L]
+  Buffer turned_queries_;  // [h, kQueries]
+  Buffer turned_out_;      // [h, kQueries]
+  Buffer scores_;          // [kKeys, kQueries]
+  float maximum_[kQueries], sum_[kQueries];
+};
+
+// The n-th block of a head to take up, of `count`: a long one and a short one in turn, so that
+// threads that share a head get equal work.
+std::int64_t balanced(std::int64_t n, std::int64_t count) {
+  return n % 2 == 0 ? count - 1 - n / 2 : n / 2;
+}
+
+}  // namespace
+
+std::tuple<at::Tensor, at::Tensor> causal_attention(const at::Tensor& q, const at::Tensor& k,
+                                                    const at::Tensor& v,
+                                                    const std::optional<at::Tensor>& starts) {
+  const AttentionInputs inputs = attention_inputs(q, k, v, starts);
+  const std::int64_t num_heads = q.size(2);
+  const std::int64_t num_blocks = inputs.num_blocks();
+  const at::Tensor out = at::empty_like(inputs.q);
+  at::Tensor logsumexp = at::empty({q.size(0), num_heads, inputs.length()}, out.options());
+  const std::int64_t work = kQueries * std::max<std::int64_t>(1, inputs.length() * inputs.width());
+  at::parallel_for(
+      0, q.size(0) * num_heads * num_blocks, std::max<std::int64_t>(1, kAttentionGrain / work),
+      [&](std::int64_t begin, std::int64_t end) {
+        Forward forward(inputs, out, logsumexp);
+        for (std::int64_t i = begin; i < end; ++i) {
+          const std::int64_t head = i / num_blocks;
+          forward.attend(head / num_heads, head % num_heads, balanced(i % num_blocks, num_blocks));
+        }
+      });
+  return {out.flatten(2).to(q.scalar_type()), std::move(logsumexp)};
+}
+
+}  // namespace superpose::ops::cpu
