@@ -1,6 +1,7 @@
 #include "ops/linear.h"
 
 #include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/record_function.h>
 #include <c10/core/impl/LocalDispatchKeySet.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
@@ -17,6 +18,7 @@ using torch::autograd::variable_list;
 constexpr const char* kName = "linear_accumulate";
 
 void call_add_gradient(const at::Tensor& grad, const at::Tensor& x, const at::Tensor& grad_weight) {
+  RECORD_USER_SCOPE("weight gradient");
   static const auto op =
       c10::Dispatcher::singleton()
           .findSchemaOrThrow("superpose::_linear_add_gradient", "")
