@@ -5,9 +5,17 @@
 namespace superpose::model {
 namespace {
 
-// Rows of vocabulary logits that the head's operator keeps at once; orientation for the estimate,
-// not a contract.
-constexpr std::int64_t kLogitRows = 512;
+// Rows of vocabulary logits that the head's operator keeps at once (ops/cpu/multi_hot_kernel.cpp).
+std::int64_t logit_rows(std::int64_t vocabulary) {
+  return std::clamp((std::int64_t{1} << 23) / vocabulary, std::int64_t{128}, std::int64_t{1024});
+}
+
+// Logits of a block of rows; in bf16 also the product of the weight's gradient, before it is added.
+std::int64_t head_scratch(const ModelConfig& config, std::int64_t positions, bool bf16) {
+  const std::int64_t rows = std::min(positions, logit_rows(config.vocab_size));
+  if (!bf16) return rows * config.vocab_size * 4;
+  return (rows + config.hidden_size) * config.vocab_size * 2;
+}
 
 }  // namespace
 
@@ -52,13 +60,13 @@ MemoryEstimate estimate_memory(const ModelConfig& config, const MemoryRequest& r
   const std::int64_t outside = 5 * width * element + 8 * (request.bag_size + request.target_size);
   // Gradients in flight while the last layer's backward runs, its activations still held.
   const std::int64_t in_flight = (3 * config.ffn_size + projected + 4 * width) * element;
-  const std::int64_t logits = std::min(positions, kLogitRows) * config.vocab_size * 4;
 
   MemoryEstimate estimate;
   estimate.parameters = parameters * (request.bf16 ? 4 + 2 : 4);
   estimate.gradients = parameters * 4;
   estimate.optimizer = parameters * 8;
-  estimate.activations = positions * (config.num_layers * layer + in_flight + outside) + logits;
+  estimate.activations = positions * (config.num_layers * layer + in_flight + outside) +
+                         head_scratch(config, positions, request.bf16);
   return estimate;
 }
 

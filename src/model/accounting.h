@@ -30,8 +30,8 @@ struct MemoryRequest {
   bool bf16 = false;             // compute type; the master is f32 in any case
 };
 
-// Bytes held at the peak of a training step (where its backward part begins). An estimate of what
-// this program allocates: libtorch, the corpus and the prefetcher come on top.
+// Bytes held at the peak of a training step (where its backward part begins), as tensors; what the
+// process holds beside them is added in train/memory.h.
 struct MemoryEstimate {
   std::int64_t parameters = 0;  // f32 master, and the bf16 copy where there is one
   std::int64_t gradients = 0;

@@ -89,6 +89,22 @@ void plan_data(const RunSpec& spec, const Setup& setup, Plan& plan) {
   plan.epochs = setup.source->epoch_before(std::max(plan.first_step, plan.last_step));
 }
 
+MemoryInputs memory_inputs(const model::MemoryRequest& request, const RunSpec& spec,
+                           const Setup& setup, const Plan& plan) {
+  MemoryInputs inputs;
+  inputs.model = model::estimate_memory(setup.model, request);
+  inputs.request = request;
+  inputs.rows_per_step = (plan.rows_per_step + plan.world_size - 1) / plan.world_size;
+  inputs.steps = plan.total_steps;
+  inputs.prefetch = spec.config.data.prefetch;
+  inputs.raw_tokens = plan.raw_tokens_needed / plan.world_size;
+  inputs.lanes = setup.start.state.layout.lanes;
+  inputs.train_tokens = plan.raw_tokens_at_hand;
+  inputs.validation_tokens = setup.corpus.validation_stats.tokens;
+  inputs.validation_windows = spec.config.validation.windows;
+  return inputs;
+}
+
 void plan_resources(const RunSpec& spec, const Setup& setup, Plan& plan) {
   const RunConfig& config = spec.config;
   model::MemoryRequest request;
@@ -99,7 +115,7 @@ void plan_resources(const RunSpec& spec, const Setup& setup, Plan& plan) {
     request.bag_size = std::max(request.bag_size, phase.bag_size);
     request.target_size = std::max(request.target_size, phase.target_size);
   }
-  plan.memory_bytes = model::estimate_memory(setup.model, request).total();
+  plan.memory = plan_memory(memory_inputs(request, spec, setup, plan));
   plan.checkpoint_bytes = plan.parameters * kCheckpointBytesPerParameter;
   std::int64_t kept = config.checkpoint.keep;
   if (kept == 0) {
@@ -219,7 +235,7 @@ void print_plan(std::ostream& out, const Plan& plan) {
   out << "schedule   " << describe_schedule(plan) << '\n';
   if (plan.switch_step) out << "switch     " << describe_switch(plan) << '\n';
   out << "data       " << describe_data(plan) << '\n';
-  out << "memory     about " << bytes(plan.memory_bytes) << " a rank, libtorch apart\n";
+  out << "memory     " << describe(plan.memory) << '\n';
   out << "disk       " << bytes(plan.checkpoint_bytes) << " a checkpoint, at most "
       << bytes(plan.disk_bytes) << " kept; " << bytes(plan.free_disk_bytes) << " free\n";
   for (const std::string& warning : plan.warnings) out << "warning    " << warning << '\n';

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "superposition/phases.h"
+#include "train/memory.h"
 
 namespace superpose::train {
 
@@ -54,7 +55,7 @@ struct Plan {
   bool stops_with_data = false;  // this call ends there, as data.when_exhausted says
   double held_out_share = 0;     // of the text
 
-  std::int64_t memory_bytes = 0;      // a rank: weights, gradients, optimizer, activations
+  MemoryPlan memory;                  // of a rank
   std::int64_t checkpoint_bytes = 0;  // one checkpoint
   std::int64_t disk_bytes = 0;        // all that the run keeps at once
   std::int64_t free_disk_bytes = 0;
