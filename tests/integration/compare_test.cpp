@@ -116,6 +116,18 @@ TEST_F(Compare, RunsBothArmsAndReports) {
   EXPECT_EQ(baseline.summary->raw_tokens * (6 * 3 + 14) / 20, superposed.summary->raw_tokens);
 }
 
+TEST_F(Compare, RatesThatTheArmsCameWithAreNamed) {
+  Recipe recipe = tiny_recipe("given-rates");
+  recipe.compare.arms.resize(2);
+  recipe.compare.arms[0].name = "baseline";
+  recipe.compare.arms[0].overrides = {{"phases", "[]"}, {"optim.learning_rate", "0.004"}};
+  recipe.compare.arms[1].name = "tst";
+  recipe.compare.arms[1].overrides = {{"optim.learning_rate", "0.002"}};
+  run(recipe, "", /*dry_run=*/true);
+  EXPECT_THAT(printed_, HasSubstr("each arm runs at its own (baseline 0.004, tst 0.002)"));
+  EXPECT_THAT(printed_, Not(HasSubstr("not tuned")));
+}
+
 TEST_F(Compare, FinishedRunsAreNotRunAgain) {
   Recipe recipe = tiny_recipe("again");
   run(recipe);
@@ -151,7 +163,7 @@ TEST_F(Compare, DryRunListsAndLeavesNothing) {
   EXPECT_THAT(printed_, HasSubstr("4 runs:"));
   EXPECT_THAT(printed_, HasSubstr("tst-seed-1-budget-0.5"));
   EXPECT_THAT(printed_, HasSubstr("branch"));
-  EXPECT_THAT(printed_, HasSubstr("a guess"));
+  EXPECT_THAT(printed_, HasSubstr("a rough guess"));
   EXPECT_FALSE(fs::exists(recipe.base.run.dir));
 }
 
