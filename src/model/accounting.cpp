@@ -52,10 +52,13 @@ MemoryEstimate estimate_memory(const ModelConfig& config, const MemoryRequest& r
   const std::int64_t layer_elements =
       4 * width + projected * (config.has_qk_norm() ? 2 : 1) + heads + 3 * config.ffn_size;
   const std::int64_t layer_f32 = 2 + config.num_heads;
-  // Grouped heads are repeated for attention.
-  const std::int64_t repeated =
-      config.num_kv_heads == config.num_heads ? 0 : 2 * (heads - kv_heads);
-  const std::int64_t layer = (layer_elements + repeated) * element + layer_f32 * 4;
+  const std::int64_t layer = layer_elements * element + layer_f32 * 4;
+  // A recomputed layer keeps its input, and one of them at a time is there whole.
+  const std::int64_t recomputed =
+      request.recompute_every > 0 ? config.num_layers / request.recompute_every : 0;
+  const std::int64_t layers =
+      (config.num_layers - recomputed + std::min<std::int64_t>(1, recomputed)) * layer +
+      recomputed * 2 * width * element;
   // Outside the layers: latent, last sum and norm, the head's gradient of it; ids and targets.
   const std::int64_t outside = 5 * width * element + 8 * (request.bag_size + request.target_size);
   // Gradients in flight while the last layer's backward runs, its activations still held.
@@ -65,8 +68,8 @@ MemoryEstimate estimate_memory(const ModelConfig& config, const MemoryRequest& r
   estimate.parameters = parameters * (request.bf16 ? 4 + 2 : 4);
   estimate.gradients = parameters * 4;
   estimate.optimizer = parameters * 8;
-  estimate.activations = positions * (config.num_layers * layer + in_flight + outside) +
-                         head_scratch(config, positions, request.bf16);
+  estimate.activations =
+      positions * (layers + in_flight + outside) + head_scratch(config, positions, request.bf16);
   return estimate;
 }
 

@@ -25,9 +25,10 @@ double flops_per_position(const ModelConfig& config, std::int64_t sequence_lengt
 struct MemoryRequest {
   std::int64_t rows = 1;  // of one micro-batch
   std::int64_t sequence_length = 1;
-  std::int64_t bag_size = 1;     // the largest of the run's phases
-  std::int64_t target_size = 1;  // the largest of the run's phases
-  bool bf16 = false;             // compute type; the master is f32 in any case
+  std::int64_t bag_size = 1;         // the largest of the run's phases
+  std::int64_t target_size = 1;      // the largest of the run's phases
+  std::int64_t recompute_every = 0;  // as Decoder has it
+  bool bf16 = false;                 // compute type; the master is f32 in any case
 };
 
 // Bytes held at the peak of a training step (where its backward part begins), as tensors; what the

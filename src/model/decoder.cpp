@@ -1,10 +1,12 @@
 #include "model/decoder.h"
 
 #include <ATen/ops/mm.h>
+#include <ATen/record_function.h>
 #include <c10/core/GradMode.h>
 
 #include <string>
 #include <tuple>
+#include <utility>
 
 #include "model/rotary_table.h"
 #include "ops/bag_embedding.h"
@@ -20,6 +22,14 @@
 
 namespace superpose::model {
 namespace {
+
+// Runs a part of the model under a name that observers see (`superpose bench`, PyTorch's profiler);
+// costs nothing worth mentioning where there is none.
+template <class Run>
+auto part(const char* name, const Run& run) {
+  RECORD_USER_SCOPE(name);
+  return run();
+}
 
 std::string layer_prefix(std::int64_t layer) {
   return "model.layers." + std::to_string(layer) + ".";
@@ -62,8 +72,9 @@ std::vector<ParameterSpec> decoder_parameters(const ModelConfig& config) {
   return specs;
 }
 
-Decoder::Decoder(const ModelConfig& resolved, const FlatParameters& parameters)
-    : config_(resolved) {
+Decoder::Decoder(const ModelConfig& resolved, const FlatParameters& parameters,
+                 std::int64_t recompute_every)
+    : config_(resolved), recompute_every_(recompute_every) {
   const auto bind = [&](const std::string& name) {
     return Weight{parameters.compute_view(name), parameters.gradient_view(name)};
   };
@@ -95,11 +106,24 @@ Decoder::Decoder(const ModelConfig& resolved, const FlatParameters& parameters)
   sines_ = std::move(table.sines);
 }
 
+std::pair<at::Tensor, at::Tensor> Decoder::norm(const Weight& weight, const Residual& in,
+                                                Gradients gradients) const {
+  RECORD_USER_SCOPE("norm");
+  auto [sum, normed] = ops::add_rms_norm_accumulate(
+      in.sum, in.update, weight.value, config_.norm_eps, wanted(weight.gradient, gradients));
+  return {std::move(sum), std::move(normed)};
+}
+
+at::Tensor Decoder::product(const char* name, const at::Tensor& x, const Weight& weight,
+                            Gradients gradients) {
+  RECORD_USER_SCOPE(name);
+  return ops::linear_accumulate(x, weight.value, wanted(weight.gradient, gradients));
+}
+
 at::Tensor Decoder::attention(const Layer& layer, const at::Tensor& normed, std::int64_t rows,
                               Gradients gradients) const {
   const std::int64_t length = normed.size(0) / rows;
-  const at::Tensor projected =
-      ops::linear_accumulate(normed, layer.qkv.value, wanted(layer.qkv.gradient, gradients));
+  const at::Tensor projected = product("qkv", normed, layer.qkv, gradients);
   ops::HeadNorms norms;
   if (config_.has_qk_norm()) {
     norms = {layer.query_norm.value, layer.key_norm.value,
@@ -107,19 +131,31 @@ at::Tensor Decoder::attention(const Layer& layer, const at::Tensor& normed, std:
              wanted(layer.key_norm.gradient, gradients), config_.norm_eps};
   }
   const ops::HeadLayout layout{config_.num_heads, config_.num_kv_heads, config_.head_dim};
-  const auto [q, k, v] = ops::rotary_heads_accumulate(
-      projected.view({rows, length, -1}),
-      {cosines_.narrow(0, 0, length), sines_.narrow(0, 0, length)}, layout, norms);
-  return ops::linear_accumulate(ops::causal_attention(q, k, v).flatten(0, 1), layer.output.value,
-                                wanted(layer.output.gradient, gradients));
+  const auto heads = part("rotary", [&] {
+    return ops::rotary_heads_accumulate(
+        projected.view({rows, length, -1}),
+        {cosines_.narrow(0, 0, length), sines_.narrow(0, 0, length)}, layout, norms);
+  });
+  const at::Tensor mixed = part("attention", [&] {
+    return ops::causal_attention(std::get<0>(heads), std::get<1>(heads), std::get<2>(heads))
+        .flatten(0, 1);
+  });
+  return product("o", mixed, layer.output, gradients);
 }
 
 at::Tensor Decoder::feed_forward(const Layer& layer, const at::Tensor& normed,
                                  Gradients gradients) const {
-  const at::Tensor gate_up = ops::linear_accumulate(normed, layer.gate_up.value,
-                                                    wanted(layer.gate_up.gradient, gradients));
-  return ops::linear_accumulate(ops::swiglu(gate_up), layer.down.value,
-                                wanted(layer.down.gradient, gradients));
+  const at::Tensor gate_up = product("gate_up", normed, layer.gate_up, gradients);
+  const at::Tensor gated = part("swiglu", [&] { return ops::swiglu(gate_up); });
+  return product("down", gated, layer.down, gradients);
+}
+
+Residual Decoder::after(const Layer& layer, const Residual& in, std::int64_t rows,
+                        Gradients gradients) const {
+  const auto [x, normed_x] = norm(layer.attention_norm, in, gradients);
+  const auto [y, normed_y] =
+      norm(layer.ffn_norm, {x, attention(layer, normed_x, rows, gradients)}, gradients);
+  return {y, feed_forward(layer, normed_y, gradients)};
 }
 
 at::Tensor Decoder::hidden(const at::Tensor& ids, Gradients gradients) const {
@@ -131,23 +167,21 @@ at::Tensor Decoder::hidden(const at::Tensor& ids, Gradients gradients) const {
   const c10::AutoGradMode grad_mode(gradients == Gradients::kAccumulate);
   const std::int64_t rows = ids.size(0);
 
-  // `stream` is the residual sum without the newest layer's part, which the next norm adds: one
-  // pass for both.
-  at::Tensor stream =
-      ops::bag_embedding_accumulate(embedding_.value, ids, wanted(embedding_.gradient, gradients))
-          .view({rows * ids.size(1), config_.hidden_size});
-  at::Tensor update;
-  const auto norm = [&](const Weight& weight) {
-    at::Tensor normed;
-    std::tie(stream, normed) = ops::add_rms_norm_accumulate(
-        stream, update, weight.value, config_.norm_eps, wanted(weight.gradient, gradients));
-    return normed;
-  };
-  for (const Layer& layer : layers_) {
-    update = attention(layer, norm(layer.attention_norm), rows, gradients);
-    update = feed_forward(layer, norm(layer.ffn_norm), gradients);
+  Residual stream;
+  stream.sum = part("embedding", [&] {
+    return ops::bag_embedding_accumulate(embedding_.value, ids,
+                                         wanted(embedding_.gradient, gradients))
+        .view({rows * ids.size(1), config_.hidden_size});
+  });
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    const auto layer = [this, i, rows, gradients](const Residual& in) {
+      return after(layers_[i], in, rows, gradients);
+    };
+    const bool recomputes = gradients == Gradients::kAccumulate && recompute_every_ > 0 &&
+                            (i + 1) % static_cast<std::size_t>(recompute_every_) == 0;
+    stream = recomputes ? recomputed(layer, stream) : layer(stream);
   }
-  return norm(last_norm_);
+  return norm(last_norm_, stream, gradients).second;
 }
 
 at::Tensor Decoder::loss(const at::Tensor& ids, const at::Tensor& targets,
@@ -158,6 +192,7 @@ at::Tensor Decoder::loss(const at::Tensor& ids, const at::Tensor& targets,
       targets.sizes());
   const at::Tensor states = hidden(ids, gradients);
   const c10::AutoGradMode grad_mode(gradients == Gradients::kAccumulate);
+  RECORD_USER_SCOPE("head and loss");
   return ops::multi_hot_linear_cross_entropy_accumulate(
       states, head_.value, targets.flatten(0, 1), coefficients, wanted(head_.gradient, gradients));
 }

@@ -7,10 +7,12 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "model/flat_parameters.h"
 #include "model/model_config.h"
+#include "model/recompute.h"
 
 namespace superpose::model {
 
@@ -32,7 +34,10 @@ enum class Gradients { kNone, kAccumulate };
 // Attention is causal over positions 0..L-1, whatever the bag size; scale head_dim^-0.5.
 class Decoder {
  public:
-  Decoder(const ModelConfig& resolved, const FlatParameters& parameters);
+  // Where a graph is kept, every `recompute_every`-th layer keeps its input alone (recompute.h): 1
+  // = all, 0 = none. Losses and gradients are bit for bit the same.
+  Decoder(const ModelConfig& resolved, const FlatParameters& parameters,
+          std::int64_t recompute_every = 0);
 
   const ModelConfig& config() const { return config_; }
 
@@ -62,11 +67,20 @@ class Decoder {
     Weight attention_norm, qkv, query_norm, key_norm, output, ffn_norm, gate_up, down;
   };
 
+  // The residual stream with its update added, and the norm of that.
+  std::pair<at::Tensor, at::Tensor> norm(const Weight& weight, const Residual& in,
+                                         Gradients gradients) const;
+  // x weight^T; `name` is how the product is called where a step is measured.
+  static at::Tensor product(const char* name, const at::Tensor& x, const Weight& weight,
+                            Gradients gradients);
   at::Tensor attention(const Layer& layer, const at::Tensor& normed, std::int64_t rows,
                        Gradients gradients) const;
   at::Tensor feed_forward(const Layer& layer, const at::Tensor& normed, Gradients gradients) const;
+  Residual after(const Layer& layer, const Residual& in, std::int64_t rows,
+                 Gradients gradients) const;
 
   ModelConfig config_;
+  std::int64_t recompute_every_;
   Weight embedding_, head_, last_norm_;
   std::vector<Layer> layers_;
   at::Tensor cosines_, sines_;  // [max_positions, head_dim / 2] f32

@@ -7,6 +7,7 @@
 #include "ops/cpu/decoder_rows.h"
 #include "ops/cpu/f32_products.h"
 #include "ops/cpu/row_kernels.h"
+#include "ops/cpu/transpose.h"
 #include "util/error.h"
 
 namespace superpose::ops {
@@ -18,6 +19,7 @@ struct Level {
   const cpu::CrossEntropyRows* cross_entropy_rows;
   const cpu::DecoderRows* decoder_rows;
   const cpu::AttentionRows* attention_rows;
+  cpu::Transpose* transpose;
   bool (*runs_here)();
 };
 
@@ -33,15 +35,18 @@ bool has_avx512() {
 
 constexpr std::array kLevels = {
     Level{"default", &cpu::isa_default::kBagRows, &cpu::isa_default::kCrossEntropyRows,
-          &cpu::isa_default::kDecoderRows, &cpu::isa_default::kAttentionRows, [] { return true; }},
+          &cpu::isa_default::kDecoderRows, &cpu::isa_default::kAttentionRows,
+          cpu::isa_default::transpose, [] { return true; }},
     Level{"avx2", &cpu::avx2::kBagRows, &cpu::avx2::kCrossEntropyRows, &cpu::avx2::kDecoderRows,
-          &cpu::avx2::kAttentionRows, has_avx2},
+          &cpu::avx2::kAttentionRows, cpu::avx2::transpose, has_avx2},
     Level{"avx512", &cpu::avx512::kBagRows, &cpu::avx512::kCrossEntropyRows,
-          &cpu::avx512::kDecoderRows, &cpu::avx512::kAttentionRows, has_avx512}};
+          &cpu::avx512::kDecoderRows, &cpu::avx512::kAttentionRows, cpu::avx512::transpose,
+          has_avx512}};
 #else
 constexpr std::array kLevels = {
     Level{"default", &cpu::isa_default::kBagRows, &cpu::isa_default::kCrossEntropyRows,
-          &cpu::isa_default::kDecoderRows, &cpu::isa_default::kAttentionRows, [] { return true; }}};
+          &cpu::isa_default::kDecoderRows, &cpu::isa_default::kAttentionRows,
+          cpu::isa_default::transpose, [] { return true; }}};
 #endif
 
 const Level* best_level() {
@@ -68,6 +73,10 @@ const BagRows& active_bag_rows() { return *active_level().bag_rows; }
 const CrossEntropyRows& active_cross_entropy_rows() { return *active_level().cross_entropy_rows; }
 const DecoderRows& active_decoder_rows() { return *active_level().decoder_rows; }
 const AttentionRows& active_attention_rows() { return *active_level().attention_rows; }
+void transpose(const Matrix& from, std::int64_t rows, std::int64_t columns, float* to,
+               std::int64_t to_stride) {
+  active_level().transpose(from, rows, columns, to, to_stride);
+}
 bool avx512_in_force() { return active_level().name == "avx512"; }
 }  // namespace cpu
 
@@ -104,6 +113,14 @@ void set_isa_override(std::string_view name) {
     return;
   }
   util::fail("isa: expected auto, default, avx2 or avx512 (the last two on x86-64), got ", name);
+}
+
+std::string native_bf16() {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("amx-bf16")) return "amx_bf16";
+  if (__builtin_cpu_supports("avx512bf16")) return "avx512_bf16";
+#endif
+  return {};
 }
 
 std::string cpu_features() {

@@ -27,6 +27,10 @@ void set_isa_override(std::string_view level);
 // Threads that a parallel loop of the kernels really runs on, counted by running one.
 int kernel_threads();
 
+// The feature by which this CPU multiplies bf16 matrices faster than f32 ones, "amx_bf16" or
+// "avx512_bf16"; empty where it has neither.
+std::string native_bf16();
+
 // Features of this CPU that matter to the kernels and to the matrix products, as in "avx2 fma
 // avx512f ... amx_bf16".
 std::string cpu_features();

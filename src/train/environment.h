@@ -11,6 +11,7 @@ namespace superpose::train {
 // What the caller of run() knows of the machine and of the program; free text, compared as it is.
 struct Machine {
   std::string cpu;      // model name and features: shown in the records
+  std::string bf16;     // the CPU feature that multiplies bf16 natively, "amx_bf16"; empty: none
   std::string kernels;  // kernels and instruction sets in use
   std::vector<std::pair<std::string, std::string>> versions;  // ("superpose", "0.1.0"), ...
   std::int64_t processes = 1;  // of this run on this machine: they share its cores
@@ -22,6 +23,7 @@ struct Environment {
   std::int64_t ranks = 1;
   std::int64_t micro_batch = 1;  // rows
   std::string device;            // "cpu", "cuda"
+  std::string precision;         // "f32", "bf16"
   std::string cpu;
   std::string kernels;
   std::string libtorch;
@@ -34,6 +36,7 @@ struct Environment {
     v.required("ranks", self.ranks);
     v.required("micro_batch", self.micro_batch);
     v.required("device", self.device);
+    v.optional("precision", self.precision);
     v.required("cpu", self.cpu);
     v.required("kernels", self.kernels);
     v.required("libtorch", self.libtorch);

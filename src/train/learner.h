@@ -3,6 +3,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
+
 #include "model/decoder.h"
 #include "model/flat_parameters.h"
 #include "model/model_config.h"
@@ -14,9 +16,10 @@ namespace superpose::train {
 
 // Not movable: decoder and optimizer are bound to the parameters.
 struct Learner {
-  // `model` is resolved. Weights are zero until model::initialize or a checkpoint fills them.
+  // `model` is resolved, `precision` is f32 or bf16, `recompute_every` as Decoder has it. Weights
+  // are zero until model::initialize or a checkpoint fills them.
   Learner(const model::ModelConfig& model, const optim::OptimConfig& optim, Precision precision,
-          at::Device device);
+          at::Device device, std::int64_t recompute_every = 0);
   Learner(const Learner&) = delete;
   Learner& operator=(const Learner&) = delete;
 

@@ -45,10 +45,21 @@ std::string describe_model(const model::ModelConfig& model) {
   return text.str();
 }
 
-std::string describe_compute(const RunConfig& config, const Environment& environment) {
+// Why train.precision = "auto" became what it is.
+std::string why_precision(const RunSpec& spec, const Setup& setup) {
+  if (!setup.device.is_cpu()) return "auto on cuda";
+  if (spec.machine.bf16.empty()) return "auto, and this CPU does not multiply bf16 natively";
+  return "auto, and this CPU has " + spec.machine.bf16;
+}
+
+std::string describe_compute(const RunSpec& spec, const Setup& setup) {
+  const Environment& environment = setup.environment;
   std::ostringstream text;
-  text << kPrecisionNames[static_cast<std::size_t>(config.train.precision)] << " on "
-       << environment.device << ", " << environment.threads
+  text << environment.precision;
+  if (spec.config.train.precision == Precision::kAuto) {
+    text << " (" << why_precision(spec, setup) << ')';
+  }
+  text << " on " << environment.device << ", " << environment.threads
        << (environment.threads == 1 ? " thread, " : " threads, ") << environment.ranks
        << (environment.ranks == 1 ? " rank" : " ranks");
   return text.str();
@@ -110,7 +121,8 @@ void plan_resources(const RunSpec& spec, const Setup& setup, Plan& plan) {
   model::MemoryRequest request;
   request.rows = plan.micro_batch;
   request.sequence_length = plan.sequence_length;
-  request.bf16 = config.train.precision == Precision::kBf16;
+  request.recompute_every = config.train.recompute_every;
+  request.bf16 = setup.precision == Precision::kBf16;
   for (const superposition::Phase& phase : plan.phases) {
     request.bag_size = std::max(request.bag_size, phase.bag_size);
     request.target_size = std::max(request.target_size, phase.target_size);
@@ -127,8 +139,13 @@ void plan_resources(const RunSpec& spec, const Setup& setup, Plan& plan) {
   plan.free_disk_bytes = static_cast<std::int64_t>(util::free_disk_bytes(config.run.dir));
 }
 
-void add_warnings(const Setup& setup, Plan& plan) {
+void add_warnings(const RunSpec& spec, const Setup& setup, Plan& plan) {
   plan.warnings = setup.start.warnings;
+  if (setup.precision == Precision::kBf16 && setup.device.is_cpu() && spec.machine.bf16.empty()) {
+    plan.warnings.push_back(
+        "train.precision is bf16, and this CPU does not multiply bf16 natively: f32 is faster "
+        "here");
+  }
   const bool in_decay = plan.switch_part == SchedulePart::kDecay && plan.decay_steps > 0;
   if (plan.switch_step && (plan.recovery_steps < kRecoverySteps || in_decay)) {
     std::ostringstream text;
@@ -201,7 +218,7 @@ Plan make_plan(const RunSpec& spec, const Setup& setup, int world_size) {
   Plan plan;
   plan.run_folder = spec.config.run.dir;
   plan.model = describe_model(setup.model);
-  plan.compute = describe_compute(spec.config, setup.environment);
+  plan.compute = describe_compute(spec, setup);
   plan.phases = setup.phases;
   plan.first_step = setup.start.state.step;
   plan.total_steps = spec.config.train.steps;
@@ -215,7 +232,7 @@ Plan make_plan(const RunSpec& spec, const Setup& setup, int world_size) {
   plan_switch(spec.config.optim, plan);
   plan_data(spec, setup, plan);
   plan_resources(spec, setup, plan);
-  add_warnings(setup, plan);
+  add_warnings(spec, setup, plan);
   return plan;
 }
 

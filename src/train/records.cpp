@@ -51,7 +51,7 @@ metrics::RunHeader make_header(const RunSpec& spec, const Setup& setup, const Pl
   header.threads = setup.environment.threads;
   header.ranks = setup.environment.ranks;
   header.device = setup.environment.device;
-  header.precision = kPrecisionNames[static_cast<std::size_t>(spec.config.train.precision)];
+  header.precision = name_of(setup.precision);
   header.cpu = spec.machine.cpu;
   header.versions = spec.machine.versions;
   header.settings = spec.settings;

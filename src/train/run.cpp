@@ -65,7 +65,8 @@ RunResult run(const RunSpec& spec, distributed::Collective& collective) {
   if (leads && spec.console != nullptr) print_plan(*spec.console, plan);
   if (is_complete(spec, setup, collective)) return nothing_to_do(spec, setup);
 
-  Learner learner(setup.model, spec.config.optim, spec.config.train.precision, setup.device);
+  Learner learner(setup.model, spec.config.optim, setup.precision, setup.device,
+                  spec.config.train.recompute_every);
   fill(learner, spec.config, setup.start, collective);
   metrics::SinkList sinks;
   if (leads) {

@@ -13,6 +13,7 @@ void TrainConfig::validate() const {
   util::require(!micro_batch || *micro_batch >= 1,
                 "train.micro_batch: must be \"auto\" or a number of rows >= 1, got ",
                 micro_batch.value_or(0));
+  util::require(recompute_every >= 0, "train.recompute_every: must be >= 0, got ", recompute_every);
   util::require(seed >= 0, "train.seed: must be >= 0, got ", seed);
   util::require(threads >= 0 && threads <= 4096, "train.threads: must be in 0..4096, got ",
                 threads);

@@ -18,8 +18,12 @@
 namespace superpose::train {
 
 // What the matrix products compute in. Weights, gradients and optimizer state are f32 in both.
-enum class Precision { kF32, kBf16 };
-inline constexpr std::array<std::string_view, 2> kPrecisionNames = {"f32", "bf16"};
+// kAuto becomes one of the others before anything is computed (choose_precision in setup.h).
+enum class Precision { kF32, kBf16, kAuto };
+inline constexpr std::array<std::string_view, 3> kPrecisionNames = {"f32", "bf16", "auto"};
+inline std::string_view name_of(Precision precision) {
+  return kPrecisionNames[static_cast<std::size_t>(precision)];
+}
 
 enum class DeviceChoice { kAuto, kCpu, kCuda };
 inline constexpr std::array<std::string_view, 3> kDeviceNames = {"auto", "cpu", "cuda"};
@@ -29,6 +33,7 @@ struct TrainConfig {
   std::int64_t batch_positions = 4096;
   std::int64_t sequence_length = 256;
   std::optional<std::int64_t> micro_batch;
+  std::int64_t recompute_every = 0;
   std::int64_t seed = 1;
   Precision precision = Precision::kF32;
   DeviceChoice device = DeviceChoice::kAuto;
@@ -46,9 +51,13 @@ struct TrainConfig {
             "positions a row; a superposed row reads bag_size times as many tokens");
     v.operational("micro_batch", self.micro_batch,
                   "rows that go through the model at once; auto = as many as memory likes");
+    v.operational("recompute_every", self.recompute_every,
+                  "every k-th layer computes its activations again in backward: less memory, same "
+                  "bits; 1 = all, 0 = none");
     v.field("seed", self.seed, "seed of initial weights and of the data's order");
     v.choice("precision", self.precision, kPrecisionNames,
-             "matrix products in f32 or bf16; weights and optimizer state stay f32");
+             "matrix products in f32 or bf16, auto = bf16 where the device has it; weights and "
+             "optimizer state stay f32");
     v.choice("device", self.device, kDeviceNames, "where to compute; auto = cuda where there is");
     v.operational("threads", self.threads, "CPU threads of each rank; 0 = all cores");
   }

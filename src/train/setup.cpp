@@ -104,9 +104,10 @@ Environment make_environment(const RunSpec& spec, const Setup& setup,
   Environment environment;
   environment.threads = thread_count(spec);
   environment.ranks = collective.world_size();
-  environment.micro_batch =
-      choose_micro_batch(spec.config, setup.model, setup.phases, collective.world_size());
+  environment.micro_batch = choose_micro_batch(spec.config, setup.model, setup.precision,
+                                               setup.phases, collective.world_size());
   environment.device = setup.device.is_cpu() ? "cpu" : "cuda";
+  environment.precision = name_of(setup.precision);
   environment.cpu = spec.machine.cpu;
   environment.kernels = spec.machine.kernels;
   environment.libtorch = libtorch_version();
@@ -120,6 +121,7 @@ Setup set_up(const RunSpec& spec, distributed::Collective& collective) {
   Setup setup;
   setup.phases = superposition::make_phases(config.phases, config.train.steps);
   setup.device = choose_device(config.train.device);
+  setup.precision = choose_precision(config.train.precision, setup.device, spec.machine);
   setup.corpus = prepare(spec, collective);
   setup.model = model::resolve(config.model, setup.corpus.padded_vocabulary_size);
   check_shape(config, setup.model, collective.world_size());
@@ -146,14 +148,20 @@ std::int64_t thread_count(const RunSpec& spec) {
       1, available_cores() / std::max<std::int64_t>(1, spec.machine.processes));
 }
 
+Precision choose_precision(Precision wanted, at::Device device, const Machine& machine) {
+  if (wanted != Precision::kAuto) return wanted;
+  return device.is_cpu() && machine.bf16.empty() ? Precision::kF32 : Precision::kBf16;
+}
+
 std::int64_t choose_micro_batch(const RunConfig& config, const model::ModelConfig& model,
+                                Precision precision,
                                 const std::vector<superposition::Phase>& phases,
                                 std::int64_t world_size) {
   const std::int64_t rows = (config.train.rows_per_step() + world_size - 1) / world_size;
   if (config.train.micro_batch) return std::min(rows, *config.train.micro_batch);
   model::MemoryRequest request;
   request.sequence_length = config.train.sequence_length;
-  request.bf16 = config.train.precision == Precision::kBf16;
+  request.bf16 = precision == Precision::kBf16;
   for (const superposition::Phase& phase : phases) {
     request.bag_size = std::max(request.bag_size, phase.bag_size);
     request.target_size = std::max(request.target_size, phase.target_size);

@@ -26,6 +26,7 @@ struct Setup {
   model::ModelConfig model;  // resolved
   std::vector<superposition::Phase> phases;
   at::Device device = at::kCPU;
+  Precision precision = Precision::kF32;  // f32 or bf16
   Environment environment;
   Start start;                                      // state.layout is set where fresh, too
   std::unique_ptr<const data::BatchSource> source;  // from start.state.step on, this rank's rows
@@ -38,12 +39,17 @@ struct Setup {
 // and checks that it fits the recipe. Every rank calls it. Throws util::Error.
 Setup set_up(const RunSpec& spec, distributed::Collective& collective);
 
+// `wanted`, or for kAuto bf16 where the device multiplies it natively: CUDA, or a CPU of which
+// Machine::bf16 says so. Elsewhere f32, which then is the faster.
+Precision choose_precision(Precision wanted, at::Device device, const Machine& machine);
+
 // CPU threads of each rank: train.threads, or this process's part of the cores.
 std::int64_t thread_count(const RunSpec& spec);
 
 // Rows of a micro-batch: train.micro_batch, or the most whose activations stay under a fixed limit.
-// The limit knows nothing of the machine, so that equal recipes give equal bits.
+// The limit knows nothing of the machine or of recomputing, so that equal recipes give equal bits.
 std::int64_t choose_micro_batch(const RunConfig& config, const model::ModelConfig& model,
+                                Precision precision,
                                 const std::vector<superposition::Phase>& phases,
                                 std::int64_t world_size);
 

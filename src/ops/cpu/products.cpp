@@ -7,6 +7,7 @@
 #include "ops/cpu/f32_products.h"
 #include "ops/cpu/parallel.h"
 #include "ops/cpu/row_kernels.h"
+#include "ops/kernels.h"
 
 namespace superpose::ops::cpu {
 namespace {
@@ -21,13 +22,8 @@ bool takes_own_product(const at::Tensor& a, const at::Tensor& b) {
 }  // namespace
 
 bool has_fast_bf16_products() {
-#if defined(__x86_64__)
-  static const bool kFast =
-      __builtin_cpu_supports("avx512bf16") || __builtin_cpu_supports("amx-bf16");
+  static const bool kFast = !native_bf16().empty();
   return kFast;
-#else
-  return false;
-#endif
 }
 
 void add_transposed_product(const at::Tensor& a, const at::Tensor& b, const at::Tensor& sum) {

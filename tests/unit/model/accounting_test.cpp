@@ -82,5 +82,18 @@ TEST(Accounting, MemoryGrowsWithWhatItIsOf) {
   EXPECT_GT(twice.activations, f32.activations * 3 / 2);
 }
 
+TEST(Memory, RecomputingKeepsOneLayerInPlaceOfAll) {
+  const ModelConfig config = preset("small");
+  MemoryRequest request{.rows = 4, .sequence_length = 512};
+  const auto activations = [&](std::int64_t every) {
+    request.recompute_every = every;
+    return estimate_memory(config, request).activations;
+  };
+  EXPECT_GT(activations(0), activations(4));
+  EXPECT_GT(activations(4), activations(2));
+  EXPECT_GT(activations(2), activations(1));
+  EXPECT_EQ(activations(0), activations(config.num_layers + 1));
+}
+
 }  // namespace
 }  // namespace superpose::model

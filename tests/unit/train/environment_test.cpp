@@ -15,6 +15,7 @@ Environment sample() {
           .ranks = 1,
           .micro_batch = 8,
           .device = "cpu",
+          .precision = "bf16",
           .cpu = "some cpu",
           .kernels = "avx2",
           .libtorch = "2.13.0"};

@@ -120,14 +120,40 @@ TEST_F(PlanTest, MicroBatchIsChosenByAFixedLimit) {
   RunConfig recipe = config();
   model::ModelConfig model = model::resolve(recipe.model, 320);
   const auto phases = superposition::make_phases(recipe.phases, recipe.train.steps);
-  EXPECT_EQ(choose_micro_batch(recipe, model, phases, 1), 8) << "all rows of a small step";
-  EXPECT_EQ(choose_micro_batch(recipe, model, phases, 2), 4) << "all rows of a rank";
+  EXPECT_EQ(choose_micro_batch(recipe, model, Precision::kF32, phases, 1), 8)
+      << "all rows of a small step";
+  EXPECT_EQ(choose_micro_batch(recipe, model, Precision::kF32, phases, 2), 4)
+      << "all rows of a rank";
   recipe.train.batch_positions = std::int64_t{16} << 20;
-  const std::int64_t rows = choose_micro_batch(recipe, model, phases, 1);
+  const std::int64_t rows = choose_micro_batch(recipe, model, Precision::kF32, phases, 1);
   EXPECT_GT(rows, 8);
   EXPECT_LT(rows, recipe.train.rows_per_step());
   recipe.train.micro_batch = 5;
-  EXPECT_EQ(choose_micro_batch(recipe, model, phases, 1), 5);
+  EXPECT_EQ(choose_micro_batch(recipe, model, Precision::kF32, phases, 1), 5);
+}
+
+TEST(Precision, AutoIsBf16WhereTheDeviceMultipliesIt) {
+  Machine machine;
+  for (const Precision named : {Precision::kF32, Precision::kBf16}) {
+    EXPECT_EQ(choose_precision(named, at::kCPU, machine), named);
+  }
+  EXPECT_EQ(choose_precision(Precision::kAuto, at::kCPU, machine), Precision::kF32);
+  EXPECT_EQ(choose_precision(Precision::kAuto, at::kCUDA, machine), Precision::kBf16);
+  machine.bf16 = "amx_bf16";
+  EXPECT_EQ(choose_precision(Precision::kAuto, at::kCPU, machine), Precision::kBf16);
+}
+
+TEST_F(PlanTest, SaysWhichPrecisionWasChosenAndWhy) {
+  RunConfig recipe = config();
+  recipe.train.precision = Precision::kAuto;
+  const auto printed = [&] {
+    std::ostringstream out;
+    print_plan(out, plan(recipe));
+    return out.str();
+  };
+  EXPECT_THAT(printed(), HasSubstr("f32 (auto, and this CPU does not multiply bf16 natively)"));
+  recipe.train.precision = Precision::kBf16;
+  EXPECT_THAT(printed(), HasSubstr("f32 is faster here"));
 }
 
 TEST(RecipeFingerprint, KnowsTheExperimentAlone) {

@@ -64,7 +64,7 @@ TEST(RunState, TextIsTheFormats) {
       R"("ids_hash":"fedcba9876543210"},)"
       R"("clocks":{"positions":4096,"raw_tokens":9999,"seconds":0.1,)"
       R"("wait_seconds":0.3333333333333333,"evaluation_seconds":2.0,"checkpoint_seconds":3.0},)"
-      R"("environment":{"threads":1,"ranks":1,"micro_batch":1,"device":"","cpu":"",)"
+      R"("environment":{"threads":1,"ranks":1,"micro_batch":1,"device":"","precision":"","cpu":"",)"
       R"("kernels":"avx2","libtorch":""},)"
       R"("settings":{"train.steps":"20"},"operational_settings":{"log.every":"5"}})");
 }

@@ -1,0 +1,81 @@
+#include "model/recompute.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/empty.h>
+#include <gtest/gtest.h>
+
+#include "small_decoder.h"
+
+namespace superpose::model {
+namespace {
+
+using test::mean_coefficients;
+using test::random_ids;
+using test::SmallDecoder;
+
+struct Gradient {
+  at::Tensor loss, values;
+};
+
+// Loss and gradient of four layers; a decoder of its own, with the same weights each time.
+Gradient gradient_of(std::int64_t recompute_every, Toggle qk_norm, at::ScalarType compute,
+                     const at::Tensor& ids, const at::Tensor& targets) {
+  ModelConfig config = test::small_config();
+  config.num_layers = 4;
+  config.init_std = 0.3;
+  config.qk_norm = qk_norm;
+  SmallDecoder small(config, at::kCPU, compute);
+  const Decoder decoder(small.config, small.parameters, recompute_every);
+  // Twice: gradients add up.
+  at::Tensor loss;
+  for (int micro_batch = 0; micro_batch < 2; ++micro_batch) {
+    loss = decoder.loss(ids, targets, mean_coefficients(targets), Gradients::kAccumulate);
+    loss.backward();
+  }
+  return {loss.detach(), small.parameters.gradient().clone()};
+}
+
+TEST(Recompute, GivesTheSameBits) {
+  const at::Tensor ids = random_ids(64, {2, 12, 3});
+  const at::Tensor targets = random_ids(64, {2, 12, 3});
+  for (const at::ScalarType compute : {at::kFloat, at::kBFloat16}) {
+    for (const Toggle qk_norm : {Toggle::kOff, Toggle::kOn}) {
+      const Gradient kept = gradient_of(0, qk_norm, compute, ids, targets);
+      EXPECT_GT(kept.values.abs().max().item<double>(), 0);
+      for (const std::int64_t every : {1, 2, 3, 9}) {
+        const Gradient recomputed = gradient_of(every, qk_norm, compute, ids, targets);
+        EXPECT_TRUE(recomputed.loss.equal(kept.loss)) << every;
+        EXPECT_TRUE(recomputed.values.equal(kept.values)) << every;
+      }
+    }
+  }
+}
+
+TEST(Recompute, RunsEachChosenLayerOnceMore) {
+  int calls = 0;
+  const LayerFunction layer = [&calls](const Residual& in) {
+    ++calls;
+    return Residual{in.sum * 2, in.sum * 3};
+  };
+  const at::Tensor sum = at::empty({2, 3}).fill_(1).requires_grad_();
+  const Residual out = recomputed(layer, {sum, {}});
+  EXPECT_EQ(calls, 1);
+  (out.sum.sum() + out.update.sum()).backward();
+  EXPECT_EQ(calls, 2);
+  EXPECT_TRUE(sum.grad().equal(at::empty({2, 3}).fill_(5)));
+}
+
+TEST(Recompute, KeepsNothingOfTheLayer) {
+  at::Tensor inner;
+  const LayerFunction layer = [&inner](const Residual& in) {
+    inner = in.sum * 2;
+    return Residual{inner.exp(), inner + 1};
+  };
+  const at::Tensor sum = at::empty({4}).fill_(1).requires_grad_();
+  const Residual out = recomputed(layer, {sum, {}});
+  EXPECT_EQ(inner.use_count(), 1) << "held by this test alone";
+  EXPECT_TRUE(out.sum.requires_grad());
+}
+
+}  // namespace
+}  // namespace superpose::model
