@@ -2,6 +2,7 @@
 // Errors come out as util::Error or c10::Error; main() prints them.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -31,6 +32,18 @@ struct CompareOptions {
   bool dry_run = false;
 };
 int compare_command(const CompareOptions& options);
+
+struct BenchOptions {
+  std::string recipe;
+  std::vector<config::Override> overrides;
+  std::vector<std::int64_t> bags;  // empty: those of the recipe's phases
+  std::int64_t num_blocks = 7;
+  double block_seconds = 1;
+  std::optional<std::string> json;           // file
+  std::optional<std::string> export_folder;  // must not exist
+  bool turns = false;
+};
+int bench_command(const BenchOptions& options);
 
 struct ReportOptions {
   std::vector<std::string> folders;  // parts of one comparison

@@ -43,6 +43,7 @@ std::vector<std::string> take_command(std::vector<std::string>& words) {
 struct Arguments {
   TrainOptions train;
   CompareOptions compare;
+  BenchOptions bench;
   ReportOptions report;
   DataOptions data;
   LaunchCommandOptions launch;
@@ -74,6 +75,33 @@ CLI::App* add_compare(CLI::App& app, Arguments& arguments) {
                     "List every run with its steps, hours, disk and raw tokens, and stop");
   command->add_option("--only", arguments.compare.only,
                       "Run a part: arm=NAME,seed=N (either or both)");
+  command->footer(kRecipeKeys);
+  return command;
+}
+
+CLI::App* add_bench(CLI::App& app, Arguments& arguments) {
+  BenchOptions& options = arguments.bench;
+  CLI::App* command = app.add_subcommand(
+      "bench", "Speed, memory and where the time goes: the recipe's training step on random ids");
+  command->add_option("recipe", options.recipe, "Recipe file (TOML); its corpus is not read")
+      ->required();
+  command
+      ->add_option("--bags", options.bags,
+                   "Bag sizes to measure beside 1, as 4,8,16 (default: those of the recipe)")
+      ->delimiter(',');
+  command->add_option("--blocks", options.num_blocks, "Timed blocks of each bag size, in turn")
+      ->capture_default_str();
+  command
+      ->add_option("--block-seconds", options.block_seconds,
+                   "A block has as many steps as fill this")
+      ->capture_default_str();
+  command->add_option("--json", options.json, "File for every number, and the machine's features");
+  command->add_option("--export", options.export_folder,
+                      "New folder for the initial model (Hugging Face) and the batches, for other\n"
+                      "programs to start from");
+  command->add_flag("--turns", options.turns,
+                    "Measure nothing by itself: read \"reset\", \"step CASE STEPS\", \"ceiling\" "
+                    "and\n\"status\" from standard input, answer each by one line of JSON");
   command->footer(kRecipeKeys);
   return command;
 }
@@ -141,6 +169,7 @@ int run(std::vector<std::string> words) {
   Arguments arguments;
   const CLI::App* train = add_train(app, arguments);
   const CLI::App* compare = add_compare(app, arguments);
+  const CLI::App* bench = add_bench(app, arguments);
   const CLI::App* report = add_report(app, arguments);
   CLI::App* launch = add_launch(app, arguments);
   const DataCommands data = add_data(app, arguments);
@@ -177,6 +206,10 @@ int run(std::vector<std::string> words) {
   if (*compare) {
     arguments.compare.overrides = std::move(overrides);
     return compare_command(arguments.compare);
+  }
+  if (*bench) {
+    arguments.bench.overrides = std::move(overrides);
+    return bench_command(arguments.bench);
   }
   if (*report) return report_command(arguments.report);
   if (*launch) return launch_command(arguments.launch);

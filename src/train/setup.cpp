@@ -18,14 +18,6 @@ namespace {
 // Activations of one micro-batch: far below any machine's memory, far above what keeps cores busy.
 constexpr std::int64_t kMicroBatchBytes = std::int64_t{1} << 30;
 
-at::Device choose_device(DeviceChoice choice) {
-  const bool has_cuda = at::hasCUDA();
-  util::require(choice != DeviceChoice::kCuda || has_cuda,
-                "train.device: \"cuda\" needs a libtorch with CUDA and a device, found none");
-  const bool use_cuda = choice != DeviceChoice::kCpu && has_cuda;
-  return use_cuda ? at::Device(at::kCUDA, 0) : at::Device(at::kCPU);
-}
-
 data::PreparedCorpus prepare(const RunSpec& spec, distributed::Collective& collective) {
   const bool leads = collective.rank() == 0;
   std::optional<data::PreparedCorpus> corpus;
@@ -146,6 +138,14 @@ std::int64_t thread_count(const RunSpec& spec) {
   if (spec.config.train.threads > 0) return spec.config.train.threads;
   return std::max<std::int64_t>(
       1, available_cores() / std::max<std::int64_t>(1, spec.machine.processes));
+}
+
+at::Device choose_device(DeviceChoice choice) {
+  const bool has_cuda = at::hasCUDA();
+  util::require(choice != DeviceChoice::kCuda || has_cuda,
+                "train.device: \"cuda\" needs a libtorch with CUDA and a device, found none");
+  const bool use_cuda = choice != DeviceChoice::kCpu && has_cuda;
+  return use_cuda ? at::Device(at::kCUDA, 0) : at::Device(at::kCPU);
 }
 
 Precision choose_precision(Precision wanted, at::Device device, const Machine& machine) {

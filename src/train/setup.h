@@ -39,6 +39,9 @@ struct Setup {
 // and checks that it fits the recipe. Every rank calls it. Throws util::Error.
 Setup set_up(const RunSpec& spec, distributed::Collective& collective);
 
+// Throws util::Error where CUDA is wanted and not there.
+at::Device choose_device(DeviceChoice choice);
+
 // `wanted`, or for kAuto bf16 where the device multiplies it natively: CUDA, or a CPU of which
 // Machine::bf16 says so. Elsewhere f32, which then is the faster.
 Precision choose_precision(Precision wanted, at::Device device, const Machine& machine);

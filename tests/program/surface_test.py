@@ -10,7 +10,7 @@ import tomllib
 
 import program
 
-COMMANDS = ["train", "compare", "report", "launch", "verify", "data", "data prepare", "data verify"]
+COMMANDS = ["train", "compare", "bench", "report", "launch", "verify", "data", "data prepare", "data verify"]
 FROZEN_KEYS = pathlib.Path(__file__).with_name("recipe_keys.txt")
 
 
@@ -97,7 +97,7 @@ class Surface(program.ProgramTest):
 
     def test_usage_errors(self):
         for words in (
-            ["frobnicate"], ["train", "--frobnicate"], ["train"], ["compare"], ["report"], ["data"],
+            ["frobnicate"], ["train", "--frobnicate"], ["train"], ["compare"], ["bench"], ["report"], ["data"],
             ["data", "prepare"], ["verify"], ["launch"], ["launch", "-n", "2"],
             ["launch", "-n", "two", "train", "x"], ["launch", "-n", "2", "--"], ["launch", "--"], ["--version", "x"],
         ):  # fmt: skip

@@ -1,0 +1,253 @@
+#include "bench/report.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <optional>
+#include <ostream>
+#include <string>
+
+#include "bench/part_costs.h"
+#include "model/accounting.h"
+#include "util/text.h"
+
+namespace superpose::bench {
+namespace {
+
+constexpr const char* kNothing = "-";
+
+// printf of one number.
+std::string format(const char* pattern, double value) {
+  char text[64];
+  std::snprintf(text, sizeof(text), pattern, value);
+  return text;
+}
+
+// Right-aligned in its column.
+std::string cell(const std::string& text, std::size_t width) {
+  return std::string(text.size() < width ? width - text.size() : 0, ' ') + text;
+}
+
+double positions_of(const Session& session) {
+  const train::TrainConfig& train = session.config().train;
+  return static_cast<double>(train.rows_per_step() * train.sequence_length);
+}
+
+double flops_of_step(const Session& session) {
+  return positions_of(session) *
+         model::flops_per_position(session.model(), session.config().train.sequence_length);
+}
+
+StepShape shape_of(const Session& session, const Case& which) {
+  StepShape shape;
+  shape.positions = static_cast<std::int64_t>(positions_of(session));
+  shape.sequence_length = session.config().train.sequence_length;
+  shape.bag_size = which.bag_size;
+  shape.parameters = model::parameter_count(session.model());
+  shape.bf16 = session.is_bf16();
+  return shape;
+}
+
+double step_seconds_of(const std::vector<PartTimes>& parts) {
+  double seconds = 0;
+  for (const PartTimes& part : parts) seconds += part.total();
+  return seconds;
+}
+
+// Work over time; nothing where either is missing or too small to tell.
+std::optional<double> rate_of(double work, double seconds) {
+  if (work <= 0 || seconds <= 1e-7) return std::nullopt;
+  return work / seconds;
+}
+
+util::Json or_null(const std::optional<double>& value) {
+  return value ? util::Json(*value) : util::Json(nullptr);
+}
+
+util::Json to_json(const Spread& spread) {
+  return {{"median", spread.median}, {"lowest", spread.lowest}, {"highest", spread.highest}};
+}
+
+util::Json to_json(const PartTimes& part, const std::optional<PartCost>& cost) {
+  util::Json json{{"part", part.name},
+                  {"forward_seconds", part.forward},
+                  {"backward_seconds", part.backward},
+                  {"weight_gradient_seconds", part.weight_gradient}};
+  if (!cost) return json;
+  json["unit"] = cost->unit == CostUnit::kFlops ? "flops" : "bytes";
+  json["forward_rate"] = or_null(rate_of(cost->forward, part.forward));
+  json["backward_rate"] = or_null(rate_of(cost->backward, part.backward));
+  json["weight_gradient_rate"] = or_null(rate_of(cost->weight_gradient, part.weight_gradient));
+  return json;
+}
+
+util::Json to_json(const Session& session, const CaseResult& item, double ceiling) {
+  const double flops = flops_of_step(session) / item.step.median;
+  util::Json json{{"case", item.which.name()},
+                  {"bag_size", item.which.bag_size},
+                  {"target_size", item.which.target_size},
+                  {"block_steps", item.block_steps},
+                  {"block_step_seconds", item.step_seconds},
+                  {"first_losses", item.first_losses},
+                  {"step_seconds", to_json(item.step)},
+                  {"ratio_to_ntp", to_json(item.ratio)},
+                  {"positions_per_second", positions_of(session) / item.step.median},
+                  {"flops_per_second", flops},
+                  {"share_of_ceiling", or_null(rate_of(flops, ceiling))},
+                  {"recorded_step_seconds", step_seconds_of(item.parts)},
+                  {"parts", util::Json::array()}};
+  const StepShape shape = shape_of(session, item.which);
+  for (const PartTimes& part : item.parts) {
+    json["parts"].push_back(to_json(part, cost_of(part.name, session.model(), shape)));
+  }
+  return json;
+}
+
+// "-" where there is no whole, as there is no ceiling off the CPU.
+std::string percent_of(double part, double whole) {
+  const std::optional<double> share = rate_of(part, whole);
+  return share ? format("%.1f %%", 100 * *share) : kNothing;
+}
+
+void print_cases(std::ostream& out, const Session& session, const Result& result) {
+  out << cell("bag", 7) << cell("positions/s", 13) << cell("lowest", 12) << cell("highest", 12)
+      << cell("ms a step", 12) << cell("GFLOP/s", 10) << cell("of ceiling", 12)
+      << "   step time to bag 1 (range)\n";
+  const double positions = positions_of(session);
+  for (const CaseResult& item : result.cases) {
+    const double flops = flops_of_step(session) / item.step.median;
+    out << cell(item.which.name(), 7) << cell(format("%.0f", positions / item.step.median), 13)
+        << cell(format("%.0f", positions / item.step.highest), 12)
+        << cell(format("%.0f", positions / item.step.lowest), 12)
+        << cell(format("%.1f", item.step.median * 1e3), 12) << cell(format("%.0f", flops / 1e9), 10)
+        << cell(percent_of(flops, result.ceiling.median), 12) << "   "
+        << format("%.3f", item.ratio.median) << " (" << format("%.3f", item.ratio.lowest) << " .. "
+        << format("%.3f", item.ratio.highest) << ")\n";
+  }
+}
+
+std::string milliseconds(double seconds) {
+  return seconds > 0 ? format("%.2f", seconds * 1e3) : kNothing;
+}
+
+std::string giga(double work, double seconds) {
+  const std::optional<double> rate = rate_of(work, seconds);
+  return rate ? format("%.0f", *rate / 1e9) : kNothing;
+}
+
+void print_parts(std::ostream& out, const Session& session, const CaseResult& item) {
+  const double step = step_seconds_of(item.parts);
+  out << "\nWhere a step of bag " << item.which.name() << " goes (" << format("%.1f", step * 1e3)
+      << " ms a step while recorded, " << format("%.1f", item.step.median * 1e3) << " ms timed)\n"
+      << "  part            " << cell("forward", 10) << cell("backward", 10) << cell("weight", 10)
+      << cell("share", 9) << "   forward, backward, weight\n"
+      << "                  " << cell("ms", 8) << cell("ms", 10) << cell("grad ms", 10) << '\n';
+  const StepShape shape = shape_of(session, item.which);
+  for (const PartTimes& part : item.parts) {
+    out << "  " << part.name << std::string(part.name.size() < 16 ? 16 - part.name.size() : 1, ' ')
+        << cell(milliseconds(part.forward), 8) << cell(milliseconds(part.backward), 10)
+        << cell(milliseconds(part.weight_gradient), 10)
+        << cell(format("%.1f %%", 100 * part.total() / step), 9);
+    const auto cost = cost_of(part.name, session.model(), shape);
+    if (cost && cost->forward > 0) {
+      out << "   " << giga(cost->forward, part.forward) << ", "
+          << giga(cost->backward, part.backward) << ", "
+          << giga(cost->weight_gradient, part.weight_gradient)
+          << (cost->unit == CostUnit::kFlops ? " GFLOP/s" : " GB/s");
+    }
+    out << '\n';
+  }
+}
+
+}  // namespace
+
+util::Json settings(const Session& session) {
+  const model::ModelConfig& model = session.model();
+  const train::RunConfig& config = session.config();
+  util::Json cases = util::Json::array();
+  for (const Case& item : session.cases()) {
+    cases.push_back({{"case", item.name()},
+                     {"bag_size", item.bag_size},
+                     {"target_size", item.target_size},
+                     {"slot_weights", item.slot_weights}});
+  }
+  return {{"parameters", model::parameter_count(model)},
+          {"flops_per_position", model::flops_per_position(model, config.train.sequence_length)},
+          {"vocab_size", model.vocab_size},
+          {"hidden_size", model.hidden_size},
+          {"num_layers", model.num_layers},
+          {"num_heads", model.num_heads},
+          {"num_kv_heads", model.num_kv_heads},
+          {"head_dim", model.head_dim},
+          {"ffn_size", model.ffn_size},
+          {"tied", model.tied()},
+          {"qk_norm", model.has_qk_norm()},
+          {"rows", config.train.rows_per_step()},
+          {"sequence_length", config.train.sequence_length},
+          {"micro_batch", session.micro_batch()},
+          {"recompute_every", config.train.recompute_every},
+          {"precision", train::name_of(config.train.precision)},
+          {"device", session.on_cpu() ? "cpu" : "cuda"},
+          {"threads", session.threads()},
+          {"learning_rate", config.optim.learning_rate},
+          {"beta1", config.optim.beta1},
+          {"beta2", config.optim.beta2},
+          {"eps", config.optim.eps},
+          {"weight_decay", config.optim.weight_decay},
+          {"clip_norm", config.optim.clip_norm},
+          {"cases", cases}};
+}
+
+util::Json to_json(const Session& session, const Result& result, const train::Machine& machine) {
+  util::Json versions;
+  for (const auto& [name, version] : machine.versions) versions[name] = version;
+  util::Json json{{"settings", settings(session)},
+                  {"machine", {{"cpu", machine.cpu}, {"kernels", machine.kernels}}},
+                  {"versions", versions},
+                  {"first_step_seconds", result.first_step_seconds},
+                  {"peak_memory_bytes", result.peak_memory_bytes},
+                  {"ceiling_flops", to_json(result.ceiling)},
+                  {"cases", util::Json::array()}};
+  for (const CaseResult& item : result.cases) {
+    json["cases"].push_back(to_json(session, item, result.ceiling.median));
+  }
+  return json;
+}
+
+void print_settings(std::ostream& out, const Session& session, const train::Machine& machine) {
+  const model::ModelConfig& model = session.model();
+  const train::TrainConfig& train = session.config().train;
+  const double flops = model::flops_per_position(model, train.sequence_length);
+  out << "model        d " << model.hidden_size << ", " << model.num_layers << " layers, "
+      << model.num_heads << " heads (" << model.num_kv_heads << " kv), ffn " << model.ffn_size
+      << ", vocabulary " << model.vocab_size << (model.tied() ? ", tied" : "") << ": "
+      << util::format_count(model::parameter_count(model)) << " parameters\n"
+      << "batch        " << train.rows_per_step() << " rows of " << train.sequence_length
+      << " positions, random ids; micro-batch " << session.micro_batch() << " rows\n"
+      << "compute      " << train::name_of(train.precision)
+      << (session.on_cpu() ? " on cpu, " : " on cuda, ") << session.threads()
+      << (session.threads() == 1 ? " thread; " : " threads; ") << machine.cpu << '\n'
+      << "kernels      " << machine.kernels << '\n'
+      << "FLOPs        " << util::format_count(static_cast<std::int64_t>(flops))
+      << " a position: 6 x (parameters without the input embedding) + 6 x layers x positions a row "
+         "x heads x head_dim (causal attention)\n";
+}
+
+void print_result(std::ostream& out, const Session& session, const Result& result) {
+  out << "ceiling      " << format("%.0f", result.ceiling.median / 1e9) << " GFLOP/s ("
+      << format("%.0f", result.ceiling.lowest / 1e9) << " .. "
+      << format("%.0f", result.ceiling.highest / 1e9)
+      << "): products of packed blocks in cache, in turn with the blocks below\n"
+      << "first step   done " << format("%.2f", result.first_step_seconds)
+      << " s after the process started\n"
+      << "peak memory  " << util::format_bytes(static_cast<std::uint64_t>(result.peak_memory_bytes))
+      << "\n\n";
+  print_cases(out, session, result);
+  if (!session.on_cpu()) return;
+  print_parts(out, session, result.cases.front());
+  for (std::size_t index = 1; index < result.cases.size(); ++index) {
+    out << (index == 1 ? "The same for bag " : ", ") << result.cases[index].which.name();
+  }
+  if (result.cases.size() > 1) out << " in the JSON (--json)\n";
+}
+
+}  // namespace superpose::bench
