@@ -1,5 +1,4 @@
 #include <ATen/ops/empty_like.h>
-#include <ATen/ops/zeros_like.h>
 
 #include "ops/cpu/attention_kernel.h"
 #include "ops/cpu/attention_tiles.h"
@@ -20,8 +19,7 @@ struct Outputs {
 };
 
 struct Gradients {
-  at::Tensor q;     // written
-  at::Tensor k, v;  // added to
+  at::Tensor q, k, v;  // as the inputs
 };
 
 // The memory of one thread, and the group it is at.
@@ -33,6 +31,10 @@ class Backward {
         gradients_(gradients),
         width_(inputs.width()),
         stride_(turned_stride(inputs.length())),
+        keys_(inputs.length() * width_),
+        values_(inputs.length() * width_),
+        grad_keys_(inputs.length() * width_),
+        grad_values_(inputs.length() * width_),
         turned_keys_(width_ * stride_),
         turned_queries_(width_ * kQueries),
         turned_grad_(width_ * kQueries),
@@ -42,16 +44,22 @@ class Backward {
 
   // All gradients of a group's queries, keys and values.
   void differentiate(std::int64_t row, std::int64_t kv_head) {
-    keys_ = head_of(in_.k, row, kv_head);
-    values_ = head_of(in_.v, row, kv_head);
-    grad_keys_ = head_to_write(gradients_.k, row, kv_head);
-    grad_values_ = head_to_write(gradients_.v, row, kv_head);
-    transpose(keys_, in_.length(), width_, turned_keys_.data(), stride_);
+    const std::int64_t length = in_.length();
+    const Matrix keys = head_of(in_.k, row, kv_head);
+    transpose(keys, length, width_, turned_keys_.data(), stride_);
+    copy_rows(keys, length, width_, keys_.data(), width_);
+    copy_rows(head_of(in_.v, row, kv_head), length, width_, values_.data(), width_);
+    std::fill_n(grad_keys_.data(), length * width_, 0.0F);
+    std::fill_n(grad_values_.data(), length * width_, 0.0F);
     for (std::int64_t i = 0; i < in_.heads_of_group(); ++i) {
       for (std::int64_t block = 0; block < in_.num_blocks(); ++block) {
         add_block(row, kv_head * in_.heads_of_group() + i, in_.block(block));
       }
     }
+    copy_rows({grad_keys_.data(), width_}, length, width_,
+              head_to_write(gradients_.k, row, kv_head), keys.stride);
+    copy_rows({grad_values_.data(), width_}, length, width_,
+              head_to_write(gradients_.v, row, kv_head), keys.stride);
   }
 
  private:
@@ -89,12 +97,12 @@ class Backward {
   void add_tile(const Range& keys, const Range& queries, const std::int64_t* starts, Into into) {
     const Matrix p{scores_.data(), kQueries};            // P^T
     const Matrix grad_s{grad_scores_.data(), kQueries};  // dP^T, then dS^T
-    const std::int64_t stride = keys_.stride;
+    const std::int64_t first = keys.begin * width_;
     const ProductSize tile{keys.size(), kQueries, width_};
-    multiply(tile, rows_from(keys_, keys.begin), {turned_queries_.data(), kQueries}, scores_.data(),
-             kQueries, Into::kEmpty);
+    multiply(tile, {keys_.data() + first, width_}, {turned_queries_.data(), kQueries},
+             scores_.data(), kQueries, Into::kEmpty);
     mask_scores(keys, queries, starts, scores_.data());
-    multiply(tile, rows_from(values_, keys.begin), {turned_grad_.data(), kQueries},
+    multiply(tile, {values_.data() + first, width_}, {turned_grad_.data(), kQueries},
              grad_scores_.data(), kQueries, Into::kEmpty);
     active_attention_rows().softmax_grad({.scores = scores_.data(),
                                           .grad = grad_scores_.data(),
@@ -103,8 +111,8 @@ class Backward {
                                           .logsumexp = logsumexp_,
                                           .mean = mean_});
     const ProductSize sums{keys.size(), width_, queries.size()};
-    multiply(sums, p, grad_, grad_values_ + keys.begin * stride, stride, Into::kSum);
-    multiply(sums, grad_s, queries_, grad_keys_ + keys.begin * stride, stride, Into::kSum);
+    multiply(sums, p, grad_, grad_values_.data() + first, width_, Into::kSum);
+    multiply(sums, grad_s, queries_, grad_keys_.data() + first, width_, Into::kSum);
     multiply({width_, kQueries, keys.size()}, {turned_keys_.data() + keys.begin, stride_}, grad_s,
              turned_grad_queries_.data(), kQueries, into);
   }
@@ -112,17 +120,16 @@ class Backward {
   const AttentionInputs& in_;
   const Outputs& outputs_;
   const Gradients& gradients_;
-  std::int64_t width_;            // h
-  std::int64_t stride_;           // of turned_keys_
-  Matrix keys_{}, values_{};      // [L, h]
-  Matrix queries_{}, grad_{};     // [queries of the block, h]
-  float* grad_keys_ = nullptr;    // [L, h], stride of keys_
-  float* grad_values_ = nullptr;  // the same
-  Buffer turned_keys_;            // [h, L]
-  Buffer turned_queries_;         // [h, kQueries]
-  Buffer turned_grad_;            // the same
-  Buffer turned_grad_queries_;    // the same
-  Buffer scores_, grad_scores_;   // [kKeys, kQueries]
+  std::int64_t width_;         // h
+  std::int64_t stride_;        // of turned_keys_
+  Matrix queries_{}, grad_{};  // [queries of the block, h]
+  // [L, h] of the group, closer together than in the tensors.
+  Buffer keys_, values_, grad_keys_, grad_values_;
+  Buffer turned_keys_;           // [h, L]
+  Buffer turned_queries_;        // [h, kQueries]
+  Buffer turned_grad_;           // the same
+  Buffer turned_grad_queries_;   // the same
+  Buffer scores_, grad_scores_;  // [kKeys, kQueries]
   float logsumexp_[kQueries], mean_[kQueries];
 };
 
@@ -136,8 +143,8 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> causal_attention_backward(
     return x.to(at::kFloat).contiguous().view(q.sizes());
   };
   const Outputs outputs{in_heads(grad), in_heads(out), logsumexp.contiguous()};
-  const Gradients gradients{at::empty_like(inputs.q), at::zeros_like(inputs.k),
-                            at::zeros_like(inputs.v)};
+  const Gradients gradients{at::empty_like(inputs.q), at::empty_like(inputs.k),
+                            at::empty_like(inputs.v)};
   const std::int64_t kv_heads = k.size(2);
   at::parallel_for(0, k.size(0) * kv_heads, 1, [&](std::int64_t begin, std::int64_t end) {
     Backward backward(inputs, outputs, gradients);

@@ -17,6 +17,7 @@ class Forward {
         logsumexp_(logsumexp),
         width_(inputs.width()),
         stride_(turned_stride(inputs.length())),
+        keys_(inputs.length() * width_),
         turned_values_(width_ * stride_),
         turned_queries_(width_ * kQueries),
         turned_out_(width_ * kQueries),
@@ -42,7 +43,7 @@ class Forward {
     const std::int64_t group = row * in_.k.size(2) + kv_head;
     if (group == group_) return;
     group_ = group;
-    keys_ = head_of(in_.k, row, kv_head);
+    copy_rows(head_of(in_.k, row, kv_head), in_.length(), width_, keys_.data(), width_);
     transpose(head_of(in_.v, row, kv_head), in_.length(), width_, turned_values_.data(), stride_);
   }
 
@@ -50,7 +51,7 @@ class Forward {
   void add_tile(const Range& keys, const Range& queries, const std::int64_t* starts, Into into) {
     const AttentionRows& rows = active_attention_rows();
     float* scores = scores_.data();
-    multiply({keys.size(), kQueries, width_}, rows_from(keys_, keys.begin),
+    multiply({keys.size(), kQueries, width_}, {keys_.data() + keys.begin * width_, width_},
              {turned_queries_.data(), kQueries}, scores, kQueries, Into::kEmpty);
     mask_scores(keys, queries, starts, scores);
     float decay[kQueries];
@@ -85,7 +86,7 @@ class Forward {
   std::int64_t width_;           // h
   std::int64_t stride_;          // of turned_values_
   std::int64_t group_ = -1;
-  Matrix keys_{};          // [L, h]
+  Buffer keys_;            // [L, h], closer together than in the tensor
   Buffer turned_values_;   // [h, L]
   Buffer turned_queries_;  // [h, kQueries]
   Buffer turned_out_;      // [h, kQueries]

@@ -61,6 +61,13 @@ inline Matrix rows_from(const Matrix& x, std::int64_t row) {
   return {x.data + row * x.stride, x.stride};
 }
 
+inline void copy_rows(const Matrix& from, std::int64_t rows, std::int64_t width, float* to,
+                      std::int64_t to_stride) {
+  for (std::int64_t row = 0; row < rows; ++row) {
+    std::copy_n(from.data + row * from.stride, width, to + row * to_stride);
+  }
+}
+
 // Queries [count, width] to [width, kQueries], with zeros in the columns beyond.
 inline void turn_queries(const Matrix& queries, std::int64_t count, std::int64_t width,
                          float* turned) {
