@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "config/config.h"
+#include "train/run_config.h"
 
 namespace superpose::cli {
 
@@ -44,6 +45,12 @@ struct BenchOptions {
   bool turns = false;
 };
 int bench_command(const BenchOptions& options);
+
+struct SelftestOptions {
+  train::DeviceChoice device = train::DeviceChoice::kAuto;
+  std::string out = "superpose-selftest.json";
+};
+int selftest_command(const SelftestOptions& options);
 
 struct ReportOptions {
   std::vector<std::string> folders;  // parts of one comparison

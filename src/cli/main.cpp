@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <exception>
 #include <iostream>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -44,6 +45,7 @@ struct Arguments {
   TrainOptions train;
   CompareOptions compare;
   BenchOptions bench;
+  SelftestOptions selftest;
   ReportOptions report;
   DataOptions data;
   LaunchCommandOptions launch;
@@ -103,6 +105,23 @@ CLI::App* add_bench(CLI::App& app, Arguments& arguments) {
                     "Measure nothing by itself: read \"reset\", \"step CASE STEPS\", \"ceiling\" "
                     "and\n\"status\" from standard input, answer each by one line of JSON");
   command->footer(kRecipeKeys);
+  return command;
+}
+
+CLI::App* add_selftest(CLI::App& app, Arguments& arguments) {
+  SelftestOptions& options = arguments.selftest;
+  CLI::App* command = app.add_subcommand(
+      "selftest", "Is what this machine computes right, and how fast is it? A minute or two");
+  command->add_option("--device", options.device, "Where to compute: auto, cpu or cuda")
+      ->transform(CLI::CheckedTransformer(
+          std::map<std::string, train::DeviceChoice>{{"auto", train::DeviceChoice::kAuto},
+                                                     {"cpu", train::DeviceChoice::kCpu},
+                                                     {"cuda", train::DeviceChoice::kCuda}}));
+  command->add_option("--out", options.out, "File for all figures, to send to whoever asks")
+      ->capture_default_str();
+  command->footer(
+      "Operators against f64, superposed steps, a run that is killed twice and resumed, and step\n"
+      "times for bags of 1 to 16. Exit code 1 where a check fails.");
   return command;
 }
 
@@ -170,6 +189,7 @@ int run(std::vector<std::string> words) {
   const CLI::App* train = add_train(app, arguments);
   const CLI::App* compare = add_compare(app, arguments);
   const CLI::App* bench = add_bench(app, arguments);
+  const CLI::App* selftest = add_selftest(app, arguments);
   const CLI::App* report = add_report(app, arguments);
   CLI::App* launch = add_launch(app, arguments);
   const DataCommands data = add_data(app, arguments);
@@ -211,6 +231,7 @@ int run(std::vector<std::string> words) {
     arguments.bench.overrides = std::move(overrides);
     return bench_command(arguments.bench);
   }
+  if (*selftest) return selftest_command(arguments.selftest);
   if (*report) return report_command(arguments.report);
   if (*launch) return launch_command(arguments.launch);
   if (*verify) return verify_checkpoint_command(arguments.checkpoint);

@@ -141,6 +141,12 @@ void plan_resources(const RunSpec& spec, const Setup& setup, Plan& plan) {
 
 void add_warnings(const RunSpec& spec, const Setup& setup, Plan& plan) {
   plan.warnings = setup.start.warnings;
+  if (!setup.device.is_cpu()) {
+    plan.warnings.push_back(
+        "the authors have not run this program on CUDA: \"superpose selftest --device cuda\" says "
+        "in a "
+        "minute or two whether it computes the right thing here");
+  }
   if (setup.precision == Precision::kBf16 && setup.device.is_cpu() && spec.machine.bf16.empty()) {
     plan.warnings.push_back(
         "train.precision is bf16, and this CPU does not multiply bf16 natively: f32 is faster "

@@ -35,7 +35,7 @@ TEST(Schedule, AShareThatNamesWholeStepsGetsThem) {
   EXPECT_EQ(decay_steps(wsd(0, 0.2), 8'000), 1'600);
   EXPECT_EQ(decay_steps(wsd(0, 0.3), 10), 3);
   EXPECT_EQ(decay_steps(wsd(0, 0.32), 250), 80);  // (1 - 0.32) * 250 is a little under 170
-  EXPECT_EQ(decay_steps(wsd(0, 0.25), 10), 3);  // the stable part is rounded down
+  EXPECT_EQ(decay_steps(wsd(0, 0.25), 10), 3);    // the stable part is rounded down
   EXPECT_EQ(decay_steps(wsd(0, 0.0), 10), 0);
   EXPECT_EQ(decay_steps(wsd(0, 1.0), 10), 10);
 }

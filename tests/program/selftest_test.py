@@ -1,0 +1,35 @@
+"""`superpose selftest` on this machine: every check passes, and the file says the same as the table."""
+
+import json
+import pathlib
+import tempfile
+import unittest
+
+import program
+
+
+class Selftest(unittest.TestCase):
+    def test_every_check_passes(self):
+        with tempfile.TemporaryDirectory() as folder:
+            out = pathlib.Path(folder) / "report.json"
+            result = program.run("selftest", "--device", "cpu", "--out", out)
+            self.assertEqual(result.code, 0, result)
+            report = json.loads(out.read_text())
+        self.assertTrue(report["passed"])
+        self.assertEqual(report["device"], "cpu")
+        names = [check["name"] for check in report["checks"]]
+        for name in ("causal_attention f32", "multi_hot_linear_cross_entropy bf16", "killed twice and resumed"):
+            self.assertIn(name, names)
+        self.assertIn(f"all {len(names)} checks passed", result.out)
+        for speed in report["speeds"]:
+            self.assertEqual([case["bags"] for case in speed["cases"]], ["1", "4", "8", "16"])
+            self.assertGreater(speed["positions_per_second"], 0)
+
+    def test_an_unknown_device_is_a_usage_error(self):
+        result = program.run("selftest", "--device", "tpu")
+        self.assertEqual(result.code, 2, result)
+        self.assertIn("tpu", result.err)
+
+
+if __name__ == "__main__":
+    program.main()
