@@ -3,10 +3,10 @@
 
     .venv/bin/python bench/peers/run.py bench/recipes/tiny.toml bench/recipes/small.toml --out docs/benchmarks/NAME
 
-Every program is one process that stays: it starts from the same weights, reads the same batch, and is asked for one timed
-block after the other (ours, peer, peer, ours, peer ...), so that a noisy machine is noisy for all. Before that each takes
-a few optimizer steps whose losses must agree. Writes NAME.json (every number) and NAME.md (a table). A peer that fails has
-its error in its row.
+Every program is one process that stays: it starts from the same weights, reads the same batch, and is asked for one
+timed block after the other (ours, peer, peer, ours, peer ...), so that a noisy machine is noisy for all. Before that
+each takes a few optimizer steps whose losses must agree. Writes NAME.json (every number) and NAME.md (a table). A peer
+that fails has its error in its row.
 """
 
 import argparse
@@ -316,8 +316,8 @@ def main():
             write(options, load_before, results)
             print(table(results[-1]), flush=True)
     programs = [program for result in results for program in result["programs"]]
-    good = all(program["error"] is None and all(case["losses_agree"] for case in program["cases"]) for program in programs)
-    return 0 if good else 1
+    failed = any(program["error"] is not None for program in programs)
+    return 1 if failed or not all(case["losses_agree"] for program in programs for case in program["cases"]) else 0
 
 
 if __name__ == "__main__":

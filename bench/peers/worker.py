@@ -66,6 +66,7 @@ class Peer:
 
         self.loss_of = loss_of
         if options.compile:
+            torch._dynamo.config.recompile_limit = len(self.batches)  # a compilation a case
             self.loss_of = torch.compile(loss_of, dynamic=False, mode=options.compile_mode)
         self.reset()
 
