@@ -15,8 +15,9 @@ struct Sizes {
 };
 
 // Below, at and beyond the blocks of each dimension.
-const std::vector<Sizes> kSizes = {{1, 1, 1},      {3, 5, 7},      {64, 96, 288},  {65, 257, 33},
-                                   {130, 16, 513}, {300, 600, 20}, {513, 96, 300}, {2000, 40, 17}};
+const std::vector<Sizes> kSizes = {{1, 1, 1},      {3, 5, 7},      {64, 96, 288},
+                                   {65, 257, 33},  {130, 16, 513}, {300, 600, 20},
+                                   {513, 96, 300}, {2000, 40, 17}, {1100, 300, 1050}};
 
 // Worst case of a sum of `depth` products of numbers below 1.
 double tolerance(std::int64_t depth) {
