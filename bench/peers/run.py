@@ -213,7 +213,8 @@ def describe(worker, ours, settings, ceilings, precision):
             "losses_agree": differences[0] <= first and max(differences) <= last,
             "loss_differences": differences,
         })  # fmt: skip
-    about = {"name": worker.name, "command": shlex.join(worker.command), "error": worker.error}
+    command = shlex.join(worker.command).replace(f"{ROOT}/", "")
+    about = {"name": worker.name, "command": command, "error": worker.error}
     return about | worker.status | {"cases": cases}
 
 
