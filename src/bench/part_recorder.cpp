@@ -69,8 +69,8 @@ struct PartRecorder::State {
     } else if (std::string_view(function.name()) == kWeightGradientScope) {
       frame.field = &PartTimes::weight_gradient;
     } else {
+      // In backward it names a part of an operator that spans several.
       frame.part = part_named(function.name());
-      frame.field = &PartTimes::forward;
       frame.names_nodes = true;
       frame.first_node = at::sequence_number::peek();
     }

@@ -25,9 +25,10 @@ inline constexpr const char* kWeightGradientScope = "weight gradient";
 
 // Measures the thread that made it, from construction to finish(), through at::RecordFunction: user
 // scopes name the parts of the forward pass, and backward nodes belong to the part in whose scope
-// they were made (by autograd's sequence numbers). Every moment is charged to exactly one part, the
-// innermost, so the parts add up to the time that passed. One at a time on a thread; CPU only, for
-// elsewhere the time of a call is not that of its work.
+// they were made (by autograd's sequence numbers), but for what a scope inside them names. Every
+// moment is charged to exactly one part, the innermost, so the parts add up to the time that
+// passed. One at a time on a thread; CPU only, for elsewhere the time of a call is not that of its
+// work.
 class PartRecorder {
  public:
   PartRecorder();

@@ -11,11 +11,11 @@
 #include "model/rotary_table.h"
 #include "ops/bag_embedding.h"
 #include "ops/causal_attention.h"
+#include "ops/lean_linear.h"
 #include "ops/linear.h"
 #include "ops/multi_hot_linear_cross_entropy.h"
 #include "ops/rms_norm.h"
 #include "ops/rotary_heads.h"
-#include "ops/swiglu.h"
 
 // B rows, L positions, N = B * L, D hidden_size, H query heads, K key/value heads, h head_dim, F
 // ffn_size.
@@ -146,8 +146,10 @@ at::Tensor Decoder::attention(const Layer& layer, const at::Tensor& normed, std:
 at::Tensor Decoder::feed_forward(const Layer& layer, const at::Tensor& normed,
                                  Gradients gradients) const {
   const at::Tensor gate_up = product("gate_up", normed, layer.gate_up, gradients);
-  const at::Tensor gated = part("swiglu", [&] { return ops::swiglu(gate_up); });
-  return product("down", gated, layer.down, gradients);
+  return part("down", [&] {
+    return ops::swiglu_linear_accumulate(gate_up, layer.down.value,
+                                         wanted(layer.down.gradient, gradients));
+  });
 }
 
 Residual Decoder::after(const Layer& layer, const Residual& in, std::int64_t rows,

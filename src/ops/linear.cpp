@@ -6,6 +6,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
+#include "ops/below_autograd.h"
 #include "ops/checks.h"
 #include "ops/cpu/products.h"
 
@@ -16,15 +17,6 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
 constexpr const char* kName = "linear_accumulate";
-
-void call_add_gradient(const at::Tensor& grad, const at::Tensor& x, const at::Tensor& grad_weight) {
-  RECORD_USER_SCOPE("weight gradient");
-  static const auto op =
-      c10::Dispatcher::singleton()
-          .findSchemaOrThrow("superpose::_linear_add_gradient", "")
-          .typed<void(const at::Tensor&, const at::Tensor&, const at::Tensor&)>();
-  op.call(grad, x, grad_weight);
-}
 
 class LinearAccumulate : public torch::autograd::Function<LinearAccumulate> {
  public:
@@ -46,7 +38,7 @@ class LinearAccumulate : public torch::autograd::Function<LinearAccumulate> {
     const auto grad_weight = context->saved_data["grad_weight"].toOptional<at::Tensor>();
     variable_list result(5);
     if (context->saved_data["x_grad"].toBool()) result[1] = cpu::times(grads[0], saved[1]);
-    if (grad_weight.has_value()) call_add_gradient(grads[0], saved[0], *grad_weight);
+    if (grad_weight.has_value()) add_weight_gradient(grads[0], saved[0], *grad_weight);
     return result;
   }
 };
@@ -59,16 +51,31 @@ void fallback_add_gradient(const at::Tensor& grad, const at::Tensor& x,
 
 }  // namespace
 
+void check_linear(std::string_view who, const at::Tensor& x, std::int64_t width,
+                  const at::Tensor& weight, const at::Tensor& grad_weight) {
+  TORCH_CHECK_VALUE(weight.scalar_type() == x.scalar_type(), who, ": expected weight of type ",
+                    x.scalar_type(), " like its input, got ", weight.scalar_type());
+  check_device(who, "weight", weight, x);
+  TORCH_CHECK_VALUE(weight.dim() == 2 && weight.size(1) == width, who, ": expected weight [out, ",
+                    width, "], got ", weight.sizes());
+  check_grad_weight(who, grad_weight, weight);
+}
+
+void add_weight_gradient(const at::Tensor& grad, const at::Tensor& x,
+                         const at::Tensor& grad_weight) {
+  RECORD_USER_SCOPE("weight gradient");
+  static const auto op =
+      c10::Dispatcher::singleton()
+          .findSchemaOrThrow("superpose::_linear_add_gradient", "")
+          .typed<void(const at::Tensor&, const at::Tensor&, const at::Tensor&)>();
+  op.call(grad, x, grad_weight);
+}
+
 at::Tensor linear_accumulate(const at::Tensor& x, const at::Tensor& weight,
                              const at::Tensor& grad_weight) {
   check_floating(kName, "x", x);
-  TORCH_CHECK_VALUE(weight.scalar_type() == x.scalar_type(), kName, ": expected weight of type ",
-                    x.scalar_type(), " like x, got ", weight.scalar_type());
-  check_device(kName, "weight", weight, x);
   TORCH_CHECK_VALUE(x.dim() == 2, kName, ": expected x [N, in], got ", x.sizes());
-  TORCH_CHECK_VALUE(weight.dim() == 2 && weight.size(1) == x.size(1), kName,
-                    ": expected weight [out, ", x.size(1), "], got ", weight.sizes());
-  check_grad_weight(kName, grad_weight, weight);
+  check_linear(kName, x, x.size(1), weight, grad_weight);
   const at::Tensor anchor = make_anchor(weight, grad_weight);
   const bool x_grad = at::GradMode::is_enabled() && x.requires_grad();
   if (!anchor.requires_grad() && !x_grad) return cpu::times_transposed(x.detach(), weight.detach());

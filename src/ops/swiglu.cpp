@@ -6,6 +6,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
+#include "ops/below_autograd.h"
 #include "ops/checks.h"
 #include "ops/cpu/decoder_kernels.h"
 
@@ -44,23 +45,31 @@ at::Tensor backward_cpu(const at::Tensor& grad, const at::Tensor& gate_up) {
 class SwiGlu : public torch::autograd::Function<SwiGlu> {
  public:
   static at::Tensor forward(AutogradContext* context, const at::Tensor& gate_up) {
-    static const auto op =
-        c10::Dispatcher::singleton().findSchemaOrThrow("superpose::swiglu", "").typed<Forward>();
     const at::AutoDispatchBelowADInplaceOrView below_autograd;
     context->save_for_backward({gate_up});
-    return op.call(gate_up);
+    return swiglu_forward(gate_up);
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& grads) {
-    static const auto op = c10::Dispatcher::singleton()
-                               .findSchemaOrThrow("superpose::swiglu_backward", "")
-                               .typed<Backward>();
     const at::AutoDispatchBelowADInplaceOrView below_autograd;
-    return {op.call(grads[0], context->get_saved_variables()[0])};
+    return {swiglu_backward(grads[0], context->get_saved_variables()[0])};
   }
 };
 
 }  // namespace
+
+at::Tensor swiglu_forward(const at::Tensor& gate_up) {
+  static const auto op =
+      c10::Dispatcher::singleton().findSchemaOrThrow("superpose::swiglu", "").typed<Forward>();
+  return op.call(gate_up);
+}
+
+at::Tensor swiglu_backward(const at::Tensor& grad, const at::Tensor& gate_up) {
+  static const auto op = c10::Dispatcher::singleton()
+                             .findSchemaOrThrow("superpose::swiglu_backward", "")
+                             .typed<Backward>();
+  return op.call(grad, gate_up);
+}
 
 at::Tensor swiglu(const at::Tensor& gate_up) {
   TORCH_CHECK_VALUE(gate_up.dim() == 2 && gate_up.size(1) % 2 == 0,

@@ -38,6 +38,7 @@ TEST(PartCosts, BytesOfTheCompute) {
   StepShape shape{.positions = 100, .sequence_length = 50, .bag_size = 4, .parameters = 1000};
   const auto of = [&](const char* part) { return cost_of(part, config, shape).value(); };
   EXPECT_EQ(of("swiglu").forward, 100.0 * 4 * 3 * 1376 * 8);
+  EXPECT_EQ(of("swiglu").backward, 100.0 * 4 * 8 * 1376 * 8);
   EXPECT_EQ(of("norm").forward, 100.0 * 4 * 512 * (4 * 17 - 2));
   EXPECT_EQ(of("embedding").forward, 100.0 * 4 * 512 * 5);
   EXPECT_EQ(of("embedding").backward, 100.0 * 512 * (4 + 4 * 8));

@@ -95,7 +95,7 @@ TEST(LinearAccumulate, RefusesWrongArguments) {
   EXPECT_EQ(value_error([&] {
               linear_accumulate(at::zeros({2, 5}, at::kBFloat16), weight, buffer);
             }),
-            "linear_accumulate: expected weight of type BFloat16 like x, got Float");
+            "linear_accumulate: expected weight of type BFloat16 like its input, got Float");
   EXPECT_EQ(value_error([&] {
               linear_accumulate(at::zeros({2, 5}), weight, at::zeros({5, 6}));
             }),
