@@ -114,16 +114,25 @@ std::pair<at::Tensor, at::Tensor> Decoder::norm(const Weight& weight, const Resi
   return {std::move(sum), std::move(normed)};
 }
 
+std::pair<at::Tensor, at::Tensor> Decoder::normed_product(const char* name, const Weight& norm,
+                                                          const Residual& in, const Weight& weight,
+                                                          Gradients gradients) const {
+  RECORD_USER_SCOPE(name);
+  auto [sum, product] = ops::add_rms_norm_linear_accumulate(
+      in.sum, in.update, {norm.value, config_.norm_eps, wanted(norm.gradient, gradients)},
+      weight.value, wanted(weight.gradient, gradients));
+  return {std::move(sum), std::move(product)};
+}
+
 at::Tensor Decoder::product(const char* name, const at::Tensor& x, const Weight& weight,
                             Gradients gradients) {
   RECORD_USER_SCOPE(name);
   return ops::linear_accumulate(x, weight.value, wanted(weight.gradient, gradients));
 }
 
-at::Tensor Decoder::attention(const Layer& layer, const at::Tensor& normed, std::int64_t rows,
+at::Tensor Decoder::attention(const Layer& layer, const at::Tensor& projected, std::int64_t rows,
                               Gradients gradients) const {
-  const std::int64_t length = normed.size(0) / rows;
-  const at::Tensor projected = product("qkv", normed, layer.qkv, gradients);
+  const std::int64_t length = projected.size(0) / rows;
   ops::HeadNorms norms;
   if (config_.has_qk_norm()) {
     norms = {layer.query_norm.value, layer.key_norm.value,
@@ -143,21 +152,15 @@ at::Tensor Decoder::attention(const Layer& layer, const at::Tensor& normed, std:
   return product("o", mixed, layer.output, gradients);
 }
 
-at::Tensor Decoder::feed_forward(const Layer& layer, const at::Tensor& normed,
-                                 Gradients gradients) const {
-  const at::Tensor gate_up = product("gate_up", normed, layer.gate_up, gradients);
-  return part("down", [&] {
-    return ops::swiglu_linear_accumulate(gate_up, layer.down.value,
-                                         wanted(layer.down.gradient, gradients));
-  });
-}
-
 Residual Decoder::after(const Layer& layer, const Residual& in, std::int64_t rows,
                         Gradients gradients) const {
-  const auto [x, normed_x] = norm(layer.attention_norm, in, gradients);
-  const auto [y, normed_y] =
-      norm(layer.ffn_norm, {x, attention(layer, normed_x, rows, gradients)}, gradients);
-  return {y, feed_forward(layer, normed_y, gradients)};
+  const auto [x, projected] = normed_product("qkv", layer.attention_norm, in, layer.qkv, gradients);
+  const Residual middle{x, attention(layer, projected, rows, gradients)};
+  const auto [y, gate_up] =
+      normed_product("gate_up", layer.ffn_norm, middle, layer.gate_up, gradients);
+  RECORD_USER_SCOPE("down");
+  return {y, ops::swiglu_linear_accumulate(gate_up, layer.down.value,
+                                           wanted(layer.down.gradient, gradients))};
 }
 
 at::Tensor Decoder::hidden(const at::Tensor& ids, Gradients gradients) const {

@@ -70,12 +70,16 @@ class Decoder {
   // The residual stream with its update added, and the norm of that.
   std::pair<at::Tensor, at::Tensor> norm(const Weight& weight, const Residual& in,
                                          Gradients gradients) const;
+  // The same sum, and the product of its norm with `weight`; `name` as for product().
+  std::pair<at::Tensor, at::Tensor> normed_product(const char* name, const Weight& norm,
+                                                   const Residual& in, const Weight& weight,
+                                                   Gradients gradients) const;
   // x weight^T; `name` is how the product is called where a step is measured.
   static at::Tensor product(const char* name, const at::Tensor& x, const Weight& weight,
                             Gradients gradients);
-  at::Tensor attention(const Layer& layer, const at::Tensor& normed, std::int64_t rows,
+  // From queries, keys and values of all heads, as the product makes them, to the layer's update.
+  at::Tensor attention(const Layer& layer, const at::Tensor& projected, std::int64_t rows,
                        Gradients gradients) const;
-  at::Tensor feed_forward(const Layer& layer, const at::Tensor& normed, Gradients gradients) const;
   Residual after(const Layer& layer, const Residual& in, std::int64_t rows,
                  Gradients gradients) const;
 

@@ -9,6 +9,7 @@
 
 #include <optional>
 
+#include "ops/below_autograd.h"
 #include "ops/checks.h"
 #include "ops/cpu/decoder_kernels.h"
 
@@ -18,11 +19,17 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 using OptionalTensor = std::optional<at::Tensor>;
+using Again = at::Tensor(const at::Tensor&, const at::Tensor&, const at::Tensor&);
 using Forward = std::tuple<at::Tensor, at::Tensor, at::Tensor>(const at::Tensor&,
                                                                const OptionalTensor&,
                                                                const at::Tensor&, double);
 using Backward = at::Tensor(const at::Tensor&, const OptionalTensor&, const at::Tensor&,
                             const at::Tensor&, const at::Tensor&, const OptionalTensor&);
+
+at::Tensor again_composite(const at::Tensor& sum, const at::Tensor& weight,
+                           const at::Tensor& rstd) {
+  return (sum.to(weight.scalar_type()) * rstd.unsqueeze(-1) * weight).to(sum.scalar_type());
+}
 
 std::tuple<at::Tensor, at::Tensor, at::Tensor> forward_composite(const at::Tensor& x,
                                                                  const OptionalTensor& delta,
@@ -30,9 +37,10 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> forward_composite(const at::Tenso
                                                                  double eps) {
   // An operator may not return its input: without delta the sum is left out, [0].
   at::Tensor sum = delta ? at::add(x, *delta) : at::empty({0}, x.options());
-  const at::Tensor wide = (delta ? sum : x).to(accumulate_type(x.scalar_type()));
+  const at::Tensor& total = delta ? sum : x;
+  const at::Tensor wide = total.to(weight.scalar_type());
   at::Tensor rstd = at::rsqrt((wide * wide).mean(-1) + eps);  // [N]
-  at::Tensor normed = (wide * rstd.unsqueeze(-1) * weight).to(x.scalar_type());
+  at::Tensor normed = again_composite(total, weight, rstd);
   return {std::move(sum), std::move(normed), std::move(rstd)};
 }
 
@@ -56,15 +64,16 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> forward_cpu(const at::Tensor& x,
                           : forward_composite(x, delta, weight, eps);
 }
 
+at::Tensor again_cpu(const at::Tensor& sum, const at::Tensor& weight, const at::Tensor& rstd) {
+  return cpu::has_rows(sum) ? cpu::rms_norm_again(sum, weight, rstd)
+                            : again_composite(sum, weight, rstd);
+}
+
 at::Tensor backward_cpu(const at::Tensor& grad_normed, const OptionalTensor& grad_sum,
                         const at::Tensor& sum, const at::Tensor& weight, const at::Tensor& rstd,
                         const OptionalTensor& grad_weight) {
   const auto form = cpu::has_rows(sum) ? cpu::add_rms_norm_backward : backward_composite;
   return form(grad_normed, grad_sum, sum, weight, rstd, grad_weight);
-}
-
-OptionalTensor if_defined(const at::Tensor& tensor) {
-  return tensor.defined() ? OptionalTensor(tensor) : std::nullopt;
 }
 
 class AddRmsNorm : public torch::autograd::Function<AddRmsNorm> {
@@ -73,11 +82,8 @@ class AddRmsNorm : public torch::autograd::Function<AddRmsNorm> {
   static variable_list forward(AutogradContext* context, const at::Tensor& x,
                                const OptionalTensor& delta, const at::Tensor& weight, double eps,
                                const OptionalTensor& grad_weight) {
-    static const auto op = c10::Dispatcher::singleton()
-                               .findSchemaOrThrow("superpose::add_rms_norm", "")
-                               .typed<Forward>();
     const at::AutoDispatchBelowADInplaceOrView below_autograd;
-    auto [sum, normed, rstd] = op.call(x, delta, weight, eps);
+    auto [sum, normed, rstd] = add_rms_norm_forward(x, delta, weight, eps);
     context->set_materialize_grads(false);
     context->save_for_backward({delta ? sum : x, weight, rstd});
     // Beside the saved ones: it is written to before backward, which autograd would refuse.
@@ -87,17 +93,15 @@ class AddRmsNorm : public torch::autograd::Function<AddRmsNorm> {
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& grads) {
-    static const auto op = c10::Dispatcher::singleton()
-                               .findSchemaOrThrow("superpose::add_rms_norm_backward", "")
-                               .typed<Backward>();
     const at::AutoDispatchBelowADInplaceOrView below_autograd;
     const variable_list saved = context->get_saved_variables();
     const bool has_delta = grads.size() == 2;
     const at::Tensor& grad_normed = grads.back();
     at::Tensor grad_x = has_delta ? grads.front() : at::Tensor();
     if (grad_normed.defined()) {
-      grad_x = op.call(grad_normed, if_defined(grad_x), saved[0], saved[1], saved[2],
-                       context->saved_data["grad_weight"].toOptional<at::Tensor>());
+      grad_x =
+          add_rms_norm_backward(grad_normed, optional_buffer(grad_x), saved[0], saved[1], saved[2],
+                                context->saved_data["grad_weight"].toOptional<at::Tensor>());
     }
     return {grad_x, has_delta ? grad_x : at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor()};
   }
@@ -105,25 +109,55 @@ class AddRmsNorm : public torch::autograd::Function<AddRmsNorm> {
 
 }  // namespace
 
-std::tuple<at::Tensor, at::Tensor> add_rms_norm_accumulate(const at::Tensor& x,
-                                                           const at::Tensor& delta,
-                                                           const at::Tensor& weight, double eps,
-                                                           const at::Tensor& grad_weight) {
-  TORCH_CHECK_VALUE(x.dim() == 2 && x.size(1) > 0, "add_rms_norm: x must be [N, D], got ",
-                    x.sizes());
-  check_floating("add_rms_norm", "x", x);
+void check_rms_norm(std::string_view who, const at::Tensor& x, const at::Tensor& delta,
+                    const at::Tensor& weight, const at::Tensor& grad_weight) {
+  TORCH_CHECK_VALUE(x.dim() == 2 && x.size(1) > 0, who, ": x must be [N, D], got ", x.sizes());
+  check_floating(who, "x", x);
   TORCH_CHECK_VALUE(
       !delta.defined() || (delta.sizes() == x.sizes() && delta.scalar_type() == x.scalar_type()),
-      "add_rms_norm: delta must match x ", x.sizes(), ", got ", delta.toString(), delta.sizes());
+      who, ": delta must match x ", x.sizes(), ", got ", delta.toString(), delta.sizes());
   for (const at::Tensor& vector : {weight, grad_weight}) {
     TORCH_CHECK_VALUE(
         !vector.defined() || (vector.dim() == 1 && vector.size(0) == x.size(1) &&
                               vector.scalar_type() == accumulate_type(x.scalar_type())),
-        "add_rms_norm: weight and its gradient must be [", x.size(1), "] of ",
+        who, ": weight and its gradient must be [", x.size(1), "] of ",
         accumulate_type(x.scalar_type()), ", got ", vector.sizes(), " of ", vector.scalar_type());
   }
+}
+
+std::tuple<at::Tensor, at::Tensor, at::Tensor> add_rms_norm_forward(const at::Tensor& x,
+                                                                    const OptionalTensor& delta,
+                                                                    const at::Tensor& weight,
+                                                                    double eps) {
+  static const auto op = c10::Dispatcher::singleton()
+                             .findSchemaOrThrow("superpose::add_rms_norm", "")
+                             .typed<Forward>();
+  return op.call(x, delta, weight, eps);
+}
+
+at::Tensor rms_norm_again(const at::Tensor& sum, const at::Tensor& weight, const at::Tensor& rstd) {
+  static const auto op = c10::Dispatcher::singleton()
+                             .findSchemaOrThrow("superpose::_rms_norm_again", "")
+                             .typed<Again>();
+  return op.call(sum, weight, rstd);
+}
+
+at::Tensor add_rms_norm_backward(const at::Tensor& grad_normed, const OptionalTensor& grad_sum,
+                                 const at::Tensor& sum, const at::Tensor& weight,
+                                 const at::Tensor& rstd, const OptionalTensor& grad_weight) {
+  static const auto op = c10::Dispatcher::singleton()
+                             .findSchemaOrThrow("superpose::add_rms_norm_backward", "")
+                             .typed<Backward>();
+  return op.call(grad_normed, grad_sum, sum, weight, rstd, grad_weight);
+}
+
+std::tuple<at::Tensor, at::Tensor> add_rms_norm_accumulate(const at::Tensor& x,
+                                                           const at::Tensor& delta,
+                                                           const at::Tensor& weight, double eps,
+                                                           const at::Tensor& grad_weight) {
+  check_rms_norm("add_rms_norm", x, delta, weight, grad_weight);
   variable_list results =
-      AddRmsNorm::apply(x, if_defined(delta), weight, eps, if_defined(grad_weight));
+      AddRmsNorm::apply(x, optional_buffer(delta), weight, eps, optional_buffer(grad_weight));
   if (!delta.defined()) return {x, results[0]};
   return {results[0], results[1]};
 }
@@ -134,6 +168,7 @@ TORCH_LIBRARY_FRAGMENT(superpose, m) {
   m.def(
       "add_rms_norm(Tensor x, Tensor? delta, Tensor weight, float eps)"
       " -> (Tensor sum, Tensor normed, Tensor rstd)");
+  m.def("_rms_norm_again(Tensor sum, Tensor weight, Tensor rstd) -> Tensor");
   m.def(
       "add_rms_norm_backward(Tensor grad_normed, Tensor? grad_sum, Tensor sum, Tensor weight,"
       " Tensor rstd, Tensor(a!)? grad_weight) -> Tensor");
@@ -141,10 +176,12 @@ TORCH_LIBRARY_FRAGMENT(superpose, m) {
 
 TORCH_LIBRARY_IMPL(superpose, CompositeExplicitAutograd, m) {
   m.impl("add_rms_norm", superpose::ops::forward_composite);
+  m.impl("_rms_norm_again", superpose::ops::again_composite);
   m.impl("add_rms_norm_backward", superpose::ops::backward_composite);
 }
 
 TORCH_LIBRARY_IMPL(superpose, CPU, m) {
   m.impl("add_rms_norm", superpose::ops::forward_cpu);
+  m.impl("_rms_norm_again", superpose::ops::again_cpu);
   m.impl("add_rms_norm_backward", superpose::ops::backward_cpu);
 }

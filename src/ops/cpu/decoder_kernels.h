@@ -21,6 +21,7 @@ inline bool has_rows(const at::Tensor& x) {
 std::tuple<at::Tensor, at::Tensor, at::Tensor> add_rms_norm(const at::Tensor& x,
                                                             const std::optional<at::Tensor>& delta,
                                                             const at::Tensor& weight, double eps);
+at::Tensor rms_norm_again(const at::Tensor& sum, const at::Tensor& weight, const at::Tensor& rstd);
 at::Tensor add_rms_norm_backward(const at::Tensor& grad_normed,
                                  const std::optional<at::Tensor>& grad_sum, const at::Tensor& sum,
                                  const at::Tensor& weight, const at::Tensor& rstd,

@@ -11,6 +11,12 @@ namespace {
 inline float square_root(float x) { return __builtin_sqrtf(x); }
 
 template <class T>
+inline void scale(const T* x, float rstd, const float* weight, T* normed, std::int64_t width) {
+#pragma omp simd
+  for (std::int64_t d = 0; d < width; ++d) narrow(widen(x[d]) * rstd * weight[d], normed[d]);
+}
+
+template <class T>
 void norm(const NormRows<T>& rows) {
   const std::int64_t width = rows.width;
   for (std::int64_t row = 0; row < rows.count; ++row) {
@@ -30,12 +36,16 @@ void norm(const NormRows<T>& rows) {
       for (std::int64_t d = 0; d < width; ++d) squares += widen(x[d]) * widen(x[d]);
     }
     const float rstd = 1.0F / square_root(squares / static_cast<float>(width) + rows.eps);
-    T* normed = rows.normed + row * width;
-#pragma omp simd
-    for (std::int64_t d = 0; d < width; ++d) {
-      narrow(widen(x[d]) * rstd * rows.weight[d], normed[d]);
-    }
+    scale(x, rstd, rows.weight, rows.normed + row * width, width);
     rows.rstd[row] = rstd;
+  }
+}
+
+template <class T>
+void norm_again(const NormAgainRows<T>& rows) {
+  for (std::int64_t row = 0; row < rows.count; ++row) {
+    const std::int64_t first = row * rows.width;
+    scale(rows.sum + first, rows.rstd[row], rows.weight, rows.normed + first, rows.width);
   }
 }
 
@@ -136,6 +146,8 @@ void adamw(const AdamWRange& range) {
 
 extern const DecoderRows kDecoderRows = {.norm_f32 = norm<float>,
                                          .norm_bf16 = norm<Bf16>,
+                                         .norm_again_f32 = norm_again<float>,
+                                         .norm_again_bf16 = norm_again<Bf16>,
                                          .norm_grad_f32 = norm_grad<float>,
                                          .norm_grad_bf16 = norm_grad<Bf16>,
                                          .turn_f32 = turn<float>,

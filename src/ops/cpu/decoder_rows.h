@@ -36,6 +36,17 @@ struct NormGradRows {
   std::int64_t width;
 };
 
+// normed = sum * rstd * weight, with the bits that NormRows made.
+template <class T>
+struct NormAgainRows {
+  const T* sum;         // [count, width]
+  const float* weight;  // [width]
+  const float* rstd;    // [count]
+  T* normed;            // [count, width]
+  std::int64_t count;
+  std::int64_t width;
+};
+
 // The heads of one position, turned by its angles (back where direction is -1).
 template <class T>
 struct TurnedHeads {
@@ -74,6 +85,8 @@ struct AdamWRange {
 struct DecoderRows {
   void (*norm_f32)(const NormRows<float>& rows);
   void (*norm_bf16)(const NormRows<Bf16>& rows);
+  void (*norm_again_f32)(const NormAgainRows<float>& rows);
+  void (*norm_again_bf16)(const NormAgainRows<Bf16>& rows);
   void (*norm_grad_f32)(const NormGradRows<float>& rows);
   void (*norm_grad_bf16)(const NormGradRows<Bf16>& rows);
   void (*turn_f32)(const TurnedHeads<float>& heads);

@@ -46,6 +46,27 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> add_rms_norm(
   return {std::move(sum), std::move(normed), std::move(rstd)};
 }
 
+at::Tensor rms_norm_again(const at::Tensor& sum_in, const at::Tensor& weight_in,
+                          const at::Tensor& rstd) {
+  const at::Tensor sum = sum_in.contiguous();
+  const at::Tensor weight = weight_in.contiguous();
+  const std::int64_t width = sum.size(1);
+  at::Tensor normed = at::empty_like(sum);
+  with_rows_of(sum, [&]<class T>() {
+    const auto rows =
+        choose<T>(active_decoder_rows().norm_again_f32, active_decoder_rows().norm_again_bf16);
+    at::parallel_for(0, sum.size(0), row_grain(width), [&](std::int64_t begin, std::int64_t end) {
+      rows({.sum = read<T>(sum) + begin * width,
+            .weight = read<float>(weight),
+            .rstd = read<float>(rstd) + begin,
+            .normed = write<T>(normed) + begin * width,
+            .count = end - begin,
+            .width = width});
+    });
+  });
+  return normed;
+}
+
 at::Tensor add_rms_norm_backward(const at::Tensor& grad_normed_in,
                                  const std::optional<at::Tensor>& grad_sum_in,
                                  const at::Tensor& sum_in, const at::Tensor& weight_in,

@@ -6,7 +6,10 @@
 #include <ATen/ops/ones.h>
 #include <ATen/ops/sigmoid.h>
 
+#include <tuple>
+
 #include "ops/linear.h"
+#include "ops/rms_norm.h"
 #include "ops/swiglu.h"
 #include "unit/ops/ops_test_support.h"
 
@@ -72,6 +75,63 @@ TEST(SwiGluLinear, HasTheBitsOfTheTwoOperators) {
     EXPECT_TRUE(at::equal(joined_in.grad(), split_in.grad())) << type;
     EXPECT_TRUE(at::equal(joined_buffer, split_buffer)) << type;
   }
+}
+
+struct NormRun {
+  at::Tensor x, delta, norm_buffer, buffer, sum, product;
+};
+
+// From the same inputs, forward and backward, by the joint operator or by the two.
+NormRun run_norm(at::ScalarType type, bool joint, bool with_delta) {
+  NormRun run;
+  run.x = leaf(uniform({130, 200}, type, 1));
+  if (with_delta) run.delta = leaf(uniform({130, 200}, type, 2));
+  run.norm_buffer = at::ones({200}, buffer_type(type));
+  run.buffer = at::ones({96, 200}, buffer_type(type));
+  const RmsNorm norm{uniform({200}, buffer_type(type), 3), 1e-5, run.norm_buffer};
+  const at::Tensor weight = uniform({96, 200}, type, 4);
+  if (joint) {
+    std::tie(run.sum, run.product) =
+        add_rms_norm_linear_accumulate(run.x, run.delta, norm, weight, run.buffer);
+  } else {
+    const auto [sum, normed] =
+        add_rms_norm_accumulate(run.x, run.delta, norm.weight, norm.eps, norm.grad_weight);
+    run.sum = sum;
+    run.product = linear_accumulate(normed, weight, run.buffer);
+  }
+  const at::Tensor into_product = uniform({130, 96}, type, 5);
+  ((run.sum * run.sum).sum() + (run.product * into_product).sum()).backward();
+  return run;
+}
+
+// The two are proven against f64 where they are alone.
+TEST(NormLinear, HasTheBitsOfTheTwoOperators) {
+  for (const at::ScalarType type : kTypes) {
+    for (const bool with_delta : {true, false}) {
+      const NormRun joint = run_norm(type, true, with_delta);
+      const NormRun split = run_norm(type, false, with_delta);
+      EXPECT_TRUE(at::equal(joint.sum, split.sum)) << type;
+      EXPECT_TRUE(at::equal(joint.product, split.product)) << type;
+      EXPECT_TRUE(at::equal(joint.x.grad(), split.x.grad())) << type;
+      EXPECT_TRUE(at::equal(joint.norm_buffer, split.norm_buffer)) << type;
+      EXPECT_TRUE(at::equal(joint.buffer, split.buffer)) << type;
+      if (!with_delta) continue;
+      EXPECT_TRUE(at::equal(joint.delta.grad(), split.delta.grad())) << type;
+    }
+  }
+}
+
+TEST(NormLinear, RefusesWrongArguments) {
+  const RmsNorm norm{at::ones({8}), 1e-5, {}};
+  const at::Tensor x = at::zeros({2, 8});
+  EXPECT_EQ(value_error([&] {
+              add_rms_norm_linear_accumulate(x, {}, norm, at::zeros({6, 5}), {});
+            }),
+            "add_rms_norm_linear_accumulate: expected weight [out, 8], got [6, 5]");
+  EXPECT_EQ(value_error([&] {
+              add_rms_norm_linear_accumulate(at::zeros({8}), {}, norm, at::zeros({6, 8}), {});
+            }),
+            "add_rms_norm_linear_accumulate: x must be [N, D], got [8]");
 }
 
 TEST(SwiGluLinear, RecordsOnlyWhatIsWanted) {
