@@ -32,7 +32,10 @@ CHECK_STEPS = 5
 TOLERANCES = {"f32": (1e-5, 1e-4), "bf16": (1e-3, 1e-2)}
 
 # What superpose sets for itself (src/cli/environment.h); peers are given the same.
-ENVIRONMENT = {"THP_MEM_ALLOC_ENABLE": "1", "GOMP_SPINCOUNT": "1000"}
+ENVIRONMENT = {
+    "GLIBC_TUNABLES": "glibc.malloc.mmap_threshold=33554432:glibc.malloc.trim_threshold=4294967296",
+    "GOMP_SPINCOUNT": "1000",
+}
 
 PEERS = {
     "eager": ["decoder.py"],

@@ -64,7 +64,9 @@ void prepare_process(char** argv) {
     const char* value;
   };
   constexpr std::array<Variable, 2> kVariables{
-      {{"THP_MEM_ALLOC_ENABLE", "1"}, {"GOMP_SPINCOUNT", "1000"}}};
+      {{"GLIBC_TUNABLES",
+        "glibc.malloc.mmap_threshold=33554432:glibc.malloc.trim_threshold=4294967296"},
+       {"GOMP_SPINCOUNT", "1000"}}};
   bool missing = false;
   for (const Variable& variable : kVariables) {
     if (::getenv(variable.name) != nullptr) continue;

@@ -28,11 +28,12 @@ int terminal_columns();
 // Puts into the environment what libraries read once, when they are loaded, and starts the program
 // again (same process, same arguments) if anything was missing there. What the user set stays.
 //
-//   THP_MEM_ALLOC_ENABLE  1: libtorch takes large tensors from huge pages
-//   GOMP_SPINCOUNT        how long a thread spins at the end of a parallel region before it sleeps.
-//                         libgomp's own 300,000 makes a step more than ten times slower as soon as
-//                         anything else wants one of the cores
-//                         (docs/benchmarks/2026-11-23-threads.md)
+//   GLIBC_TUNABLES  malloc keeps blocks below 32 MiB that a step frees for the next step, in place
+//                   of giving them back to the kernel, which costs a page fault for each 4 KiB when
+//                   they come again (docs/adr/0010-step-memory.md)
+//   GOMP_SPINCOUNT  how long a thread spins at the end of a parallel region before it sleeps.
+//                   libgomp's own 300,000 makes a step more than ten times slower as soon as
+//                   anything else wants one of the cores (docs/benchmarks/2026-11-23-threads.md)
 void prepare_process(char** argv);
 
 }  // namespace superpose::cli

@@ -15,11 +15,10 @@ constexpr std::int64_t kMiB = std::int64_t{1} << 20;
 constexpr std::int64_t kProgram = 122 * kMiB;
 constexpr std::int64_t kBf16Kernels = 9 * kMiB;
 
-// Blocks of 2 MiB and more begin at huge pages, and go in another order than they came: the heap
-// grows by about this share of the activations. Measured, not derived: 0.6 to 1.3 in f32, 0.4 to
-// 0.9 in bf16.
-constexpr double kGapShareF32 = 0.85;
-constexpr double kGapShareBf16 = 0.55;
+// Blocks go in another order than they came, and in other sizes: the heap grows by about this share
+// of the activations. Measured, not derived: 0.4 to 0.6 in f32, 0.25 to 0.7 in bf16.
+constexpr double kGapShareF32 = 0.5;
+constexpr double kGapShareBf16 = 0.4;
 
 // Linux maps as much around a page that is read.
 constexpr std::int64_t kPagesAround = 64 * 1024;
