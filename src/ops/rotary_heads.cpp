@@ -93,10 +93,8 @@ at::Tensor backward_composite(const at::Tensor& grad_q, const at::Tensor& grad_k
 Heads forward_cpu(const at::Tensor& qkv, const at::Tensor& cosines, const at::Tensor& sines,
                   std::int64_t num_heads, std::int64_t num_kv_heads, const OptionalTensor& q_weight,
                   const OptionalTensor& k_weight, double eps) {
-  if (!q_weight && cpu::has_rows(qkv)) {
-    return cpu::rotary_heads(qkv, cosines, sines, num_heads, num_kv_heads);
-  }
-  return forward_composite(qkv, cosines, sines, num_heads, num_kv_heads, q_weight, k_weight, eps);
+  const auto form = cpu::has_rows(qkv) ? cpu::rotary_heads : forward_composite;
+  return form(qkv, cosines, sines, num_heads, num_kv_heads, q_weight, k_weight, eps);
 }
 
 at::Tensor backward_cpu(const at::Tensor& grad_q, const at::Tensor& grad_k,
@@ -104,11 +102,9 @@ at::Tensor backward_cpu(const at::Tensor& grad_q, const at::Tensor& grad_k,
                         const at::Tensor& cosines, const at::Tensor& sines,
                         const OptionalTensor& q_weight, const OptionalTensor& k_weight, double eps,
                         const OptionalTensor& grad_q_weight, const OptionalTensor& grad_k_weight) {
-  if (!q_weight && cpu::has_rows(grad_q)) {
-    return cpu::rotary_heads_backward(grad_q, grad_k, grad_v, cosines, sines);
-  }
-  return backward_composite(grad_q, grad_k, grad_v, qkv, cosines, sines, q_weight, k_weight, eps,
-                            grad_q_weight, grad_k_weight);
+  const auto form = cpu::has_rows(grad_q) ? cpu::rotary_heads_backward : backward_composite;
+  return form(grad_q, grad_k, grad_v, qkv, cosines, sines, q_weight, k_weight, eps, grad_q_weight,
+              grad_k_weight);
 }
 
 OptionalTensor if_defined(const at::Tensor& tensor) {

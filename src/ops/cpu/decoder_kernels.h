@@ -27,15 +27,17 @@ at::Tensor add_rms_norm_backward(const at::Tensor& grad_normed,
                                  const at::Tensor& weight, const at::Tensor& rstd,
                                  const std::optional<at::Tensor>& grad_weight);
 
-// Without norms of the heads.
-std::tuple<at::Tensor, at::Tensor, at::Tensor> rotary_heads(const at::Tensor& qkv,
-                                                            const at::Tensor& cosines,
-                                                            const at::Tensor& sines,
-                                                            std::int64_t num_heads,
-                                                            std::int64_t num_kv_heads);
+std::tuple<at::Tensor, at::Tensor, at::Tensor> rotary_heads(
+    const at::Tensor& qkv, const at::Tensor& cosines, const at::Tensor& sines,
+    std::int64_t num_heads, std::int64_t num_kv_heads, const std::optional<at::Tensor>& q_weight,
+    const std::optional<at::Tensor>& k_weight, double eps);
 at::Tensor rotary_heads_backward(const at::Tensor& grad_q, const at::Tensor& grad_k,
-                                 const at::Tensor& grad_v, const at::Tensor& cosines,
-                                 const at::Tensor& sines);
+                                 const at::Tensor& grad_v, const std::optional<at::Tensor>& qkv,
+                                 const at::Tensor& cosines, const at::Tensor& sines,
+                                 const std::optional<at::Tensor>& q_weight,
+                                 const std::optional<at::Tensor>& k_weight, double eps,
+                                 const std::optional<at::Tensor>& grad_q_weight,
+                                 const std::optional<at::Tensor>& grad_k_weight);
 
 at::Tensor swiglu(const at::Tensor& gate_up);
 at::Tensor swiglu_backward(const at::Tensor& grad, const at::Tensor& gate_up);

@@ -142,7 +142,7 @@ struct HeadsResult {
 
 HeadsResult run_heads(const HeadLayout& layout, at::ScalarType type, bool with_norms) {
   constexpr std::int64_t kBatch = 3;
-  constexpr std::int64_t kLength = 5;
+  constexpr std::int64_t kLength = 50;  // more positions than one thread sums at a time
   const std::int64_t width = (layout.num_heads + 2 * layout.num_kv_heads) * layout.head_dim;
   const at::Tensor qkv = leaf(uniform({kBatch, kLength, width}, at::kBFloat16, 1).to(type));
   const at::Tensor angle = angles(kLength, layout.head_dim / 2, type);
@@ -186,6 +186,17 @@ TEST(RotaryHeads, KernelsAgreeWithF64) {
       }
     }
   }
+}
+
+TEST(RotaryHeads, NormGradientsHaveTheSameBitsForAnyNumberOfThreads) {
+  const HeadLayout layout{4, 2, 32};
+  at::set_num_threads(1);
+  const HeadsResult one = run_heads(layout, at::kFloat, /*with_norms=*/true);
+  at::set_num_threads(2);
+  const HeadsResult two = run_heads(layout, at::kFloat, /*with_norms=*/true);
+  EXPECT_TRUE(two.grad.equal(one.grad));
+  EXPECT_TRUE(two.grad_q_norm.equal(one.grad_q_norm));
+  EXPECT_TRUE(two.grad_k_norm.equal(one.grad_k_norm));
 }
 
 TEST(RotaryHeads, TurnsHalvesByTheAngle) {
