@@ -90,7 +90,7 @@ def subtitle(runs):
     words = [machine_of(runs[0]), f"{' and '.join(map(str, threads))} threads", f"torch {runs[0]['packages']['torch']}"]
     if runs[0]["packages"]["transformers"]:
         words.append(f"transformers {runs[0]['packages']['transformers']}")
-    load = max(run["load_average"][0][0] for run in runs)
+    load = runs[0]["load_average"][0][0]  # later files may have been made right after, at the load of the first
     busy = [f"load average {load:.1f}: not final"] if load > BUSY else []
     return ", ".join(words + [" to ".join(dict.fromkeys((dates[0], dates[-1])))] + busy)
 
