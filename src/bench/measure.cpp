@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <ostream>
 
 #include "bench/process.h"
 #include "util/error.h"
@@ -36,9 +35,6 @@ void take_timed_blocks(Session& session, const MeasureOptions& options, Result& 
       CaseResult& item = result.cases[index];
       const TimedBlock block = session.run(index, item.block_steps);
       item.step_seconds.push_back(block.seconds / static_cast<double>(block.steps));
-    }
-    if (options.progress != nullptr) {
-      *options.progress << "round " << round + 1 << " of " << options.num_blocks << '\n';
     }
   }
 }

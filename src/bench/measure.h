@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <iosfwd>
 #include <vector>
 
 #include "bench/session.h"
@@ -10,9 +9,8 @@
 namespace superpose::bench {
 
 struct MeasureOptions {
-  std::int64_t num_blocks = 7;       // timed blocks of each case, >= 1
-  double block_seconds = 1;          // a block has as many steps as fill this, one at least
-  std::ostream* progress = nullptr;  // a line as each round ends; nullptr: silent
+  std::int64_t num_blocks = 7;  // timed blocks of each case, >= 1
+  double block_seconds = 1;     // a block has as many steps as fill this, one at least
 };
 
 struct Spread {

@@ -1,4 +1,3 @@
-#include <fstream>
 #include <iostream>
 
 #include "bench/export.h"
@@ -28,9 +27,8 @@ int bench_command(const BenchOptions& options) {
   }
   bench::print_settings(std::cout, session, machine);
   std::cout << std::flush;
-  const bench::Result result = bench::measure(session, {.num_blocks = options.num_blocks,
-                                                        .block_seconds = options.block_seconds,
-                                                        .progress = nullptr});
+  const bench::Result result = bench::measure(
+      session, {.num_blocks = options.num_blocks, .block_seconds = options.block_seconds});
   bench::print_result(std::cout, session, result);
   if (options.json) {
     util::write_file_atomic(*options.json, bench::to_json(session, result, machine).dump(2) + "\n");

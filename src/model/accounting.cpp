@@ -2,17 +2,14 @@
 
 #include <algorithm>
 
+#include "ops/multi_hot_problem.h"
+
 namespace superpose::model {
 namespace {
 
-// Rows of vocabulary logits that the head's operator keeps at once (ops/cpu/multi_hot_kernel.cpp).
-std::int64_t logit_rows(std::int64_t vocabulary) {
-  return std::clamp((std::int64_t{1} << 23) / vocabulary, std::int64_t{128}, std::int64_t{1024});
-}
-
 // Logits of a block of rows; in bf16 also the product of the weight's gradient, before it is added.
 std::int64_t head_scratch(const ModelConfig& config, std::int64_t positions, bool bf16) {
-  const std::int64_t rows = std::min(positions, logit_rows(config.vocab_size));
+  const std::int64_t rows = std::min(positions, ops::logit_block_rows(config.vocab_size));
   if (!bf16) return rows * config.vocab_size * 4;
   return (rows + config.hidden_size) * config.vocab_size * 2;
 }

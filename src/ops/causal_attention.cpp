@@ -109,10 +109,6 @@ Gradients backward_cpu(const at::Tensor& grad, const at::Tensor& q, const at::Te
   return form(grad, q, k, v, starts, out, logsumexp);
 }
 
-OptionalTensor if_defined(const at::Tensor& tensor) {
-  return tensor.defined() ? OptionalTensor(tensor) : std::nullopt;
-}
-
 class CausalAttention : public torch::autograd::Function<CausalAttention> {
  public:
   static at::Tensor forward(AutogradContext* context, const at::Tensor& q, const at::Tensor& k,

@@ -41,9 +41,9 @@ void check_grad_weight(std::string_view who, const at::Tensor& grad_weight,
 // the backward pass.
 void check_first_derivative(std::string_view who);
 
-// The buffer as a Function takes it, which refuses undefined tensors.
-inline std::optional<at::Tensor> optional_buffer(const at::Tensor& grad_weight) {
-  return grad_weight.defined() ? std::optional<at::Tensor>(grad_weight) : std::nullopt;
+// The tensor as a Function takes it, which refuses undefined ones.
+inline std::optional<at::Tensor> if_defined(const at::Tensor& tensor) {
+  return tensor.defined() ? std::optional<at::Tensor>(tensor) : std::nullopt;
 }
 
 // An empty leaf that requires a gradient, and never gets one, where the weight's gradient is wanted

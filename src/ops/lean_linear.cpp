@@ -113,8 +113,8 @@ class NormLinear : public torch::autograd::Function<NormLinear> {
     }
     const at::Tensor grad_normed = cpu::times(grad, saved[3]);
     RECORD_USER_SCOPE("norm");
-    return add_rms_norm_backward(grad_normed, optional_buffer(grad_sum), saved[0], saved[1],
-                                 saved[2], buffer("grad_norm_weight"));
+    return add_rms_norm_backward(grad_normed, if_defined(grad_sum), saved[0], saved[1], saved[2],
+                                 buffer("grad_norm_weight"));
   }
 };
 
@@ -131,8 +131,7 @@ at::Tensor swiglu_linear_accumulate(const at::Tensor& gate_up, const at::Tensor&
   if (!anchor.requires_grad() && !input_grad) {
     return cpu::times_transposed(named_swiglu(gate_up.detach()), weight.detach());
   }
-  return SwiGluLinear::apply(anchor, gate_up, weight.detach(), optional_buffer(grad_weight),
-                             input_grad);
+  return SwiGluLinear::apply(anchor, gate_up, weight.detach(), if_defined(grad_weight), input_grad);
 }
 
 std::tuple<at::Tensor, at::Tensor> add_rms_norm_linear_accumulate(const at::Tensor& x,
@@ -143,8 +142,8 @@ std::tuple<at::Tensor, at::Tensor> add_rms_norm_linear_accumulate(const at::Tens
   check_rms_norm(kNormLinear, x, delta, norm.weight, norm.grad_weight);
   check_linear(kNormLinear, x, x.size(1), weight, grad_weight);
   variable_list results = NormLinear::apply(
-      make_anchor(weight, grad_weight), x, optional_buffer(delta), norm.weight.detach(), norm.eps,
-      optional_buffer(norm.grad_weight), weight.detach(), optional_buffer(grad_weight));
+      make_anchor(weight, grad_weight), x, if_defined(delta), norm.weight.detach(), norm.eps,
+      if_defined(norm.grad_weight), weight.detach(), if_defined(grad_weight));
   if (!delta.defined()) return {x, results[0]};
   return {results[1], results[0]};
 }

@@ -79,7 +79,7 @@ at::Tensor linear_accumulate(const at::Tensor& x, const at::Tensor& weight,
   const at::Tensor anchor = make_anchor(weight, grad_weight);
   const bool x_grad = at::GradMode::is_enabled() && x.requires_grad();
   if (!anchor.requires_grad() && !x_grad) return cpu::times_transposed(x.detach(), weight.detach());
-  return LinearAccumulate::apply(anchor, x, weight.detach(), optional_buffer(grad_weight), x_grad);
+  return LinearAccumulate::apply(anchor, x, weight.detach(), if_defined(grad_weight), x_grad);
 }
 
 TORCH_LIBRARY_FRAGMENT(superpose, m) {

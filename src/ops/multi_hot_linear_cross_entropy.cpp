@@ -289,7 +289,7 @@ at::Tensor multi_hot_linear_cross_entropy_accumulate(
                                 false, std::nullopt));
   }
   return MultiHotAccumulate::apply(anchor, hidden, weight.detach(), targets, coefficients,
-                                   optional_buffer(grad_weight), resolved, hidden_grad);
+                                   if_defined(grad_weight), resolved, hidden_grad);
 }
 
 // The public operator is composed of the registered ones: so no back end can miss a check.

@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <algorithm>
 #include <cstdint>
 
 namespace superpose::ops {
@@ -24,6 +25,13 @@ struct MultiHotResult {
   at::Tensor loss;         // scalar
   at::Tensor grad_hidden;  // [N, D], dtype of hidden; [0] where not wanted
 };
+
+// Rows whose logits the CPU form holds at once. Fewer make the products slow (the weight and its
+// gradient are read once a block), more push the logits out of the cache.
+inline std::int64_t logit_block_rows(std::int64_t vocabulary) {
+  constexpr std::int64_t kElements = std::int64_t{1} << 23;
+  return std::clamp<std::int64_t>(kElements / vocabulary, 128, 1024);
+}
 
 // Composed of ATen calls, for any device and dtype.
 MultiHotResult multi_hot_fallback(const MultiHotProblem& problem);

@@ -99,9 +99,8 @@ class AddRmsNorm : public torch::autograd::Function<AddRmsNorm> {
     const at::Tensor& grad_normed = grads.back();
     at::Tensor grad_x = has_delta ? grads.front() : at::Tensor();
     if (grad_normed.defined()) {
-      grad_x =
-          add_rms_norm_backward(grad_normed, optional_buffer(grad_x), saved[0], saved[1], saved[2],
-                                context->saved_data["grad_weight"].toOptional<at::Tensor>());
+      grad_x = add_rms_norm_backward(grad_normed, if_defined(grad_x), saved[0], saved[1], saved[2],
+                                     context->saved_data["grad_weight"].toOptional<at::Tensor>());
     }
     return {grad_x, has_delta ? grad_x : at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor()};
   }
@@ -157,7 +156,7 @@ std::tuple<at::Tensor, at::Tensor> add_rms_norm_accumulate(const at::Tensor& x,
                                                            const at::Tensor& grad_weight) {
   check_rms_norm("add_rms_norm", x, delta, weight, grad_weight);
   variable_list results =
-      AddRmsNorm::apply(x, optional_buffer(delta), weight, eps, optional_buffer(grad_weight));
+      AddRmsNorm::apply(x, if_defined(delta), weight, eps, if_defined(grad_weight));
   if (!delta.defined()) return {x, results[0]};
   return {results[0], results[1]};
 }

@@ -107,10 +107,6 @@ at::Tensor backward_cpu(const at::Tensor& grad_q, const at::Tensor& grad_k,
               grad_k_weight);
 }
 
-OptionalTensor if_defined(const at::Tensor& tensor) {
-  return tensor.defined() ? OptionalTensor(tensor) : std::nullopt;
-}
-
 class RotaryHeads : public torch::autograd::Function<RotaryHeads> {
  public:
   static variable_list forward(AutogradContext* context, const at::Tensor& qkv,

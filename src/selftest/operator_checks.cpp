@@ -31,6 +31,7 @@
 #include "ops/adamw.h"
 #include "ops/bag_embedding.h"
 #include "ops/causal_attention.h"
+#include "ops/lean_linear.h"
 #include "ops/linear.h"
 #include "ops/multi_hot_linear_cross_entropy.h"
 #include "ops/rms_norm.h"
@@ -212,6 +213,36 @@ OperatorCase swiglu() {
           }};
 }
 
+// The two as the decoder calls them: joined with the product behind.
+OperatorCase add_rms_norm_linear() {
+  return {"add_rms_norm_linear",
+          {{normal({kN, kD})},
+           {normal({kN, kD})},
+           {normal({kD}), Role::kVector},
+           {normal({kF, kD}, 0.1), Role::kWeight}},
+          [](const Tensors& in, const Tensors& buffers) {
+            const auto [sum, product] = ops::add_rms_norm_linear_accumulate(
+                in[0], in[1], {in[2], kEps, buffers[2]}, in[3], buffers[3]);
+            return at::cat({sum, product}, 1);
+          },
+          [](const Tensors& in, const Tensors&) {
+            const at::Tensor sum = in[0] + in[1];
+            return at::cat({sum, at::matmul(normed(sum, in[2]), in[3].t())}, 1);
+          }};
+}
+
+OperatorCase swiglu_linear() {
+  return {"swiglu_linear",
+          {{normal({kN, 2 * kF})}, {normal({kD, kF}, 0.1), Role::kWeight}},
+          [](const Tensors& in, const Tensors& buffers) {
+            return ops::swiglu_linear_accumulate(in[0], in[1], buffers[1]);
+          },
+          [](const Tensors& in, const Tensors&) {
+            const auto halves = in[0].chunk(2, -1);
+            return at::matmul(halves[0] * at::sigmoid(halves[0]) * halves[1], in[1].t());
+          }};
+}
+
 OperatorCase adamw() {
   const ops::AdamWStep step{
       .learning_rate = 1e-2, .weight_decay = 0.1, .grad_scale = 0.5, .step = 3};
@@ -317,9 +348,17 @@ Check check(const OperatorCase& item, at::ScalarType compute, at::Device device)
 std::vector<Check> check_operators(at::Device device) {
   const c10::AutoGradMode with_gradients(true);
   at::manual_seed(1);
-  const std::vector<OperatorCase> items = {bag_embedding(),    add_rms_norm(), rotary_heads(false),
-                                           rotary_heads(true), linear(),       causal_attention(),
-                                           swiglu(),           multi_hot(),    adamw()};
+  const std::vector<OperatorCase> items = {bag_embedding(),
+                                           add_rms_norm(),
+                                           add_rms_norm_linear(),
+                                           rotary_heads(false),
+                                           rotary_heads(true),
+                                           linear(),
+                                           causal_attention(),
+                                           swiglu(),
+                                           swiglu_linear(),
+                                           multi_hot(),
+                                           adamw()};
   std::vector<Check> checks;
   for (const OperatorCase& item : items) {
     checks.push_back(check(item, at::kFloat, device));

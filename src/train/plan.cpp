@@ -144,8 +144,8 @@ void add_warnings(const RunSpec& spec, const Setup& setup, Plan& plan) {
   if (!setup.device.is_cpu()) {
     plan.warnings.push_back(
         "the authors have not run this program on CUDA: \"superpose selftest --device cuda\" says "
-        "in a "
-        "minute or two whether it computes the right thing here");
+        "in a minute "
+        "or two whether it computes the right thing here");
   }
   if (setup.precision == Precision::kBf16 && setup.device.is_cpu() && spec.machine.bf16.empty()) {
     plan.warnings.push_back(

@@ -19,13 +19,6 @@
 namespace superpose::ops::cpu {
 namespace {
 
-// Logits of a block, in elements, and the least and most rows of a block. Fewer rows make
-// the products slow (the weight and its gradient are read once a block), more of them push the
-// logits out of the cache.
-constexpr std::int64_t kBlockElements = std::int64_t{1} << 23;
-constexpr std::int64_t kMinRows = 128;
-constexpr std::int64_t kMaxRows = 1024;
-
 // Logits that are worth a thread.
 constexpr std::int64_t kGrain = 16384;
 
@@ -148,7 +141,7 @@ MultiHotResult multi_hot(const MultiHotProblem& p) {
   const std::int64_t num_rows = p.hidden.size(0);
   check_values(rows, num_rows);
 
-  const std::int64_t wanted = std::clamp(kBlockElements / rows.vocabulary, kMinRows, kMaxRows);
+  const std::int64_t wanted = logit_block_rows(rows.vocabulary);
   const at::Tensor scratch =
       at::empty({std::min(wanted, num_rows), rows.vocabulary}, p.hidden.options());  // [R, V]
   const at::Tensor grad_hidden =
