@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+namespace superpose::data {
+
+// What a reader does with a record that is not what it should be: a line that is no JSON object, a
+// missing or mistyped field, text that is not UTF-8 where the format demands it.
+enum class BadRecord { kError, kSkip };
+
+struct ReadOptions {
+  // Text between two documents of a text file; empty = a file is one document.
+  std::string document_separator = {};
+  // Of JSON records and Parquet: dotted path of the field or column that holds the text.
+  std::string text_field = "text";
+  BadRecord on_bad_record = BadRecord::kError;
+};
+
+// The documents of one source file, in order. One thread at a time; memory is bounded by the
+// largest document.
+class DocumentReader {
+ public:
+  virtual ~DocumentReader() = default;
+
+  // Puts the next document into `text`; false at the end of the file. Throws util::Error naming
+  // file and place (line, row or byte) for what cannot be read.
+  virtual bool next(std::string& text) = 0;
+
+  // Bytes of the file, as it lies on disk, that have been read so far: for progress.
+  virtual std::int64_t bytes_read() const = 0;
+
+  // Records that were left out because of BadRecord::kSkip.
+  virtual std::int64_t bad_records() const = 0;
+};
+
+// Chooses by the file's name: .jsonl, .ndjson, .json: a JSON object a line; .parquet; anything else
+// is text. Each but Parquet may be compressed (.gz, .zst, .xz behind the name). Throws util::Error
+// for a file that cannot be opened, and where Parquet is asked of a build without it.
+std::unique_ptr<DocumentReader> open_documents(const std::filesystem::path& path,
+                                               const ReadOptions& options);
+
+}  // namespace superpose::data
