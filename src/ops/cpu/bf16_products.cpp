@@ -62,7 +62,7 @@ struct Panel {
 // sum [M, K] += a^T b over a panel: each thread takes bands of rows of the sum.
 void add_panel(const Operand& a, const Operand& b, const Panel& panel, float* sum) {
   // Narrow bands where there are few rows of the sum to share out.
-  const std::int64_t band = a.width < 256 ? 16 : 64;
+  const std::int64_t band = a.width < 256 ? 32 : 64;
   const std::int64_t work = (panel.end - panel.begin) * band * b.width;
   const std::int64_t grain = std::max<std::int64_t>(1, kGrain / work);
   at::parallel_for(0, blocks_of(a.width, band), grain, [&](std::int64_t begin, std::int64_t end) {
