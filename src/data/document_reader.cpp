@@ -7,6 +7,7 @@
 #include "data/byte_stream.h"
 #include "data/file_ending.h"
 #include "data/json_documents.h"
+#include "data/parquet_documents.h"
 #include "data/text_documents.h"
 #include "util/error.h"
 
@@ -29,7 +30,11 @@ std::unique_ptr<DocumentReader> open_documents(const std::filesystem::path& path
   const std::string ending = file_ending(without_compression_ending(path));
   util::require(!is_one_of(ending, kUnreadableEndings), path.string(), ": files of kind ", ending,
                 " cannot be read: unpack it, or leave it out");
-  util::require(ending != ".parquet", path.string(), ": Parquet is not read yet");
+  if (ending == ".parquet") {
+    util::require(file_ending(path) == ending, path.string(),
+                  ": Parquet compresses by itself: unpack the file");
+    return open_parquet_documents(path, options);
+  }
   if (is_one_of(ending, kJsonEndings)) {
     return read_json_documents(open_decompressed(path), path.string(), options);
   }
