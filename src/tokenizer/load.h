@@ -10,9 +10,9 @@ namespace superpose::tokenizer {
 // A tokenizer, and what a corpus and a model folder need to know of it.
 struct LoadedTokenizer {
   Tokenizer tokenizer;
-  std::string name;            // as in the recipe: "bytes", or the path
-  std::string json;            // tokenizer.json for a model folder
-  std::string config_json;     // tokenizer_config.json for a model folder: eos_token, class
+  std::string name;         // as in the recipe: "bytes", or the path
+  std::string json;         // tokenizer.json for a model folder
+  std::string config_json;  // tokenizer_config.json for a model folder: eos_token, class
   std::int32_t end_of_document = 0;
   // Rows of the embedding: the vocabulary rounded up to a multiple of 64.
   std::int64_t padded_vocabulary_size = 0;
