@@ -7,6 +7,7 @@
 
 #include "tokenizer/bpe_merges.h"
 #include "tokenizer/bytes.h"
+#include "tokenizer/unicode.h"
 #include "tokenizer/word_counts.h"
 #include "util/error.h"
 
@@ -63,6 +64,8 @@ WordCounts count(const BpeSettings& settings, const NextDocument& next,
 void BpeSettings::validate() const {
   for (const std::string& text : special_tokens) {
     util::require(!text.empty(), "tokenizer train: a special token must not be empty");
+    util::require(valid_utf8_prefix(text) == text.size(),
+                  "tokenizer train: a special token must be UTF-8, got ", text);
   }
   const std::int64_t fewest = kNumBytes + std::ssize(without_repeats(special_tokens));
   util::require(

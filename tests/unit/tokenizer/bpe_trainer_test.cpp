@@ -11,7 +11,9 @@
 
 #include "support/shared.h"
 #include "support/temp_dir.h"
+#include "support/zstd.h"
 #include "tokenizer/trained_files.h"
+#include "tokenizer/unicode.h"
 #include "util/error.h"
 #include "util/files.h"
 #include "util/json.h"
@@ -129,6 +131,8 @@ TEST(BpeTrainer, RefusesSettingsOutOfRange) {
   EXPECT_THAT(error_of(settings), ThrowsMessage<util::Error>(HasSubstr("[257,")));
   settings.special_tokens = {""};
   EXPECT_THAT(error_of(settings), ThrowsMessage<util::Error>(HasSubstr("must not be empty")));
+  settings.special_tokens = {"\xff"};
+  EXPECT_THAT(error_of(settings), ThrowsMessage<util::Error>(HasSubstr("must be UTF-8")));
   settings = plain_settings(300);
   settings.min_frequency = -1;
   EXPECT_THAT(error_of(settings), ThrowsMessage<util::Error>(HasSubstr("min frequency")));
@@ -199,21 +203,45 @@ TEST(BpeTrainer, FilesLoadInTokenizersAndTransformers) {
   EXPECT_EQ(reference("check " + (dir / "files").string() + checked), 0);
 }
 
+// The first bytes of the modern prose, without a character that is cut at the end.
+std::string modern_prose(std::size_t size) {
+  std::string text =
+      test::unpacked(test::shared_path("data/corpus/modern.txt.zst")).substr(0, size);
+  text.resize(valid_utf8_prefix(text));
+  return text;
+}
+
 TEST(BpeTrainer, EqualsTheGoldenTokenizer) {
   if (!test::has_shared("golden/bpe")) GTEST_SKIP() << test::missing_shared("golden/bpe");
   if (!test::has_shared("data/corpus")) GTEST_SKIP() << test::missing_shared("data/corpus");
-  const test::TempDir dir;
-  const std::string corpus = test::shared_path("data/corpus/modern.txt.zst").string();
-  const int status = reference("text " + corpus + " " + (dir / "text").string() + " 3000000");
-  if (status == 77) GTEST_SKIP() << "skipped: pyarrow is absent";
-  ASSERT_EQ(status, 0);
   BpeSettings settings = plain_settings(2048);
   settings.threads = 2;
-  const TrainedBpe trained = train_bpe(settings, documents_of({util::read_file(dir / "text")}));
+  const TrainedBpe trained = train_bpe(settings, documents_of({modern_prose(3'000'000)}));
   EXPECT_EQ(trained.merges.size(), 1792U);
   EXPECT_EQ(trained.words, 602588);  // summary.json
   EXPECT_EQ(trained.distinct_words, 23017);
   expect_same(trained, test::shared_path("golden/bpe/tokenizer.json"));
+}
+
+TEST(BpeTrainer, EqualsTokenizersOnRealText) {
+  if (!test::has_shared("data/corpus")) GTEST_SKIP() << test::missing_shared("data/corpus");
+  const test::TempDir dir;
+  const std::string text = modern_prose(4'000'000);
+  std::ofstream(dir / "text") << text;
+  const int status = reference("train " + (dir / "text").string() + " " +
+                               (dir / "theirs.json").string() + " 8000");
+  if (status == 77) GTEST_SKIP() << "skipped: tokenizers is absent";
+  ASSERT_EQ(status, 0);
+  std::vector<std::string> paragraphs;
+  for (std::size_t begin = 0; begin != text.npos;) {
+    const std::size_t end = text.find("\n\n", begin);
+    paragraphs.push_back(text.substr(begin, end - begin));
+    begin = end == text.npos ? end : end + 2;
+  }
+  BpeSettings settings = plain_settings(8000);
+  settings.special_tokens = {"<|endoftext|>"};
+  settings.threads = 2;
+  expect_same(train_bpe(settings, documents_of(paragraphs)), dir / "theirs.json");
 }
 
 }  // namespace

@@ -3,8 +3,7 @@
     train_reference.py cases FOLDER         case-00/, ... with documents.json, settings.json, tokenizer.json
     train_reference.py check FOLDER CASE... loads the tokenizer files of FOLDER/CASE and compares ids with the case's
                                             tokenizer.json on its own documents
-    train_reference.py text FILE OUT BYTES  the beginning of a .txt.zst file, for the test on real text
-    train_reference.py train FILE OUT SIZE  trains on a file as one document
+    train_reference.py train FILE OUT SIZE  trains on the paragraphs of a file
 """
 
 import json
@@ -127,16 +126,6 @@ def check(folder, case, transformers):
         assert ours.decode(ids, skip_special_tokens=False) == theirs.decode(ids, skip_special_tokens=False), repr(text)
 
 
-def text(file, out, size):
-    try:
-        import pyarrow
-    except ImportError as error:
-        print(f"skipped: {error}", file=sys.stderr)
-        sys.exit(77)
-    raw = pyarrow.input_stream(file, compression="zstd").read(size)
-    pathlib.Path(out).write_bytes(raw.decode("utf-8", "ignore").encode())
-
-
 def main(mode, *rest):
     if mode == "cases":
         write_cases(pathlib.Path(rest[0]))
@@ -145,11 +134,9 @@ def main(mode, *rest):
 
         for case in map(pathlib.Path, rest[1:]):
             check(pathlib.Path(rest[0]) / case.name, case, transformers)
-    elif mode == "text":
-        text(rest[0], rest[1], int(rest[2]))
     else:
         settings = dict(vocabulary_size=int(rest[2]), min_frequency=2, special_tokens=["<|endoftext|>"], pattern="gpt2")
-        train([pathlib.Path(rest[0]).read_text()], settings).save(rest[1])
+        train(pathlib.Path(rest[0]).read_bytes().decode().split("\n\n"), settings).save(rest[1])
 
 
 main(*sys.argv[1:])
