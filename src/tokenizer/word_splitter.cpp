@@ -37,7 +37,7 @@ void WordSplitter::split(std::string_view text, std::vector<std::string_view>& w
   while (!text.empty()) {
     const std::size_t valid = valid_utf8_prefix(text);
     pre_tokenizer_.split(text.substr(0, valid), scratch_,
-                         [&](std::string_view word) { words.push_back(word); });
+                         [&](std::string_view word, const char*) { words.push_back(word); });
     text.remove_prefix(valid < text.size() ? valid + 1 : valid);
   }
 }
