@@ -131,10 +131,10 @@ int tokenizer_train_command(const TokenizerTrainOptions& options) {
   util::require(!fs::exists(options.out),
                 "--out: must be a new folder, exists already: ", options.out);
   SourceDocuments documents = open_sources(options);
+  Watch watch(documents, settings.vocabulary_size);
   // Made before the work: a place that cannot be written to is known at once.
   util::AtomicDirectory folder(options.out);
 
-  Watch watch(documents, settings.vocabulary_size);
   const TrainedBpe trained = tokenizer::train_bpe(
       settings, [&](std::string& text) { return documents.next(text); }, std::ref(watch));
   util::write_file_atomic(folder.path() / "tokenizer.json",

@@ -15,20 +15,17 @@ namespace {
 // Below this many words a merge takes less time than waking a thread.
 constexpr std::size_t kWordsAThread = 8192;
 
-// A pair that waits for its turn. Its count may be out of date, and a pair may wait several times,
-// each time with other words: Hugging Face's queue is the same.
+// A pair that waits for its turn; its count may be out of date. A pair enters the queue once: with
+// the later of its tokens, all its places come at the same time.
 struct Candidate {
   std::int64_t count = 0;
   TokenPair pair = 0;
   std::uint64_t begin = 0;  // of its words in the list of places
   std::uint32_t size = 0;
-  std::uint32_t step = 0;  // merges before it was put in
 
-  // Whether the other one's turn is first: more often, smaller ids, longer in the queue.
+  // Whether the other one's turn is first: more often, or smaller ids.
   bool operator<(const Candidate& other) const {
-    if (count != other.count) return count < other.count;
-    if (pair != other.pair) return pair > other.pair;
-    return step > other.step;
+    return count != other.count ? count < other.count : pair > other.pair;
   }
 };
 
@@ -57,7 +54,7 @@ class MergeLearner {
       apply(merge, top);
       if (options_.progress) options_.progress(std::ssize(tokens_));
     }
-    return without_repeats();
+    return std::move(merges_);
   }
 
  private:
@@ -68,7 +65,6 @@ class MergeLearner {
   void update_counts(const LearntMerge& merge);
   void queue_gained(const LearntMerge& merge);
   void put_in_queue(TokenPair pair, std::span<const std::uint32_t> where);
-  std::vector<LearntMerge> without_repeats() const;
 
   SymbolWords words_;
   const MergeOptions& options_;
@@ -127,11 +123,11 @@ void MergeLearner::count_pairs() {
     if (rows[i].count == 0) continue;
     const TokenPair pair = make_pair_of(ids[i / ids.size()], ids[i % ids.size()]);
     counts_[pair] = rows[i].count;
-    queue_.push({rows[i].count, pair, rows[i].begin, rows[i].size, 0});
+    queue_.push({rows[i].count, pair, rows[i].begin, rows[i].size});
   }
 }
 
-// A spelling has one id, whichever pair makes it.
+// A spelling that a special token has already keeps that id.
 std::uint32_t MergeLearner::token_of(TokenPair pair) {
   std::string spelling = tokens_[first_of(pair)] + tokens_[second_of(pair)];
   const auto [known, is_new] =
@@ -183,44 +179,22 @@ void MergeLearner::update_counts(const LearntMerge& merge) {
   }
 }
 
-// A pair enters the queue once a merge: (n, n) may have gained on both sides.
 void MergeLearner::queue_gained(const LearntMerge& merge) {
   const NeighbourChanges& left = mergers_[0].left;
-  const NeighbourChanges& right = mergers_[0].right;
   for (const std::uint32_t id : left.touched()) {
-    if (id == merge.token) continue;
     put_in_queue(make_pair_of(id, merge.token), left.at(id).words);
   }
+  const NeighbourChanges& right = mergers_[0].right;
   for (const std::uint32_t id : right.touched()) {
-    if (id == merge.token) continue;
     put_in_queue(make_pair_of(merge.token, id), right.at(id).words);
   }
-  std::vector<std::uint32_t> both = left.at(merge.token).words;
-  const std::vector<std::uint32_t>& more = right.at(merge.token).words;
-  both.insert(both.end(), more.begin(), more.end());
-  if (both.empty()) return;
-  std::sort(both.begin(), both.end());
-  both.erase(std::unique(both.begin(), both.end()), both.end());
-  put_in_queue(make_pair_of(merge.token, merge.token), both);
 }
 
 void MergeLearner::put_in_queue(TokenPair pair, std::span<const std::uint32_t> where) {
   const std::int64_t count = counts_[pair];
   if (count <= 0) return;
-  queue_.push({count, pair, places_.size(), static_cast<std::uint32_t>(where.size()),
-               static_cast<std::uint32_t>(merges_.size())});
+  queue_.push({count, pair, places_.size(), static_cast<std::uint32_t>(where.size())});
   places_.insert(places_.end(), where.begin(), where.end());
-}
-
-// A pair that was merged twice has the place of its last time.
-std::vector<LearntMerge> MergeLearner::without_repeats() const {
-  std::unordered_map<TokenPair, std::size_t> last;
-  for (std::size_t i = 0; i < merges_.size(); ++i) last[merges_[i].pair] = i;
-  std::vector<LearntMerge> kept;
-  for (std::size_t i = 0; i < merges_.size(); ++i) {
-    if (last[merges_[i].pair] == i) kept.push_back(merges_[i]);
-  }
-  return kept;
 }
 
 }  // namespace

@@ -37,12 +37,12 @@ struct MergeOptions {
 
 // Byte-pair encoding (Sennrich et al. 2016, section 3.2): joins the most frequent pair of
 // neighbouring tokens, again and again, until there are `vocabulary_size` tokens or no pair occurs
-// `min_count` times. Which pair comes first, and what happens where two pairs spell the same token,
-// is as in Hugging Face's BpeTrainer (docs/formats/tokenizer-training.md). Does not depend on the
+// `min_count` times. Of pairs that are equally frequent the one with the smaller ids comes first,
+// as in Hugging Face's BpeTrainer (docs/formats/tokenizer-training.md). Does not depend on the
 // number of threads, nor on the order of the words.
 //
 //   tokens   spelling of each id; the new ones are appended
-//   returns  merges in their order, no pair twice
+//   returns  merges in their order
 std::vector<LearntMerge> learn_merges(SymbolWords words, std::int64_t vocabulary_size,
                                       const MergeOptions& options,
                                       std::vector<std::string>& tokens);
