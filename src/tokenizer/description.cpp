@@ -330,7 +330,7 @@ class Reader {
   // `tokenizers` does not take the ids from the file: a token of the vocabulary keeps its id there,
   // others are numbered from the size of the vocabulary on.
   void read_added_tokens(const Field& field) {
-    std::int64_t next_id = static_cast<std::int64_t>(description_.vocabulary.size());
+    auto next_id = static_cast<std::int32_t>(description_.vocabulary.size());
     std::unordered_map<std::string, std::size_t> places;
     for (const element item : field.list()) {
       AddedToken token = added_token(Field(item, field.where()));
@@ -343,10 +343,23 @@ class Reader {
         continue;
       }
       const auto in_vocabulary = ids_.find(token.content);
-      token.id = in_vocabulary != ids_.end() ? in_vocabulary->second
-                                             : static_cast<std::int32_t>(next_id++);
+      if (in_vocabulary != ids_.end()) {
+        token.id = in_vocabulary->second;
+      } else {
+        token.id = next_id++;
+        require(!id_is_used(token.id), field.where(), ": ", shown(token.content),
+                " would get the id ", token.id, ", which the vocabulary uses");
+      }
       description_.added_tokens.push_back(std::move(token));
     }
+  }
+
+  bool id_is_used(std::int32_t id) const {
+    const auto& tokens = description_.vocabulary;
+    const auto found =
+        std::lower_bound(tokens.begin(), tokens.end(), id,
+                         [](const auto& token, std::int32_t other) { return token.id < other; });
+    return found != tokens.end() && found->id == id;
   }
 
   static AddedToken added_token(const Field& field) {

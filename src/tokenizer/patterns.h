@@ -22,4 +22,15 @@ inline constexpr std::string_view kCl100kPattern =
 inline constexpr std::string_view kO200kPattern =
     R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 
+// One of these, or any other.
+enum class KnownPattern { kNone, kGpt2, kQwen, kCl100k, kO200k };
+
+constexpr KnownPattern known_pattern(std::string_view pattern) {
+  if (pattern == kGpt2Pattern) return KnownPattern::kGpt2;
+  if (pattern == kQwenPattern) return KnownPattern::kQwen;
+  if (pattern == kCl100kPattern) return KnownPattern::kCl100k;
+  if (pattern == kO200kPattern) return KnownPattern::kO200k;
+  return KnownPattern::kNone;
+}
+
 }  // namespace superpose::tokenizer

@@ -108,13 +108,17 @@ void split_by(std::string_view text, const PreTokenizerStep& step, const Find& f
 PreTokenizer::PreTokenizer(std::vector<PreTokenizerStep> steps, const std::string& name) {
   for (PreTokenizerStep& description : steps) {
     Step& step = steps_.emplace_back();
-    if (description.kind == Kind::kSplitRegex) step.regex.emplace(description.pattern, name);
+    if (description.kind == Kind::kSplitRegex) {
+      // A scanner's words cover the text, so only the ways to join them matter.
+      const bool keeps_matches =
+          description.behavior == SplitBehavior::kIsolated ||
+          (description.behavior == SplitBehavior::kRemoved && description.invert);
+      if (keeps_matches) step.scanner = known_pattern(description.pattern);
+      if (step.scanner == KnownPattern::kNone) step.regex.emplace(description.pattern, name);
+    }
     step.description = std::move(description);
   }
-}
-
-void PreTokenizer::split(std::string_view text, Scratch& scratch, const Visit& visit) const {
-  apply(0, text, scratch, visit);
+  if (steps_.size() == 1) only_scanner_ = steps_[0].scanner;
 }
 
 void PreTokenizer::apply(std::size_t first, std::string_view text, Scratch& scratch,
@@ -123,8 +127,13 @@ void PreTokenizer::apply(std::size_t first, std::string_view text, Scratch& scra
   if (first == steps_.size()) return visit(text);
   const Step& step = steps_[first];
   const auto go_on = [&](std::string_view piece) { apply(first + 1, piece, scratch, visit); };
+  const auto go_on_word = [&](std::string_view word, const char*) { go_on(word); };
   switch (step.description.kind) {
     case Kind::kSplitRegex:
+      if (step.scanner == KnownPattern::kGpt2) return scan<Gpt2Scanner>(text, go_on_word);
+      if (step.scanner == KnownPattern::kQwen) return scan<Cl100kScanner<1>>(text, go_on_word);
+      if (step.scanner == KnownPattern::kCl100k) return scan<Cl100kScanner<3>>(text, go_on_word);
+      if (step.scanner == KnownPattern::kO200k) return scan<O200kScanner>(text, go_on_word);
       return split_by(
           text, step.description,
           [&](std::size_t from) { return step.regex->find(text, from, scratch.regex); }, go_on);

@@ -2,6 +2,7 @@
 
 #include <utf8proc.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <cstring>
@@ -26,6 +27,32 @@ bool is_white_space(std::uint32_t c) {
 bool is_alphabetic_symbol(std::uint32_t c) {
   return (c >= 0x24B6 && c <= 0x24E9) || (c >= 0x1F130 && c <= 0x1F149) ||
          (c >= 0x1F150 && c <= 0x1F169) || (c >= 0x1F170 && c <= 0x1F189);
+}
+
+struct Range {
+  std::uint32_t first;
+  std::uint32_t last;
+};
+
+// Marks that came after Unicode 9, by whose tables `tokenizers` normalises: to it they are
+// characters that neither move nor combine.
+constexpr auto kLaterMarks = std::to_array<Range>({
+    {0x07FD, 0x07FD},   {0x0898, 0x089F},   {0x08CA, 0x08D3},   {0x09FE, 0x09FE},
+    {0x0C3C, 0x0C3C},   {0x0D3B, 0x0D3C},   {0x0EBA, 0x0EBA},   {0x1715, 0x1715},
+    {0x1ABF, 0x1ACE},   {0x1DF6, 0x1DFA},   {0xA82C, 0xA82C},   {0x10D24, 0x10D27},
+    {0x10EAB, 0x10EAC}, {0x10F46, 0x10F50}, {0x10F82, 0x10F85}, {0x11070, 0x11070},
+    {0x1133B, 0x1133B}, {0x1145E, 0x1145E}, {0x11839, 0x1183A}, {0x11930, 0x11930},
+    {0x1193D, 0x1193E}, {0x11943, 0x11943}, {0x119E0, 0x119E0}, {0x11A34, 0x11A34},
+    {0x11A47, 0x11A47}, {0x11A99, 0x11A99}, {0x11D42, 0x11D42}, {0x11D44, 0x11D45},
+    {0x11D97, 0x11D97}, {0x16FF0, 0x16FF1}, {0x1E130, 0x1E136}, {0x1E2AE, 0x1E2AE},
+    {0x1E2EC, 0x1E2EF},
+});
+
+bool is_later_mark(std::uint32_t c) {
+  if (c < kLaterMarks.front().first) return false;
+  const auto* range = std::lower_bound(kLaterMarks.begin(), kLaterMarks.end(), c,
+                                       [](const Range& r, std::uint32_t x) { return r.last < x; });
+  return range != kLaterMarks.end() && c >= range->first;
 }
 
 bool is_joiner(std::uint32_t c) { return c == 0x200C || c == 0x200D; }
@@ -99,6 +126,11 @@ void mark_unstable(std::uint8_t* classes) {
     const bool is_hangul = c >= 0xAC00 && c <= 0xD7A3;  // each comes back; there are 11,172
     if (!is_hangul && changes_under_nfc(point)) classes[c] |= kNfcUnstable;
   }
+  for (const Range& range : kLaterMarks) {
+    for (std::uint32_t c = range.first; c <= range.last; ++c) {
+      classes[c] &= static_cast<std::uint8_t>(~kNfcUnstable);
+    }
+  }
 }
 
 std::vector<std::uint8_t> make_classes() {
@@ -112,6 +144,14 @@ std::vector<std::uint8_t> make_classes() {
   }
   mark_unstable(classes.data());
   return classes;
+}
+
+bool starts_with_eight_ascii(std::string_view text) {
+  constexpr std::uint64_t kHighBits = 0x8080808080808080;
+  if (text.size() < sizeof(std::uint64_t)) return false;
+  std::uint64_t eight;
+  std::memcpy(&eight, text.data(), sizeof eight);
+  return (eight & kHighBits) == 0;
 }
 
 bool is_continuation(unsigned char byte) { return (byte & 0xC0) == 0x80; }
@@ -144,16 +184,11 @@ const std::uint8_t* code_point_classes() {
 }
 
 std::size_t valid_utf8_prefix(std::string_view text) {
-  constexpr std::uint64_t kHighBits = 0x8080808080808080;
   std::size_t at = 0;
   while (at < text.size()) {
-    if (text.size() - at >= sizeof(std::uint64_t)) {
-      std::uint64_t eight;
-      std::memcpy(&eight, text.data() + at, sizeof eight);
-      if ((eight & kHighBits) == 0) {
-        at += sizeof eight;
-        continue;
-      }
+    if (starts_with_eight_ascii(text.substr(at))) {
+      at += 8;
+      continue;
     }
     const std::size_t size = valid_code_point(text.substr(at));
     if (size == 0) break;
@@ -165,6 +200,10 @@ std::size_t valid_utf8_prefix(std::string_view text) {
 bool surely_nfc(std::string_view text) {
   const std::uint8_t* classes = code_point_classes();
   for (std::size_t at = 0; at < text.size();) {
+    if (starts_with_eight_ascii(text.substr(at))) {
+      at += 8;
+      continue;
+    }
     const CodePoint c = code_point_at(text.data() + at);
     if ((classes[c.value] & kNfcUnstable) != 0) return false;
     at += c.size;
@@ -175,11 +214,12 @@ bool surely_nfc(std::string_view text) {
 void append_nfc(std::string_view text, std::string& out) {
   const std::uint8_t* classes = code_point_classes();
   std::size_t copied = 0;    // everything before is in `out`
-  std::size_t boundary = 0;  // where the last stable code point begins
+  std::size_t boundary = 0;  // where a stretch that ends here would begin
   for (std::size_t at = 0; at < text.size();) {
     const CodePoint c = code_point_at(text.data() + at);
     if ((classes[c.value] & kNfcUnstable) == 0) {
-      boundary = at;
+      // Nothing combines with a later mark.
+      boundary = is_later_mark(c.value) ? at + c.size : at;
       at += c.size;
       continue;
     }

@@ -1,0 +1,121 @@
+"""Compares ids and decoded text with Hugging Face tokenizers, text by text.
+
+    compare_with_tokenizers.py ENCODE_MAIN SHARED MEGABYTES TOKENIZER...
+
+Texts: the documents in the first MEGABYTES of each corpus of SHARED, and generated hostile ones. TOKENIZER is a
+tokenizer.json, or one packed by zstd. Exit status 1 and the first differences if there are any, 77 where tokenizers is absent.
+"""
+import json
+import os
+import random
+import struct
+import subprocess
+import sys
+import tempfile
+import unicodedata
+
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+try:
+    import tokenizers
+except ImportError as error:
+    print(f"skipped: {error}", file=sys.stderr)
+    sys.exit(77)
+
+# Assigned in Unicode 14, as in the tables of utf8proc 2.8 and PCRE2 10.42.
+ASSIGNED = [chr(c) for c in range(0x110000) if unicodedata.category(chr(c)) not in ("Cn", "Cs", "Co")]
+PIECES = [
+    " ", " ", "  ", "   ", "\n", "\r\n", "\n\n", "\t", "\u00a0", "\u3000", "\u0085", "\u180e", "\u200b", "\u2028", "\ufeff",
+    "'s", "'S", "'\u017f", "'ll", "'LL", "'Re", "'ve", "'m", "'d", "'t", "'x", "\u2019s", "''", "'",
+    "a", "Z", "the", " the", "The", "HTML", "iPhone", "\u00e9", "e\u0301", "\u0301", "\u0327\u0301", "\u212b", "\u1e9b\u0323", "\uac00", "\u1100\u1161\u11a8",
+    "\u01c5", "\u02b0", "\u05d0", "\u0e01\u0e33", "\u4f60\u597d", "\u3042", "\u30ab\u3099", "\U00010400", "\U0001d400",
+    "0", "12", "1234", "\u0663", "\u216b", "\u00bd", "\u00b2", "\U0001d7d8",
+    ".", "...", "!?", "(", ")", "/", "//", "_", "-", "--", "#", "$", "+", "\u00ab", "\u20ac", "\U0001f600", "\U0001f469\u200d\U0001f467", "\u200d", "\x00", "\x07",
+    "<|endoftext|>", "<|endoftext", "<|im_start|>", "<think>", "</think>", "|||IP_ADDRESS|||", "<|padding|>", "<", "|>",
+]
+
+
+def hostile(count, seed):
+    source = random.Random(seed)
+    low = [c for c in ASSIGNED if ord(c) < 0x3000]
+    marks = [c for c in ASSIGNED if unicodedata.category(c).startswith("M")]
+    for _ in range(count):
+        kind = source.randrange(4)
+        if kind == 0:
+            yield "".join(source.choice(PIECES) for _ in range(source.randrange(1, 40)))
+        elif kind == 1:
+            yield "".join(source.choice(ASSIGNED) for _ in range(source.randrange(1, 40)))
+        elif kind == 2:
+            yield "".join(source.choice(source.choice((low, marks, PIECES))) for _ in range(source.randrange(1, 60)))
+        else:
+            yield source.choice(PIECES) * source.randrange(1, 300) + source.choice(PIECES)
+
+
+def slices(shared, megabytes):
+    """Documents of the first megabytes of both corpora."""
+    for name in ("books.jsonl.zst", "modern.txt.zst"):
+        path = os.path.join(shared, "data", "corpus", name)
+        if not os.path.exists(path):
+            print(f"skipped: no {path}", file=sys.stderr)
+            continue
+        with subprocess.Popen(["zstd", "-dcq", path], stdout=subprocess.PIPE) as process:
+            raw = process.stdout.read(int(megabytes * 1e6))
+            process.kill()
+        if ".jsonl" in name:
+            yield from (json.loads(line)["text"] for line in raw.split(b"\n")[:-1])
+        else:
+            yield from raw.decode("utf-8", "ignore").split("\n\n")
+
+
+def ours(program, path, texts):
+    """((ids, decoded) with special tokens recognised, (ids, decoded) with them as text) of each text."""
+    packed = b"".join(struct.pack("<I", len(t)) + t for t in (text.encode() for text in texts))
+    out = memoryview(subprocess.run([program, path], input=packed, stdout=subprocess.PIPE, check=True).stdout)
+    at = 0
+
+    def block(width):
+        nonlocal at
+        (count,) = struct.unpack_from("<I", out, at)
+        piece = out[at + 4:at + 4 + width * count]
+        at += 4 + width * count
+        return piece
+
+    for _ in texts:
+        yield tuple((block(4).cast("i").tolist(), bytes(block(1)).decode("utf-8", "replace")) for _ in range(2))
+
+
+def differences(program, path, texts):
+    theirs = tokenizers.Tokenizer.from_file(path)
+    theirs.no_truncation()
+    theirs.no_padding()
+    expected = []
+    for as_text in (False, True):
+        theirs.encode_special_tokens = as_text
+        # Plain documents hold no special token: one pass is enough for them.
+        ids = [encoding.ids for encoding in theirs.encode_batch_fast(texts, add_special_tokens=False)]
+        expected.append((ids, theirs.decode_batch(ids, skip_special_tokens=False)))
+    for number, (text, got) in enumerate(zip(texts, ours(program, path, texts))):
+        for mode, (ids, decoded) in enumerate(got):
+            if ids != expected[mode][0][number] or decoded != expected[mode][1][number]:
+                first = next((i for i, (a, b) in enumerate(zip(ids, expected[mode][0][number])) if a != b), "end")
+                print(f"{os.path.basename(path)}: text {number}, mode {mode}, id {first}: {text[:200]!r}", file=sys.stderr)
+                yield number
+
+
+def main():
+    program, shared, megabytes, *paths = sys.argv[1:]
+    documents = list(slices(shared, float(megabytes)))
+    texts = documents + list(hostile(4000, seed=7))
+    failed = False
+    for path in paths:
+        with tempfile.NamedTemporaryFile(suffix=".json") as unpacked:
+            if path.endswith(".zst"):
+                unpacked.write(subprocess.run(["zstd", "-dcq", path], capture_output=True, check=True).stdout)
+                unpacked.flush()
+                path = unpacked.name
+            found = sum(1 for _ in zip(differences(program, path, texts), range(10)))
+        print(f"{path}: {len(documents)} documents, {len(texts) - len(documents)} made up, {found or 'no'} differences")
+        failed |= found > 0
+    sys.exit(1 if failed else 0)
+
+
+main()
