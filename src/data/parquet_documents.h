@@ -12,9 +12,21 @@ namespace superpose::data {
 // are not UTF-8 in a column of strings. bytes_read() counts by the share of the rows.
 //
 // Pages are read one after the other, checksums verified where a file has them. Errors name the
-// file and, where one is at fault, the row. In a build without Arrow every call is an error that
-// says what to install.
+// file and, where one is at fault, the row. Where Arrow was not built in every call is an error
+// that says what to install.
 std::unique_ptr<DocumentReader> open_parquet_documents(const std::filesystem::path& path,
                                                        const ReadOptions& options);
+
+// The reader itself is a library of its own, libsuperpose_parquet.so, loaded by the first call and
+// closed off: Arrow's libraries export copies of libraries that the program uses in other versions
+// (simdjson), and a program that linked both would call the wrong one. It has this one function.
+inline constexpr const char* kParquetLibrary = "libsuperpose_parquet.so";
+inline constexpr const char* kOpenParquet = "superpose_open_parquet";
+struct ParquetRequest {
+  const std::filesystem::path& path;
+  const ReadOptions& options;
+  bool (*is_utf8)(const char* bytes, std::size_t size);
+};
+using OpenParquet = DocumentReader*(const ParquetRequest&);
 
 }  // namespace superpose::data
