@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <mutex>
 #include <utility>
 
@@ -35,18 +36,22 @@ std::vector<TokenFile> open_all(const std::vector<std::filesystem::path>& prefix
   return files;
 }
 
-// Copies tokens; the largest of them, negative ones counting as larger than any vocabulary.
+// Copies tokens; the largest of them, or the largest number of all where one is negative or does
+// not fit. In signed 32 bits, since the least of vector units has no maximum of unsigned numbers.
 template <class Number>
 std::uint64_t widen(const std::byte* tokens, std::span<std::int32_t> out) {
-  Unsigned<Number> largest = 0;
+  Unsigned<Number> bits = 0;
+  std::int32_t largest = 0;
   for (std::size_t i = 0; i < out.size(); ++i) {
     Number token;  // may lie unaligned
     std::memcpy(&token, tokens + i * sizeof token, sizeof token);
     const Unsigned<Number> id = to_unsigned(token);
-    largest = std::max(largest, id);
+    bits |= id;
     out[i] = static_cast<std::int32_t>(id);
+    largest = std::max(largest, out[i]);
   }
-  return largest;
+  const bool fits = bits >> 31 == 0;
+  return fits ? static_cast<std::uint64_t>(largest) : std::numeric_limits<std::uint64_t>::max();
 }
 
 // Names the first of `count` tokens that lies outside the vocabulary.
