@@ -24,6 +24,8 @@ class PreparationFolder {
   // Puts the folder on the disk under its final name.
   void commit();
 
+  // Removes all that is in it.
+  void clear();
   // Removes it with all that is in it.
   void discard();
 
