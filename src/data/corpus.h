@@ -43,16 +43,16 @@ struct PreparedCorpus {
   bool was_cached = false;
 };
 
-// Called now and then while a corpus is prepared, from the calling thread.
+// Called before the first document, then now and then, from the calling thread.
 struct PrepareProgress {
   std::int64_t sources_done = 0;
   std::int64_t num_sources = 0;
-  std::int64_t bytes_done = 0;     // of the files as they lie on the disk
-  std::int64_t num_bytes = 0;      // likewise
-  std::int64_t resumed_bytes = 0;  // of bytes_done: by an earlier call that was interrupted
-  std::int64_t documents = 0;      // written
-  std::int64_t tokens = 0;         // written
-  std::string_view note = {};      // something to tell the user, once; else empty
+  std::int64_t bytes_done = 0;  // of the files as they lie on the disk
+  std::int64_t num_bytes = 0;   // likewise
+  std::int64_t text_bytes = 0;  // of the documents written
+  std::int64_t documents = 0;
+  std::int64_t tokens = 0;
+  std::string_view note = {};  // something to tell the user, once; else empty
 };
 using PrepareCallback = std::function<void(const PrepareProgress&)>;
 

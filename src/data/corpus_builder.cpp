@@ -91,7 +91,6 @@ CorpusBuilder::CorpusBuilder(const PreparePlan& plan, fs::path folder,
   for (const std::uint64_t content : plan.options.left_out) rules_.leave_out(content);
   for (const SourceFile& source : plan.sources) num_bytes_ += source.bytes;
   for (const SourceRecord& source : sources_) finished_bytes_ += source.bytes;
-  resumed_bytes_ = finished_bytes_ + at_.bytes_read;
 }
 
 void CorpusBuilder::add_all(const PrepareCallback& callback) {
@@ -100,6 +99,7 @@ void CorpusBuilder::add_all(const PrepareCallback& callback) {
   BatchReader reader(plan_.config, plan_.sources, rules_, at_.place);
   BatchPipeline pipeline([&reader](DocumentBatch& batch) { return reader.next(batch); },
                          make_encoders());
+  if (callback) callback(progress());
   while (const std::optional<DocumentBatch> batch = pipeline.next()) {
     add(*batch);
     if (callback) callback(progress());
@@ -197,7 +197,7 @@ PrepareProgress CorpusBuilder::progress() const {
           .num_sources = std::ssize(plan_.sources),
           .bytes_done = finished_bytes_ + at_.bytes_read,
           .num_bytes = num_bytes_,
-          .resumed_bytes = resumed_bytes_,
+          .text_bytes = train_.stats().bytes + validation_.stats().bytes,
           .documents = train_.stats().documents + validation_.stats().documents,
           .tokens = train_.stats().tokens + validation_.stats().tokens};
 }
@@ -224,22 +224,24 @@ std::vector<std::uint64_t> CorpusBuilder::contents_of(const SplitWriter& split,
 
 SidecarSplit CorpusBuilder::close(SplitWriter& split, const char* name, const std::string& halves) {
   SidecarSplit result{.stats = split.stats(), .fingerprint = "", .shards = split.finish()};
-  util::Hasher hasher;
-  for (const std::uint64_t content : contents_of(split, name)) hasher.update(content);
-  for (const char half : halves) hasher.update(static_cast<std::uint64_t>(half - 'A'));
-  result.fingerprint = util::hex64(hasher.digest64());
+  result.fingerprint = fingerprint_of(contents_of(split, name), halves, tokenizer_record());
   return result;
+}
+
+SidecarTokenizer CorpusBuilder::tokenizer_record() const {
+  const tokenizer::LoadedTokenizer& tokenizer = plan_.tokenizer;
+  return {.name = tokenizer.name,
+          .hash = tokenizer.tokenizer.hash(),
+          .vocabulary_size = tokenizer.tokenizer.vocabulary_size(),
+          .padded_vocabulary_size = tokenizer.padded_vocabulary_size,
+          .end_of_document = tokenizer.end_of_document};
 }
 
 void CorpusBuilder::finish() {
   const tokenizer::LoadedTokenizer& tokenizer = plan_.tokenizer;
   Sidecar sidecar;
   sidecar.key = plan_.keys.key;
-  sidecar.tokenizer = {.name = tokenizer.name,
-                       .hash = tokenizer.tokenizer.hash(),
-                       .vocabulary_size = tokenizer.tokenizer.vocabulary_size(),
-                       .padded_vocabulary_size = tokenizer.padded_vocabulary_size,
-                       .end_of_document = tokenizer.end_of_document};
+  sidecar.tokenizer = tokenizer_record();
   sidecar.validation_halves = draw_halves(contents_of(validation_, "validation"));
   sidecar.train = close(train_, "train", "");
   sidecar.validation = close(validation_, "validation", sidecar.validation_halves);

@@ -45,6 +45,7 @@ class CorpusBuilder {
   std::vector<std::function<void(DocumentBatch&)>> make_encoders();
   PrepareProgress progress() const;
   SidecarSplit close(SplitWriter& split, const char* name, const std::string& halves);
+  SidecarTokenizer tokenizer_record() const;
   std::vector<std::uint64_t> contents_of(const SplitWriter& split, const char* name) const;
 
   const PreparePlan& plan_;
@@ -57,10 +58,9 @@ class CorpusBuilder {
   util::AppendFile source_lines_;
   std::vector<SourceRecord> sources_;  // finished
   std::int64_t unsaved_bytes_ = 0;     // of text, since the last write_progress
-  // Of files on the disk: all, the finished ones, those that an earlier call had finished.
+  // Of files on the disk: all, and the finished ones.
   std::int64_t num_bytes_ = 0;
   std::int64_t finished_bytes_ = 0;
-  std::int64_t resumed_bytes_ = 0;
 };
 
 }  // namespace superpose::data

@@ -26,18 +26,23 @@ void verify_shards(const fs::path& folder, const SidecarSplit& split, VerifyRepo
   }
 }
 
-// The fingerprint covers the content hashes, and for validation the halves.
 void verify_contents(const fs::path& folder, const char* name, const SidecarSplit& split,
-                     const std::vector<Half>& halves) {
-  const fs::path path = folder / (std::string(name) + kContentsEnding);
-  util::Hasher hasher;
-  for (const std::uint64_t content : read_numbers<std::uint64_t>(path, 0, split.stats.documents)) {
-    hasher.update(content);
-  }
-  for (const Half half : halves) hasher.update(static_cast<std::uint64_t>(half));
-  util::require(util::hex64(hasher.digest64()) == split.fingerprint, path.string(),
-                ": is damaged: the fingerprint must be ", split.fingerprint, ", got ",
-                util::hex64(hasher.digest64()));
+                     const std::string& found) {
+  util::require(found == split.fingerprint,
+                (folder / (std::string(name) + kContentsEnding)).string(),
+                ": is damaged: the fingerprint must be ", split.fingerprint, ", got ", found);
+}
+
+void verify_fingerprints(const fs::path& folder, const Sidecar& sidecar) {
+  const auto fingerprint = [&](const char* name, const SidecarSplit& split,
+                               std::string_view halves) {
+    const fs::path path = folder / (std::string(name) + kContentsEnding);
+    return fingerprint_of(read_numbers<std::uint64_t>(path, 0, split.stats.documents), halves,
+                          sidecar.tokenizer);
+  };
+  verify_contents(folder, "train", sidecar.train, fingerprint("train", sidecar.train, ""));
+  verify_contents(folder, "validation", sidecar.validation,
+                  fingerprint("validation", sidecar.validation, sidecar.validation_halves));
 }
 
 void verify_counts(const fs::path& folder, const Sidecar& sidecar) {
@@ -82,8 +87,7 @@ VerifyReport verify_corpus(const fs::path& folder) {
   verify_shards(folder, sidecar.train, report);
   verify_shards(folder, sidecar.validation, report);
   const PreparedCorpus corpus = open_corpus(folder);
-  verify_contents(folder, "train", sidecar.train, {});
-  verify_contents(folder, "validation", sidecar.validation, corpus.validation_halves);
+  verify_fingerprints(folder, sidecar);
   verify_counts(folder, sidecar);
   verify_tokens(*corpus.train);
   verify_tokens(*corpus.validation);

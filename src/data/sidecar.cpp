@@ -2,9 +2,19 @@
 
 #include "util/error.h"
 #include "util/files.h"
+#include "util/hash.h"
 #include "util/json_fields.h"
 
 namespace superpose::data {
+
+std::string fingerprint_of(std::span<const std::uint64_t> contents, std::string_view halves,
+                           const SidecarTokenizer& tokenizer) {
+  util::Hasher hasher;
+  hasher.update(std::as_bytes(contents));
+  for (const char half : halves) hasher.update(static_cast<std::uint64_t>(half - 'A'));
+  if (tokenizer.name != "bytes") hasher.update(tokenizer.hash);
+  return util::hex64(hasher.digest64());
+}
 
 std::string to_json(const Sidecar& sidecar) {
   util::Json json = {{"schema", kCorpusSchema}};

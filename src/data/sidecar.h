@@ -2,7 +2,9 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "data/corpus.h"
@@ -67,6 +69,11 @@ struct Sidecar {
     v.required("sources", self.sources);
   }
 };
+
+// 16 hexadecimal digits of what a split holds: the content hashes of its documents in order, then
+// the halves, then the tokenizer unless that is bytes.
+std::string fingerprint_of(std::span<const std::uint64_t> contents, std::string_view halves,
+                           const SidecarTokenizer& tokenizer);
 
 std::string to_json(const Sidecar& sidecar);
 
