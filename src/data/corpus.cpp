@@ -7,6 +7,7 @@
 #include "data/preparation_folder.h"
 #include "data/prepare_plan.h"
 #include "data/sidecar.h"
+#include "data/token_corpus.h"
 #include "util/error.h"
 #include "util/files.h"
 
@@ -74,6 +75,11 @@ void remove_working_files(const fs::path& folder) {
 
 // Fills the folder, which may hold what an interrupted preparation left.
 void fill(const PreparePlan& plan, PreparationFolder& folder, const PrepareCallback& progress) {
+  if (holds_tokens(plan)) {
+    folder.clear();
+    describe_tokens(plan, folder.path(), progress);
+    return;
+  }
   std::optional<PreparationJournal> journal = read_journal(folder.path());
   if (journal) {
     say(progress, "going on with an interrupted preparation: " + folder.path().string());
@@ -112,6 +118,10 @@ void build(const PreparePlan& plan, const fs::path& final_path, const PrepareCal
 
 std::shared_ptr<const TokenShards> open_split(const fs::path& folder, const Sidecar& sidecar,
                                               const SidecarSplit& split) {
+  if (!sidecar.token_format.empty()) {
+    return std::make_shared<TokenShards>(open_sources(sidecar, &split == &sidecar.validation),
+                                         sidecar.tokenizer.vocabulary_size);
+  }
   std::vector<fs::path> prefixes;
   for (const ShardInfo& shard : split.shards) prefixes.push_back(folder / shard.name);
   auto shards = std::make_shared<TokenShards>(prefixes, sidecar.tokenizer.vocabulary_size);
@@ -142,6 +152,9 @@ PreparedCorpus open_with(const fs::path& folder, const Sidecar& sidecar) {
   corpus.train_stats = sidecar.train.stats;
   corpus.validation_stats = sidecar.validation.stats;
   corpus.held_out_share = held_out_share(sidecar.train.stats, sidecar.validation.stats);
+  for (const SourceRecord& source : sidecar.sources) {
+    corpus.left_out_documents += source.counts.left_out;
+  }
   corpus.fingerprint = sidecar.train.fingerprint;
   corpus.validation_fingerprint = sidecar.validation.fingerprint;
   corpus.vocabulary_size = sidecar.tokenizer.vocabulary_size;

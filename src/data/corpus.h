@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "data/data_config.h"
+#include "data/prepare_options.h"
 #include "data/source_record.h"
 #include "data/split_stats.h"
 #include "data/token_shards.h"
@@ -32,7 +33,8 @@ struct PreparedCorpus {
   std::vector<std::int32_t> bytes_per_id;
   SplitStats train_stats;
   SplitStats validation_stats;
-  double held_out_share = 0;  // validation bytes / all bytes
+  double held_out_share = 0;            // validation bytes / all bytes
+  std::int64_t left_out_documents = 0;  // of training, with the content of a validation document
   // 16 hexadecimal digits each, of what the shards hold (document borders and texts, in order):
   // independent of paths, times and machine.
   std::string fingerprint;                  // training documents
@@ -56,15 +58,6 @@ struct PrepareProgress {
 };
 using PrepareCallback = std::function<void(const PrepareProgress&)>;
 
-// What a recipe's [data] section does not say.
-struct PrepareOptions {
-  bool all_held_out = false;  // every document becomes a validation document
-  // Content hashes, sorted: training documents with one of these are left out.
-  std::vector<std::uint64_t> left_out = {};
-  // Bytes of text between two points at which a killed preparation is gone on with.
-  std::int64_t journal_bytes = std::int64_t{1} << 27;
-};
-
 // Tokenizes the sources into shards under config.cache_dir, or opens what lies there for the same
 // sources (path, size, time of each), settings and tokenizer. The folder appears whole or not at
 // all; a preparation that was interrupted is gone on with, and one that another process is at is
@@ -76,8 +69,8 @@ struct PrepareOptions {
 // the largest document where that is more, and 32 bytes a document with config.deduplicate.
 //
 // Throws util::Error: no source named; a missing or unreadable file, or one that changes meanwhile;
-// a distribution that is not installed; an empty corpus; a held-out share outside 0.2-10 % (of a
-// corpus that is not held out as a whole); a full disk (what is written is gone on with next time).
+// a distribution that is not installed; an empty corpus; a held-out share outside 0.2-10 % (unless
+// the options hold out all or none); a full disk (what is written is gone on with next time).
 PreparedCorpus prepare_corpus(const DataConfig& config, const PrepareCallback& progress = {},
                               const PrepareOptions& options = {});
 

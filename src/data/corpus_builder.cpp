@@ -1,13 +1,13 @@
 #include "data/corpus_builder.h"
 
 #include <algorithm>
-#include <numeric>
 #include <thread>
 #include <utility>
 
 #include "data/batch_pipeline.h"
 #include "data/batch_reader.h"
 #include "data/document_encoder.h"
+#include "data/halves.h"
 #include "data/number_file.h"
 #include "util/error.h"
 #include "util/files.h"
@@ -21,29 +21,6 @@ namespace fs = std::filesystem;
 
 constexpr double kLeastShare = 0.002;
 constexpr double kLargestShare = 0.1;
-constexpr std::uint64_t kHalfSeed = 1;  // of the hash that draws the half; any fixed number
-
-// By hash; where chance leaves a half of several documents empty, every other one in hash order.
-std::string draw_halves(const std::vector<std::uint64_t>& contents) {
-  std::string halves;
-  std::vector<std::uint64_t> draws;
-  for (const std::uint64_t content : contents) {
-    const auto bytes = std::as_bytes(std::span(&content, 1));
-    draws.push_back(util::hash64(bytes, kHalfSeed));
-    halves.push_back((draws.back() >> 63) == 0 ? 'A' : 'B');
-  }
-  const auto num_a = std::count(halves.begin(), halves.end(), 'A');
-  if (halves.size() < 2 || (num_a > 0 && num_a < std::ssize(halves))) return halves;
-  std::vector<std::size_t> order(halves.size());
-  std::iota(order.begin(), order.end(), 0U);
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t x, std::size_t y) { return draws[x] < draws[y]; });
-  for (std::size_t i = 0; i < order.size(); ++i) {
-    halves[order[i]] = i % 2 == 0 ? 'A' : 'B';
-  }
-  return halves;
-}
-
 PreparationJournal start_of(const PreparePlan& plan) {
   PreparationJournal journal;
   journal.header = plan.keys;
@@ -75,7 +52,7 @@ CorpusBuilder::CorpusBuilder(const PreparePlan& plan, fs::path folder,
                              std::optional<PreparationJournal> journal)
     : plan_(plan),
       folder_(std::move(folder)),
-      rules_(plan.config, plan.options.all_held_out),
+      rules_(plan.config, plan.options),
       token_type_(token_type_for(plan.tokenizer.tokenizer.vocabulary_size())),
       at_(journal ? std::move(*journal) : start_of(plan)),
       train_(folder_, "train",
@@ -88,7 +65,6 @@ CorpusBuilder::CorpusBuilder(const PreparePlan& plan, fs::path folder,
       sources_(read_source_lines(source_lines_.path(), at_.source_record_bytes)) {
   util::require(std::ssize(sources_) == at_.place.source, (folder_ / kJournalName).string(),
                 ": must be at file ", sources_.size(), ", got ", at_.place.source);
-  for (const std::uint64_t content : plan.options.left_out) rules_.leave_out(content);
   for (const SourceFile& source : plan.sources) num_bytes_ += source.bytes;
   for (const SourceRecord& source : sources_) finished_bytes_ += source.bytes;
 }
@@ -156,7 +132,7 @@ void CorpusBuilder::add(const DocumentBatch& batch) {
     ++at_.counts.documents;
     at_.counts.text_bytes += text_bytes;
     at_.counts.tokens +=
-        static_cast<std::int64_t>(document.tokens_end - begin) / token_bytes(token_type_);
+        static_cast<std::int64_t>((document.tokens_end - begin) / token_bytes(token_type_));
   }
   at_.place.records += batch.records;
   at_.bytes_read = batch.bytes_read;
@@ -208,7 +184,7 @@ void CorpusBuilder::check_share() const {
   const std::int64_t documents = train.documents + validation.documents;
   util::require(documents > 0, "data: corpus is empty: ", sources_.size(),
                 " files without any text");
-  if (plan_.options.all_held_out) return;
+  if (plan_.options.all_held_out || plan_.options.none_held_out) return;
   const double share = held_out_share(train, validation);
   util::require(share >= kLeastShare && share <= kLargestShare,
                 "data: held-out share must lie in 0.2-10 % of the text, got ", share * 100, " % (",
@@ -224,34 +200,19 @@ std::vector<std::uint64_t> CorpusBuilder::contents_of(const SplitWriter& split,
 
 SidecarSplit CorpusBuilder::close(SplitWriter& split, const char* name, const std::string& halves) {
   SidecarSplit result{.stats = split.stats(), .fingerprint = "", .shards = split.finish()};
-  result.fingerprint = fingerprint_of(contents_of(split, name), halves, tokenizer_record());
+  result.fingerprint = fingerprint_of(contents_of(split, name), halves, describe(plan_.tokenizer));
   return result;
 }
 
-SidecarTokenizer CorpusBuilder::tokenizer_record() const {
-  const tokenizer::LoadedTokenizer& tokenizer = plan_.tokenizer;
-  return {.name = tokenizer.name,
-          .hash = tokenizer.tokenizer.hash(),
-          .vocabulary_size = tokenizer.tokenizer.vocabulary_size(),
-          .padded_vocabulary_size = tokenizer.padded_vocabulary_size,
-          .end_of_document = tokenizer.end_of_document};
-}
-
 void CorpusBuilder::finish() {
-  const tokenizer::LoadedTokenizer& tokenizer = plan_.tokenizer;
   Sidecar sidecar;
   sidecar.key = plan_.keys.key;
-  sidecar.tokenizer = tokenizer_record();
+  sidecar.tokenizer = describe(plan_.tokenizer);
   sidecar.validation_halves = draw_halves(contents_of(validation_, "validation"));
   sidecar.train = close(train_, "train", "");
   sidecar.validation = close(validation_, "validation", sidecar.validation_halves);
   sidecar.sources = sources_;
-  util::write_file_atomic(folder_ / kTokenizerName, tokenizer.json);
-  util::write_file_atomic(folder_ / kTokenizerConfigName, tokenizer.config_json);
-  const auto bytes = std::as_bytes(tokenizer.tokenizer.bytes_per_id());
-  util::write_file_atomic(folder_ / kBytesPerIdName,
-                          {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
-  util::write_file_atomic(folder_ / kSidecarName, to_json(sidecar));
+  write_sidecar(folder_, sidecar, plan_.tokenizer);
 }
 
 }  // namespace superpose::data

@@ -45,7 +45,6 @@ class CorpusBuilder {
   std::vector<std::function<void(DocumentBatch&)>> make_encoders();
   PrepareProgress progress() const;
   SidecarSplit close(SplitWriter& split, const char* name, const std::string& halves);
-  SidecarTokenizer tokenizer_record() const;
   std::vector<std::uint64_t> contents_of(const SplitWriter& split, const char* name) const;
 
   const PreparePlan& plan_;

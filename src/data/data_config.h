@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "data/document_reader.h"
+#include "data/token_files.h"
 
 namespace superpose::data {
 
@@ -33,6 +34,7 @@ struct DataConfig {
   std::string site_packages;
   std::vector<std::string> include;
   std::vector<std::string> exclude;
+  TokenFormat format = TokenFormat::kAuto;
   std::string document_separator;
   std::string text_field = "text";
   BadRecord on_bad_record = BadRecord::kError;
@@ -64,6 +66,9 @@ struct DataConfig {
     v.field("include", self.include,
             "globs of files to take from folders and distributions; empty = all");
     v.field("exclude", self.exclude, "globs of files to leave out of them");
+    v.choice("format", self.format, kTokenFormatNames,
+             "layout of sources that hold token ids; auto = text, JSON lines or Parquet by their "
+             "names, .bin and .npy by how they begin");
     v.field("document_separator", self.document_separator,
             "text between two documents of a file; empty = a file is one document");
     v.field("text_field", self.text_field,

@@ -6,8 +6,10 @@
 
 namespace superpose::data {
 
-DocumentRules::DocumentRules(const DataConfig& config, bool all_held_out)
-    : config_(config), all_held_out_(all_held_out) {}
+DocumentRules::DocumentRules(const DataConfig& config, const PrepareOptions& options)
+    : config_(config), options_(options) {
+  for (const std::uint64_t content : options.left_out) left_out_.insert(content);
+}
 
 void DocumentRules::leave_out_copies_of(std::string& text) {
   DocumentCounts uncounted;
@@ -70,8 +72,9 @@ bool DocumentRules::passes_utf8(std::string& text, DocumentCounts& counts) const
 }
 
 bool DocumentRules::is_held_out(std::uint64_t content, bool held_out) const {
-  if (all_held_out_) return true;
+  if (options_.all_held_out) return true;
   if (!config_.validation.empty()) return held_out;
+  if (options_.none_held_out) return false;
   const double draw = static_cast<double>(content >> 11) * 0x1p-53;  // in [0, 1)
   return draw < config_.validation_share;
 }

@@ -5,6 +5,7 @@
 
 #include "data/content_set.h"
 #include "data/data_config.h"
+#include "data/prepare_options.h"
 #include "data/source_record.h"
 
 namespace superpose::data {
@@ -16,12 +17,11 @@ enum class Fate : std::uint8_t { kTraining, kValidation, kNowhere };
 // what came before where duplicates go.
 class DocumentRules {
  public:
-  // `all_held_out`: every document becomes a validation document.
-  DocumentRules(const DataConfig& config, bool all_held_out);
+  // Both outlive the rules.
+  DocumentRules(const DataConfig& config, const PrepareOptions& options);
 
-  // Training documents with this content are left out.
-  void leave_out(std::uint64_t content) { left_out_.insert(content); }
-  // The same for a document that data.validation names, if its own rules let it through.
+  // data.validation names a document with this text: training documents with the same are left
+  // out, if the rules let it through at all. May change `text`.
   void leave_out_copies_of(std::string& text);
   // A document with this content was written before.
   void remember(std::uint64_t content);
@@ -38,7 +38,7 @@ class DocumentRules {
   bool is_held_out(std::uint64_t content, bool held_out) const;
 
   const DataConfig& config_;
-  bool all_held_out_;
+  const PrepareOptions& options_;
   ContentSet left_out_;
   ContentSet written_;  // used where duplicates go
 };

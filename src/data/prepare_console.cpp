@@ -59,8 +59,8 @@ void PrepareConsole::write(const PrepareProgress& progress) {
   if (!std::exchange(has_begun_, true)) {
     first_ = progress;
     started_ = last_drawn_ = now;
-    print_line("preparing the corpus: " + std::to_string(progress.num_sources) + " files, " +
-               size_text(progress.num_bytes));
+    print_line("preparing " + options_.what + ": " + std::to_string(progress.num_sources) +
+               " files, " + size_text(progress.num_bytes));
     return;
   }
   const double interval = options_.columns > 0 ? kRedrawSeconds : options_.interval_seconds;

@@ -9,8 +9,9 @@
 namespace superpose::data {
 
 struct PrepareConsoleOptions {
-  int columns = 0;               // of the terminal that the stream is; 0 = none: plain lines
-  double interval_seconds = 15;  // between plain lines; a terminal's is redrawn 5 times a second
+  std::string what = "the corpus";  // that is prepared
+  int columns = 0;                  // of the terminal that the stream is; 0 = none: plain lines
+  double interval_seconds = 15;     // between plain lines; a terminal's is redrawn 5 times a second
   std::function<double()> clock = {};  // seconds; empty = steady clock (tests set their own)
 };
 

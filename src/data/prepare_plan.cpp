@@ -19,6 +19,7 @@ void update_number(util::Hasher& hasher, Number value) {
 }
 
 void update_settings(util::Hasher& hasher, const DataConfig& config) {
+  update_number(hasher, config.format);
   update_text(hasher, config.document_separator);
   update_text(hasher, config.text_field);
   update_number(hasher, config.on_bad_record);
@@ -34,6 +35,15 @@ void update_settings(util::Hasher& hasher, const DataConfig& config) {
   }
 }
 
+// An .idx belongs to its .bin.
+void leave_out_indexes(std::vector<SourceFile>& sources) {
+  const auto is_index = [](const SourceFile& source) {
+    return source.path.extension() == ".idx" &&
+           std::filesystem::exists(std::filesystem::path(source.path).replace_extension(".bin"));
+  };
+  std::erase_if(sources, is_index);
+}
+
 }  // namespace
 
 PreparePlan make_plan(const DataConfig& config, const PrepareOptions& options) {
@@ -44,6 +54,7 @@ PreparePlan make_plan(const DataConfig& config, const PrepareOptions& options) {
       list_sources(config),
       {},
   };
+  leave_out_indexes(plan.sources);
   util::Hasher names;
   util::Hasher files;
   for (const SourceFile& source : plan.sources) {
@@ -61,6 +72,7 @@ PreparePlan make_plan(const DataConfig& config, const PrepareOptions& options) {
   update_number(key, plan.tokenizer.tokenizer.hash());
   update_number(key, plan.tokenizer.end_of_document);
   update_number(key, options.all_held_out);
+  update_number(key, options.none_held_out);
   for (const std::uint64_t content : options.left_out) key.update(content);
   plan.keys = {.key = util::hex64(key.digest64()),
                .sources_key = util::hex64(files.digest64()),

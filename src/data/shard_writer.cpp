@@ -16,8 +16,6 @@ namespace fs = std::filesystem;
 
 static_assert(std::endian::native == std::endian::little,
               "shards are written as memory holds them");
-static_assert(static_cast<std::uint8_t>(TokenType::kU16) == kDtypeU16 &&
-              static_cast<std::uint8_t>(TokenType::kI32) == kDtypeI32);
 
 template <class Number>
 void put(std::string& out, Number value) {
@@ -49,7 +47,7 @@ void ShardWriter::resume(const ShardProgress& progress,
 
 void ShardWriter::append(std::span<const std::byte> tokens) {
   if (!bin_) open_shard(0);
-  const auto width = static_cast<std::size_t>(token_bytes(limits_.type));
+  const std::size_t width = token_bytes(limits_.type);
   while (!tokens.empty()) {
     const auto room = static_cast<std::size_t>(limits_.sequence_tokens - sequence_length_);
     const std::size_t count = std::min(room, tokens.size() / width);
@@ -95,7 +93,7 @@ std::string ShardWriter::next_name() const {
 
 void ShardWriter::open_shard(std::int64_t tokens) {
   bin_.emplace(folder_ / (next_name() + ".bin"),
-               static_cast<std::uint64_t>(tokens * token_bytes(limits_.type)));
+               static_cast<std::uint64_t>(tokens) * token_bytes(limits_.type));
   lengths_.clear();
   document_index_.assign(1, 0);
   shard_tokens_ = tokens;
@@ -117,14 +115,15 @@ void ShardWriter::close_shard() {
 
 void ShardWriter::write_index(const fs::path& path) const {
   std::vector<std::int64_t> pointers(lengths_.size());
+  const auto width = static_cast<std::int64_t>(token_bytes(limits_.type));
   std::int64_t offset = 0;
   for (std::size_t i = 0; i < lengths_.size(); ++i) {
     pointers[i] = offset;
-    offset += lengths_[i] * token_bytes(limits_.type);
+    offset += lengths_[i] * width;
   }
   std::string index(kIndexMagic);
   put(index, kIndexVersion);
-  put(index, static_cast<std::uint8_t>(limits_.type));
+  put(index, limits_.type == TokenType::kU16 ? kDtypeU16 : kDtypeI32);
   put(index, std::uint64_t{lengths_.size()});
   put(index, std::uint64_t{document_index_.size()});
   put_all(index, lengths_);

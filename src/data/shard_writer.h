@@ -8,14 +8,10 @@
 #include <string>
 #include <vector>
 
+#include "data/token_type.h"
 #include "util/append_file.h"
 
 namespace superpose::data {
-
-// How a shard holds a token: the value is Megatron's dtype code.
-enum class TokenType : std::uint8_t { kU16 = 8, kI32 = 4 };
-
-inline std::int64_t token_bytes(TokenType type) { return type == TokenType::kU16 ? 2 : 4; }
 
 // u16 below 65,500 ids, as Megatron-LM has it; else i32.
 inline TokenType token_type_for(std::int64_t vocabulary_size) {
@@ -26,7 +22,7 @@ inline TokenType token_type_for(std::int64_t vocabulary_size) {
 struct ShardLimits {
   std::int64_t shard_tokens = std::int64_t{1} << 28;     // 512 MiB of u16
   std::int64_t sequence_tokens = std::int64_t{1} << 30;  // lengths in .idx are i32
-  TokenType type = TokenType::kU16;
+  TokenType type = TokenType::kU16;                      // or i32
 };
 
 // One finished pair of files.

@@ -23,6 +23,24 @@ std::string to_json(const Sidecar& sidecar) {
   return json.dump(1, ' ', false, util::Json::error_handler_t::replace) + "\n";
 }
 
+SidecarTokenizer describe(const tokenizer::LoadedTokenizer& tokenizer) {
+  return {.name = tokenizer.name,
+          .hash = tokenizer.tokenizer.hash(),
+          .vocabulary_size = tokenizer.tokenizer.vocabulary_size(),
+          .padded_vocabulary_size = tokenizer.padded_vocabulary_size,
+          .end_of_document = tokenizer.end_of_document};
+}
+
+void write_sidecar(const std::filesystem::path& folder, const Sidecar& sidecar,
+                   const tokenizer::LoadedTokenizer& tokenizer) {
+  util::write_file_atomic(folder / kTokenizerName, tokenizer.json);
+  util::write_file_atomic(folder / kTokenizerConfigName, tokenizer.config_json);
+  const auto bytes = std::as_bytes(tokenizer.tokenizer.bytes_per_id());
+  util::write_file_atomic(folder / kBytesPerIdName,
+                          {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  util::write_file_atomic(folder / kSidecarName, to_json(sidecar));
+}
+
 Sidecar read_sidecar(const std::filesystem::path& folder) {
   const std::string path = (folder / kSidecarName).string();
   const util::Json json = util::parse_json(util::read_file(path), path);

@@ -9,6 +9,7 @@
 
 #include "data/corpus.h"
 #include "data/shard_writer.h"
+#include "tokenizer/load.h"
 
 namespace superpose::data {
 
@@ -54,6 +55,8 @@ struct SidecarSplit {
 struct Sidecar {
   std::string key;
   SidecarTokenizer tokenizer;
+  // Of sources that are read in place, as data.format names it; empty where there are shards.
+  std::string token_format;
   SidecarSplit train;
   SidecarSplit validation;
   std::string validation_halves;  // a letter A or B for each validation document
@@ -63,6 +66,7 @@ struct Sidecar {
   static void visit(Self& self, Visitor& v) {
     v.required("key", self.key);
     v.required("tokenizer", self.tokenizer);
+    v.optional("token_format", self.token_format);
     v.required("train", self.train);
     v.required("validation", self.validation);
     v.required("validation_halves", self.validation_halves);
@@ -75,7 +79,13 @@ struct Sidecar {
 std::string fingerprint_of(std::span<const std::uint64_t> contents, std::string_view halves,
                            const SidecarTokenizer& tokenizer);
 
+SidecarTokenizer describe(const tokenizer::LoadedTokenizer& tokenizer);
+
 std::string to_json(const Sidecar& sidecar);
+
+// The sidecar and the tokenizer's files beside it; the sidecar last.
+void write_sidecar(const std::filesystem::path& folder, const Sidecar& sidecar,
+                   const tokenizer::LoadedTokenizer& tokenizer);
 
 // Throws util::Error naming the file where it is not a sidecar of this schema.
 Sidecar read_sidecar(const std::filesystem::path& folder);

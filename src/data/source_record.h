@@ -37,10 +37,12 @@ struct DocumentCounts {
 
 // One source file of a corpus.
 struct SourceRecord {
-  std::string name;        // independent of where the corpus lies
-  std::string path;        // absolute
-  std::int64_t bytes = 0;  // of the file
-  std::uint64_t hash = 0;  // XXH3 of the file
+  std::string name;              // independent of where the corpus lies
+  std::string path;              // absolute
+  std::int64_t bytes = 0;        // of the file
+  std::uint64_t hash = 0;        // XXH3 of the file
+  std::int64_t modified_ns = 0;  // of a file that is read in place, since the file system's epoch
+  bool held_out = false;         // data.validation names it
   DocumentCounts counts;
 
   template <class Self, class Visitor>
@@ -49,6 +51,8 @@ struct SourceRecord {
     v.required("path", self.path);
     v.required("bytes", self.bytes);
     v.required("xxh3", self.hash);
+    v.optional("modified_ns", self.modified_ns);
+    v.optional("held_out", self.held_out);
     DocumentCounts::visit(self.counts, v);
   }
 };

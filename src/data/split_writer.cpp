@@ -16,7 +16,7 @@ util::AppendFile open_beside(const fs::path& folder, const std::string& name,
 
 SplitWriter::SplitWriter(const fs::path& folder, const std::string& name, const ShardLimits& limits,
                          const SplitProgress& progress)
-    : token_bytes_(token_bytes(limits.type)),
+    : token_bytes_(static_cast<std::int64_t>(token_bytes(limits.type))),
       stats_(progress.stats),
       shards_(folder, name, limits),
       contents_(open_beside(folder, name + kContentsEnding, progress.stats.documents)),

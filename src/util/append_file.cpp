@@ -29,11 +29,14 @@ AppendFile::AppendFile(std::filesystem::path path, std::uint64_t size)
   check(descriptor_ >= 0, "cannot write");
   struct stat status {};
   check(::fstat(descriptor_, &status) == 0, "cannot stat");
-  if (static_cast<std::uint64_t>(status.st_size) < size) {
+  const auto found = static_cast<std::uint64_t>(status.st_size);
+  if (found < size) {
     ::close(descriptor_);
-    fail(path_.string(), ": must hold ", size, " bytes at least, got ", status.st_size);
+    fail(path_.string(), ": must hold ", size, " bytes at least, got ", found);
   }
-  check(::ftruncate(descriptor_, static_cast<off_t>(size)) == 0, "cannot cut off");
+  if (found > size) {
+    check(::ftruncate(descriptor_, static_cast<off_t>(size)) == 0, "cannot cut off");
+  }
   check(::lseek(descriptor_, 0, SEEK_END) >= 0, "cannot seek");
 }
 
