@@ -92,7 +92,7 @@ std::string text_of(std::span<const std::int32_t> ids, const tokenizer::Tokenize
 }
 
 // On one line and printable: what is neither is shown as \n, \xNN.
-std::string quoted(std::string_view text) {
+std::string visible(std::string_view text) {
   constexpr std::string_view kDigits = "0123456789abcdef";
   std::string result = "\"";
   for (const char c : text) {
@@ -126,7 +126,7 @@ void print_histogram(const data::Inspection& inspection, const tokenizer::Tokeni
     std::cout << "  " << std::setw(7) << id << "  " << std::fixed << std::setprecision(2)
               << std::setw(6) << 100 * count / static_cast<double>(inspection.tokens) << " %"
               << std::defaultfloat;
-    if (tokenizer != nullptr) std::cout << "  " << quoted(tokenizer->decode(std::span(&id, 1)));
+    if (tokenizer != nullptr) std::cout << "  " << visible(tokenizer->decode(std::span(&id, 1)));
     std::cout << '\n';
   }
 }
