@@ -61,10 +61,17 @@ struct ReportOptions {
 int report_command(const ReportOptions& options);
 
 struct DataOptions {
-  std::string recipe;
+  std::string
+      target;  // a recipe; for inspect and verify also a prepared folder; for inspect a file
   std::vector<config::Override> overrides;
+  std::int64_t documents = 3;  // inspect: how many are printed
+  std::int64_t from = 0;       // the first of them
+  bool held_out = false;       // of the held-out documents
+  std::string tokenizer;       // of a token file
+  std::string format = "auto";
 };
 int data_prepare_command(const DataOptions& options);
+int data_inspect_command(const DataOptions& options);
 int data_verify_command(const DataOptions& options);
 
 struct TokenizerTrainOptions {

@@ -1,39 +1,215 @@
+#include <algorithm>
+#include <filesystem>
+#include <iomanip>
 #include <iostream>
+#include <optional>
 
 #include "cli/commands.h"
+#include "cli/environment.h"
 #include "cli/recipe_file.h"
 #include "data/corpus.h"
+#include "data/inspection.h"
+#include "data/prepare_console.h"
+#include "tokenizer/load.h"
+#include "util/error.h"
 #include "util/text.h"
 
 namespace superpose::cli {
 namespace {
 
+namespace fs = std::filesystem;
+
+constexpr std::size_t kShownTokens = 20;
+constexpr std::size_t kShownSources = 30;
+constexpr std::size_t kShownBytes = 2000;  // of a document
+
 void print_split(const char* name, const data::SplitStats& stats) {
   std::cout << "  " << name << ": " << util::format_count(stats.documents) << " documents, "
-            << util::format_bytes(stats.bytes) << ", " << util::format_count(stats.tokens)
-            << " tokens\n";
+            << util::format_bytes(static_cast<std::uint64_t>(stats.bytes)) << " of text, "
+            << util::format_count(stats.tokens) << " tokens";
+  if (stats.tokens > 0) {
+    std::cout << " (" << std::fixed << std::setprecision(3)
+              << static_cast<double>(stats.tokens) / static_cast<double>(stats.bytes) << " a byte)"
+              << std::defaultfloat;
+  }
+  std::cout << '\n';
 }
+
+void print_left_out(std::int64_t count, const char* why) {
+  if (count > 0) std::cout << "  left out: " << count << ' ' << why << '\n';
+}
+
+void print_counts(const data::PreparedCorpus& corpus) {
+  data::DocumentCounts all;
+  for (const data::SourceRecord& source : corpus.sources) all += source.counts;
+  print_left_out(all.empty, "empty documents");
+  print_left_out(all.bad_records, "bad records");
+  print_left_out(all.filtered, "documents that are too short or too long");
+  print_left_out(all.duplicates, "copies of documents before them");
+  print_left_out(all.left_out, "training documents with the text of a held-out one");
+  if (all.invalid_utf8 > 0) {
+    std::cout << "  not UTF-8: " << all.invalid_utf8 << " documents (data.on_invalid_utf8)\n";
+  }
+}
+
+void print_corpus(const data::PreparedCorpus& corpus) {
+  print_split("training", corpus.train_stats);
+  print_split("held out", corpus.validation_stats);
+  print_counts(corpus);
+  std::cout << "  fingerprint " << corpus.fingerprint << ", held out "
+            << corpus.validation_fingerprint << '\n';
+}
+
+data::PreparedCorpus prepare(const DataOptions& options) {
+  const experiment::Recipe recipe = load_recipe(options.target, options.overrides);
+  data::PrepareConsole console(std::cout, {.columns = terminal_columns()});
+  return data::prepare_corpus(
+      recipe.base.data, [&](const data::PrepareProgress& progress) { console.write(progress); });
+}
+
+// A prepared folder, or that of a recipe.
+data::PreparedCorpus open(const DataOptions& options) {
+  return fs::is_directory(options.target) ? data::open_corpus(options.target) : prepare(options);
+}
+
+void print_sources(const std::vector<data::SourceRecord>& sources) {
+  std::cout << "sources (documents, tokens, size of the file):\n";
+  const std::size_t shown = std::min(sources.size(), kShownSources);
+  for (const data::SourceRecord& source : std::span(sources).first(shown)) {
+    std::cout << "  " << source.name << ": " << source.counts.documents << ", "
+              << source.counts.tokens << ", "
+              << util::format_bytes(static_cast<std::uint64_t>(source.bytes)) << '\n';
+  }
+  if (shown < sources.size()) std::cout << "  and " << sources.size() - shown << " more\n";
+}
+
+// Ids as text; without a tokenizer, as numbers.
+std::string text_of(std::span<const std::int32_t> ids, const tokenizer::Tokenizer* tokenizer) {
+  if (tokenizer != nullptr) return tokenizer->decode(ids);
+  std::string text;
+  for (const std::int32_t id : ids) text += std::to_string(id) + ' ';
+  return text;
+}
+
+// On one line and printable: what is neither is shown as \n, \xNN.
+std::string visible(std::string_view text) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string result = "\"";
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '\n') {
+      result += "\\n";
+    } else if (byte < 0x20 || byte == 0x7F || c == '"' || c == '\\') {
+      result += std::string("\\x") + kDigits[byte >> 4] + kDigits[byte & 15];
+    } else {
+      result += c;
+    }
+  }
+  return result + '"';
+}
+
+void print_lengths(const data::Inspection& inspection) {
+  std::cout << "document lengths in tokens: shortest " << data::length_quantile(inspection, 0);
+  for (const int percent : {10, 50, 90, 99}) {
+    std::cout << ", " << percent << " % up to "
+              << data::length_quantile(inspection, percent / 100.0);
+  }
+  std::cout << ", longest " << data::length_quantile(inspection, 1) << '\n';
+}
+
+void print_histogram(const data::Inspection& inspection, const tokenizer::Tokenizer* tokenizer) {
+  const auto distinct = std::count_if(inspection.counts.begin(), inspection.counts.end(),
+                                      [](std::int64_t count) { return count > 0; });
+  std::cout << "tokens: " << distinct << " distinct ids occur; the most frequent:\n";
+  for (const std::int32_t id : data::most_frequent(inspection, kShownTokens)) {
+    const auto count = static_cast<double>(inspection.counts[static_cast<std::size_t>(id)]);
+    std::cout << "  " << std::setw(7) << id << "  " << std::fixed << std::setprecision(2)
+              << std::setw(6) << 100 * count / static_cast<double>(inspection.tokens) << " %"
+              << std::defaultfloat;
+    if (tokenizer != nullptr) std::cout << "  " << visible(tokenizer->decode(std::span(&id, 1)));
+    std::cout << '\n';
+  }
+}
+
+void print_documents(const data::TokenShards& tokens, const DataOptions& options,
+                     const tokenizer::Tokenizer* tokenizer) {
+  const std::int64_t end = std::min(tokens.num_documents(), options.from + options.documents);
+  for (std::int64_t document = options.from; document < end; ++document) {
+    const std::vector<std::int32_t> ids = data::document_at(tokens, document);
+    const std::string text = text_of(ids, tokenizer);
+    std::cout << "--- document " << document << ", " << ids.size() << " tokens\n"
+              << text.substr(0, kShownBytes);
+    if (text.size() > kShownBytes) {
+      std::cout << " ... (" << text.size() - kShownBytes << " bytes more)";
+    }
+    std::cout << '\n';
+  }
+}
+
+// A token file of any program, without a recipe.
+int inspect_token_file(const DataOptions& options) {
+  const auto format =
+      std::find(data::kTokenFormatNames.begin(), data::kTokenFormatNames.end(), options.format);
+  util::require(format != data::kTokenFormatNames.end(), "--format: unknown format ",
+                options.format);
+  std::optional<tokenizer::LoadedTokenizer> loaded;
+  if (!options.tokenizer.empty()) loaded = tokenizer::load_tokenizer(options.tokenizer);
+  data::TokenFileOptions file_options;
+  file_options.format = static_cast<data::TokenFormat>(format - data::kTokenFormatNames.begin());
+  if (loaded) file_options.end_of_document = loaded->end_of_document;
+  std::vector<data::TokenFile> files;
+  files.push_back(data::open_token_file(options.target, file_options));
+  constexpr std::int64_t kAnyId = std::int64_t{1} << 24;  // above any vocabulary, below noise
+  const data::TokenShards tokens(std::move(files),
+                                 loaded ? loaded->tokenizer.vocabulary_size() : kAnyId);
+  const tokenizer::Tokenizer* tokenizer = loaded ? &loaded->tokenizer : nullptr;
+  const data::Inspection inspection = data::inspect(
+      tokens, loaded ? loaded->tokenizer.bytes_per_id() : std::span<const std::int32_t>());
+  print_split(
+      options.target.c_str(),
+      {inspection.documents, std::max<std::int64_t>(inspection.text_bytes, 1), inspection.tokens});
+  print_lengths(inspection);
+  print_histogram(inspection, tokenizer);
+  print_documents(tokens, options, tokenizer);
+  return kDone;
+}
+
+bool is_recipe(const std::string& target) { return fs::path(target).extension() == ".toml"; }
 
 }  // namespace
 
 int data_prepare_command(const DataOptions& options) {
-  const experiment::Recipe recipe = load_recipe(options.recipe, options.overrides);
-  const data::PreparedCorpus corpus = data::prepare_corpus(recipe.base.data);
+  const data::PreparedCorpus corpus = prepare(options);
   std::cout << (corpus.was_cached ? "already prepared: " : "prepared: ") << corpus.folder.string()
             << '\n';
-  print_split("training", corpus.train_stats);
-  print_split("held out", corpus.validation_stats);
-  std::cout << "  fingerprint " << corpus.fingerprint << ", held out "
-            << corpus.validation_fingerprint << '\n';
+  print_corpus(corpus);
+  return kDone;
+}
+
+int data_inspect_command(const DataOptions& options) {
+  if (!fs::is_directory(options.target) && !is_recipe(options.target)) {
+    return inspect_token_file(options);
+  }
+  const data::PreparedCorpus corpus = open(options);
+  const tokenizer::Tokenizer tokenizer = tokenizer::Tokenizer::from_json(
+      corpus.tokenizer.tokenizer_json, (corpus.folder / "tokenizer.json").string());
+  std::cout << corpus.folder.string() << ": " << corpus.vocabulary_size << " ids, "
+            << corpus.tokenizer.end_of_document << " ends a document\n";
+  print_corpus(corpus);
+  print_sources(corpus.sources);
+  const data::TokenShards& tokens = options.held_out ? *corpus.validation : *corpus.train;
+  const data::Inspection inspection = data::inspect(tokens, corpus.bytes_per_id);
+  print_lengths(inspection);
+  print_histogram(inspection, &tokenizer);
+  print_documents(tokens, options, &tokenizer);
   return kDone;
 }
 
 int data_verify_command(const DataOptions& options) {
-  const experiment::Recipe recipe = load_recipe(options.recipe, options.overrides);
-  const data::PreparedCorpus corpus = data::prepare_corpus(recipe.base.data);
-  const data::VerifyReport report = data::verify_corpus(corpus.folder);
-  std::cout << corpus.folder.string() << ": " << report.shards << " shards as recorded, "
-            << report.sources << " sources unchanged\n";
+  const fs::path folder = open(options).folder;
+  const data::VerifyReport report = data::verify_corpus(folder);
+  std::cout << folder.string() << ": " << report.shards << " shards as recorded, " << report.sources
+            << " sources unchanged\n";
   for (const std::string& source : report.changed_sources) {
     std::cout << "  changed since: " << source << '\n';
   }

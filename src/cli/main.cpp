@@ -159,18 +159,46 @@ CLI::App* add_launch(CLI::App& app, Arguments& arguments) {
 // A sub-command of two words, and what it does.
 struct DataCommands {
   CLI::App* prepare;
+  CLI::App* inspect;
   CLI::App* verify;
 };
 
+void add_inspect_options(CLI::App* command, DataOptions& options) {
+  command->add_option("--documents", options.documents, "How many documents to print")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command->add_option("--from", options.from, "The first of them, counted from 0")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command->add_flag("--held-out", options.held_out, "Look at the held-out documents");
+  command->add_option("--tokenizer", options.tokenizer,
+                      "Of a token file: tokenizer.json, folder or tiktoken file");
+  command->add_option("--format", options.format, "Of a token file: as data.format in a recipe")
+      ->capture_default_str();
+}
+
 DataCommands add_data(CLI::App& app, Arguments& arguments) {
-  CLI::App* data = app.add_subcommand("data", "Corpora: prepare, verify");
+  CLI::App* data = app.add_subcommand("data", "Corpora: prepare, inspect, verify");
   data->require_subcommand(1);
   DataCommands commands{
-      data->add_subcommand("prepare", "Read a recipe's corpus into token shards in the cache"),
+      data->add_subcommand("prepare",
+                           "Tokenize a recipe's corpus into shards in the cache; the same command "
+                           "goes on after an interruption"),
+      data->add_subcommand("inspect",
+                           "Print documents back as text, counts of each source, lengths and the "
+                           "most frequent tokens"),
       data->add_subcommand("verify",
-                           "Check a recipe's prepared shards against their recorded hashes")};
-  for (CLI::App* command : {commands.prepare, commands.verify}) {
-    command->add_option("recipe", arguments.data.recipe, "Recipe file (TOML)")->required();
+                           "Check prepared shards and their sources against what is recorded")};
+  commands.prepare->add_option("recipe", arguments.data.target, "Recipe file (TOML)")->required();
+  commands.inspect
+      ->add_option("corpus", arguments.data.target,
+                   "Recipe file (.toml), prepared folder, or a token file of any program")
+      ->required();
+  commands.verify
+      ->add_option("corpus", arguments.data.target, "Recipe file (TOML) or prepared folder")
+      ->required();
+  add_inspect_options(commands.inspect, arguments.data);
+  for (CLI::App* command : {commands.prepare, commands.inspect, commands.verify}) {
     command->footer(kRecipeKeys);
   }
   return commands;
@@ -288,6 +316,7 @@ int run(std::vector<std::string> words) {
   if (*tokenizer_train) return tokenizer_train_command(arguments.tokenizer_train);
   arguments.data.overrides = std::move(overrides);
   if (*data.prepare) return data_prepare_command(arguments.data);
+  if (*data.inspect) return data_inspect_command(arguments.data);
   if (*data.verify) return data_verify_command(arguments.data);
   std::cout << app.help();
   return kUsage;

@@ -3,6 +3,8 @@
 Runs in a mount namespace of its own, where it may mount a small tmpfs: as root, or where users may make namespaces.
 """
 
+import gzip
+import json
 import os
 import shutil
 import subprocess
@@ -80,6 +82,21 @@ class DiskFull(program.ProgramTest):
         self.assertEqual(list(disk.glob("corpus-*")), [], "no half of a corpus")
         mount("remount,size=16m", disk)
         self.assertEqual(program.run(*words).code, 0)
+
+    def test_disk_fills_up_while_preparing(self):
+        """Compressed text: nobody knows beforehand how much it is."""
+        disk = self.small_disk("filling-disk", "1m")
+        source = self.folder / "much.jsonl.gz"
+        rows = (json.dumps({"text": f"document {i} " + "abcdefgh" * 2000}) for i in range(300))
+        source.write_bytes(gzip.compress("\n".join(rows).encode()))
+        recipe = self.folder / "filling.toml"
+        recipe.write_text(f'[data]\nsources = ["{source}"]\ncache_dir = "{disk}"\nvalidation_share = 0.05\n')
+        result = program.run("data", "prepare", recipe)
+        self.assert_one_line(result, disk, "No space left on device")
+        mount("remount,size=64m", disk)
+        self.assertEqual(program.run("data", "prepare", recipe).code, 0)
+        self.assertEqual(program.run("data", "verify", recipe).code, 0)
+        self.assertEqual([path.suffix for path in disk.iterdir()], [""], "one whole corpus and nothing else")
 
 
 program.main()

@@ -38,7 +38,12 @@ def words(numbers):
     return " ".join(str(n) for n in numbers)
 
 
-for path in sorted(pathlib.Path(sys.argv[1]).glob("*.idx")):
-    dtype, lengths, document_index, rows = read(path.with_suffix(""))
-    print(path.stem, dtype, "lengths", words(lengths), "documents", words(document_index),
-          "tokens", " | ".join(words(row) for row in rows))
+def main():
+    for path in sorted(pathlib.Path(sys.argv[1]).glob("*.idx")):
+        dtype, lengths, document_index, rows = read(path.with_suffix(""))
+        print(path.stem, dtype, "lengths", words(lengths), "documents", words(document_index),
+              "tokens", " | ".join(words(row) for row in rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace superpose::data {
+
+// What a recipe's [data] section does not say of a preparation.
+struct PrepareOptions {
+  bool all_held_out = false;   // every document becomes a validation document
+  bool none_held_out = false;  // validation_share draws none
+  // Content hashes, sorted: training documents with one of these are left out.
+  std::vector<std::uint64_t> left_out = {};
+  // Bytes of text between two points at which a killed preparation is gone on with.
+  std::int64_t journal_bytes = std::int64_t{1} << 27;
+};
+
+}  // namespace superpose::data

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <filesystem>
+#include <vector>
+
+#include "data/prepare_plan.h"
+#include "data/sidecar.h"
+#include "data/token_files.h"
+
+namespace superpose::data {
+
+// Whether the sources hold token ids already: data.format says so, or their names do (.bin, .npy).
+// Such files are read in place. Throws util::Error where only some of them are.
+bool holds_tokens(const PreparePlan& plan);
+
+// Looks at every token of the sources once: counts, checks against the vocabulary, hashes. Writes
+// sidecar and content hashes into the folder; shards there are none.
+//
+// Throws util::Error: a setting that only text can follow (hold-out by share, duplicates,
+// lengths); a file that does not fit its format; a token id that the tokenizer lacks, with file
+// and place.
+void describe_tokens(const PreparePlan& plan, const std::filesystem::path& folder,
+                     const PrepareCallback& progress);
+
+// The token files of a split. Throws util::Error naming one whose size or time is no longer what
+// the sidecar says.
+std::vector<TokenFile> open_sources(const Sidecar& sidecar, bool held_out);
+
+}  // namespace superpose::data

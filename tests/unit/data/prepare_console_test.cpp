@@ -1,0 +1,84 @@
+#include "data/prepare_console.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <sstream>
+
+namespace superpose::data {
+namespace {
+
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr std::int64_t kMiB = std::int64_t{1} << 20;
+
+// 100 MiB of files in 4; `quarter` of them done.
+PrepareProgress after(std::int64_t quarter) {
+  return {.sources_done = quarter,
+          .num_sources = 4,
+          .bytes_done = quarter * 25 * kMiB,
+          .num_bytes = 100 * kMiB,
+          .text_bytes = quarter * 60'000'000,
+          .documents = quarter * 1000,
+          .tokens = quarter * 15'000'000};
+}
+
+TEST(PrepareConsole, PrintsALineNowAndThen) {
+  std::ostringstream out;
+  double now = 0;
+  PrepareConsole console(out, {.clock = [&] { return now; }});
+  console.write(after(0));
+  EXPECT_EQ(out.str(), "preparing the corpus: 4 files, 100 MiB\n");
+  out.str("");
+  now = 10;  // too early
+  console.write(after(1));
+  EXPECT_EQ(out.str(), "");
+  now = 20;
+  console.write(after(2));
+  EXPECT_EQ(out.str(),
+            "50.0 % of 100 MiB | 6.0 MB/s of text | 2.00K documents, 30.0M tokens | ETA 20.0 s\n");
+  out.str("");
+  console.write({.note = "something"});
+  EXPECT_EQ(out.str(), "something\n");
+}
+
+TEST(PrepareConsole, DrawsABarOnATerminal) {
+  std::ostringstream out;
+  double now = 0;
+  {
+    PrepareConsole console(out, {.what = "a set", .columns = 60, .clock = [&] { return now; }});
+    console.write(after(0));
+    EXPECT_EQ(out.str(), "preparing a set: 4 files, 100 MiB\n");
+    out.str("");
+    now = 0.1;
+    console.write(after(1));
+    EXPECT_EQ(out.str(), "");
+    now = 5;
+    console.write(after(2));
+    EXPECT_THAT(out.str(), HasSubstr("\r[##########..........] 50.0 % of 100 MiB | 24.0 MB/s"));
+    EXPECT_LE(out.str().size(), 60U + 3);  // with the escape
+    out.str("");
+    now = 5.1;
+    console.write(after(4));  // the last one is always drawn
+    EXPECT_THAT(out.str(), HasSubstr("[####################] 100.0 %"));
+    EXPECT_THAT(out.str(), Not(EndsWith("\n")));
+  }
+  EXPECT_THAT(out.str(), EndsWith("\n"));
+}
+
+// What an earlier call did is no part of the rate.
+TEST(PrepareConsole, RateIsThatOfThisCall) {
+  std::ostringstream out;
+  double now = 0;
+  PrepareConsole console(out, {.clock = [&] { return now; }});
+  console.write(after(2));
+  now = 60;
+  console.write(after(3));
+  EXPECT_THAT(out.str(), HasSubstr("75.0 % of 100 MiB | 1.0 MB/s of text"));
+  EXPECT_THAT(out.str(), HasSubstr("ETA 1 m 00 s"));
+}
+
+}  // namespace
+}  // namespace superpose::data
