@@ -1,87 +1,120 @@
 #include "data/corpus.h"
 
-#include <cstring>
 #include <system_error>
 
 #include "data/corpus_builder.h"
+#include "data/number_file.h"
+#include "data/preparation_folder.h"
+#include "data/prepare_plan.h"
 #include "data/sidecar.h"
-#include "data/sources.h"
 #include "util/error.h"
 #include "util/files.h"
-#include "util/hash.h"
 
 namespace superpose::data {
 namespace {
 
 namespace fs = std::filesystem;
 
-void update_text(util::Hasher& hasher, std::string_view text) {
-  hasher.update(std::uint64_t{text.size()});
-  hasher.update(text);
+constexpr const char* kFolderPrefix = "corpus-";
+
+void say(const PrepareCallback& progress, const std::string& note) {
+  if (progress) progress({.note = note});
 }
 
-// Of everything that decides what the shards hold, without reading the sources.
-std::string cache_key(const DataConfig& config, const std::vector<SourceFile>& sources,
-                      const PrepareOptions& options) {
-  util::Hasher hasher;
-  hasher.update(static_cast<std::uint64_t>(kCorpusSchema));
-  update_text(hasher, config.document_separator);
-  hasher.update(std::uint64_t{config.validation.empty()});
-  if (config.validation.empty()) {
-    hasher.update(static_cast<std::uint64_t>(config.validation_share * 0x1p53));
-  }
-  hasher.update(std::uint64_t{options.all_held_out});
-  hasher.update(std::uint64_t{options.left_out.size()});
-  for (const std::uint64_t content : options.left_out) hasher.update(content);
-  for (const SourceFile& source : sources) {
-    update_text(hasher, source.path.string());
-    update_text(hasher, source.name);
-    hasher.update(static_cast<std::uint64_t>(source.bytes));
-    hasher.update(static_cast<std::uint64_t>(source.modified_ns));
-    hasher.update(std::uint64_t{source.held_out});
-  }
-  return util::hex64(hasher.digest64());
-}
-
-void check_disk(const fs::path& cache, const std::vector<SourceFile>& sources) {
+// Two bytes a token, one token a byte; an .idx entry takes 20 bytes a document. Only for bytes is
+// the number of tokens known beforehand.
+void check_disk(const PreparePlan& plan) {
+  if (plan.config.tokenizer != "bytes") return;
   std::uint64_t needed = 0;
-  // Two bytes a token, one token a byte; an .idx entry takes 20 bytes a document.
-  for (const SourceFile& source : sources) needed += static_cast<std::uint64_t>(source.bytes) * 2;
+  for (const SourceFile& source : plan.sources) {
+    needed += static_cast<std::uint64_t>(source.bytes) * 2;
+  }
+  const std::string& cache = plan.config.cache_dir;
   const std::uint64_t free = util::free_disk_bytes(cache);
-  util::require(needed <= free, "data.cache_dir: ", cache.string(), " needs ", needed,
+  util::require(needed <= free, "data.cache_dir: ", cache, " needs ", needed,
                 " bytes for the shards, ", free, " are free");
 }
 
-struct Job {
-  const DataConfig& config;
-  const PrepareOptions& options;
-  const PrepareCallback& progress;
-};
-
-void build(const Job& job, const std::vector<SourceFile>& sources, const std::string& key,
-           const fs::path& folder) {
-  const DataConfig& config = job.config;
-  util::remove_abandoned(config.cache_dir);
-  check_disk(config.cache_dir, sources);
-  util::AtomicDirectory directory(folder);
-  CorpusBuilder builder(config, job.options, directory.path());
-  builder.add_all(sources, job.progress);
-  Sidecar sidecar = builder.finish();
-  sidecar.key = key;
-  util::write_file_atomic(directory.path() / kSidecarName, to_json(sidecar));
-  try {
-    directory.commit();
-  } catch (const util::Error&) {
-    // Another process may have been faster; its folder holds the same.
-    if (!fs::exists(folder)) throw;
+// What an interrupted preparation of the same files left under another key. Its text can never be
+// of use again where the files changed; where only the settings did, it is the user's to decide.
+void look_for_others(const PreparePlan& plan, const PrepareCallback& progress) {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(plan.config.cache_dir, error)) {
+    const fs::path& partial = entry.path();
+    if (partial.extension() != ".partial") continue;
+    std::optional<PreparationJournal> journal;
+    try {
+      journal = read_journal(partial);
+    } catch (const util::Error&) {
+      continue;  // of another version of the program
+    }
+    if (!journal || journal->header.names_key != plan.keys.names_key ||
+        journal->header.key == plan.keys.key) {
+      continue;
+    }
+    if (journal->header.sources_key == plan.keys.sources_key) {
+      say(progress, "an interrupted preparation with other settings lies in " + partial.string() +
+                        ": this one starts anew");
+    } else if (remove_partial(fs::path(partial).replace_extension())) {
+      say(progress, "an interrupted preparation is removed, because its sources changed since: " +
+                        partial.string());
+    }
   }
+}
+
+// Files that only an unfinished corpus has.
+void remove_working_files(const fs::path& folder) {
+  for (const char* split : {"train", "validation"}) {
+    fs::remove(folder / (std::string(split) + kLengthsEnding));
+  }
+  fs::remove(folder / kSourceRecordsName);
+  fs::remove(folder / kJournalName);
+  util::remove_abandoned(folder);
+}
+
+// Fills the folder, which may hold what an interrupted preparation left.
+void fill(const PreparePlan& plan, PreparationFolder& folder, const PrepareCallback& progress) {
+  std::optional<PreparationJournal> journal = read_journal(folder.path());
+  if (journal) {
+    say(progress, "going on with an interrupted preparation: " + folder.path().string());
+  } else {
+    folder.clear();
+    check_disk(plan);
+  }
+  CorpusBuilder builder(plan, folder.path(), std::move(journal));
+  builder.add_all(progress);
+  try {
+    builder.check_share();
+  } catch (const util::Error&) {
+    folder.discard();
+    throw;
+  }
+  builder.finish();
+}
+
+void build(const PreparePlan& plan, const fs::path& final_path, const PrepareCallback& progress) {
+  util::remove_abandoned(plan.config.cache_dir);
+  PreparationFolder folder(final_path, [&] {
+    say(progress, "waiting for another process that prepares the same corpus");
+  });
+  if (folder.is_finished()) return;
+  look_for_others(plan, progress);
+  try {
+    if (!fs::exists(folder.path() / kSidecarName)) fill(plan, folder, progress);
+  } catch (...) {
+    // Without a journal there is nothing to go on with.
+    if (!fs::exists(folder.path() / kJournalName)) folder.discard();
+    throw;
+  }
+  remove_working_files(folder.path());
+  folder.commit();
 }
 
 std::shared_ptr<const TokenShards> open_split(const fs::path& folder, const Sidecar& sidecar,
                                               const SidecarSplit& split) {
   std::vector<fs::path> prefixes;
   for (const ShardInfo& shard : split.shards) prefixes.push_back(folder / shard.name);
-  auto shards = std::make_shared<TokenShards>(prefixes, sidecar.vocabulary_size);
+  auto shards = std::make_shared<TokenShards>(prefixes, sidecar.tokenizer.vocabulary_size);
   util::require(shards->num_tokens() == split.stats.tokens &&
                     shards->num_documents() == split.stats.documents,
                 "corpus ", folder.string(), ": must hold ", split.stats.tokens, " tokens in ",
@@ -90,57 +123,31 @@ std::shared_ptr<const TokenShards> open_split(const fs::path& folder, const Side
   return shards;
 }
 
-// Content hashes of a split's documents.
-std::vector<std::uint64_t> read_contents(const fs::path& folder, const char* split,
-                                         std::int64_t documents) {
-  const fs::path path = folder / (std::string(split) + kContentsEnding);
-  const std::string bytes = util::read_file(path);
-  util::require(bytes.size() == static_cast<std::size_t>(documents) * sizeof(std::uint64_t),
-                path.string(), ": must hold 8 bytes for each of ", documents, " documents, got ",
-                bytes.size());
-  std::vector<std::uint64_t> contents(static_cast<std::size_t>(documents));
-  std::memcpy(contents.data(), bytes.data(), bytes.size());
-  return contents;
-}
-
 PreparedCorpus open_with(const fs::path& folder, const Sidecar& sidecar) {
   PreparedCorpus corpus;
   corpus.train = open_split(folder, sidecar, sidecar.train);
   corpus.validation = open_split(folder, sidecar, sidecar.validation);
-  util::require(std::ssize(sidecar.validation_halves) == sidecar.validation.stats.documents,
-                "corpus ", folder.string(), ": sidecar must give a half for each of ",
-                sidecar.validation.stats.documents, " validation documents, got ",
-                sidecar.validation_halves.size());
-  corpus.validation_halves = sidecar.validation_halves;
+  for (const char half : sidecar.validation_halves) {
+    corpus.validation_halves.push_back(half == 'A' ? Half::kA : Half::kB);
+  }
   corpus.validation_contents =
-      read_contents(folder, "validation", sidecar.validation.stats.documents);
+      read_numbers<std::uint64_t>(folder / (std::string("validation") + kContentsEnding), 0,
+                                  sidecar.validation.stats.documents);
   corpus.sources = sidecar.sources;
-  corpus.tokenizer = byte_tokenizer_files();
-  corpus.bytes_per_id.assign(static_cast<std::size_t>(sidecar.vocabulary_size), 1);
-  corpus.bytes_per_id.back() = 0;
+  corpus.tokenizer = {util::read_file(folder / kTokenizerName),
+                      util::read_file(folder / kTokenizerConfigName),
+                      sidecar.tokenizer.end_of_document};
+  corpus.bytes_per_id =
+      read_numbers<std::int32_t>(folder / kBytesPerIdName, 0, sidecar.tokenizer.vocabulary_size);
   corpus.train_stats = sidecar.train.stats;
   corpus.validation_stats = sidecar.validation.stats;
   corpus.held_out_share = held_out_share(sidecar.train.stats, sidecar.validation.stats);
   corpus.fingerprint = sidecar.train.fingerprint;
   corpus.validation_fingerprint = sidecar.validation.fingerprint;
-  corpus.vocabulary_size = sidecar.vocabulary_size;
-  corpus.padded_vocabulary_size = sidecar.padded_vocabulary_size;
+  corpus.vocabulary_size = sidecar.tokenizer.vocabulary_size;
+  corpus.padded_vocabulary_size = sidecar.tokenizer.padded_vocabulary_size;
   corpus.folder = folder;
   return corpus;
-}
-
-void verify_file(const fs::path& path, std::uint64_t expected) {
-  const std::uint64_t found = util::hash_file(path);
-  util::require(found == expected, "shard ", path.string(), ": is damaged: its hash must be ",
-                util::hex64(expected), ", got ", util::hex64(found));
-}
-
-void verify_split(const fs::path& folder, const SidecarSplit& split, VerifyReport& report) {
-  for (const ShardInfo& shard : split.shards) {
-    verify_file(folder / (shard.name + ".bin"), shard.bin_hash);
-    verify_file(folder / (shard.name + ".idx"), shard.idx_hash);
-    ++report.shards;
-  }
 }
 
 }  // namespace
@@ -153,11 +160,10 @@ PreparedCorpus prepare_corpus(const DataConfig& config, const PrepareCallback& p
                               const PrepareOptions& options) {
   config.validate();
   util::require(!config.cache_dir.empty(), "data.cache_dir: must name a folder");
-  const std::vector<SourceFile> sources = list_sources(config);
-  const std::string key = cache_key(config, sources, options);
-  const fs::path folder = fs::path(config.cache_dir) / ("corpus-" + key);
+  const PreparePlan plan = make_plan(config, options);
+  const fs::path folder = fs::path(config.cache_dir) / (kFolderPrefix + plan.keys.key);
   const bool was_cached = fs::exists(folder);
-  if (!was_cached) build({config, options, progress}, sources, key, folder);
+  if (!was_cached) build(plan, folder, progress);
   try {
     PreparedCorpus corpus = open_corpus(folder);
     corpus.was_cached = was_cached;
@@ -165,25 +171,6 @@ PreparedCorpus prepare_corpus(const DataConfig& config, const PrepareCallback& p
   } catch (const util::Error& error) {
     util::fail(error.what(), "; remove ", folder.string(), " to prepare the corpus again");
   }
-}
-
-VerifyReport verify_corpus(const fs::path& folder) {
-  const Sidecar sidecar = read_sidecar(folder);
-  VerifyReport report;
-  verify_split(folder, sidecar.train, report);
-  verify_split(folder, sidecar.validation, report);
-  open_with(folder, sidecar);
-  for (const SourceRecord& source : sidecar.sources) {
-    std::error_code error;
-    if (!fs::exists(source.path, error)) {
-      report.missing_sources.push_back(source.path);
-    } else if (util::hash_file(source.path) != source.hash) {
-      report.changed_sources.push_back(source.path);
-    } else {
-      ++report.sources;
-    }
-  }
-  return report;
 }
 
 }  // namespace superpose::data

@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "data/data_config.h"
+#include "data/source_record.h"
+#include "data/split_stats.h"
 #include "data/token_shards.h"
 #include "data/tokenizer_files.h"
 
@@ -17,22 +19,6 @@ namespace superpose::data {
 // Validation documents are split in two by hash: learning rates are chosen on half A, results
 // quoted on half B.
 enum class Half : std::uint8_t { kA, kB };
-
-struct SplitStats {
-  std::int64_t documents = 0;
-  std::int64_t bytes = 0;   // of text
-  std::int64_t tokens = 0;  // with the end-of-document tokens
-};
-
-// One source file and what became of its documents.
-struct SourceRecord {
-  std::string name;            // independent of where the corpus lies
-  std::string path;            // absolute
-  std::int64_t bytes = 0;      // of the file
-  std::int64_t documents = 0;  // written to the shards, in either split
-  std::int64_t tokens = 0;     // of these, with the end-of-document tokens
-  std::uint64_t hash = 0;      // XXH3 of the file
-};
 
 // A corpus in its cache folder, opened.
 struct PreparedCorpus {
@@ -47,22 +33,26 @@ struct PreparedCorpus {
   SplitStats train_stats;
   SplitStats validation_stats;
   double held_out_share = 0;  // validation bytes / all bytes
-  // 16 hexadecimal digits each, of what the shards hold (document borders and tokens, in order):
+  // 16 hexadecimal digits each, of what the shards hold (document borders and texts, in order):
   // independent of paths, times and machine.
   std::string fingerprint;                  // training documents
   std::string validation_fingerprint;       // validation documents and their halves
-  std::int64_t vocabulary_size = 0;         // ids that occur: 257 for bytes
+  std::int64_t vocabulary_size = 0;         // largest id + 1: 257 for bytes
   std::int64_t padded_vocabulary_size = 0;  // rows of the embedding: 320 for bytes
   std::filesystem::path folder;
   bool was_cached = false;
 };
 
-// Called now and then while a corpus is prepared, from the calling thread.
+// Called before the first document, then now and then, from the calling thread.
 struct PrepareProgress {
   std::int64_t sources_done = 0;
   std::int64_t num_sources = 0;
-  std::int64_t bytes_done = 0;
-  std::int64_t num_bytes = 0;
+  std::int64_t bytes_done = 0;  // of the files as they lie on the disk
+  std::int64_t num_bytes = 0;   // likewise
+  std::int64_t text_bytes = 0;  // of the documents written
+  std::int64_t documents = 0;
+  std::int64_t tokens = 0;
+  std::string_view note = {};  // something to tell the user, once; else empty
 };
 using PrepareCallback = std::function<void(const PrepareProgress&)>;
 
@@ -71,18 +61,23 @@ struct PrepareOptions {
   bool all_held_out = false;  // every document becomes a validation document
   // Content hashes, sorted: training documents with one of these are left out.
   std::vector<std::uint64_t> left_out = {};
+  // Bytes of text between two points at which a killed preparation is gone on with.
+  std::int64_t journal_bytes = std::int64_t{1} << 27;
 };
 
-// Reads the sources as bytes into token shards under config.cache_dir, or opens what lies there for
-// the same sources (path, size, time of each) and settings. The folder appears whole or not at all.
+// Tokenizes the sources into shards under config.cache_dir, or opens what lies there for the same
+// sources (path, size, time of each), settings and tokenizer. The folder appears whole or not at
+// all; a preparation that was interrupted is gone on with, and one that another process is at is
+// waited for. The shards are the same for any number of threads and interruptions.
 //
 // Held-out documents are drawn by the hash of their content alone (so copies of one document fall
 // on one side), or are those of config.validation; a training document with the content of a
-// held-out one is left out. Empty documents are left out.
+// held-out one is left out. Empty documents are left out. Memory: a few MiB a thread, four times
+// the largest document where that is more, and 32 bytes a document with config.deduplicate.
 //
-// Throws util::Error: no source named; a missing or unreadable file; a distribution that is not
-// installed; an empty corpus; a held-out share outside 0.2-10 % (of a corpus that is not held out
-// as a whole).
+// Throws util::Error: no source named; a missing or unreadable file, or one that changes meanwhile;
+// a distribution that is not installed; an empty corpus; a held-out share outside 0.2-10 % (of a
+// corpus that is not held out as a whole); a full disk (what is written is gone on with next time).
 PreparedCorpus prepare_corpus(const DataConfig& config, const PrepareCallback& progress = {},
                               const PrepareOptions& options = {});
 

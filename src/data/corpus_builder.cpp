@@ -1,186 +1,257 @@
 #include "data/corpus_builder.h"
 
 #include <algorithm>
-#include <array>
 #include <numeric>
+#include <thread>
+#include <utility>
 
-#include "tokenizer/bytes.h"
+#include "data/batch_pipeline.h"
+#include "data/batch_reader.h"
+#include "data/document_encoder.h"
+#include "data/number_file.h"
 #include "util/error.h"
 #include "util/files.h"
+#include "util/hash.h"
+#include "util/json_fields.h"
 
 namespace superpose::data {
 namespace {
+
+namespace fs = std::filesystem;
 
 constexpr double kLeastShare = 0.002;
 constexpr double kLargestShare = 0.1;
 constexpr std::uint64_t kHalfSeed = 1;  // of the hash that draws the half; any fixed number
 
-std::string_view text_of(const util::MappedFile& file) {
-  return {reinterpret_cast<const char*>(file.data()), file.size()};
-}
-
-util::MappedFile map_source(const SourceFile& source) {
-  util::MappedFile file(source.path);
-  util::require(file.size() == static_cast<std::size_t>(source.bytes),
-                "data: source changed while it was read: ", source.path.string());
-  return file;
-}
-
-// Calls visit(document) for each part between separators.
-template <class Visit>
-void for_each_document(std::string_view text, std::string_view separator, const Visit& visit) {
-  while (!separator.empty()) {
-    const std::size_t at = text.find(separator);
-    if (at == std::string_view::npos) break;
-    visit(text.substr(0, at));
-    text.remove_prefix(at + separator.size());
-  }
-  visit(text);
-}
-
 // By hash; where chance leaves a half of several documents empty, every other one in hash order.
-std::vector<Half> draw_halves(const std::vector<std::uint64_t>& contents) {
-  std::vector<Half> halves;
+std::string draw_halves(const std::vector<std::uint64_t>& contents) {
+  std::string halves;
   std::vector<std::uint64_t> draws;
   for (const std::uint64_t content : contents) {
     const auto bytes = std::as_bytes(std::span(&content, 1));
     draws.push_back(util::hash64(bytes, kHalfSeed));
-    halves.push_back((draws.back() >> 63) == 0 ? Half::kA : Half::kB);
+    halves.push_back((draws.back() >> 63) == 0 ? 'A' : 'B');
   }
-  const auto num_a = std::count(halves.begin(), halves.end(), Half::kA);
+  const auto num_a = std::count(halves.begin(), halves.end(), 'A');
   if (halves.size() < 2 || (num_a > 0 && num_a < std::ssize(halves))) return halves;
   std::vector<std::size_t> order(halves.size());
   std::iota(order.begin(), order.end(), 0U);
   std::stable_sort(order.begin(), order.end(),
                    [&](std::size_t x, std::size_t y) { return draws[x] < draws[y]; });
   for (std::size_t i = 0; i < order.size(); ++i) {
-    halves[order[i]] = i % 2 == 0 ? Half::kA : Half::kB;
+    halves[order[i]] = i % 2 == 0 ? 'A' : 'B';
   }
   return halves;
 }
 
+PreparationJournal start_of(const PreparePlan& plan) {
+  PreparationJournal journal;
+  journal.header = plan.keys;
+  return journal;
+}
+
+// The lines of sources.jsonl, of which `bytes` are good.
+std::vector<SourceRecord> read_source_lines(const fs::path& path, std::int64_t bytes) {
+  std::vector<SourceRecord> records;
+  const std::vector<char> text = read_numbers<char>(path, 0, bytes);
+  for (auto begin = text.begin(); begin != text.end();) {
+    const auto end = std::find(begin, text.end(), '\n');
+    const util::Json json =
+        util::parse_json({&*begin, static_cast<std::size_t>(end - begin)}, path.string());
+    records.push_back(util::fields_from_json<SourceRecord>(json, path.string()));
+    begin = end == text.end() ? end : end + 1;
+  }
+  return records;
+}
+
+std::size_t num_threads(const DataConfig& config) {
+  if (config.threads > 0) return static_cast<std::size_t>(config.threads);
+  return std::max(1U, std::thread::hardware_concurrency());
+}
+
 }  // namespace
 
-double held_out_share(const SplitStats& train, const SplitStats& validation) {
-  const std::int64_t total = train.bytes + validation.bytes;
-  return total == 0 ? 0 : static_cast<double>(validation.bytes) / static_cast<double>(total);
-}
-
-CorpusBuilder::CorpusBuilder(const DataConfig& config, const PrepareOptions& options,
-                             std::filesystem::path folder)
-    : config_(config),
-      options_(options),
+CorpusBuilder::CorpusBuilder(const PreparePlan& plan, fs::path folder,
+                             std::optional<PreparationJournal> journal)
+    : plan_(plan),
       folder_(std::move(folder)),
-      train_(folder_, "train"),
-      validation_(folder_, "validation"),
-      held_out_(options.left_out.begin(), options.left_out.end()) {}
-
-void CorpusBuilder::add_all(const std::vector<SourceFile>& sources,
-                            const PrepareCallback& progress) {
-  PrepareProgress done{.num_sources = std::ssize(sources)};
-  for (const SourceFile& source : sources) done.num_bytes += source.bytes;
-  collect_held_out(sources);
-  for (const SourceFile& source : sources) {
-    add(source);
-    ++done.sources_done;
-    done.bytes_done += source.bytes;
-    if (progress) progress(done);
-  }
+      rules_(plan.config, plan.options.all_held_out),
+      token_type_(token_type_for(plan.tokenizer.tokenizer.vocabulary_size())),
+      at_(journal ? std::move(*journal) : start_of(plan)),
+      train_(folder_, "train",
+             {plan.config.shard_tokens, ShardLimits().sequence_tokens, token_type_}, at_.train),
+      validation_(folder_, "validation",
+                  {plan.config.shard_tokens, ShardLimits().sequence_tokens, token_type_},
+                  at_.validation),
+      source_lines_(folder_ / kSourceRecordsName,
+                    static_cast<std::uint64_t>(at_.source_record_bytes)),
+      sources_(read_source_lines(source_lines_.path(), at_.source_record_bytes)) {
+  util::require(std::ssize(sources_) == at_.place.source, (folder_ / kJournalName).string(),
+                ": must be at file ", sources_.size(), ", got ", at_.place.source);
+  for (const std::uint64_t content : plan.options.left_out) rules_.leave_out(content);
+  for (const SourceFile& source : plan.sources) num_bytes_ += source.bytes;
+  for (const SourceRecord& source : sources_) finished_bytes_ += source.bytes;
 }
 
-void CorpusBuilder::collect_held_out(const std::vector<SourceFile>& sources) {
-  for (const SourceFile& source : sources) {
+void CorpusBuilder::add_all(const PrepareCallback& callback) {
+  collect_held_out();
+  remember_written();
+  BatchReader reader(plan_.config, plan_.sources, rules_, at_.place);
+  BatchPipeline pipeline([&reader](DocumentBatch& batch) { return reader.next(batch); },
+                         make_encoders());
+  if (callback) callback(progress());
+  while (const std::optional<DocumentBatch> batch = pipeline.next()) {
+    add(*batch);
+    if (callback) callback(progress());
+  }
+  write_progress();
+}
+
+void CorpusBuilder::collect_held_out() {
+  std::string text;
+  for (const SourceFile& source : plan_.sources) {
     if (!source.held_out) continue;
-    const util::MappedFile file = map_source(source);
-    for_each_document(text_of(file), config_.document_separator,
-                      [&](std::string_view text) { held_out_.insert(util::hash64(text)); });
+    const auto reader = open_documents(source.path, read_options(plan_.config));
+    while (reader->next(text)) rules_.leave_out_copies_of(text);
   }
 }
 
-void CorpusBuilder::add(const SourceFile& source) {
-  const util::MappedFile file = map_source(source);
-  SourceRecord entry{.name = source.name,
-                     .path = source.path.string(),
-                     .bytes = source.bytes,
-                     .hash = util::hash64(file.bytes())};
-  for_each_document(text_of(file), config_.document_separator, [&](std::string_view text) {
-    if (text.empty()) return;
-    add_document(text, source.held_out, entry);
-  });
-  sidecar_.sources.push_back(std::move(entry));
-}
-
-void CorpusBuilder::add_document(std::string_view text, bool held_out_source,
-                                 SourceRecord& record) {
-  const std::uint64_t content = util::hash64(text);
-  const bool held_out = is_held_out(content, held_out_source);
-  if (!held_out && held_out_.contains(content)) {
-    ++sidecar_.left_out_documents;
-    return;
+void CorpusBuilder::remember_written() {
+  if (!plan_.config.deduplicate) return;
+  for (const std::uint64_t content : contents_of(train_, "train")) rules_.remember(content);
+  for (const std::uint64_t content : contents_of(validation_, "validation")) {
+    rules_.remember(content);
   }
-  write(held_out ? validation_ : train_, text, content);
-  ++record.documents;
-  record.tokens += std::ssize(text) + 1;
 }
 
-bool CorpusBuilder::is_held_out(std::uint64_t content, bool held_out_source) {
-  if (options_.all_held_out) return true;
-  if (!config_.validation.empty()) return held_out_source;
-  const double draw = static_cast<double>(content >> 11) * 0x1p-53;  // in [0, 1)
-  return draw < config_.validation_share;
-}
-
-void CorpusBuilder::write(Split& split, std::string_view text, std::uint64_t content) {
-  std::array<std::uint16_t, 4096> ids;
-  for (std::string_view rest = text; !rest.empty();) {
-    const std::size_t size = std::min(rest.size(), ids.size());
-    for (std::size_t i = 0; i < size; ++i) ids[i] = static_cast<unsigned char>(rest[i]);
-    split.writer.append(std::span(ids).first(size));
-    rest.remove_prefix(size);
+std::vector<std::function<void(DocumentBatch&)>> CorpusBuilder::make_encoders() {
+  const EncodeOptions options{
+      .special = plan_.config.special_tokens == SpecialTokens::kAsText
+                     ? tokenizer::SpecialText::kAsText
+                     : tokenizer::SpecialText::kRecognise,
+      .end_of_document = plan_.tokenizer.end_of_document,
+      .type = token_type_,
+  };
+  std::vector<std::function<void(DocumentBatch&)>> encoders;
+  for (std::size_t i = 0; i < num_threads(plan_.config); ++i) {
+    encoders.push_back([encoder = DocumentEncoder(plan_.tokenizer.tokenizer, options)](
+                           DocumentBatch& batch) mutable { encoder.encode(batch); });
   }
-  ids[0] = tokenizer::kEndOfDocument;
-  split.writer.append(std::span(ids).first(1));
-  split.writer.end_document();
+  return encoders;
+}
 
-  ++split.stats.documents;
-  split.stats.bytes += std::ssize(text);
-  split.stats.tokens += std::ssize(text) + 1;
-  split.contents.push_back(content);
+void CorpusBuilder::add(const DocumentBatch& batch) {
+  at_.counts += batch.counts;
+  const std::span<const std::byte> tokens(batch.tokens);
+  std::size_t text_begin = 0;
+  for (std::size_t i = 0; i < batch.documents.size(); ++i) {
+    const BatchDocument& document = batch.documents[i];
+    const std::size_t begin = batch.tokens_begin(i);
+    const auto text_bytes = static_cast<std::int64_t>(document.text_end - text_begin);
+    text_begin = document.text_end;
+    SplitWriter& split = document.held_out ? validation_ : train_;
+    split.write({.tokens = tokens.subspan(begin, document.tokens_end - begin),
+                 .content = document.content,
+                 .text_bytes = text_bytes});
+    ++at_.counts.documents;
+    at_.counts.text_bytes += text_bytes;
+    at_.counts.tokens +=
+        static_cast<std::int64_t>(document.tokens_end - begin) / token_bytes(token_type_);
+  }
+  at_.place.records += batch.records;
+  at_.bytes_read = batch.bytes_read;
+  unsaved_bytes_ += static_cast<std::int64_t>(text_begin);
+  if (batch.ends_source) end_source(batch.source_hash);
+  if (unsaved_bytes_ >= plan_.options.journal_bytes) write_progress();
+}
+
+void CorpusBuilder::end_source(std::uint64_t hash) {
+  const SourceFile& source = plan_.sources[static_cast<std::size_t>(at_.place.source)];
+  sources_.push_back({.name = source.name,
+                      .path = source.path.string(),
+                      .bytes = source.bytes,
+                      .hash = hash,
+                      .counts = at_.counts});
+  finished_bytes_ += source.bytes;
+  // File names need not be UTF-8; what is not is replaced.
+  const std::string line = util::fields_to_json(sources_.back())
+                               .dump(-1, ' ', false, util::Json::error_handler_t::replace) +
+                           "\n";
+  source_lines_.append(std::as_bytes(std::span(line)));
+  at_.place = {.source = at_.place.source + 1};
+  at_.counts = {};
+  at_.bytes_read = 0;
+}
+
+void CorpusBuilder::write_progress() {
+  source_lines_.sync();
+  at_.source_record_bytes = static_cast<std::int64_t>(source_lines_.size());
+  at_.train = train_.sync();
+  at_.validation = validation_.sync();
+  write_journal(folder_, at_);
+  unsaved_bytes_ = 0;
+}
+
+PrepareProgress CorpusBuilder::progress() const {
+  return {.sources_done = at_.place.source,
+          .num_sources = std::ssize(plan_.sources),
+          .bytes_done = finished_bytes_ + at_.bytes_read,
+          .num_bytes = num_bytes_,
+          .text_bytes = train_.stats().bytes + validation_.stats().bytes,
+          .documents = train_.stats().documents + validation_.stats().documents,
+          .tokens = train_.stats().tokens + validation_.stats().tokens};
 }
 
 void CorpusBuilder::check_share() const {
-  util::require(train_.stats.documents + validation_.stats.documents > 0,
-                "data: corpus is empty: ", sidecar_.sources.size(), " files without any text");
-  if (options_.all_held_out) return;
-  const double share = held_out_share(train_.stats, validation_.stats);
+  const SplitStats& train = train_.stats();
+  const SplitStats& validation = validation_.stats();
+  const std::int64_t documents = train.documents + validation.documents;
+  util::require(documents > 0, "data: corpus is empty: ", sources_.size(),
+                " files without any text");
+  if (plan_.options.all_held_out) return;
+  const double share = held_out_share(train, validation);
   util::require(share >= kLeastShare && share <= kLargestShare,
                 "data: held-out share must lie in 0.2-10 % of the text, got ", share * 100, " % (",
-                validation_.stats.documents, " of ",
-                train_.stats.documents + validation_.stats.documents,
+                validation.documents, " of ", documents,
                 " documents): set data.validation_share, or name files in data.validation");
 }
 
-SidecarSplit CorpusBuilder::close(Split& split, const char* name,
-                                  const std::vector<Half>& halves) const {
-  const auto contents = std::as_bytes(std::span(split.contents));
-  util::write_file_atomic(folder_ / (std::string(name) + kContentsEnding),
-                          {reinterpret_cast<const char*>(contents.data()), contents.size()});
-  util::Hasher hasher;
-  hasher.update(contents);
-  for (const Half half : halves) hasher.update(static_cast<std::uint64_t>(half));
-  return {.stats = split.stats,
-          .fingerprint = util::hex64(hasher.digest64()),
-          .shards = split.writer.finish()};
+std::vector<std::uint64_t> CorpusBuilder::contents_of(const SplitWriter& split,
+                                                      const char* name) const {
+  return read_numbers<std::uint64_t>(folder_ / (std::string(name) + kContentsEnding), 0,
+                                     split.stats().documents);
 }
 
-Sidecar CorpusBuilder::finish() {
-  check_share();
-  sidecar_.vocabulary_size = tokenizer::kByteVocabulary;
-  sidecar_.padded_vocabulary_size = tokenizer::kPaddedByteVocabulary;
-  sidecar_.validation_halves = draw_halves(validation_.contents);
-  sidecar_.train = close(train_, "train", {});
-  sidecar_.validation = close(validation_, "validation", sidecar_.validation_halves);
-  return std::move(sidecar_);
+SidecarSplit CorpusBuilder::close(SplitWriter& split, const char* name, const std::string& halves) {
+  SidecarSplit result{.stats = split.stats(), .fingerprint = "", .shards = split.finish()};
+  result.fingerprint = fingerprint_of(contents_of(split, name), halves, tokenizer_record());
+  return result;
+}
+
+SidecarTokenizer CorpusBuilder::tokenizer_record() const {
+  const tokenizer::LoadedTokenizer& tokenizer = plan_.tokenizer;
+  return {.name = tokenizer.name,
+          .hash = tokenizer.tokenizer.hash(),
+          .vocabulary_size = tokenizer.tokenizer.vocabulary_size(),
+          .padded_vocabulary_size = tokenizer.padded_vocabulary_size,
+          .end_of_document = tokenizer.end_of_document};
+}
+
+void CorpusBuilder::finish() {
+  const tokenizer::LoadedTokenizer& tokenizer = plan_.tokenizer;
+  Sidecar sidecar;
+  sidecar.key = plan_.keys.key;
+  sidecar.tokenizer = tokenizer_record();
+  sidecar.validation_halves = draw_halves(contents_of(validation_, "validation"));
+  sidecar.train = close(train_, "train", "");
+  sidecar.validation = close(validation_, "validation", sidecar.validation_halves);
+  sidecar.sources = sources_;
+  util::write_file_atomic(folder_ / kTokenizerName, tokenizer.json);
+  util::write_file_atomic(folder_ / kTokenizerConfigName, tokenizer.config_json);
+  const auto bytes = std::as_bytes(tokenizer.tokenizer.bytes_per_id());
+  util::write_file_atomic(folder_ / kBytesPerIdName,
+                          {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  util::write_file_atomic(folder_ / kSidecarName, to_json(sidecar));
 }
 
 }  // namespace superpose::data

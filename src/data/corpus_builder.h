@@ -2,58 +2,65 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <string>
-#include <string_view>
-#include <unordered_set>
+#include <functional>
+#include <optional>
 #include <vector>
 
 #include "data/corpus.h"
-#include "data/shard_writer.h"
+#include "data/document_batch.h"
+#include "data/document_rules.h"
+#include "data/preparation_journal.h"
+#include "data/prepare_plan.h"
 #include "data/sidecar.h"
-#include "data/sources.h"
-#include "util/hash.h"
+#include "data/split_writer.h"
+#include "util/append_file.h"
 
 namespace superpose::data {
 
-// Writes the shards of one corpus from its source files.
+// Writes the shards of one corpus from its source files into a folder, or goes on with what lies
+// there. One thread reads, several encode, the caller's writes; the files are the same for any
+// number of threads and interruptions.
 class CorpusBuilder {
  public:
-  CorpusBuilder(const DataConfig& config, const PrepareOptions& options,
-                std::filesystem::path folder);
+  // `journal`: where another builder of the same plan stood. `plan` outlives the builder.
+  CorpusBuilder(const PreparePlan& plan, std::filesystem::path folder,
+                std::optional<PreparationJournal> journal);
 
   // Every source once, in order. Throws util::Error naming a file that cannot be read or changes
-  // meanwhile.
-  void add_all(const std::vector<SourceFile>& sources, const PrepareCallback& progress);
+  // meanwhile, or a file here that cannot be written.
+  void add_all(const PrepareCallback& callback);
 
-  // Closes the shards and describes them. Throws util::Error for an empty corpus or a held-out
-  // share outside 0.2-10 %.
-  Sidecar finish();
+  // Throws util::Error for an empty corpus or a held-out share outside 0.2-10 %.
+  void check_share() const;
+
+  // Closes the shards and writes the sidecar and all that lies beside it.
+  void finish();
 
  private:
-  struct Split {
-    explicit Split(const std::filesystem::path& folder, const char* name) : writer(folder, name) {}
-    ShardWriter writer;
-    SplitStats stats;
-    std::vector<std::uint64_t> contents;  // of each document
-  };
-  void collect_held_out(const std::vector<SourceFile>& sources);
-  void add(const SourceFile& source);
-  void add_document(std::string_view text, bool held_out_source, SourceRecord& record);
-  bool is_held_out(std::uint64_t content, bool held_out_source);
-  void write(Split& split, std::string_view text, std::uint64_t content);
-  void check_share() const;
-  SidecarSplit close(Split& split, const char* name, const std::vector<Half>& halves) const;
+  void collect_held_out();
+  void remember_written();
+  void add(const DocumentBatch& batch);
+  void end_source(std::uint64_t hash);
+  void write_progress();
+  std::vector<std::function<void(DocumentBatch&)>> make_encoders();
+  PrepareProgress progress() const;
+  SidecarSplit close(SplitWriter& split, const char* name, const std::string& halves);
+  SidecarTokenizer tokenizer_record() const;
+  std::vector<std::uint64_t> contents_of(const SplitWriter& split, const char* name) const;
 
-  const DataConfig& config_;
-  const PrepareOptions& options_;
+  const PreparePlan& plan_;
   std::filesystem::path folder_;
-  Split train_;
-  Split validation_;
-  std::unordered_set<std::uint64_t> held_out_;  // contents that training must not see
-  Sidecar sidecar_;
+  DocumentRules rules_;
+  TokenType token_type_;
+  PreparationJournal at_;  // what is written so far; on the disk up to the last write_progress
+  SplitWriter train_;
+  SplitWriter validation_;
+  util::AppendFile source_lines_;
+  std::vector<SourceRecord> sources_;  // finished
+  std::int64_t unsaved_bytes_ = 0;     // of text, since the last write_progress
+  // Of files on the disk: all, and the finished ones.
+  std::int64_t num_bytes_ = 0;
+  std::int64_t finished_bytes_ = 0;
 };
-
-// Share of the text that is held out.
-double held_out_share(const SplitStats& train, const SplitStats& validation);
 
 }  // namespace superpose::data

@@ -6,11 +6,25 @@
 #include <string_view>
 #include <vector>
 
+#include "data/document_reader.h"
+
 namespace superpose::data {
 
 // What a run does when it has read its corpus once.
 enum class WhenExhausted { kContinue, kStop };
 inline constexpr std::array<std::string_view, 2> kWhenExhaustedNames{"continue", "stop"};
+
+inline constexpr std::array<std::string_view, 2> kBadRecordNames{"error", "skip"};
+
+// What becomes of the text of a special token ("<|endoftext|>") inside a document.
+enum class SpecialTokens { kAsText, kRecognise };
+inline constexpr std::array<std::string_view, 2> kSpecialTokensNames{"as_text", "recognise"};
+
+// What becomes of a document that is not UTF-8. A byte-level tokenizer has ids for any bytes, so
+// nothing is lost by keeping it.
+enum class InvalidUtf8 { kKeep, kReplace, kSkip, kError };
+inline constexpr std::array<std::string_view, 4> kInvalidUtf8Names{"keep", "replace", "skip",
+                                                                   "error"};
 
 // Section [data] of a recipe.
 struct DataConfig {
@@ -20,6 +34,15 @@ struct DataConfig {
   std::vector<std::string> include;
   std::vector<std::string> exclude;
   std::string document_separator;
+  std::string text_field = "text";
+  BadRecord on_bad_record = BadRecord::kError;
+  InvalidUtf8 on_invalid_utf8 = InvalidUtf8::kKeep;
+  std::int64_t min_document_bytes = 0;
+  std::int64_t max_document_bytes = 0;
+  bool deduplicate = false;
+  std::string tokenizer = "bytes";
+  std::string end_of_document;
+  SpecialTokens special_tokens = SpecialTokens::kAsText;
   std::vector<std::string> validation;
   double validation_share = 0.01;
   std::int64_t block_tokens = 0;
@@ -27,6 +50,8 @@ struct DataConfig {
   bool document_aware = false;
   WhenExhausted when_exhausted = WhenExhausted::kContinue;
   std::string cache_dir;
+  std::int64_t shard_tokens = std::int64_t{1} << 28;
+  std::int64_t threads = 0;
   std::int64_t prefetch = 4;
 
   template <class Self, class Visitor>
@@ -41,6 +66,25 @@ struct DataConfig {
     v.field("exclude", self.exclude, "globs of files to leave out of them");
     v.field("document_separator", self.document_separator,
             "text between two documents of a file; empty = a file is one document");
+    v.field("text_field", self.text_field,
+            "JSON lines and Parquet: dotted path of the field or column that holds the text");
+    v.choice("on_bad_record", self.on_bad_record, kBadRecordNames,
+             "a line or row without such a text: error, or skip and count it");
+    v.choice("on_invalid_utf8", self.on_invalid_utf8, kInvalidUtf8Names,
+             "a document that is not UTF-8: keep its bytes, replace what is wrong by U+FFFD, skip "
+             "and count it, or error");
+    v.field("min_document_bytes", self.min_document_bytes,
+            "shorter documents are left out and counted");
+    v.field("max_document_bytes", self.max_document_bytes,
+            "longer documents are left out and counted; 0 = none");
+    v.field("deduplicate", self.deduplicate,
+            "of documents with the same text, only the first is taken");
+    v.field("tokenizer", self.tokenizer,
+            "bytes, or a tokenizer.json, a folder that holds one, or a tiktoken file");
+    v.field("end_of_document", self.end_of_document,
+            "text of the token that ends a document; empty = the tokenizer's own");
+    v.choice("special_tokens", self.special_tokens, kSpecialTokensNames,
+             "text of a special token inside a document: text like any other, or that token");
     v.field("validation", self.validation,
             "files, folders, globs held out for validation; empty = validation_share decides");
     v.field("validation_share", self.validation_share,
@@ -55,6 +99,9 @@ struct DataConfig {
              "after one epoch: continue with the next, or stop");
     v.operational("cache_dir", self.cache_dir,
                   "folder for prepared token shards; empty = the program's cache folder");
+    v.operational("shard_tokens", self.shard_tokens,
+                  "tokens after which the document under way is the last of its shard file");
+    v.operational("threads", self.threads, "threads that tokenize a corpus; 0 = all cores");
     v.operational("prefetch", self.prefetch, "steps read ahead of the training thread");
   }
 

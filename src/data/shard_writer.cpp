@@ -2,13 +2,10 @@
 
 #include <algorithm>
 #include <bit>
-#include <cerrno>
-#include <cstring>
 #include <iomanip>
 #include <sstream>
 
 #include "data/megatron_format.h"
-#include "util/error.h"
 #include "util/files.h"
 #include "util/hash.h"
 
@@ -19,10 +16,8 @@ namespace fs = std::filesystem;
 
 static_assert(std::endian::native == std::endian::little,
               "shards are written as memory holds them");
-
-void check_written(const std::ofstream& file, const fs::path& path) {
-  util::require(file.good(), path.string(), ": cannot write: ", std::strerror(errno));
-}
+static_assert(static_cast<std::uint8_t>(TokenType::kU16) == kDtypeU16 &&
+              static_cast<std::uint8_t>(TokenType::kI32) == kDtypeI32);
 
 template <class Number>
 void put(std::string& out, Number value) {
@@ -39,16 +34,29 @@ void put_all(std::string& out, const std::vector<Number>& values) {
 ShardWriter::ShardWriter(fs::path folder, std::string split, const ShardLimits& limits)
     : folder_(std::move(folder)), split_(std::move(split)), limits_(limits) {}
 
-void ShardWriter::append(std::span<const std::uint16_t> tokens) {
-  if (!bin_.is_open()) open_shard();
+void ShardWriter::resume(const ShardProgress& progress,
+                         std::span<const std::int64_t> open_document_tokens) {
+  finished_ = progress.finished;
+  if (progress.open_documents == 0) return;
+  open_shard(progress.open_tokens);
+  for (std::int64_t rest : open_document_tokens) {
+    for (; rest > 0; rest -= lengths_.back()) {
+      lengths_.push_back(static_cast<std::int32_t>(std::min(rest, limits_.sequence_tokens)));
+    }
+    document_index_.push_back(std::ssize(lengths_));
+  }
+}
+
+void ShardWriter::append(std::span<const std::byte> tokens) {
+  if (!bin_) open_shard(0);
+  const auto width = static_cast<std::size_t>(token_bytes(limits_.type));
   while (!tokens.empty()) {
     const auto room = static_cast<std::size_t>(limits_.sequence_tokens - sequence_length_);
-    const auto part = tokens.first(std::min(room, tokens.size()));
-    bin_.write(reinterpret_cast<const char*>(part.data()),
-               static_cast<std::streamsize>(part.size_bytes()));
-    sequence_length_ += static_cast<std::int64_t>(part.size());
-    shard_tokens_ += static_cast<std::int64_t>(part.size());
-    tokens = tokens.subspan(part.size());
+    const std::size_t count = std::min(room, tokens.size() / width);
+    bin_->append(tokens.first(count * width));
+    sequence_length_ += static_cast<std::int64_t>(count);
+    shard_tokens_ += static_cast<std::int64_t>(count);
+    tokens = tokens.subspan(count * width);
     if (sequence_length_ == limits_.sequence_tokens) end_sequence();
   }
 }
@@ -60,36 +68,49 @@ void ShardWriter::end_sequence() {
 
 void ShardWriter::end_document() {
   end_sequence();
-  document_index_.push_back(static_cast<std::int64_t>(lengths_.size()));
+  document_index_.push_back(std::ssize(lengths_));
   if (shard_tokens_ >= limits_.shard_tokens) close_shard();
 }
 
+ShardProgress ShardWriter::sync() {
+  ShardProgress progress{.finished = finished_};
+  if (bin_) {
+    bin_->sync();
+    progress.open_documents = std::ssize(document_index_) - 1;
+    progress.open_tokens = shard_tokens_;
+  }
+  return progress;
+}
+
 std::vector<ShardInfo> ShardWriter::finish() {
-  if (bin_.is_open()) close_shard();
+  if (bin_) close_shard();
   return std::move(finished_);
 }
 
-void ShardWriter::open_shard() {
+std::string ShardWriter::next_name() const {
   std::ostringstream name;
   name << split_ << '-' << std::setw(5) << std::setfill('0') << finished_.size();
-  name_ = name.str();
-  const fs::path path = folder_ / (name_ + ".bin");
-  bin_.open(path, std::ios::binary | std::ios::trunc);
-  check_written(bin_, path);
+  return name.str();
+}
+
+void ShardWriter::open_shard(std::int64_t tokens) {
+  bin_.emplace(folder_ / (next_name() + ".bin"),
+               static_cast<std::uint64_t>(tokens * token_bytes(limits_.type)));
   lengths_.clear();
   document_index_.assign(1, 0);
-  shard_tokens_ = 0;
+  shard_tokens_ = tokens;
 }
 
 void ShardWriter::close_shard() {
-  const fs::path bin_path = folder_ / (name_ + ".bin");
-  bin_.close();
-  check_written(bin_, bin_path);
-  const fs::path idx_path = folder_ / (name_ + ".idx");
+  const std::string name = next_name();
+  const fs::path bin_path = bin_->path();
+  bin_->close();
+  bin_.reset();
+  const fs::path idx_path = folder_ / (name + ".idx");
   write_index(idx_path);
-  finished_.push_back({.name = name_,
+  finished_.push_back({.name = name,
                        .tokens = shard_tokens_,
-                       .documents = static_cast<std::int64_t>(document_index_.size()) - 1,
+                       .documents = std::ssize(document_index_) - 1,
                        .bin_hash = util::hash_file(bin_path),
                        .idx_hash = util::hash_file(idx_path)});
 }
@@ -99,20 +120,17 @@ void ShardWriter::write_index(const fs::path& path) const {
   std::int64_t offset = 0;
   for (std::size_t i = 0; i < lengths_.size(); ++i) {
     pointers[i] = offset;
-    offset += std::int64_t{lengths_[i]} * static_cast<std::int64_t>(sizeof(std::uint16_t));
+    offset += lengths_[i] * token_bytes(limits_.type);
   }
   std::string index(kIndexMagic);
   put(index, kIndexVersion);
-  put(index, kDtypeU16);
+  put(index, static_cast<std::uint8_t>(limits_.type));
   put(index, std::uint64_t{lengths_.size()});
   put(index, std::uint64_t{document_index_.size()});
   put_all(index, lengths_);
   put_all(index, pointers);
   put_all(index, document_index_);
-  std::ofstream file(path, std::ios::binary | std::ios::trunc);
-  file.write(index.data(), static_cast<std::streamsize>(index.size()));
-  file.close();
-  check_written(file, path);
+  util::write_file_atomic(path, index);
 }
 
 }  // namespace superpose::data

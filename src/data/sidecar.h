@@ -2,7 +2,9 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "data/corpus.h"
@@ -12,27 +14,66 @@ namespace superpose::data {
 
 inline constexpr std::int64_t kCorpusSchema = 2;
 inline constexpr const char* kSidecarName = "corpus.json";
-// Beside it: u64 content hash of each document of a split, in order.
-inline constexpr const char* kContentsEnding = ".contents";
+// Beside it: the tokenizer, as a model folder has it, and i32 bytes of text that each id stands
+// for.
+inline constexpr const char* kTokenizerName = "tokenizer.json";
+inline constexpr const char* kTokenizerConfigName = "tokenizer_config.json";
+inline constexpr const char* kBytesPerIdName = "bytes_per_id.i32";
+
+struct SidecarTokenizer {
+  std::string name;        // as in the recipe
+  std::uint64_t hash = 0;  // of what decides the ids
+  std::int64_t vocabulary_size = 0;
+  std::int64_t padded_vocabulary_size = 0;
+  std::int64_t end_of_document = 0;
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& v) {
+    v.required("name", self.name);
+    v.required("xxh3", self.hash);
+    v.required("vocabulary_size", self.vocabulary_size);
+    v.required("padded_vocabulary_size", self.padded_vocabulary_size);
+    v.required("end_of_document", self.end_of_document);
+  }
+};
 
 struct SidecarSplit {
   SplitStats stats;
   std::string fingerprint;
   std::vector<ShardInfo> shards;
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& v) {
+    SplitStats::visit(self.stats, v);
+    v.required("fingerprint", self.fingerprint);
+    v.required("shards", self.shards);
+  }
 };
 
 // corpus.json of a prepared corpus (docs/formats/shards.md).
 struct Sidecar {
   std::string key;
-  std::string tokenizer = "bytes";
-  std::int64_t vocabulary_size = 0;
-  std::int64_t padded_vocabulary_size = 0;
+  SidecarTokenizer tokenizer;
   SidecarSplit train;
   SidecarSplit validation;
-  std::vector<Half> validation_halves;
-  std::int64_t left_out_documents = 0;  // training documents with the content of a held-out one
+  std::string validation_halves;  // a letter A or B for each validation document
   std::vector<SourceRecord> sources;
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& v) {
+    v.required("key", self.key);
+    v.required("tokenizer", self.tokenizer);
+    v.required("train", self.train);
+    v.required("validation", self.validation);
+    v.required("validation_halves", self.validation_halves);
+    v.required("sources", self.sources);
+  }
 };
+
+// 16 hexadecimal digits of what a split holds: the content hashes of its documents in order, then
+// the halves, then the tokenizer unless that is bytes.
+std::string fingerprint_of(std::span<const std::uint64_t> contents, std::string_view halves,
+                           const SidecarTokenizer& tokenizer);
 
 std::string to_json(const Sidecar& sidecar);
 

@@ -137,6 +137,12 @@ class Collection {
 
 }  // namespace
 
+void check_unchanged(const SourceFile& source) {
+  const SourceFile now = make_source(source.path, source.name);
+  util::require(now.bytes == source.bytes && now.modified_ns == source.modified_ns,
+                "data: source changed while it was read: ", source.path.string());
+}
+
 std::vector<SourceFile> list_sources(const DataConfig& config) {
   util::require(!config.sources.empty() || !config.python_distributions.empty(),
                 "data: no text to train on, set data.sources or data.python_distributions");

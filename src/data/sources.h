@@ -34,4 +34,7 @@ struct SourceFile {
 // that yields no file; a distribution that is not installed, or a file of it that is gone.
 std::vector<SourceFile> list_sources(const DataConfig& config);
 
+// Throws util::Error naming the file where it is gone, or its size or time is another.
+void check_unchanged(const SourceFile& source);
+
 }  // namespace superpose::data

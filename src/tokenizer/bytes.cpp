@@ -1,5 +1,6 @@
 #include "tokenizer/bytes.h"
 
+#include "tokenizer/unicode.h"
 #include "util/error.h"
 #include "util/json.h"
 
@@ -20,6 +21,27 @@ std::string utf8(int code_point) {
   if (code_point < 0x80) return {static_cast<char>(code_point)};
   return {static_cast<char>(0xC0 | (code_point >> 6)),
           static_cast<char>(0x80 | (code_point & 0x3F))};
+}
+
+// The code point that stands for each byte.
+std::array<int, kNumBytes> code_points() {
+  std::array<int, kNumBytes> points;
+  int next_substitute = kNumBytes;
+  for (int byte = 0; byte < kNumBytes; ++byte) {
+    points[static_cast<std::size_t>(byte)] = stands_for_itself(byte) ? byte : next_substitute++;
+  }
+  return points;
+}
+
+// The way back: -1 for a code point that stands for none. All are below 512.
+std::array<int, 512> bytes_by_code_point() {
+  std::array<int, 512> bytes;
+  bytes.fill(-1);
+  const auto points = code_points();
+  for (std::size_t byte = 0; byte < points.size(); ++byte) {
+    bytes[static_cast<std::size_t>(points[byte])] = static_cast<int>(byte);
+  }
+  return bytes;
 }
 
 Json special_token() {
@@ -63,12 +85,25 @@ std::string decode_bytes(std::span<const std::int32_t> ids) {
 
 std::array<std::string, 256> byte_level_alphabet() {
   std::array<std::string, 256> alphabet;
-  int next_substitute = kNumBytes;
-  for (int byte = 0; byte < kNumBytes; ++byte) {
-    alphabet[static_cast<std::size_t>(byte)] =
-        utf8(stands_for_itself(byte) ? byte : next_substitute++);
-  }
+  const auto points = code_points();
+  for (std::size_t byte = 0; byte < points.size(); ++byte) alphabet[byte] = utf8(points[byte]);
   return alphabet;
+}
+
+bool append_bytes_of(std::string_view token, std::string& bytes) {
+  static const std::array<int, 512> byte_of = bytes_by_code_point();
+  const std::size_t size_before = bytes.size();
+  for (std::size_t at = 0; at < token.size();) {
+    const CodePoint c = code_point_at(token.data() + at);
+    const int byte = c.value < byte_of.size() ? byte_of[c.value] : -1;
+    if (byte < 0) {
+      bytes.resize(size_before);
+      return false;
+    }
+    bytes += static_cast<char>(byte);
+    at += c.size;
+  }
+  return true;
 }
 
 std::string byte_tokenizer_json() {

@@ -29,6 +29,10 @@ std::string decode_bytes(std::span<const std::int32_t> ids);
 // for code point 256 + n. UTF-8.
 std::array<std::string, 256> byte_level_alphabet();
 
+// Appends the bytes that a token's characters stand for; false, and nothing appended, where one of
+// them is not of that alphabet.
+bool append_bytes_of(std::string_view token, std::string& bytes);
+
 // tokenizer.json of Hugging Face `tokenizers`: byte-level, no merges, id i is byte i, and
 // "<|endoftext|>" as a special token with id 256. The library finds special tokens inside text:
 // there "<|endoftext|>" becomes the one id 256, not 13 bytes.

@@ -57,13 +57,13 @@ checkpoint::HuggingFaceModel to_hugging_face(const model::ModelConfig& model) {
 }
 
 std::filesystem::path save_checkpoint(const std::filesystem::path& checkpoints, Learner& learner,
-                                      const RunState& state) {
+                                      const RunState& state,
+                                      const data::TokenizerFiles& tokenizer) {
   checkpoint::Contents contents;
   contents.config = to_hugging_face(learner.decoder.config());
-  data::TokenizerFiles tokenizer = data::byte_tokenizer_files();
   contents.config.eos_token_ids = {tokenizer.end_of_document};
-  contents.tokenizer_json = std::move(tokenizer.tokenizer_json);
-  contents.tokenizer_config_json = std::move(tokenizer.tokenizer_config_json);
+  contents.tokenizer_json = tokenizer.tokenizer_json;
+  contents.tokenizer_config_json = tokenizer.tokenizer_config_json;
   for (const model::Parameter& parameter : learner.parameters.list()) {
     contents.model.push_back({parameter.name, learner.parameters.view(parameter.name)});
     contents.optimizer.push_back(

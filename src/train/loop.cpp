@@ -200,7 +200,7 @@ void TrainingLoop::validate() {
 // Rank 0.
 void TrainingLoop::write_checkpoint(const std::filesystem::path& folder) {
   try {
-    save_checkpoint(folder, parts_.learner, state());
+    save_checkpoint(folder, parts_.learner, state(), parts_.setup.corpus.tokenizer);
     if (is_pinned_step()) checkpoint::set_pinned(folder / checkpoint::folder_name(step_), true);
     if (config_.checkpoint.keep > 0) checkpoint::prune(folder, config_.checkpoint.keep);
   } catch (const util::Error& error) {

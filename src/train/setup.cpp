@@ -6,11 +6,11 @@
 #include <optional>
 #include <ostream>
 
+#include "data/prepare_console.h"
 #include "model/accounting.h"
 #include "train/run_folder.h"
 #include "util/error.h"
 #include "util/hash.h"
-#include "util/text.h"
 
 namespace superpose::train {
 namespace {
@@ -22,13 +22,12 @@ data::PreparedCorpus prepare(const RunSpec& spec, distributed::Collective& colle
   const bool leads = collective.rank() == 0;
   std::optional<data::PreparedCorpus> corpus;
   if (leads) {
-    bool said = false;
+    std::optional<data::PrepareConsole> console;
+    if (spec.console != nullptr) {
+      console.emplace(*spec.console, data::PrepareConsoleOptions{.columns = spec.console_columns});
+    }
     corpus = data::prepare_corpus(spec.config.data, [&](const data::PrepareProgress& progress) {
-      if (said || spec.console == nullptr) return;
-      *spec.console << "preparing the corpus: " << progress.num_sources << " files, "
-                    << util::format_bytes(static_cast<std::uint64_t>(progress.num_bytes)) << '\n'
-                    << std::flush;
-      said = true;
+      if (console) console->write(progress);
     });
   }
   const std::string folder = collective.broadcast_text(leads ? corpus->folder.string() : "", 0);

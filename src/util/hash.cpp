@@ -4,8 +4,12 @@
 #include <xxhash.h>
 
 #include <array>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <vector>
 
-#include "util/files.h"
+#include "util/error.h"
 
 namespace superpose::util {
 
@@ -17,8 +21,21 @@ std::uint64_t hash64(std::string_view text, std::uint64_t seed) {
   return XXH3_64bits_withSeed(text.data(), text.size(), seed);
 }
 
-std::uint64_t hash_file(const std::filesystem::path& path) {
-  return hash64(MappedFile(path).bytes());
+// Read, not mapped: a file that is cut short meanwhile must not end the process.
+std::uint64_t hash_file(const std::filesystem::path& path, const std::stop_token& stop) {
+  errno = 0;
+  std::ifstream file(path, std::ios::binary);
+  require(file.good() && !std::filesystem::is_directory(path), path.string(),
+          ": cannot open: ", std::strerror(errno));
+  Hasher hasher;
+  std::vector<char> buffer(std::size_t{1} << 18);
+  while (file && !stop.stop_requested()) {
+    errno = 0;
+    file.read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
+    require(!file.bad(), path.string(), ": cannot read: ", std::strerror(errno));
+    hasher.update(std::string_view(buffer.data(), static_cast<std::size_t>(file.gcount())));
+  }
+  return hasher.digest64();
 }
 
 std::string hex64(std::uint64_t value) {

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
@@ -14,8 +15,9 @@ namespace superpose::util {
 std::uint64_t hash64(std::span<const std::byte> bytes, std::uint64_t seed = 0);
 std::uint64_t hash64(std::string_view text, std::uint64_t seed = 0);
 
-// Of a file's content. Throws Error where it cannot be read.
-std::uint64_t hash_file(const std::filesystem::path& path);
+// Of a file's content. Throws Error where it cannot be read. Once `stop` is requested the result is
+// of no use, but soon there.
+std::uint64_t hash_file(const std::filesystem::path& path, const std::stop_token& stop = {});
 
 // 16 lower-case hexadecimal digits.
 std::string hex64(std::uint64_t value);

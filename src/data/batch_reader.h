@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <future>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "data/data_config.h"
+#include "data/document_batch.h"
+#include "data/document_reader.h"
+#include "data/document_rules.h"
+#include "data/sources.h"
+
+namespace superpose::data {
+
+// A place between two documents of a corpus.
+struct ReadPlace {
+  std::int64_t source = 0;   // index of the file
+  std::int64_t records = 0;  // of it that lie behind
+};
+
+// How the documents of a recipe's files are read.
+ReadOptions read_options(const DataConfig& config);
+
+// Reads the documents of a corpus in order, decides each one's fate and packs them into batches. A
+// batch never holds documents of two files; every file ends with a batch, be it an empty one.
+class BatchReader {
+ public:
+  // `rules` outlives the reader.
+  BatchReader(const DataConfig& config, std::vector<SourceFile> sources, DocumentRules& rules,
+              ReadPlace start);
+  ~BatchReader();
+  BatchReader(const BatchReader&) = delete;
+  BatchReader& operator=(const BatchReader&) = delete;
+
+  // False at the end of the corpus. Throws util::Error naming file and place for what cannot be
+  // read, and a file that changed since it was listed.
+  bool next(DocumentBatch& batch);
+
+ private:
+  void open();
+  bool read_document(DocumentBatch& batch);
+  void close(DocumentBatch& batch);
+
+  ReadOptions options_;
+  std::vector<SourceFile> sources_;
+  DocumentRules& rules_;
+  ReadPlace at_;
+  std::unique_ptr<DocumentReader> reader_;  // of the file that is open
+  std::stop_source stop_;
+  std::future<std::uint64_t> hash_;  // of it, computed meanwhile
+  std::string text_;
+};
+
+}  // namespace superpose::data

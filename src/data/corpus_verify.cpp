@@ -1,0 +1,98 @@
+#include <system_error>
+
+#include "data/corpus.h"
+#include "data/number_file.h"
+#include "data/sidecar.h"
+#include "data/split_writer.h"
+#include "util/error.h"
+#include "util/hash.h"
+
+namespace superpose::data {
+namespace {
+
+namespace fs = std::filesystem;
+
+void verify_file(const fs::path& path, std::uint64_t expected) {
+  const std::uint64_t found = util::hash_file(path);
+  util::require(found == expected, "shard ", path.string(), ": is damaged: its hash must be ",
+                util::hex64(expected), ", got ", util::hex64(found));
+}
+
+void verify_shards(const fs::path& folder, const SidecarSplit& split, VerifyReport& report) {
+  for (const ShardInfo& shard : split.shards) {
+    verify_file(folder / (shard.name + ".bin"), shard.bin_hash);
+    verify_file(folder / (shard.name + ".idx"), shard.idx_hash);
+    ++report.shards;
+  }
+}
+
+void verify_contents(const fs::path& folder, const char* name, const SidecarSplit& split,
+                     const std::string& found) {
+  util::require(found == split.fingerprint,
+                (folder / (std::string(name) + kContentsEnding)).string(),
+                ": is damaged: the fingerprint must be ", split.fingerprint, ", got ", found);
+}
+
+void verify_fingerprints(const fs::path& folder, const Sidecar& sidecar) {
+  const auto fingerprint = [&](const char* name, const SidecarSplit& split,
+                               std::string_view halves) {
+    const fs::path path = folder / (std::string(name) + kContentsEnding);
+    return fingerprint_of(read_numbers<std::uint64_t>(path, 0, split.stats.documents), halves,
+                          sidecar.tokenizer);
+  };
+  verify_contents(folder, "train", sidecar.train, fingerprint("train", sidecar.train, ""));
+  verify_contents(folder, "validation", sidecar.validation,
+                  fingerprint("validation", sidecar.validation, sidecar.validation_halves));
+}
+
+void verify_counts(const fs::path& folder, const Sidecar& sidecar) {
+  DocumentCounts counts;
+  for (const SourceRecord& source : sidecar.sources) counts += source.counts;
+  const SplitStats& train = sidecar.train.stats;
+  const SplitStats& validation = sidecar.validation.stats;
+  util::require(counts.documents == train.documents + validation.documents &&
+                    counts.text_bytes == train.bytes + validation.bytes &&
+                    counts.tokens == train.tokens + validation.tokens,
+                (folder / kSidecarName).string(), ": its sources must add up to its splits");
+}
+
+// Every token is read once, which checks it against the vocabulary.
+void verify_tokens(const TokenShards& shards) {
+  constexpr std::int64_t kStep = 1 << 20;
+  std::vector<std::int32_t> tokens(kStep);
+  for (std::int64_t at = 0; at < shards.num_tokens(); at += kStep) {
+    const std::int64_t count = std::min(kStep, shards.num_tokens() - at);
+    shards.read(at, std::span(tokens).first(static_cast<std::size_t>(count)));
+  }
+}
+
+void verify_sources(const Sidecar& sidecar, VerifyReport& report) {
+  for (const SourceRecord& source : sidecar.sources) {
+    std::error_code error;
+    if (!fs::exists(source.path, error)) {
+      report.missing_sources.push_back(source.path);
+    } else if (util::hash_file(source.path) != source.hash) {
+      report.changed_sources.push_back(source.path);
+    } else {
+      ++report.sources;
+    }
+  }
+}
+
+}  // namespace
+
+VerifyReport verify_corpus(const fs::path& folder) {
+  const Sidecar sidecar = read_sidecar(folder);
+  VerifyReport report;
+  verify_shards(folder, sidecar.train, report);
+  verify_shards(folder, sidecar.validation, report);
+  const PreparedCorpus corpus = open_corpus(folder);
+  verify_fingerprints(folder, sidecar);
+  verify_counts(folder, sidecar);
+  verify_tokens(*corpus.train);
+  verify_tokens(*corpus.validation);
+  verify_sources(sidecar, report);
+  return report;
+}
+
+}  // namespace superpose::data

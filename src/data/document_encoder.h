@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "data/document_batch.h"
+#include "data/shard_writer.h"
+#include "tokenizer/tokenizer.h"
+
+namespace superpose::data {
+
+struct EncodeOptions {
+  tokenizer::SpecialText special = tokenizer::SpecialText::kAsText;
+  std::int32_t end_of_document = 0;
+  TokenType type = TokenType::kU16;
+};
+
+// Turns the texts of batches into tokens as shards hold them, each document with the
+// end-of-document token behind it. One thread at a time; several may share the tokenizer.
+class DocumentEncoder {
+ public:
+  // `tokenizer` outlives the encoder.
+  DocumentEncoder(const tokenizer::Tokenizer& tokenizer, const EncodeOptions& options);
+
+  // Fills batch.tokens and takes batch.text away.
+  void encode(DocumentBatch& batch);
+
+ private:
+  const tokenizer::Tokenizer& tokenizer_;
+  EncodeOptions options_;
+  std::vector<std::int32_t> ids_;
+};
+
+}  // namespace superpose::data

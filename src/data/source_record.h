@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace superpose::data {
+
+// What became of the documents of a file.
+struct DocumentCounts {
+  std::int64_t documents = 0;  // written to the shards, in either split
+  std::int64_t text_bytes = 0;
+  std::int64_t tokens = 0;  // with the end-of-document tokens
+  std::int64_t empty = 0;   // and so on: left out, and why
+  std::int64_t bad_records = 0;
+  std::int64_t filtered = 0;    // shorter or longer than allowed
+  std::int64_t duplicates = 0;  // of a document that came before
+  std::int64_t left_out = 0;    // training documents with the content of a held-out one
+  // Not UTF-8: kept, replaced or skipped as data.on_invalid_utf8 says; only the skipped are not
+  // among `documents`.
+  std::int64_t invalid_utf8 = 0;
+
+  DocumentCounts& operator+=(const DocumentCounts& other);
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& v) {
+    v.required("documents", self.documents);
+    v.required("text_bytes", self.text_bytes);
+    v.required("tokens", self.tokens);
+    v.required("empty", self.empty);
+    v.required("bad_records", self.bad_records);
+    v.required("filtered", self.filtered);
+    v.required("duplicates", self.duplicates);
+    v.required("left_out", self.left_out);
+    v.required("invalid_utf8", self.invalid_utf8);
+  }
+};
+
+// One source file of a corpus.
+struct SourceRecord {
+  std::string name;        // independent of where the corpus lies
+  std::string path;        // absolute
+  std::int64_t bytes = 0;  // of the file
+  std::uint64_t hash = 0;  // XXH3 of the file
+  DocumentCounts counts;
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& v) {
+    v.required("name", self.name);
+    v.required("path", self.path);
+    v.required("bytes", self.bytes);
+    v.required("xxh3", self.hash);
+    DocumentCounts::visit(self.counts, v);
+  }
+};
+
+}  // namespace superpose::data

@@ -1,0 +1,200 @@
+#include "tokenizer/unicode.h"
+
+#include <utf8proc.h>
+
+#include <array>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include "util/error.h"
+
+namespace superpose::tokenizer {
+namespace {
+
+constexpr std::uint32_t kFirstSurrogate = 0xD800;
+constexpr std::uint32_t kLastSurrogate = 0xDFFF;
+
+bool is_white_space(std::uint32_t c) {
+  return (c >= 0x09 && c <= 0x0D) || c == 0x20 || c == 0x85 || c == 0xA0 || c == 0x1680 ||
+         (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F ||
+         c == 0x3000;
+}
+
+// Other_Alphabetic symbols (circled and squared letters); its marks are words as marks.
+bool is_alphabetic_symbol(std::uint32_t c) {
+  return (c >= 0x24B6 && c <= 0x24E9) || (c >= 0x1F130 && c <= 0x1F149) ||
+         (c >= 0x1F150 && c <= 0x1F169) || (c >= 0x1F170 && c <= 0x1F189);
+}
+
+bool is_joiner(std::uint32_t c) { return c == 0x200C || c == 0x200D; }
+
+std::uint8_t classes_of_category(utf8proc_category_t category) {
+  switch (category) {
+    case UTF8PROC_CATEGORY_LU:
+    case UTF8PROC_CATEGORY_LT:
+      return kLetter | kCased | kWord;
+    case UTF8PROC_CATEGORY_LL:
+      return kLetter | kLower | kWord;
+    case UTF8PROC_CATEGORY_LM:
+    case UTF8PROC_CATEGORY_LO:
+      return kLetter | kWord;
+    case UTF8PROC_CATEGORY_MN:
+    case UTF8PROC_CATEGORY_MC:
+    case UTF8PROC_CATEGORY_ME:
+      return kMark | kWord;
+    case UTF8PROC_CATEGORY_ND:
+    case UTF8PROC_CATEGORY_NL:
+      return kNumber | kWord;
+    case UTF8PROC_CATEGORY_NO:
+      return kNumber;
+    case UTF8PROC_CATEGORY_PC:
+      return kWord;
+    default:
+      return 0;
+  }
+}
+
+struct Free {
+  void operator()(void* memory) const { std::free(memory); }
+};
+template <class T>
+using Mallocated = std::unique_ptr<T, Free>;
+
+// NFC form of a stretch of valid UTF-8.
+std::string nfc(std::string_view text) {
+  utf8proc_uint8_t* mapped = nullptr;
+  const auto size =
+      utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
+                   static_cast<utf8proc_ssize_t>(text.size()), &mapped,
+                   static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
+  const Mallocated<utf8proc_uint8_t> owner(mapped);
+  util::require(size >= 0, "NFC: ", utf8proc_errmsg(size));
+  return {reinterpret_cast<const char*>(mapped), static_cast<std::size_t>(size)};
+}
+
+bool changes_under_nfc(utf8proc_int32_t point) {
+  std::array<utf8proc_uint8_t, 4> bytes;
+  const auto size = static_cast<std::size_t>(utf8proc_encode_char(point, bytes.data()));
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), size);
+  return nfc(text) != text;
+}
+
+// Marks what NFC may touch: code points with a combining class, code points that become something
+// else by themselves, and code points that can be the second half of a composition.
+void mark_unstable(std::uint8_t* classes) {
+  constexpr auto kDecompose = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_DECOMPOSE);
+  std::array<utf8proc_int32_t, 8> parts;
+  for (std::uint32_t c = 0; c < kNumCodePoints; ++c) {
+    const auto point = static_cast<utf8proc_int32_t>(c);
+    if (utf8proc_get_property(point)->combining_class != 0) classes[c] |= kNfcUnstable;
+    int boundary_class = 0;
+    const auto count =
+        utf8proc_decompose_char(point, parts.data(), parts.size(), kDecompose, &boundary_class);
+    if (count < 1 || (count == 1 && parts[0] == point)) continue;
+    for (std::size_t i = 1; i < static_cast<std::size_t>(count); ++i) {
+      classes[static_cast<std::uint32_t>(parts[i])] |= kNfcUnstable;
+    }
+    const bool is_hangul = c >= 0xAC00 && c <= 0xD7A3;  // each comes back; there are 11,172
+    if (!is_hangul && changes_under_nfc(point)) classes[c] |= kNfcUnstable;
+  }
+}
+
+std::vector<std::uint8_t> make_classes() {
+  std::vector<std::uint8_t> classes(kNumCodePoints);
+  for (std::uint32_t c = 0; c < kNumCodePoints; ++c) {
+    if (c >= kFirstSurrogate && c <= kLastSurrogate) continue;
+    std::uint8_t bits = classes_of_category(utf8proc_category(static_cast<utf8proc_int32_t>(c)));
+    if (is_white_space(c)) bits |= kSpace;
+    if (is_alphabetic_symbol(c) || is_joiner(c)) bits |= kWord;
+    classes[c] = bits;
+  }
+  mark_unstable(classes.data());
+  return classes;
+}
+
+bool is_continuation(unsigned char byte) { return (byte & 0xC0) == 0x80; }
+
+// Bytes of the code point at the beginning of `text`, 0 where it is not valid.
+std::size_t valid_code_point(std::string_view text) {
+  const auto byte = [text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char first = byte(0);
+  if (first < 0x80) return 1;
+  const std::size_t size = first < 0xC2   ? 0
+                           : first < 0xE0 ? 2
+                           : first < 0xF0 ? 3
+                           : first < 0xF5 ? 4
+                                          : 0;
+  if (size == 0 || text.size() < size) return 0;
+  for (std::size_t i = 1; i < size; ++i) {
+    if (!is_continuation(byte(i))) return 0;
+  }
+  const std::uint32_t c = code_point_at(text.data()).value;
+  if (size == 3 && (c < 0x800 || (c >= kFirstSurrogate && c <= kLastSurrogate))) return 0;
+  if (size == 4 && (c < 0x10000 || c >= kNumCodePoints)) return 0;
+  return size;
+}
+
+}  // namespace
+
+const std::uint8_t* code_point_classes() {
+  static const std::vector<std::uint8_t> classes = make_classes();
+  return classes.data();
+}
+
+std::size_t valid_utf8_prefix(std::string_view text) {
+  constexpr std::uint64_t kHighBits = 0x8080808080808080;
+  std::size_t at = 0;
+  while (at < text.size()) {
+    if (text.size() - at >= sizeof(std::uint64_t)) {
+      std::uint64_t eight;
+      std::memcpy(&eight, text.data() + at, sizeof eight);
+      if ((eight & kHighBits) == 0) {
+        at += sizeof eight;
+        continue;
+      }
+    }
+    const std::size_t size = valid_code_point(text.substr(at));
+    if (size == 0) break;
+    at += size;
+  }
+  return at;
+}
+
+bool surely_nfc(std::string_view text) {
+  const std::uint8_t* classes = code_point_classes();
+  for (std::size_t at = 0; at < text.size();) {
+    const CodePoint c = code_point_at(text.data() + at);
+    if ((classes[c.value] & kNfcUnstable) != 0) return false;
+    at += c.size;
+  }
+  return true;
+}
+
+void append_nfc(std::string_view text, std::string& out) {
+  const std::uint8_t* classes = code_point_classes();
+  std::size_t copied = 0;    // everything before is in `out`
+  std::size_t boundary = 0;  // where the last stable code point begins
+  for (std::size_t at = 0; at < text.size();) {
+    const CodePoint c = code_point_at(text.data() + at);
+    if ((classes[c.value] & kNfcUnstable) == 0) {
+      boundary = at;
+      at += c.size;
+      continue;
+    }
+    // A stretch: the stable code point before, and all up to the next stable one.
+    std::size_t end = at + c.size;
+    while (end < text.size()) {
+      const CodePoint next = code_point_at(text.data() + end);
+      if ((classes[next.value] & kNfcUnstable) == 0) break;
+      end += next.size;
+    }
+    out.append(text.substr(copied, boundary - copied));
+    out.append(nfc(text.substr(boundary, end - boundary)));
+    copied = boundary = at = end;
+  }
+  out.append(text.substr(copied));
+}
+
+}  // namespace superpose::tokenizer
