@@ -65,6 +65,7 @@ struct DataOptions {
 };
 int data_prepare_command(const DataOptions& options);
 int data_verify_command(const DataOptions& options);
+int data_mix_command(const DataOptions& options);
 
 int verify_checkpoint_command(const std::string& folder);
 

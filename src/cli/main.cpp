@@ -159,16 +159,19 @@ CLI::App* add_launch(CLI::App& app, Arguments& arguments) {
 struct DataCommands {
   CLI::App* prepare;
   CLI::App* verify;
+  CLI::App* mix;
 };
 
 DataCommands add_data(CLI::App& app, Arguments& arguments) {
-  CLI::App* data = app.add_subcommand("data", "Corpora: prepare, verify");
+  CLI::App* data = app.add_subcommand("data", "Corpora: prepare, verify, mix");
   data->require_subcommand(1);
   DataCommands commands{
       data->add_subcommand("prepare", "Read a recipe's corpus into token shards in the cache"),
       data->add_subcommand("verify",
-                           "Check a recipe's prepared shards against their recorded hashes")};
-  for (CLI::App* command : {commands.prepare, commands.verify}) {
+                           "Check a recipe's prepared shards against their recorded hashes"),
+      data->add_subcommand("mix",
+                           "Show what a recipe reads of each source, phase by phase; no training")};
+  for (CLI::App* command : {commands.prepare, commands.verify, commands.mix}) {
     command->add_option("recipe", arguments.data.recipe, "Recipe file (TOML)")->required();
     command->footer(kRecipeKeys);
   }
@@ -238,6 +241,7 @@ int run(std::vector<std::string> words) {
   arguments.data.overrides = std::move(overrides);
   if (*data.prepare) return data_prepare_command(arguments.data);
   if (*data.verify) return data_verify_command(arguments.data);
+  if (*data.mix) return data_mix_command(arguments.data);
   std::cout << app.help();
   return kUsage;
 }

@@ -59,6 +59,7 @@ using PrepareCallback = std::function<void(const PrepareProgress&)>;
 // What a recipe's [data] section does not say.
 struct PrepareOptions {
   bool all_held_out = false;  // every document becomes a validation document
+  bool any_share = false;     // of held-out text: whoever joins several corpora checks their sum
   // Content hashes, sorted: training documents with one of these are left out.
   std::vector<std::uint64_t> left_out = {};
   // Bytes of text between two points at which a killed preparation is gone on with.

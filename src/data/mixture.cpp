@@ -101,7 +101,9 @@ std::vector<PreparedSource> prepare_sources(const DataConfig& data,
   std::vector<PreparedSource> sources;
   for (const MixtureConfig& entry : entries_of(data, mixture)) {
     sources.push_back(of_entry(entry.name, [&] {
-      return make_source(entry, data, prepare_corpus(config_of(entry, data), progress));
+      // A small source beside much held-out text is none of its own: whole_corpus checks the sum.
+      const PrepareOptions options{.any_share = !entry.name.empty()};
+      return make_source(entry, data, prepare_corpus(config_of(entry, data), progress, options));
     }));
   }
   return sources;
@@ -122,7 +124,11 @@ std::vector<PreparedSource> open_sources(const DataConfig& data,
 }
 
 PreparedCorpus whole_corpus(const std::vector<PreparedSource>& sources, const DataConfig& data) {
-  if (sources.size() == 1) return sources[0].corpus;
+  if (sources.size() == 1) {
+    const PreparedCorpus& only = sources[0].corpus;
+    if (!sources[0].name.empty()) check_held_out_share(only.train_stats, only.validation_stats);
+    return only;
+  }
   const PreparedCorpus& first = sources[0].corpus;
   PreparedCorpus whole;
   whole.vocabulary_size = first.vocabulary_size;
@@ -142,6 +148,7 @@ PreparedCorpus whole_corpus(const std::vector<PreparedSource>& sources, const Da
   const bool named = !data.validation.empty();
   join_held_out(named ? std::vector<PreparedSource>{sources[0]} : sources, whole);
   if (named) whole.validation_fingerprint = first.validation_fingerprint;
+  check_held_out_share(whole.train_stats, whole.validation_stats);
   whole.held_out_share = held_out_share(whole.train_stats, whole.validation_stats);
   return whole;
 }

@@ -55,6 +55,7 @@ DataConfig data_config_of(const MixtureConfig& entry, const DataConfig& data) {
   config.sources = entry.sources;
   config.python_distributions.clear();
   if (!entry.document_separator.empty()) config.document_separator = entry.document_separator;
+  if (!entry.text_field.empty()) config.text_field = entry.text_field;
   return config;
 }
 

@@ -18,6 +18,7 @@ struct MixtureConfig {
   double max_epochs = 0;
   std::int64_t max_tokens = 0;
   std::string document_separator;
+  std::string text_field;
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {
@@ -32,6 +33,7 @@ struct MixtureConfig {
     v.field("max_tokens", self.max_tokens, "tokens read of it at most, all epochs; 0 = no limit");
     v.field("document_separator", self.document_separator,
             "overrides data.document_separator; empty = as there");
+    v.field("text_field", self.text_field, "overrides data.text_field; empty = as there");
   }
 
   // Throws util::Error "<key>: rule, got value" (key relative to the entry).

@@ -10,7 +10,7 @@ import tomllib
 
 import program
 
-COMMANDS = ["train", "compare", "bench", "report", "launch", "verify", "data", "data prepare", "data verify"]
+COMMANDS = ["train", "compare", "bench", "report", "launch", "verify", "data", "data prepare", "data verify", "data mix"]
 FROZEN_KEYS = pathlib.Path(__file__).with_name("recipe_keys.txt")
 
 
@@ -22,7 +22,7 @@ def printed_keys(text):
         if header := re.fullmatch(r"\[+([a-z0-9_.]+)\]+", line):
             section = header.group(1)
         elif key := re.match(r"([a-z0-9_]+) = .*?  *# (\(operational\))?", line):
-            keys.append(f"{section}.{key.group(1)}" + (f" {key.group(2)}" if key.group(2) else ""))
+            keys.append(f"{section}.{key.group(1)}".removeprefix(".") + (f" {key.group(2)}" if key.group(2) else ""))
     return keys
 
 
@@ -121,7 +121,7 @@ class Surface(program.ProgramTest):
         self.assertEqual((printed.code, printed.err), (0, ""), printed)
         recipe = tomllib.loads(printed.out)
         keys = [key.removesuffix(" (operational)") for key in printed_keys(printed.out)]
-        shown_as_comment = [key for key in keys if key.startswith("compare.arms.")]
+        shown_as_comment = [key for key in keys if key.startswith(("compare.arms.", "mixture."))]
         self.assertEqual([key for key in keys if key not in shown_as_comment],
                          list(parsed_keys(recipe)))  # fmt: skip
         file = self.write("printed.toml", printed.out)

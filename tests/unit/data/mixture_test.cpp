@@ -126,6 +126,18 @@ TEST_F(MixtureTest, HeldOutDocumentsOfAllSourcesAreJoined) {
   EXPECT_EQ(first[0], 'w');
 }
 
+// The rule for the held-out share is about the sum: a small source may stand beside much held-out
+// text, but not alone.
+TEST_F(MixtureTest, HeldOutShareIsThatOfAllSourcesTogether) {
+  test::write_text(folder_ / "small/s.txt", std::string(500, 's'));
+  mixture_.push_back(entry("small"));
+  const PreparedCorpus whole = whole_corpus(prepare_sources(data_, mixture_), data_);
+  EXPECT_LT(whole.held_out_share, 0.03);
+  mixture_ = {entry("small")};
+  EXPECT_THAT(error_of([&] { whole_corpus(prepare_sources(data_, mixture_), data_); }),
+              HasSubstr("held-out share must lie in 0.2-10 %"));
+}
+
 TEST_F(MixtureTest, EachSourceHasAnOrderOfItsOwn) {
   mixture_[1].sources = mixture_[0].sources;  // the same text under two names
   const auto sources = prepare_sources(data_, mixture_);
