@@ -27,10 +27,10 @@ def printed_keys(text):
 
 
 def parsed_keys(table, prefix=""):
-    """The same keys as a TOML parser sees them; an empty list of tables stands for itself."""
+    """The same keys as a TOML parser sees them; an empty list of tables, or table, stands for itself."""
     for name, value in table.items():
         tables = [value] if isinstance(value, dict) else value
-        if isinstance(tables, list) and tables and isinstance(tables[0], dict):
+        if isinstance(tables, list) and tables and isinstance(tables[0], dict) and tables[0]:
             yield from parsed_keys(tables[0], f"{prefix}{name}.")
         else:
             yield prefix + name
