@@ -33,6 +33,7 @@ Manifest write_files(const fs::path& folder, const Contents& contents) {
   manifest.files[kOptimizerFile] =
       write_safetensors(folder / kOptimizerFile, to_named_tensors(contents.optimizer), {});
   put(kStateFile, contents.state.dump(2) + "\n");
+  if (!contents.corpus_json.empty()) put(kCorpusFile, contents.corpus_json);
   return manifest;
 }
 
@@ -50,7 +51,7 @@ void write_folder(const fs::path& final_path, std::int64_t step, const Contents&
 std::uint64_t estimate_bytes(const Contents& contents) {
   return safetensors_size(contents.model) + safetensors_size(to_named_tensors(contents.optimizer)) +
          contents.tokenizer_json.size() + contents.tokenizer_config_json.size() +
-         contents.state.dump(2).size() + kAllowanceBytes;
+         contents.corpus_json.size() + contents.state.dump(2).size() + kAllowanceBytes;
 }
 
 fs::path save(const fs::path& checkpoints_dir, std::int64_t step, const Contents& contents) {

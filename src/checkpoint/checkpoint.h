@@ -18,7 +18,7 @@ namespace superpose::checkpoint {
 // is, with all that training needs to go on in trainer/ (docs/formats/checkpoint.md):
 //
 //   config.json  generation_config.json  model.safetensors  tokenizer.json  tokenizer_config.json
-//   trainer/optimizer.safetensors  trainer/state.json
+//   trainer/optimizer.safetensors  trainer/state.json  trainer/corpus.json
 //   trainer/manifest.json   size and XXH3 of every file above, written last
 //   trainer/pinned          only while pinned; not in the manifest
 //
@@ -32,7 +32,8 @@ struct Contents {
   std::string tokenizer_json;         // empty: no such file
   std::string tokenizer_config_json;  // empty: no such file
   std::vector<StateRange> optimizer;
-  util::Json state;  // trainer/state.json; the trainer's own, with its own schema number
+  std::string corpus_json;  // trainer/corpus.json; empty: no such file
+  util::Json state;         // trainer/state.json; the trainer's own, with its own schema number
   std::uint64_t max_shard_bytes = kMaxShardBytes;
 };
 

@@ -13,6 +13,7 @@ inline constexpr char kTrainerFolder[] = "trainer";
 inline constexpr char kManifestFile[] = "trainer/manifest.json";
 inline constexpr char kOptimizerFile[] = "trainer/optimizer.safetensors";
 inline constexpr char kStateFile[] = "trainer/state.json";
+inline constexpr char kCorpusFile[] = "trainer/corpus.json";
 inline constexpr char kPinFile[] = "trainer/pinned";
 inline constexpr char kConfigFile[] = "config.json";
 inline constexpr char kGenerationConfigFile[] = "generation_config.json";

@@ -73,6 +73,7 @@ struct DataOptions {
 int data_prepare_command(const DataOptions& options);
 int data_inspect_command(const DataOptions& options);
 int data_verify_command(const DataOptions& options);
+int data_mix_command(const DataOptions& options);
 
 struct TokenizerTrainOptions {
   std::string out;                   // new folder

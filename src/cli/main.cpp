@@ -161,6 +161,7 @@ struct DataCommands {
   CLI::App* prepare;
   CLI::App* inspect;
   CLI::App* verify;
+  CLI::App* mix;
 };
 
 void add_inspect_options(CLI::App* command, DataOptions& options) {
@@ -178,7 +179,7 @@ void add_inspect_options(CLI::App* command, DataOptions& options) {
 }
 
 DataCommands add_data(CLI::App& app, Arguments& arguments) {
-  CLI::App* data = app.add_subcommand("data", "Corpora: prepare, inspect, verify");
+  CLI::App* data = app.add_subcommand("data", "Corpora: prepare, inspect, verify, mix");
   data->require_subcommand(1);
   DataCommands commands{
       data->add_subcommand("prepare",
@@ -188,8 +189,12 @@ DataCommands add_data(CLI::App& app, Arguments& arguments) {
                            "Print documents back as text, counts of each source, lengths and the "
                            "most frequent tokens"),
       data->add_subcommand("verify",
-                           "Check prepared shards and their sources against what is recorded")};
-  commands.prepare->add_option("recipe", arguments.data.target, "Recipe file (TOML)")->required();
+                           "Check prepared shards and their sources against what is recorded"),
+      data->add_subcommand("mix",
+                           "Show what a recipe reads of each source, phase by phase; no training")};
+  for (CLI::App* command : {commands.prepare, commands.mix}) {
+    command->add_option("recipe", arguments.data.target, "Recipe file (TOML)")->required();
+  }
   commands.inspect
       ->add_option("corpus", arguments.data.target,
                    "Recipe file (.toml), prepared folder, or a token file of any program")
@@ -198,7 +203,7 @@ DataCommands add_data(CLI::App& app, Arguments& arguments) {
       ->add_option("corpus", arguments.data.target, "Recipe file (TOML) or prepared folder")
       ->required();
   add_inspect_options(commands.inspect, arguments.data);
-  for (CLI::App* command : {commands.prepare, commands.inspect, commands.verify}) {
+  for (CLI::App* command : {commands.prepare, commands.inspect, commands.verify, commands.mix}) {
     command->footer(kRecipeKeys);
   }
   return commands;
@@ -318,6 +323,7 @@ int run(std::vector<std::string> words) {
   if (*data.prepare) return data_prepare_command(arguments.data);
   if (*data.inspect) return data_inspect_command(arguments.data);
   if (*data.verify) return data_verify_command(arguments.data);
+  if (*data.mix) return data_mix_command(arguments.data);
   std::cout << app.help();
   return kUsage;
 }

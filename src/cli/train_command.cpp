@@ -20,7 +20,7 @@ void print_end(const train::RunResult& result, const train::RunConfig& config) {
                 << result.checkpoint.string() << ". The same command goes on from there.\n";
       return;
     case train::RunStatus::kDataUsedUp:
-      std::cout << "The corpus has been read once (data.when_exhausted = stop): ended after step "
+      std::cout << "The data are used up (data.when_exhausted = stop): ended after step "
                 << result.step << " of " << config.train.steps << "; model "
                 << result.checkpoint.string() << '\n';
       return;

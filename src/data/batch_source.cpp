@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <span>
 
-#include "data/row_plan.h"
+#include "data/mixed_rows.h"
+#include "data/reading_plan.h"
 #include "superposition/windows.h"
 #include "util/error.h"
 #include "util/hash.h"
@@ -13,25 +14,10 @@ namespace {
 
 using superposition::Phase;
 
-std::int64_t total_rows(const std::vector<Consumption>& history) {
-  std::int64_t rows = 0;
-  for (const Consumption& stretch : history) rows += stretch.rows;
-  return rows;
-}
-
-// What was consumed and what steps [first_step, end_step) consume.
-std::vector<Consumption> stretches_until(const BatchPlan& plan, std::int64_t end_step) {
-  std::vector<Consumption> stretches = plan.consumed;
-  for (const Phase& phase : plan.phases) {
-    const std::int64_t begin = std::max(phase.first_step, plan.first_step);
-    const std::int64_t end = std::min(phase.end_step(), end_step);
-    append_consumption(stretches,
-                       {.bag_size = phase.bag_size,
-                        .target_size = phase.target_size,
-                        .sequence_length = plan.sequence_length,
-                        .rows = std::max<std::int64_t>(end - begin, 0) * plan.rows_per_step});
-  }
-  return stretches;
+std::vector<std::shared_ptr<const TokenStream>> streams_of(const std::vector<RowSource>& sources) {
+  std::vector<std::shared_ptr<const TokenStream>> streams;
+  for (const RowSource& source : sources) streams.push_back(source.stream);
+  return streams;
 }
 
 const BatchPlan& checked(const BatchPlan& plan) {
@@ -69,10 +55,12 @@ void add_valid_targets(const TokenStream& stream, const RowPlan::Row& row,
 }  // namespace
 
 struct BatchSource::Plan {
-  Plan(std::shared_ptr<const TokenStream> stream, const BatchPlan& batch_plan)
-      : plan(checked(batch_plan)),
-        first_row(total_rows(plan.consumed)),
-        rows(std::move(stream), stretches_until(plan, plan.phases.back().end_step())) {}
+  Plan(std::vector<RowSource> row_sources, const BatchPlan& batch_plan)
+      : plan(checked(batch_plan)), sources(std::move(row_sources)), rows(streams_of(sources)) {
+    for (const Consumption& stretch : plan.consumed) rows.append(stretch);
+    first_row = rows.num_rows();
+    ends = plan_reading(rows, sources, plan);
+  }
 
   std::int64_t row_of(std::int64_t step) const {
     return first_row + (step - plan.first_step) * plan.rows_per_step;
@@ -83,12 +71,17 @@ struct BatchSource::Plan {
   }
 
   BatchPlan plan;
-  std::int64_t first_row;
-  RowPlan rows;
+  std::vector<RowSource> sources;
+  MixedRows rows;
+  std::int64_t first_row = 0;
+  ReadingEnds ends;
 };
 
 BatchSource::BatchSource(std::shared_ptr<const TokenStream> stream, const BatchPlan& plan)
-    : plan_(std::make_unique<const Plan>(std::move(stream), plan)) {}
+    : BatchSource(std::vector<RowSource>{{.name = "", .stream = std::move(stream)}}, plan) {}
+
+BatchSource::BatchSource(std::vector<RowSource> sources, const BatchPlan& plan)
+    : plan_(std::make_unique<const Plan>(std::move(sources), plan)) {}
 
 BatchSource::~BatchSource() = default;
 
@@ -96,14 +89,23 @@ std::int64_t BatchSource::first_step() const { return plan_->plan.first_step; }
 
 std::int64_t BatchSource::total_steps() const { return plan_->plan.phases.back().end_step(); }
 
+std::int64_t BatchSource::end_step() const { return data_end().value_or(total_steps()); }
+
+std::optional<std::int64_t> BatchSource::data_end() const { return plan_->ends.data; }
+
+std::optional<std::int64_t> BatchSource::used_up_step(std::size_t source) const {
+  return plan_->ends.sources[source];
+}
+
+const std::vector<RowSource>& BatchSource::sources() const { return plan_->sources; }
+
 Batch BatchSource::load(std::int64_t step) const {
-  plan_->check_step(step, total_steps() - 1);
+  plan_->check_step(step, end_step() - 1);
   const BatchPlan& plan = plan_->plan;
-  const TokenStream& stream = plan_->rows.stream();
   const std::int64_t step_row = plan_->row_of(step);
   const std::int64_t begin = plan.rank * plan.rows_per_step / plan.world_size;
   const std::int64_t end = (plan.rank + 1) * plan.rows_per_step / plan.world_size;
-  const auto shape = plan_->rows.row(step_row).shape;
+  const auto shape = plan_->rows.row(step_row).place.shape;
 
   Batch batch;
   batch.step = step;
@@ -117,10 +119,10 @@ Batch BatchSource::load(std::int64_t step) const {
   batch.targets.resize(static_cast<std::size_t>(batch.rows) * row_targets);
 
   std::vector<std::int32_t> ids(static_cast<std::size_t>(shape.length()));
-  std::vector<std::int32_t> pieces(stream.document_aware() ? ids.size() : 0);
+  std::vector<std::int32_t> pieces(plan_->rows.stream(0).document_aware() ? ids.size() : 0);
   for (std::int64_t i = begin; i < end; ++i) {
-    const RowPlan::Row row = plan_->rows.row(step_row + i);
-    stream.read(row.lane, row.cursor, shape.bag_size, ids, pieces);
+    const auto [source, row] = plan_->rows.row(step_row + i);
+    plan_->rows.stream(source).read(row.lane, row.cursor, shape.bag_size, ids, pieces);
     const auto place = static_cast<std::size_t>(i - begin);
     superposition::cut_window(shape, ids, pieces,
                               std::span(batch.inputs).subspan(place * row_inputs, row_inputs),
@@ -138,43 +140,43 @@ Batch BatchSource::load(std::int64_t step) const {
 std::vector<std::int64_t> BatchSource::count_targets(std::int64_t step) const {
   const std::int64_t rows = plan_->plan.rows_per_step;
   const std::int64_t first = plan_->row_of(step);
-  const auto shape = plan_->rows.row(first).shape;
-  const TokenStream& stream = plan_->rows.stream();
-  if (!stream.document_aware()) {
+  const auto shape = plan_->rows.row(first).place.shape;
+  if (!plan_->rows.stream(0).document_aware()) {
     return std::vector<std::int64_t>(static_cast<std::size_t>(shape.target_size),
                                      rows * shape.sequence_length);
   }
   std::vector<std::int64_t> counts(static_cast<std::size_t>(shape.target_size), 0);
   for (std::int64_t row = first; row < first + rows; ++row) {
-    add_valid_targets(stream, plan_->rows.row(row), counts);
+    const auto [source, place] = plan_->rows.row(row);
+    add_valid_targets(plan_->rows.stream(source), place, counts);
   }
   return counts;
 }
 
 std::vector<Consumption> BatchSource::consumption_before(std::int64_t step) const {
-  plan_->check_step(step, total_steps());
-  return stretches_until(plan_->plan, step);
+  plan_->check_step(step, end_step());
+  return plan_->rows.consumption_before(plan_->row_of(step));
 }
 
 double BatchSource::epoch_before(std::int64_t step) const {
-  plan_->check_step(step, total_steps());
+  plan_->check_step(step, end_step());
   return plan_->rows.epoch_before(plan_->row_of(step));
 }
 
-std::optional<std::int64_t> BatchSource::exhaustion_step() const {
-  constexpr double kRounding = 1e-12;  // of a mean of up to 64 quotients
-  std::int64_t low = first_step();
-  std::int64_t high = total_steps();
-  while (low < high) {
-    const std::int64_t middle = low + (high - low) / 2;
-    if (epoch_before(middle + 1) > 1 + kRounding) {
-      high = middle;
-    } else {
-      low = middle + 1;
-    }
-  }
-  if (low == total_steps()) return std::nullopt;
-  return low;
+double BatchSource::source_epoch_before(std::size_t source, std::int64_t step) const {
+  plan_->check_step(step, end_step());
+  return plan_->rows.epoch_before(source, plan_->row_of(step));
+}
+
+std::int64_t BatchSource::source_rows_before(std::size_t source, std::int64_t step) const {
+  plan_->check_step(step, end_step());
+  return plan_->rows.source_rows(source, plan_->row_of(step));
+}
+
+std::optional<std::int64_t> BatchSource::exhaustion_step(std::size_t source) const {
+  return first_step_beyond({first_step(), end_step()}, 1, [&](std::int64_t step) {
+    return source_epoch_before(source, step + 1);
+  });
 }
 
 std::int64_t longest_window(const std::vector<Phase>& phases, std::int64_t sequence_length) {

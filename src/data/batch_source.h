@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "data/token_stream.h"
@@ -30,6 +31,14 @@ struct Batch {
   double epoch = 0;
 };
 
+// One of the corpora that rows are read from.
+struct RowSource {
+  std::string name;
+  std::shared_ptr<const TokenStream> stream;
+  double weight = 1;      // share of the tokens, not scaled, in phases without weights of their own
+  double max_epochs = 0;  // passes over it at most, those of an earlier run counted; 0 = no limit
+};
+
 // What a run reads, from a step on.
 struct BatchPlan {
   std::vector<Consumption> consumed =
@@ -48,24 +57,43 @@ class BatchSource {
  public:
   // Throws util::Error for an impossible plan (rank, world size, no rows, no phase).
   BatchSource(std::shared_ptr<const TokenStream> stream, const BatchPlan& plan);
+
+  // Of a mixture. The rows of a phase are dealt to the sources by its weights (MixedRows). A source
+  // that would pass its limit within a step is left out from that step on, for good, and the others
+  // take its share; where none with a weight is left, the data end (data_end). Also throws
+  // util::Error for weights that name no source.
+  BatchSource(std::vector<RowSource> sources, const BatchPlan& plan);
   ~BatchSource();
 
-  // The batch of a step in [first_step, total steps). The step's R rows are dealt to W ranks in
+  // The batch of a step in [first_step, end_step()). The step's R rows are dealt to W ranks in
   // contiguous parts: rank r takes [r R / W, (r + 1) R / W).
   Batch load(std::int64_t step) const;
 
-  // State of the stream before `step`, in [first_step, total steps]: what a checkpoint keeps.
+  // State of the stream before `step`, in [first_step, end_step()]: what a checkpoint keeps.
   std::vector<Consumption> consumption_before(std::int64_t step) const;
 
   // Epochs read before `step`. Exact without document_aware; else the mean over up to 64 lanes.
   double epoch_before(std::int64_t step) const;
 
-  // The first step by whose end more than one epoch has been read, so the first to read text again;
-  // nullopt where the data outlast the run.
-  std::optional<std::int64_t> exhaustion_step() const;
+  // The same of one source; rows it gave before `step`.
+  double source_epoch_before(std::size_t source, std::int64_t step) const;
+  std::int64_t source_rows_before(std::size_t source, std::int64_t step) const;
 
+  // The first step by whose end more than one epoch of a source has been read, so the first to read
+  // text again; nullopt where it outlasts the run.
+  std::optional<std::int64_t> exhaustion_step(std::size_t source = 0) const;
+
+  // The first step without a source because it has reached its limit; nullopt where it does not
+  // from first_step on.
+  std::optional<std::int64_t> used_up_step(std::size_t source) const;
+
+  // The first step for which no source is left; nullopt where the data last.
+  std::optional<std::int64_t> data_end() const;
+
+  const std::vector<RowSource>& sources() const;
   std::int64_t first_step() const;
-  std::int64_t total_steps() const;
+  std::int64_t total_steps() const;  // of the plan's phases
+  std::int64_t end_step() const;     // data_end() or total_steps()
 
  private:
   std::vector<std::int64_t> count_targets(std::int64_t step) const;

@@ -48,6 +48,14 @@ std::size_t num_threads(const DataConfig& config) {
 
 }  // namespace
 
+void check_held_out_share(const SplitStats& train, const SplitStats& validation) {
+  const double share = held_out_share(train, validation);
+  util::require(share >= kLeastShare && share <= kLargestShare,
+                "data: held-out share must lie in 0.2-10 % of the text, got ", share * 100, " % (",
+                validation.documents, " of ", train.documents + validation.documents,
+                " documents): set data.validation_share, or name files in data.validation");
+}
+
 CorpusBuilder::CorpusBuilder(const PreparePlan& plan, fs::path folder,
                              std::optional<PreparationJournal> journal)
     : plan_(plan),
@@ -181,15 +189,12 @@ PrepareProgress CorpusBuilder::progress() const {
 void CorpusBuilder::check_share() const {
   const SplitStats& train = train_.stats();
   const SplitStats& validation = validation_.stats();
-  const std::int64_t documents = train.documents + validation.documents;
-  util::require(documents > 0, "data: corpus is empty: ", sources_.size(),
-                " files without any text");
-  if (plan_.options.all_held_out || plan_.options.none_held_out) return;
-  const double share = held_out_share(train, validation);
-  util::require(share >= kLeastShare && share <= kLargestShare,
-                "data: held-out share must lie in 0.2-10 % of the text, got ", share * 100, " % (",
-                validation.documents, " of ", documents,
-                " documents): set data.validation_share, or name files in data.validation");
+  util::require(train.documents + validation.documents > 0,
+                "data: corpus is empty: ", sources_.size(), " files without any text");
+  const PrepareOptions& options = plan_.options;
+  if (!options.all_held_out && !options.none_held_out && !options.any_share) {
+    check_held_out_share(train, validation);
+  }
 }
 
 std::vector<std::uint64_t> CorpusBuilder::contents_of(const SplitWriter& split,

@@ -62,4 +62,7 @@ class CorpusBuilder {
   std::int64_t finished_bytes_ = 0;
 };
 
+// Throws util::Error where held_out_share lies outside 0.2-10 %.
+void check_held_out_share(const SplitStats& train, const SplitStats& validation);
+
 }  // namespace superpose::data

@@ -14,10 +14,10 @@ constexpr std::int64_t kSampledLanes = 64;
 RowPlan::RowPlan(std::shared_ptr<const TokenStream> stream,
                  const std::vector<Consumption>& stretches)
     : stream_(std::move(stream)) {
-  for (const Consumption& stretch : stretches) add(stretch);
+  for (const Consumption& stretch : stretches) append(stretch);
 }
 
-void RowPlan::add(const Consumption& consumption) {
+void RowPlan::append(const Consumption& consumption) {
   util::require(consumption.bag_size >= 1 && consumption.target_size >= 1 &&
                     consumption.sequence_length >= 1 && consumption.rows >= 0,
                 "data: a stretch needs bag, target and sequence sizes >= 1 and rows >= 0, got ",
@@ -45,6 +45,14 @@ void RowPlan::add(const Consumption& consumption) {
   }
   stretches_.push_back(std::move(stretch));
   num_rows_ = end_row;
+}
+
+void RowPlan::truncate(std::int64_t num_rows) {
+  const std::int64_t first = stretches_.empty() ? 0 : stretches_.back().first_row;
+  util::require(num_rows >= first && num_rows <= num_rows_, "data: rows to keep must lie in [",
+                first, ", ", num_rows_, "], got ", num_rows);
+  num_rows_ = num_rows;
+  if (!stretches_.empty() && num_rows == first) stretches_.pop_back();
 }
 
 // Ends of epochs up to the first beyond `distance`.

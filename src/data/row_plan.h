@@ -23,7 +23,14 @@ class RowPlan {
 
   // Walks the lanes' borders once: without document_aware nothing, else the padded length of each
   // lane in each epoch that the stretches reach.
-  RowPlan(std::shared_ptr<const TokenStream> stream, const std::vector<Consumption>& stretches);
+  explicit RowPlan(std::shared_ptr<const TokenStream> stream,
+                   const std::vector<Consumption>& stretches = {});
+
+  // Adds rows behind the last one, of one shape.
+  void append(const Consumption& stretch);
+
+  // Drops the rows from `num_rows` on; no more than the last stretch that was appended.
+  void truncate(std::int64_t num_rows);
 
   const TokenStream& stream() const { return *stream_; }
   std::int64_t num_rows() const { return num_rows_; }
@@ -43,7 +50,6 @@ class RowPlan {
     // [lane]: padded distances from the start to the end of each epoch; only with padding.
     std::vector<std::vector<std::int64_t>> epoch_ends;
   };
-  void add(const Consumption& stretch);
   const Stretch& stretch_of(std::int64_t row) const;
   std::int64_t lane_rows_before(std::int64_t lane, std::int64_t row) const;
   std::int64_t cursor_before(const Stretch& stretch, std::int64_t lane, std::int64_t row) const;

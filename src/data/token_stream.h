@@ -9,13 +9,17 @@
 
 namespace superpose::data {
 
-// A stretch of rows of one shape that was read, or is to be read. A list of these, oldest first, is
-// the whole state of a run's place in its data.
+// A stretch of rows of one shape and one set of weights that was read, or is to be read. A list of
+// these, oldest first, is the whole state of a run's place in its data.
 struct Consumption {
   std::int64_t bag_size = 1;
   std::int64_t target_size = 1;
   std::int64_t sequence_length = 0;
   std::int64_t rows = 0;  // over all ranks
+  // A mixture alone: slots of each source in the pattern of rows (slot_pattern.h), and the numbers
+  // of those sources that had reached their limit before.
+  std::vector<std::int64_t> slots = {};
+  std::vector<std::int64_t> used_up = {};
 
   bool operator==(const Consumption&) const = default;
 
@@ -25,10 +29,12 @@ struct Consumption {
     v.required("target_size", self.target_size);
     v.required("sequence_length", self.sequence_length);
     v.required("rows", self.rows);
+    v.unless_empty("slots", self.slots);
+    v.unless_empty("used_up", self.used_up);
   }
 };
 
-// Adds to the last stretch where the shape is the same, else appends; nothing for 0 rows.
+// Adds to the last stretch where all but the rows is the same, else appends; nothing for 0 rows.
 void append_consumption(std::vector<Consumption>& history, const Consumption& next);
 
 // How the stream is cut; kept in the checkpoint, so that a resumed run does not choose again.

@@ -29,10 +29,10 @@ bool is_superposed(const train::RunConfig& config) {
 
 // Keys that decide which text is read and which is held out: equal for all arms, or nothing is
 // comparable.
-constexpr std::array<std::string_view, 8> kCorpusKeys = {
+constexpr std::array<std::string_view, 9> kCorpusKeys = {
     "data.sources",          "data.python_distributions", "data.include",
     "data.exclude",          "data.document_separator",   "data.validation",
-    "data.validation_share", "validation.windows"};
+    "data.validation_share", "validation.windows",        "mixture"};
 
 void check_override_keys(const ArmConfig& arm, const CompareConfig& compare) {
   for (const auto& [key, value] : arm.overrides) {

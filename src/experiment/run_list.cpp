@@ -62,7 +62,7 @@ PlannedRun base_run(std::size_t arm_index, const Arm& arm, double budget) {
 
 bool same_work(const superposition::Phase& a, const superposition::Phase& b) {
   return a.bag_size == b.bag_size && a.target_size == b.target_size &&
-         a.slot_weights == b.slot_weights;
+         a.slot_weights == b.slot_weights && a.weights == b.weights;
 }
 
 // Makes the longest of an arm's runs (the first) the trunk of the others.

@@ -132,6 +132,10 @@ std::string ConsoleSink::status() const {
   line += " | " + util::format_count(std::llround(last_step_.positions_per_second)) + " pos/s, " +
           util::format_count(std::llround(last_step_.raw_tokens_per_second)) + " raw tok/s";
   line += " | waiting " + fixed(100 * last_step_.wait_share, 1) + " %";
+  for (std::size_t i = 0; i < last_step_.source_epochs.size(); ++i) {
+    const auto& [name, epochs] = last_step_.source_epochs[i];
+    line += (i == 0 ? " | epochs " : ", ") + name + " " + fixed(epochs, 2);
+  }
   if (has_rate_ && header_.total_steps > 0) {
     line += " | ETA " + util::format_duration(seconds_left());
   }

@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "util/json_fields.h"
 #include "util/setting.h"
 
 // What a run says about itself while it runs. A run's metrics.jsonl is a sequence of these records
@@ -132,8 +133,9 @@ struct StepRecord {
   double wait_seconds = 0;      // cumulative part of `seconds` spent waiting for data
   double positions_per_second = 0;
   double raw_tokens_per_second = 0;
-  double wait_share = 0;  // 0..1
-  double epoch = 0;       // passes over the training corpus, fractional
+  double wait_share = 0;                 // 0..1
+  double epoch = 0;                      // passes over the training corpus, fractional
+  util::NumberPairs source_epochs = {};  // of each source of a mixture; else empty
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {
@@ -153,6 +155,7 @@ struct StepRecord {
     v.optional("raw_tokens_per_second", self.raw_tokens_per_second);
     v.optional("wait_share", self.wait_share);
     v.optional("epoch", self.epoch);
+    v.unless_empty("source_epochs", self.source_epochs);
   }
 };
 
@@ -214,6 +217,7 @@ struct SummaryRecord {
   double evaluation_seconds = 0;  // apart
   double checkpoint_seconds = 0;  // apart
   double epochs = 0;
+  util::NumberPairs source_epochs = {};
   std::int64_t peak_memory_bytes = 0;  // 0 = unknown
   std::string finished_at;             // ISO 8601, UTC
 
@@ -227,6 +231,7 @@ struct SummaryRecord {
     v.optional("evaluation_seconds", self.evaluation_seconds);
     v.optional("checkpoint_seconds", self.checkpoint_seconds);
     v.optional("epochs", self.epochs);
+    v.unless_empty("source_epochs", self.source_epochs);
     v.optional("peak_memory_bytes", self.peak_memory_bytes);
     v.optional("finished_at", self.finished_at);
   }

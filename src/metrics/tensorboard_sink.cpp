@@ -85,6 +85,9 @@ std::string step_event(const StepRecord& record) {
   scalars.add("speed/wait_share", record.wait_share);
   scalars.add("data/raw_tokens", static_cast<double>(record.raw_tokens));
   scalars.add("data/epoch", record.epoch);
+  for (const auto& [name, epochs] : record.source_epochs) {
+    scalars.add("data/epoch/" + name, epochs);
+  }
   return scalars.event(record.step);
 }
 

@@ -1,6 +1,7 @@
 #include "superposition/phases.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <utility>
 
@@ -16,6 +17,22 @@ std::int64_t target_size_of(const PhaseConfig& config) {
   return config.target_size.value_or(config.bag_size);
 }
 
+// The recipe keeps the text of each value (config: a map of dotted keys).
+std::map<std::string, double> source_weights(const std::map<std::string, std::string>& texts) {
+  std::map<std::string, double> weights;
+  double sum = 0;
+  for (const auto& [name, text] : texts) {
+    double& weight = weights[name];
+    const char* end = text.data() + text.size();
+    const auto [read, error] = std::from_chars(text.data(), end, weight);
+    util::require(error == std::errc() && read == end && std::isfinite(weight) && weight >= 0,
+                  "weights.", name, ": must be a number >= 0, got ", text);
+    sum += weight;
+  }
+  util::require(texts.empty() || sum > 0, "weights: one of them must be > 0, got 0 for all");
+  return weights;
+}
+
 }  // namespace
 
 void PhaseConfig::validate() const {
@@ -28,6 +45,7 @@ void PhaseConfig::validate() const {
   util::require(!target_size || *target_size >= 1, "target_size: must be >= 1, got ",
                 target_size.value_or(0));
   make_slot_weights(slot_weighting, target_size_of(*this), slot_weights);
+  source_weights(weights);
 }
 
 std::vector<Phase> make_phases(std::span<const PhaseConfig> configs, std::int64_t total_steps) {
@@ -57,11 +75,12 @@ std::vector<Phase> make_phases(std::span<const PhaseConfig> configs, std::int64_
     util::require(end <= static_cast<double>(total_steps), "phases[", i,
                   "]: phases must fit train.steps = ", total_steps, ", got ", end, " steps so far");
     const std::int64_t target_size = target_size_of(config);
-    append(static_cast<std::int64_t>(end),
-           {.bag_size = config.bag_size,
-            .target_size = target_size,
-            .slot_weights =
-                make_slot_weights(config.slot_weighting, target_size, config.slot_weights)});
+    append(
+        static_cast<std::int64_t>(end),
+        {.bag_size = config.bag_size,
+         .target_size = target_size,
+         .slot_weights = make_slot_weights(config.slot_weighting, target_size, config.slot_weights),
+         .weights = source_weights(config.weights)});
   }
   append(total_steps, {});
   return phases;

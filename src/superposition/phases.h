@@ -2,8 +2,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "superposition/slot_weights.h"
@@ -18,6 +20,7 @@ struct PhaseConfig {
   std::optional<std::int64_t> target_size = std::nullopt;
   SlotWeighting slot_weighting = SlotWeighting::kUniform;
   std::vector<double> slot_weights = {};
+  std::map<std::string, std::string> weights = {};
 
   bool operator==(const PhaseConfig&) const = default;
 
@@ -31,6 +34,10 @@ struct PhaseConfig {
              "weight of the i-th target: 1, 1/i, e^-(i-1), or slot_weights");
     v.field("slot_weights", self.slot_weights,
             "for slot_weighting = \"explicit\": target_size numbers, normalised to sum 1");
+    v.field(
+        "weights", self.weights,
+        "share of the tokens of each [[mixture]] source in this phase, {name = number}, unnamed "
+        "ones 0; empty = the sources' own");
   }
 
   // Throws util::Error "<key>: rule, got value" (key relative to the entry).
@@ -45,6 +52,8 @@ struct Phase {
   std::int64_t bag_size = 1;                 // a
   std::int64_t target_size = 1;              // b
   std::vector<double> slot_weights = {1.0};  // [b], sum 1
+  // Shares of the data's sources by name, not scaled; empty = as everywhere else.
+  std::map<std::string, double> weights = {};
 
   std::int64_t end_step() const { return first_step + num_steps; }
   bool is_ntp() const { return bag_size == 1 && target_size == 1; }

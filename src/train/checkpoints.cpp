@@ -4,6 +4,7 @@
 
 #include "data/tokenizer_files.h"
 #include "util/error.h"
+#include "util/json_fields.h"
 
 namespace superpose::train {
 namespace {
@@ -57,13 +58,12 @@ checkpoint::HuggingFaceModel to_hugging_face(const model::ModelConfig& model) {
 }
 
 std::filesystem::path save_checkpoint(const std::filesystem::path& checkpoints, Learner& learner,
-                                      const RunState& state,
-                                      const data::TokenizerFiles& tokenizer) {
+                                      const RunState& state, const CorpusFiles& corpus) {
   checkpoint::Contents contents;
   contents.config = to_hugging_face(learner.decoder.config());
-  contents.config.eos_token_ids = {tokenizer.end_of_document};
-  contents.tokenizer_json = tokenizer.tokenizer_json;
-  contents.tokenizer_config_json = tokenizer.tokenizer_config_json;
+  contents.config.eos_token_ids = {corpus.tokenizer.end_of_document};
+  contents.tokenizer_json = corpus.tokenizer.tokenizer_json;
+  contents.tokenizer_config_json = corpus.tokenizer.tokenizer_config_json;
   for (const model::Parameter& parameter : learner.parameters.list()) {
     contents.model.push_back({parameter.name, learner.parameters.view(parameter.name)});
     contents.optimizer.push_back(
@@ -72,6 +72,9 @@ std::filesystem::path save_checkpoint(const std::filesystem::path& checkpoints, 
         {kExpAvgSq, parameter.name, 0, flat_range(learner.optimizer.exp_avg_sq(), parameter)});
   }
   contents.state = to_json(state);
+  if (!corpus.record.files.empty()) {
+    contents.corpus_json = util::fields_to_json(corpus.record).dump(1) + "\n";
+  }
   return checkpoint::save(checkpoints, state.step, contents);
 }
 

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "checkpoint/checkpoint.h"
+#include "data/corpus_record.h"
 #include "data/tokenizer_files.h"
 #include "distributed/collective.h"
 #include "model/model_config.h"
@@ -16,10 +17,16 @@ namespace superpose::train {
 // What config.json says of a resolved shape.
 checkpoint::HuggingFaceModel to_hugging_face(const model::ModelConfig& model);
 
+// What a checkpoint keeps of the corpus; borrowed.
+struct CorpusFiles {
+  const data::TokenizerFiles& tokenizer;
+  const data::CorpusRecord& record;  // without files: none is written
+};
+
 // Writes <checkpoints>/step-<state.step>, with the tokenizer of the corpus beside the model. One
 // rank calls it.
 std::filesystem::path save_checkpoint(const std::filesystem::path& checkpoints, Learner& learner,
-                                      const RunState& state, const data::TokenizerFiles& tokenizer);
+                                      const RunState& state, const CorpusFiles& corpus);
 
 // Fills weights and optimizer. Rank 0 reads the folder, the others get it from there. Throws
 // util::Error, on rank 0, where the checkpoint holds another model.

@@ -13,12 +13,36 @@
 #include "train/records.h"
 #include "train/run_folder.h"
 #include "util/error.h"
+#include "util/json_fields.h"
+#include "util/text.h"
 
 namespace superpose::train {
 namespace {
 
 double now_seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+// Epochs of each source of a mixture before a step.
+util::NumberPairs source_epochs(const data::BatchSource& source, std::int64_t step) {
+  util::NumberPairs epochs;
+  if (source.sources().size() == 1) return epochs;
+  for (std::size_t i = 0; i < source.sources().size(); ++i) {
+    epochs.emplace_back(source.sources()[i].name, source.source_epoch_before(i, step));
+  }
+  return epochs;
+}
+
+std::string describe_switch(const superposition::Phase& next) {
+  std::string text = next.is_ntp() ? "to next-token prediction"
+                                   : "to bags of " + std::to_string(next.bag_size) +
+                                         ", targets of " + std::to_string(next.target_size);
+  const char* lead = ", weights ";
+  for (const auto& [name, weight] : next.weights) {
+    text += lead + name + " " + util::format_double(weight);
+    lead = ", ";
+  }
+  return text;
 }
 
 bool is_multiple(std::int64_t step, std::int64_t every) { return every > 0 && step % every == 0; }
@@ -114,10 +138,7 @@ void TrainingLoop::after_step(const StepResult& result, const data::Batch& batch
   if (is_record_due()) write_record(result, batch.epoch);
   if (is_phase_end() && step_ < config_.train.steps) {
     const superposition::Phase& next = superposition::phase_at(parts_.setup.phases, step_);
-    write_event(metrics::EventKind::kSwitch,
-                next.is_ntp() ? "to next-token prediction"
-                              : "to bags of " + std::to_string(next.bag_size) + ", targets of " +
-                                    std::to_string(next.target_size));
+    write_event(metrics::EventKind::kSwitch, describe_switch(next));
   }
   if (is_validation_due()) validate();
   if (is_checkpoint_due()) save();
@@ -172,8 +193,12 @@ void TrainingLoop::write_record(const StepResult& result, double epoch) {
   record.seconds = clocks_.seconds;
   record.wait_seconds = clocks_.wait_seconds;
   record.epoch = epoch;
+  record.source_epochs = source_epochs(*parts_.setup.source, step_);
   metrics::set_rates(record, last_record_);
   parts_.sink.write(record);
+  if (const auto warning = wait_watch_.add(record)) {
+    write_event(metrics::EventKind::kWarning, *warning);
+  }
   last_record_ = record;
 }
 
@@ -200,7 +225,8 @@ void TrainingLoop::validate() {
 // Rank 0.
 void TrainingLoop::write_checkpoint(const std::filesystem::path& folder) {
   try {
-    save_checkpoint(folder, parts_.learner, state(), parts_.setup.corpus.tokenizer);
+    save_checkpoint(folder, parts_.learner, state(),
+                    {parts_.setup.corpus.tokenizer, parts_.setup.corpus_record});
     if (is_pinned_step()) checkpoint::set_pinned(folder / checkpoint::folder_name(step_), true);
     if (config_.checkpoint.keep > 0) checkpoint::prune(folder, config_.checkpoint.keep);
   } catch (const util::Error& error) {
@@ -238,6 +264,7 @@ void TrainingLoop::write_summary() {
   record.evaluation_seconds = clocks_.evaluation_seconds;
   record.checkpoint_seconds = clocks_.checkpoint_seconds;
   record.epochs = parts_.setup.source->epoch_before(step_);
+  record.source_epochs = source_epochs(*parts_.setup.source, step_);
   record.peak_memory_bytes = peak_memory_bytes();
   record.finished_at = metrics::utc_now();
   parts_.sink.write(record);
@@ -256,6 +283,7 @@ RunState TrainingLoop::state() const {
   state.optimizer_updates = parts_.learner.optimizer.step_count();
   state.consumed = setup.source->consumption_before(step_);
   state.layout = setup.start.state.layout;
+  state.sources = setup.start.state.sources;
   state.corpus_fingerprint = setup.corpus.fingerprint;
   state.clocks = clocks_;
   state.environment = setup.environment;

@@ -13,6 +13,7 @@
 #include "train/run_state.h"
 #include "train/setup.h"
 #include "train/step.h"
+#include "train/wait_watch.h"
 #include "util/stop_signal.h"
 
 namespace superpose::train {
@@ -64,6 +65,7 @@ class TrainingLoop {
   Clocks clocks_;
   std::unique_ptr<data::Prefetcher> prefetcher_;
   metrics::StepRecord last_record_;
+  WaitWatch wait_watch_;
   RunResult result_;
 };
 

@@ -93,10 +93,18 @@ void plan_switch(const optim::OptimConfig& optim, Plan& plan) {
 void plan_data(const RunSpec& spec, const Setup& setup, Plan& plan) {
   plan.raw_tokens_needed = superposition::raw_tokens_before(plan.phases, plan.total_steps,
                                                             spec.config.train.batch_positions);
-  plan.raw_tokens_at_hand = setup.corpus.train->num_tokens();
+  plan.raw_tokens_factor =
+      static_cast<double>(plan.raw_tokens_needed) /
+      static_cast<double>(plan.total_steps * spec.config.train.batch_positions);
+  plan.raw_tokens_at_hand = setup.corpus.train_stats.tokens;
   plan.held_out_share = setup.corpus.held_out_share;
-  plan.first_epoch_ends_at = setup.source->exhaustion_step();
   plan.stops_with_data = setup.data_end_it;
+  if (setup.source->sources().size() > 1) {
+    plan.sources = data::read_through(*setup.source, setup.phases);
+  } else {
+    plan.first_epoch_ends_at = setup.source->exhaustion_step();
+    if (setup.data_end_it) plan.first_epoch_ends_at = setup.source->data_end();
+  }
   plan.epochs = setup.source->epoch_before(std::max(plan.first_step, plan.last_step));
 }
 
@@ -109,7 +117,10 @@ MemoryInputs memory_inputs(const model::MemoryRequest& request, const RunSpec& s
   inputs.steps = plan.total_steps;
   inputs.prefetch = spec.config.data.prefetch;
   inputs.raw_tokens = plan.raw_tokens_needed / plan.world_size;
-  inputs.lanes = setup.start.state.layout.lanes;
+  inputs.lanes = 0;
+  for (const data::StreamLayout& layout : layouts_of(setup.start.state)) {
+    inputs.lanes += layout.lanes;
+  }
   inputs.train_tokens = plan.raw_tokens_at_hand;
   inputs.validation_tokens = setup.corpus.validation_stats.tokens;
   inputs.validation_windows = spec.config.validation.windows;
@@ -203,11 +214,45 @@ std::string describe_switch(const Plan& plan) {
   return text.str();
 }
 
+// What superposition does to the need of data: a share r of the steps in bags of s reads
+// 1 + r (s - 1) times the tokens.
+std::string describe_factor(const Plan& plan) {
+  if (plan.raw_tokens_factor == 1) return "";
+  std::ostringstream text;
+  text << " (" << decimals(plan.raw_tokens_factor) << " times the baseline's";
+  const auto has_bags = [](const superposition::Phase& phase) { return phase.bag_size > 1; };
+  const auto& phases = plan.phases;
+  if (std::count_if(phases.begin(), phases.end(), has_bags) == 1) {
+    const auto phase = std::find_if(phases.begin(), phases.end(), has_bags);
+    text << ": 1 + r (s - 1) with r = "
+         << decimals(static_cast<double>(phase->num_steps) / static_cast<double>(plan.total_steps))
+         << ", s = " << phase->bag_size;
+  }
+  text << ')';
+  return text.str();
+}
+
+std::string describe_source(const Plan& plan, const data::SourceReading& source) {
+  std::ostringstream text;
+  text << source.name << ": " << util::format_count(source.tokens) << " tokens at hand, weight ";
+  for (std::size_t i = 0; i < source.phases.size(); ++i) {
+    if (i > 0 && source.phases[i].share == source.phases[i - 1].share) continue;
+    text << (i > 0 ? ", then " : "") << decimals(source.phases[i].share);
+  }
+  text << "; " << decimals(source.phases.back().epochs) << " epochs at the end";
+  if (source.used_up_from && *source.used_up_from < plan.last_step) {
+    text << "; used up after step " << *source.used_up_from << ", the others take its share";
+  } else if (source.repeats_from) {
+    text << "; its first epoch ends in step " << *source.repeats_from;
+  }
+  return text.str();
+}
+
 std::string describe_data(const Plan& plan) {
   std::ostringstream text;
-  text << util::format_count(plan.raw_tokens_needed) << " raw tokens needed, "
-       << util::format_count(plan.raw_tokens_at_hand) << " at hand; " << decimals(plan.epochs)
-       << " epochs at the end";
+  text << util::format_count(plan.raw_tokens_needed) << " raw tokens needed"
+       << describe_factor(plan) << ", " << util::format_count(plan.raw_tokens_at_hand)
+       << " at hand; " << decimals(plan.epochs) << " epochs at the end";
   if (plan.stops_with_data) {
     text << "; the data end the run after step " << plan.last_step;
   } else if (plan.first_epoch_ends_at) {
@@ -258,6 +303,9 @@ void print_plan(std::ostream& out, const Plan& plan) {
   out << "schedule   " << describe_schedule(plan) << '\n';
   if (plan.switch_step) out << "switch     " << describe_switch(plan) << '\n';
   out << "data       " << describe_data(plan) << '\n';
+  for (const data::SourceReading& source : plan.sources) {
+    out << "source     " << describe_source(plan, source) << '\n';
+  }
   out << "memory     " << describe(plan.memory) << '\n';
   out << "disk       " << bytes(plan.checkpoint_bytes) << " a checkpoint, at most "
       << bytes(plan.disk_bytes) << " kept; " << bytes(plan.free_disk_bytes) << " free\n";

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "data/readings.h"
 #include "superposition/phases.h"
 #include "train/memory.h"
 
@@ -49,11 +50,13 @@ struct Plan {
   std::int64_t recovery_steps = 0;  // after the switch
 
   std::int64_t raw_tokens_needed = 0;               // by the whole schedule, from step 0
+  double raw_tokens_factor = 1;                     // what bags multiply a baseline's tokens with
   std::int64_t raw_tokens_at_hand = 0;              // training tokens of the corpus
   double epochs = 0;                                // read when this call ends
   std::optional<std::int64_t> first_epoch_ends_at;  // step in which it does, where it does
-  bool stops_with_data = false;  // this call ends there, as data.when_exhausted says
-  double held_out_share = 0;     // of the text
+  bool stops_with_data = false;              // this call ends there, as data.when_exhausted says
+  double held_out_share = 0;                 // of the text
+  std::vector<data::SourceReading> sources;  // of a mixture; else empty
 
   MemoryPlan memory;                  // of a rank
   std::int64_t checkpoint_bytes = 0;  // one checkpoint

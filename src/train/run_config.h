@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "data/data_config.h"
+#include "data/mixture_config.h"
 #include "eval/validation_config.h"
 #include "model/model_config.h"
 #include "optim/optim_config.h"
@@ -104,6 +105,7 @@ struct RunConfig {
   RunFolderConfig run;
   model::ModelConfig model;
   data::DataConfig data;
+  std::vector<data::MixtureConfig> mixture;
   TrainConfig train;
   optim::OptimConfig optim;
   std::vector<superposition::PhaseConfig> phases = default_phases();
@@ -121,6 +123,7 @@ struct RunConfig {
     v.section("run", self.run, "where the run lives");
     v.section("model", self.model, "the decoder");
     v.section("data", self.data, "what it reads");
+    v.list("mixture", self.mixture, "corpora read side by side, instead of the one of [data]");
     v.section("train", self.train, "how long, how much at once");
     v.section("optim", self.optim, "AdamW and its learning-rate schedule");
     v.list("phases", self.phases, "superposed phases in order; the steps left over are NTP");

@@ -34,6 +34,13 @@ std::map<std::string, std::string> fixed_settings(const std::vector<util::Settin
 
 }  // namespace
 
+std::vector<data::StreamLayout> layouts_of(const RunState& state) {
+  if (state.sources.empty()) return {state.layout};
+  std::vector<data::StreamLayout> layouts;
+  for (const SourceState& source : state.sources) layouts.push_back(source.layout);
+  return layouts;
+}
+
 util::Json to_json(const RunState& state) {
   util::Json json = {{"schema", kStateSchema}};
   util::JsonWriter writer(json);

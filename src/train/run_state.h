@@ -38,13 +38,31 @@ struct Clocks {
   }
 };
 
+// One source of a mixture.
+struct SourceState {
+  std::string name;
+  std::string fingerprint;
+  data::StreamLayout layout;
+
+  bool operator==(const SourceState&) const = default;
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& v) {
+    v.required("name", self.name);
+    v.required("fingerprint", self.fingerprint);
+    v.required("lanes", self.layout.lanes);
+    v.required("block_tokens", self.layout.block_tokens);
+  }
+};
+
 struct RunState {
   std::int64_t step = 0;   // finished steps
   std::int64_t phase = 0;  // index of the phase that step `step` lies in, or the last one
   std::int64_t optimizer_updates = 0;
   std::vector<data::Consumption> consumed;
-  data::StreamLayout layout;
-  std::string corpus_fingerprint;
+  data::StreamLayout layout;         // of the one corpus; {0, 0} for a mixture
+  std::vector<SourceState> sources;  // of a mixture, in the recipe's order; else empty
+  std::string corpus_fingerprint;    // of all sources together
   Clocks clocks;
   Environment environment;
   std::vector<util::Setting> settings;
@@ -59,6 +77,7 @@ struct RunState {
       data.required("fingerprint", self.corpus_fingerprint);
       data.required("lanes", self.layout.lanes);
       data.required("block_tokens", self.layout.block_tokens);
+      data.unless_empty("sources", self.sources);
       data.required("consumed", self.consumed);
       data.required("ids_hash", self.clocks.ids_hash);
     });
@@ -66,6 +85,9 @@ struct RunState {
     v.required("environment", self.environment);
   }
 };
+
+// How each source is cut: those of `sources`, or `layout` alone.
+std::vector<data::StreamLayout> layouts_of(const RunState& state);
 
 util::Json to_json(const RunState& state);
 

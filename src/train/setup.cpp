@@ -11,6 +11,7 @@
 #include "train/run_folder.h"
 #include "util/error.h"
 #include "util/hash.h"
+#include "util/json.h"
 
 namespace superpose::train {
 namespace {
@@ -18,21 +19,39 @@ namespace {
 // Activations of one micro-batch: far below any machine's memory, far above what keeps cores busy.
 constexpr std::int64_t kMicroBatchBytes = std::int64_t{1} << 30;
 
-data::PreparedCorpus prepare(const RunSpec& spec, distributed::Collective& collective) {
+std::vector<data::PreparedSource> prepare(const RunSpec& spec,
+                                          distributed::Collective& collective) {
+  const RunConfig& config = spec.config;
   const bool leads = collective.rank() == 0;
-  std::optional<data::PreparedCorpus> corpus;
+  std::vector<data::PreparedSource> sources;
+  util::Json folders = util::Json::array();
   if (leads) {
     std::optional<data::PrepareConsole> console;
-    if (spec.console != nullptr) {
-      console.emplace(*spec.console, data::PrepareConsoleOptions{.columns = spec.console_columns});
+    std::int64_t bytes_done = 0;
+    const auto show = [&](const data::PrepareProgress& progress) {
+      if (spec.console == nullptr) return;
+      if (!console || progress.bytes_done < bytes_done) {  // the next corpus of a mixture
+        console.emplace(*spec.console,
+                        data::PrepareConsoleOptions{.columns = spec.console_columns});
+      }
+      bytes_done = progress.bytes_done;
+      console->write(progress);
+    };
+    sources = data::prepare_sources(config.data, config.mixture, show);
+    for (const data::PreparedSource& source : sources) {
+      folders.push_back(source.corpus.folder.string());
     }
-    corpus = data::prepare_corpus(spec.config.data, [&](const data::PrepareProgress& progress) {
-      if (console) console->write(progress);
-    });
   }
-  const std::string folder = collective.broadcast_text(leads ? corpus->folder.string() : "", 0);
-  if (!leads) corpus = data::open_corpus(folder);
-  return std::move(*corpus);
+  const std::string text = collective.broadcast_text(folders.dump(), 0);
+  if (leads) return sources;
+  const auto names = util::parse_json(text, "folders").get<std::vector<std::string>>();
+  return data::open_sources(config.data, config.mixture, {names.begin(), names.end()});
+}
+
+data::CorpusRecord record_corpus(const Setup& setup) {
+  return {.fingerprint = setup.corpus.fingerprint,
+          .validation_fingerprint = setup.corpus.validation_fingerprint,
+          .files = data::list_files(setup.sources)};
 }
 
 void check_shape(const RunConfig& config, const model::ModelConfig& model,
@@ -45,26 +64,53 @@ void check_shape(const RunConfig& config, const model::ModelConfig& model,
                 " ranks, got ", config.train.rows_per_step(), " rows");
 }
 
-data::StreamLayout layout_of(const Setup& setup, const RunConfig& config) {
-  const std::int64_t longest = data::longest_window(setup.phases, config.train.sequence_length);
-  const std::int64_t tokens = setup.corpus.train->num_tokens();
-  if (setup.start.kind == Start::Kind::kFresh) {
-    return data::choose_layout(tokens, longest, config.data.lanes, config.data.block_tokens);
+void set_layouts(Setup& setup, const RunConfig& config, std::int64_t longest) {
+  const auto layouts = data::choose_layouts(setup.sources, longest, config.data);
+  RunState& state = setup.start.state;
+  if (config.mixture.empty()) {
+    state.layout = layouts[0];
+    return;
   }
-  const data::StreamLayout& layout = setup.start.state.layout;
-  util::require(layout.lanes * longest <= tokens, "phases: a row of ", longest,
-                " tokens must fit into a lane of the run that is branched from, which has ",
-                tokens / layout.lanes);
-  return layout;
+  state.layout = {0, 0};
+  for (std::size_t i = 0; i < layouts.size(); ++i) {
+    const data::PreparedSource& source = setup.sources[i];
+    state.sources.push_back({source.name, source.corpus.fingerprint, layouts[i]});
+  }
 }
 
-void open_stream(Setup& setup, const RunConfig& config, const distributed::Collective& collective) {
-  data::StreamOptions options;
-  options.seed = static_cast<std::uint64_t>(config.train.seed);
-  options.layout = setup.start.state.layout;
-  options.document_aware = config.data.document_aware;
+void check_layouts(const Setup& setup, std::int64_t longest) {
+  const std::vector<data::StreamLayout> layouts = layouts_of(setup.start.state);
+  util::require(layouts.size() == setup.sources.size(), "checkpoint ",
+                setup.start.checkpoint.string(), ": must have a layout for each of ",
+                setup.sources.size(), " sources, got ", layouts.size());
+  for (std::size_t i = 0; i < layouts.size(); ++i) {
+    const std::int64_t tokens = setup.sources[i].corpus.train->num_tokens();
+    util::require(layouts[i].lanes * longest <= tokens, "phases: a row of ", longest,
+                  " tokens must fit into a lane of the run that is branched from, which has ",
+                  tokens / layouts[i].lanes);
+  }
+}
+
+// A branch that sets other limits asks anew which sources have reached theirs.
+bool has_other_limits(const Setup& setup, const RunSpec& spec) {
+  const auto differs = [&](const char* key) {
+    return setting_value(setup.start.state.settings, key) != setting_value(spec.settings, key);
+  };
+  return setup.start.kind == Start::Kind::kBranch &&
+         (differs("mixture") || differs("data.when_exhausted"));
+}
+
+void open_stream(Setup& setup, const RunSpec& spec, const distributed::Collective& collective) {
+  const RunConfig& config = spec.config;
+  const std::int64_t longest = data::longest_window(setup.phases, config.train.sequence_length);
+  if (setup.start.kind == Start::Kind::kFresh) {
+    set_layouts(setup, config, longest);
+  } else {
+    check_layouts(setup, longest);
+  }
   data::BatchPlan plan;
   plan.consumed = setup.start.state.consumed;
+  if (!plan.consumed.empty() && has_other_limits(setup, spec)) plan.consumed.back().used_up.clear();
   plan.phases = setup.phases;
   plan.first_step = setup.start.state.step;
   plan.sequence_length = config.train.sequence_length;
@@ -72,18 +118,24 @@ void open_stream(Setup& setup, const RunConfig& config, const distributed::Colle
   plan.rank = collective.rank();
   plan.world_size = collective.world_size();
   setup.source = std::make_unique<const data::BatchSource>(
-      std::make_shared<const data::TokenStream>(setup.corpus.train, options), plan);
+      data::open_streams(setup.sources, {.seed = static_cast<std::uint64_t>(config.train.seed),
+                                         .layouts = layouts_of(setup.start.state),
+                                         .document_aware = config.data.document_aware}),
+      plan);
 }
 
 void find_end(Setup& setup, const RunSpec& spec) {
   setup.last_step = spec.config.train.steps;
   if (spec.stop_after_step) setup.last_step = std::min(setup.last_step, *spec.stop_after_step);
-  if (spec.config.data.when_exhausted != data::WhenExhausted::kStop) return;
-  const std::optional<std::int64_t> exhausted = setup.source->exhaustion_step();
+  const std::optional<std::int64_t> exhausted = setup.source->data_end();
   util::require(exhausted != 0,
                 "data.when_exhausted: \"stop\" needs a corpus of one step at "
                 "least, it has ",
-                setup.corpus.train->num_tokens(), " training tokens");
+                setup.corpus.train_stats.tokens, " training tokens");
+  util::require(!exhausted || spec.config.data.when_exhausted == data::WhenExhausted::kStop,
+                "mixture: all sources with a weight are used up after step ", exhausted.value_or(0),
+                " of ", spec.config.train.steps,
+                ": raise max_epochs or max_tokens, or set data.when_exhausted = \"stop\"");
   if (exhausted && *exhausted < setup.last_step) {
     setup.last_step = *exhausted;
     setup.data_end_it = true;
@@ -113,22 +165,25 @@ Setup set_up(const RunSpec& spec, distributed::Collective& collective) {
   setup.phases = superposition::make_phases(config.phases, config.train.steps);
   setup.device = choose_device(config.train.device);
   setup.precision = choose_precision(config.train.precision, setup.device, spec.machine);
-  setup.corpus = prepare(spec, collective);
+  data::check_mixture(config.mixture, config.data);
+  data::check_phase_weights(setup.phases, config.mixture);
+  setup.sources = prepare(spec, collective);
+  setup.corpus = data::whole_corpus(setup.sources, config.data);
+  setup.corpus_record = record_corpus(setup);
   setup.model = model::resolve(config.model, setup.corpus.padded_vocabulary_size);
   check_shape(config, setup.model, collective.world_size());
   setup.environment = make_environment(spec, setup, collective);
   setup.validation =
       eval::make_validation_windows(setup.corpus, config.train.sequence_length, config.validation);
   setup.start = find_start(checkpoints_folder(config.run.dir), spec.start_from, collective);
-  check_start(setup.start, {spec.settings, setup.corpus.fingerprint, config.train.steps});
+  check_start(setup.start, {spec.settings, setup.corpus_record, config.train.steps});
   if (setup.start.kind != Start::Kind::kFresh) {
     const std::string changed = differences(setup.start.state.environment, setup.environment);
     if (!changed.empty()) {
       setup.start.warnings.push_back("going on is not bit-exact: " + changed);
     }
   }
-  setup.start.state.layout = layout_of(setup, config);
-  open_stream(setup, config, collective);
+  open_stream(setup, spec, collective);
   find_end(setup, spec);
   return setup;
 }

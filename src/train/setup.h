@@ -10,6 +10,8 @@
 
 #include "data/batch_source.h"
 #include "data/corpus.h"
+#include "data/corpus_record.h"
+#include "data/mixture.h"
 #include "data/token_stream.h"
 #include "distributed/collective.h"
 #include "eval/validation.h"
@@ -22,13 +24,15 @@
 namespace superpose::train {
 
 struct Setup {
-  data::PreparedCorpus corpus;
-  model::ModelConfig model;  // resolved
+  std::vector<data::PreparedSource> sources;  // one, or those of the mixture
+  data::PreparedCorpus corpus;                // all of them as one
+  data::CorpusRecord corpus_record;           // what checkpoints say of the files
+  model::ModelConfig model;                   // resolved
   std::vector<superposition::Phase> phases;
   at::Device device = at::kCPU;
   Precision precision = Precision::kF32;  // f32 or bf16
   Environment environment;
-  Start start;                                      // state.layout is set where fresh, too
+  Start start;                                      // the state's layouts are set where fresh, too
   std::unique_ptr<const data::BatchSource> source;  // from start.state.step on, this rank's rows
   eval::ValidationWindows validation;
   std::int64_t last_step = 0;  // where this call ends: all steps, or the spec's or the data's end

@@ -6,7 +6,9 @@
 
 #include "checkpoint/checkpoint.h"
 #include "util/error.h"
+#include "util/files.h"
 #include "util/json.h"
+#include "util/json_fields.h"
 #include "util/text.h"
 
 namespace superpose::train {
@@ -21,7 +23,15 @@ constexpr std::array<std::string_view, 4> kBranchKeys = {
 struct Found {
   Start start;
   util::Json state;
+  util::Json corpus = util::Json();  // null where the checkpoint does not have it
 };
+
+// trainer/corpus.json: checkpoints of earlier versions lack it.
+util::Json read_corpus(const std::filesystem::path& folder) {
+  const std::filesystem::path file = folder / "trainer" / "corpus.json";
+  if (!std::filesystem::exists(file)) return {};
+  return util::parse_json(util::read_file(file), file.string());
+}
 
 Found look(const std::filesystem::path& checkpoints,
            const std::optional<std::filesystem::path>& start_from) {
@@ -42,6 +52,7 @@ Found look(const std::filesystem::path& checkpoints,
     found.start.checkpoint = *start_from;
     found.state = checkpoint::open(*start_from).state;
   }
+  if (!found.start.checkpoint.empty()) found.corpus = read_corpus(found.start.checkpoint);
   return found;
 }
 
@@ -49,7 +60,8 @@ util::Json to_json(const Found& found) {
   return util::Json{{"kind", static_cast<int>(found.start.kind)},
                     {"checkpoint", found.start.checkpoint.string()},
                     {"warnings", found.start.warnings},
-                    {"state", found.state}};
+                    {"state", found.state},
+                    {"corpus", found.corpus}};
 }
 
 Start start_from_json(const util::Json& json) {
@@ -60,6 +72,10 @@ Start start_from_json(const util::Json& json) {
   if (start.kind != Start::Kind::kFresh) {
     start.state = run_state_from_json(json.at("state"),
                                       (start.checkpoint / "trainer" / "state.json").string());
+  }
+  if (const util::Json& corpus = json.at("corpus"); !corpus.is_null()) {
+    start.corpus = util::fields_from_json<data::CorpusRecord>(
+        corpus, (start.checkpoint / "trainer" / "corpus.json").string());
   }
   return start;
 }
@@ -74,6 +90,24 @@ std::vector<std::string> branch_differences(const std::vector<util::Setting>& ch
     result.push_back(std::string(key) + " (checkpoint " + before + ", recipe " + now + ")");
   }
   return result;
+}
+
+std::string changed_files(const Start& start, const data::CorpusRecord& now) {
+  if (start.corpus.files.empty()) return "";
+  return ": " + data::describe_changes(start.corpus.files, now.files);
+}
+
+void check_corpus(const Start& start, const data::CorpusRecord& now, const std::string& who) {
+  util::require(start.state.corpus_fingerprint == now.fingerprint, who,
+                ": the corpus must be the same, its fingerprint was ",
+                start.state.corpus_fingerprint, " and is ", now.fingerprint,
+                changed_files(start, now));
+  // A branch may be measured on other text; one curve may not.
+  if (start.kind != Start::Kind::kResume || start.corpus.files.empty()) return;
+  util::require(start.corpus.validation_fingerprint == now.validation_fingerprint, who,
+                ": the held-out documents must be the same, their fingerprint was ",
+                start.corpus.validation_fingerprint, " and is ", now.validation_fingerprint,
+                changed_files(start, now));
 }
 
 }  // namespace
@@ -98,9 +132,7 @@ void check_start(const Start& start, const StartExpectation& expected) {
               : branch_differences(state.settings, expected.settings);
   util::require(changed.empty(), who,
                 ": these keys must be as they were: ", util::join(changed, ", "));
-  util::require(state.corpus_fingerprint == expected.corpus_fingerprint, who,
-                ": the corpus must be the same, its fingerprint was ", state.corpus_fingerprint,
-                " and is ", expected.corpus_fingerprint);
+  check_corpus(start, expected.corpus, who);
   util::require(resumes || state.step < expected.total_steps, who,
                 ": the schedule must go on beyond its ", state.step,
                 " steps, got train.steps = ", expected.total_steps);

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "data/corpus_record.h"
 #include "distributed/collective.h"
 #include "train/run_state.h"
 #include "util/setting.h"
@@ -22,6 +23,7 @@ struct Start {
   Kind kind = Kind::kFresh;
   std::filesystem::path checkpoint;   // empty where fresh
   RunState state;                     // as saved; default where fresh
+  data::CorpusRecord corpus;          // as saved; without files where the checkpoint has none
   std::vector<std::string> warnings;  // checkpoints that were refused, and why
 };
 
@@ -34,13 +36,14 @@ Start find_start(const std::filesystem::path& checkpoints,
 // What a run wants to go on with.
 struct StartExpectation {
   std::vector<util::Setting> settings;
-  std::string corpus_fingerprint;
+  data::CorpusRecord corpus;
   std::int64_t total_steps = 0;
 };
 
 // Throws util::Error, listing what is at odds, where the run may not go on from there: any setting
 // that is not operational (resume), or one that decides weights' meaning or the data's order
-// (branch); another corpus; a schedule that is over already (branch).
+// (branch); another corpus, naming the files that changed, or at a resume other held-out documents;
+// a schedule that is over already (branch).
 void check_start(const Start& start, const StartExpectation& expected);
 
 }  // namespace superpose::train

@@ -11,6 +11,12 @@ Json JsonWriter::encode(const TextPairs& pairs) {
   return object;
 }
 
+Json JsonWriter::encode(const NumberPairs& pairs) {
+  Json object = Json::object();
+  for (const auto& [name, number] : pairs) object[name] = number;
+  return object;
+}
+
 JsonReader::JsonReader(const Json& in, std::string where) : in_(in), where_(std::move(where)) {
   require(in.is_object(), where_, ": must be a JSON object, got ", in.type_name());
 }
@@ -84,6 +90,15 @@ void JsonReader::decode(const Json& json, const char* name, TextPairs& pairs) co
   for (const auto& [key, text] : json.items()) {
     pairs.emplace_back(key, std::string());
     decode(text, key.c_str(), pairs.back().second);
+  }
+}
+
+void JsonReader::decode(const Json& json, const char* name, NumberPairs& pairs) const {
+  if (!json.is_object()) wrong(name, "an object of numbers", json);
+  pairs.clear();
+  for (const auto& [key, number] : json.items()) {
+    pairs.emplace_back(key, 0.0);
+    decode(number, key.c_str(), pairs.back().second);
   }
 }
 

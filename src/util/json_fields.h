@@ -5,6 +5,7 @@
 //   static void visit(Self& self, Visitor& v) {
 //     v.required("step", self.step);
 //     v.optional("text", self.text);              // keeps its value where the object lacks it
+//     v.unless_empty("slots", self.slots);         // a list that is left out where it is empty
 //     v.choice("event", self.kind, kEventNames);  // enum class, values 0, 1, ...; required
 //     v.group("data", [&](auto& data) {           // an object around some of the fields
 //       data.required("lanes", self.lanes);
@@ -13,7 +14,7 @@
 //
 // Types: bool, std::int64_t, double, std::string; std::uint64_t (a hash) as hexadecimal text;
 // std::optional<double>, left out where it is empty; visitable structs; std::vector of these;
-// std::vector of pairs of texts as an object.
+// std::vector of pairs of texts, or of a text and a number, as an object.
 #pragma once
 
 #include <algorithm>
@@ -31,6 +32,7 @@
 namespace superpose::util {
 
 using TextPairs = std::vector<std::pair<std::string, std::string>>;
+using NumberPairs = std::vector<std::pair<std::string, double>>;
 
 // Adds a struct's fields to an object, in the order of its visit.
 class JsonWriter {
@@ -47,6 +49,10 @@ class JsonWriter {
   }
   void optional(const char* name, const std::optional<double>& value) {
     if (value) required(name, *value);
+  }
+  template <class T>
+  void unless_empty(const char* name, const std::vector<T>& values) {
+    if (!values.empty()) required(name, values);
   }
   template <class Enum, class Names>
   void choice(const char* name, Enum value, const Names& names) {
@@ -81,6 +87,7 @@ class JsonWriter {
     return array;
   }
   static Json encode(const TextPairs& pairs);
+  static Json encode(const NumberPairs& pairs);
 
   Json& out_;
 };
@@ -102,6 +109,10 @@ class JsonReader {
   }
   void optional(const char* name, std::optional<double>& value) {
     if (const Json* found = find(name)) decode(*found, name, value.emplace());
+  }
+  template <class T>
+  void unless_empty(const char* name, std::vector<T>& values) {
+    optional(name, values);
   }
   template <class Enum, class Names>
   void choice(const char* name, Enum& value, const Names& names) {
@@ -129,6 +140,7 @@ class JsonReader {
   void decode(const Json& json, const char* name, std::int64_t& value) const;
   void decode(const Json& json, const char* name, std::uint64_t& value) const;
   void decode(const Json& json, const char* name, TextPairs& pairs) const;
+  void decode(const Json& json, const char* name, NumberPairs& pairs) const;
   template <class T>
   void decode(const Json& json, const char* name, std::vector<T>& values) const {
     if (!json.is_array()) wrong(name, "a list", json);

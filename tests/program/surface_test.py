@@ -11,7 +11,7 @@ import tomllib
 import program
 
 COMMANDS = ["train", "compare", "bench", "report", "launch", "verify", "data", "data prepare", "data inspect",
-            "data verify", "tokenizer", "tokenizer train"]  # fmt: skip
+            "data verify", "data mix", "tokenizer", "tokenizer encode", "tokenizer decode", "tokenizer train"]  # fmt: skip
 FROZEN_KEYS = pathlib.Path(__file__).with_name("recipe_keys.txt")
 
 
@@ -23,15 +23,15 @@ def printed_keys(text):
         if header := re.fullmatch(r"\[+([a-z0-9_.]+)\]+", line):
             section = header.group(1)
         elif key := re.match(r"([a-z0-9_]+) = .*?  *# (\(operational\))?", line):
-            keys.append(f"{section}.{key.group(1)}" + (f" {key.group(2)}" if key.group(2) else ""))
+            keys.append(f"{section}.{key.group(1)}".removeprefix(".") + (f" {key.group(2)}" if key.group(2) else ""))
     return keys
 
 
 def parsed_keys(table, prefix=""):
-    """The same keys as a TOML parser sees them; an empty list of tables stands for itself."""
+    """The same keys as a TOML parser sees them; an empty list of tables, or table, stands for itself."""
     for name, value in table.items():
         tables = [value] if isinstance(value, dict) else value
-        if isinstance(tables, list) and tables and isinstance(tables[0], dict):
+        if isinstance(tables, list) and tables and isinstance(tables[0], dict) and tables[0]:
             yield from parsed_keys(tables[0], f"{prefix}{name}.")
         else:
             yield prefix + name
@@ -122,7 +122,7 @@ class Surface(program.ProgramTest):
         self.assertEqual((printed.code, printed.err), (0, ""), printed)
         recipe = tomllib.loads(printed.out)
         keys = [key.removesuffix(" (operational)") for key in printed_keys(printed.out)]
-        shown_as_comment = [key for key in keys if key.startswith("compare.arms.")]
+        shown_as_comment = [key for key in keys if key.startswith(("compare.arms.", "mixture."))]
         self.assertEqual([key for key in keys if key not in shown_as_comment],
                          list(parsed_keys(recipe)))  # fmt: skip
         file = self.write("printed.toml", printed.out)

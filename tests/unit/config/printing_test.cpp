@@ -42,6 +42,7 @@ bag_size = 6
 target_size = "auto"
 slot_weighting = "uniform"
 slot_weights = []
+weights = {}
 
 [compare]
 
@@ -100,7 +101,7 @@ TEST(Settings, AreFlatWithTheirKind) {
       {"optim.clip", "\"auto\"", false},
       {"phases",
        "[{share = 0.3, steps = \"auto\", bag_size = 6, target_size = \"auto\", slot_weighting = "
-       "\"uniform\", slot_weights = []}]",
+       "\"uniform\", slot_weights = [], weights = {}}]",
        false},
       {"compare.arms", "[]", false},
   };

@@ -54,6 +54,14 @@ TEST_F(Console, StatusLineSaysEverything) {
   EXPECT_THAT(text, HasSubstr("8.19K pos/s, 32.8K raw tok/s | waiting 10.0 % | ETA 32 m 20 s"));
 }
 
+TEST_F(Console, EpochsOfSourcesAreShownForAMixture) {
+  ConsoleSink sink(out_, options(false));
+  StepRecord record = step(20, true);
+  record.source_epochs = {{"books", 0.5}, {"web", 1.234}};
+  sink.write(record);
+  EXPECT_THAT(out_.str(), HasSubstr(" | epochs books 0.50, web 1.23"));
+}
+
 TEST_F(Console, NextTokenLossIsNamedAsSuch) {
   ConsoleSink sink(out_, options(false));
   sink.write(sample_header());

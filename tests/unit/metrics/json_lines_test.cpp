@@ -65,6 +65,18 @@ TEST(Json, NumbersComeBackToTheBit) {
   EXPECT_FALSE(back.bits_per_byte.has_value());
 }
 
+TEST(Json, EpochsOfSourcesAreThereForAMixtureAlone) {
+  StepRecord step = sample_step(3);
+  EXPECT_FALSE(to_json(step).contains("source_epochs"));
+  step.source_epochs = {{"web", 0.25}, {"books", 1.0 / 3}};
+  EXPECT_EQ(to_json(step)["source_epochs"].dump(), R"({"web":0.25,"books":0.3333333333333333})");
+  EXPECT_EQ(std::get<StepRecord>(round_trip(step)).source_epochs, step.source_epochs);
+  SummaryRecord summary = sample_summary(3);
+  EXPECT_FALSE(to_json(summary).contains("source_epochs"));
+  summary.source_epochs = step.source_epochs;
+  EXPECT_EQ(std::get<SummaryRecord>(round_trip(summary)).source_epochs, step.source_epochs);
+}
+
 TEST(Json, EventKindsHaveNames) {
   for (const EventKind kind : {EventKind::kResume, EventKind::kCheckpoint, EventKind::kSwitch,
                                EventKind::kWarning, EventKind::kError}) {

@@ -119,6 +119,20 @@ TEST(Phases, ErrorsNameEntryAndKey) {
   EXPECT_THAT(error_of({}, 0), StartsWith("train.steps: must be >= 1"));
 }
 
+TEST(Phases, WeightsOfSourcesAreNumbers) {
+  const auto phases = make_phases(
+      std::vector<PhaseConfig>{{.steps = 4, .weights = {{"books", "0.25"}, {"web", "3"}}}}, 10);
+  EXPECT_EQ(phases[0].weights, (std::map<std::string, double>{{"books", 0.25}, {"web", 3}}));
+  EXPECT_TRUE(phases[1].weights.empty()) << "the rest of the run has the sources' own";
+  EXPECT_THAT(error_of({{.steps = 1, .weights = {{"web", "-1"}}}}),
+              StartsWith("phases[0].weights.web: must be a number >= 0, got -1"));
+  EXPECT_THAT(error_of({{.steps = 1, .weights = {{"web", "inf"}}}}), HasSubstr("got inf"));
+  EXPECT_THAT(error_of({{.steps = 1, .weights = {{"web", "true"}}}}), HasSubstr("got true"));
+  EXPECT_THAT(error_of({{.steps = 1, .weights = {{"web", "1 2"}}}}), HasSubstr("got 1 2"));
+  EXPECT_THAT(error_of({{.steps = 1, .weights = {{"web", "0"}, {"books", "0"}}}}),
+              StartsWith("phases[0].weights: one of them must be > 0"));
+}
+
 TEST(Phases, ListThatIsLongerThanTheRunIsAnError) {
   EXPECT_THAT(error_of({{.share = 0.6}, {.share = 0.6}}), StartsWith("phases[1]: phases must fit"));
   EXPECT_THAT(error_of({{.steps = 101}}), StartsWith("phases[0]: phases must fit"));

@@ -45,7 +45,7 @@ TEST(Checkpoints, RoundTripIsExact) {
     state.step = 7;
     state.optimizer_updates = 7;
     const std::filesystem::path path =
-        save_checkpoint(folder.path(), saved, state, data::byte_tokenizer_files());
+        save_checkpoint(folder.path(), saved, state, {data::byte_tokenizer_files(), {}});
     EXPECT_EQ(path.filename(), "step-00000007");
 
     Learner loaded(tiny_model(32, is_qwen), {}, Precision::kBf16, at::kCPU);
@@ -64,7 +64,7 @@ TEST(Checkpoints, AnotherModelIsRefused) {
   distributed::LocalCollective collective;
   Learner saved(tiny_model(32, false), {}, Precision::kF32, at::kCPU);
   const std::filesystem::path path =
-      save_checkpoint(folder.path(), saved, RunState{}, data::byte_tokenizer_files());
+      save_checkpoint(folder.path(), saved, RunState{}, {data::byte_tokenizer_files(), {}});
   Learner other(tiny_model(64, false), {}, Precision::kF32, at::kCPU);
   try {
     load_checkpoint(path, other, RunState{}, collective);

@@ -55,11 +55,12 @@ TEST(RunConfig, OperationalKeysAreThoseThatMayChangeAtAResume) {
   for (const util::Setting& setting : config::settings(RunConfig{})) {
     if (setting.operational) operational.push_back(setting.key);
   }
-  EXPECT_THAT(operational, ::testing::UnorderedElementsAre(
-                               "run.dir", "data.site_packages", "data.cache_dir", "data.prefetch",
-                               "train.micro_batch", "train.recompute_every", "train.threads",
-                               "validation.every", "checkpoint.every", "checkpoint.keep",
-                               "checkpoint.at_switch", "log.every", "log.tensorboard"));
+  EXPECT_THAT(operational,
+              ::testing::UnorderedElementsAre(
+                  "run.dir", "data.site_packages", "data.cache_dir", "data.shard_tokens",
+                  "data.threads", "data.prefetch", "train.micro_batch", "train.recompute_every",
+                  "train.threads", "validation.every", "checkpoint.every", "checkpoint.keep",
+                  "checkpoint.at_switch", "log.every", "log.tensorboard"));
 }
 
 TEST(RunConfig, ImpossibleValuesAreNamed) {

@@ -53,6 +53,24 @@ TEST(RunState, JsonRoundTrip) {
   EXPECT_EQ(state.settings, sample().settings);
 }
 
+TEST(RunState, OfAMixtureHasItsSourcesAndSlots) {
+  RunState mixed = sample();
+  mixed.layout = {0, 0};
+  mixed.sources = {{"books", "aa", {64, 1000}}, {"web", "bb", {1024, 65536}}};
+  mixed.consumed = {{6, 6, 256, 96, {16384, 49152}, {}}, {1, 1, 256, 64, {65536, 0}, {1}}};
+  const RunState state = run_state_from_json(util::parse_json(to_json(mixed).dump(), "x"), "x");
+  EXPECT_EQ(state.consumed, mixed.consumed);
+  EXPECT_EQ(state.sources, mixed.sources);
+  EXPECT_THAT(layouts_of(state),
+              ElementsAre(data::StreamLayout{64, 1000}, data::StreamLayout{1024, 65536}));
+  EXPECT_THAT(layouts_of(sample()), ElementsAre(data::StreamLayout{1024, 65536}));
+  EXPECT_THAT(
+      to_json(mixed).dump(),
+      HasSubstr(R"("lanes":0,"block_tokens":0,"sources":[{"name":"books","fingerprint":"aa",)"
+                R"("lanes":64,"block_tokens":1000},)"));
+  EXPECT_THAT(to_json(mixed).dump(), HasSubstr(R"("slots":[65536,0],"used_up":[1]})"));
+}
+
 // Checkpoints outlive the program that wrote them.
 TEST(RunState, TextIsTheFormats) {
   EXPECT_EQ(

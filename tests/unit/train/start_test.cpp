@@ -33,7 +33,9 @@ std::string error_of(const Start& start, const StartExpectation& expected) {
 }
 
 StartExpectation expectation(const std::string& seed, const std::string& steps) {
-  return {{{"train.seed", seed, false}, {"train.steps", steps, false}}, "abc", std::stoll(steps)};
+  return {{{"train.seed", seed, false}, {"train.steps", steps, false}},
+          {.fingerprint = "abc", .validation_fingerprint = "held", .files = {}},
+          std::stoll(steps)};
 }
 
 TEST(CheckStart, ResumeWantsEverySettingAsItWas) {
@@ -64,6 +66,23 @@ TEST(CheckStart, CorpusMustBeTheSame) {
     start.state.corpus_fingerprint = "def";
     EXPECT_THAT(error_of(start, expectation("1", "20")), HasSubstr("was def and is abc"));
   }
+}
+
+TEST(CheckStart, NamesTheFilesThatChanged) {
+  Start start = start_at(Start::Kind::kResume, 5);
+  start.corpus = {"abc", "held", {{"a.txt", 3, 1}, {"b.txt", 4, 2}, {"c.txt", 5, 3}}};
+  StartExpectation now = expectation("1", "20");
+  now.corpus.files = {{"a.txt", 3, 1}, {"b.txt", 4, 7}, {"d.txt", 5, 9}};
+  EXPECT_EQ(error_of(start, now), "no error") << "the same documents out of other files";
+  now.corpus.fingerprint = "def";
+  EXPECT_THAT(error_of(start, now),
+              HasSubstr("was abc and is def: changed b.txt; removed c.txt; added d.txt"));
+  now.corpus.fingerprint = "abc";
+  now.corpus.validation_fingerprint = "other";
+  EXPECT_THAT(error_of(start, now), HasSubstr("the held-out documents must be the same"));
+  EXPECT_THAT(error_of(start, now), HasSubstr("changed b.txt"));
+  start.kind = Start::Kind::kBranch;
+  EXPECT_EQ(error_of(start, now), "no error") << "a branch may be measured on other text";
 }
 
 TEST(FindStart, FolderWithoutCheckpointsIsAFreshStart) {

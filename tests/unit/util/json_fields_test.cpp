@@ -35,6 +35,8 @@ struct Whole {
   Part part;
   std::vector<Part> parts;
   TextPairs versions;
+  NumberPairs shares;
+  std::vector<std::int64_t> slots;
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {
@@ -49,13 +51,15 @@ struct Whole {
     });
     v.required("part", self.part);
     v.optional("versions", self.versions);
+    v.unless_empty("shares", self.shares);
+    v.unless_empty("slots", self.slots);
   }
 };
 
 constexpr const char* kText =
     R"({"name":"a","ready":true,"share":0.1,"loss":2.5,"colour":"green",)"
     R"("inner":{"hash":"000000000000beef","parts":[{"count":1},{"count":2}]},)"
-    R"("part":{"count":3},"versions":{"x":"1","y":"2"}})";
+    R"("part":{"count":3},"versions":{"x":"1","y":"2"},"shares":{"b":0.1,"a":2.0},"slots":[4,5]})";
 
 Whole read(const std::string& text) {
   return fields_from_json<Whole>(parse_json(text, "test"), "w.json");
@@ -76,6 +80,7 @@ TEST(JsonFields, TextComesBackAsItWas) {
   EXPECT_EQ(whole.colour, Colour::kGreen);
   EXPECT_EQ(whole.parts.at(1).count, 2);
   EXPECT_EQ(whole.versions.at(1).second, "2");
+  EXPECT_EQ(whole.shares, (NumberPairs{{"b", 0.1}, {"a", 2}}));
   EXPECT_EQ(fields_to_json(whole).dump(), kText);
 }
 
@@ -85,6 +90,8 @@ TEST(JsonFields, OptionalFieldsKeepTheirValue) {
   EXPECT_EQ(whole.share, 0.5);
   EXPECT_FALSE(whole.loss.has_value());
   EXPECT_FALSE(fields_to_json(whole).contains("loss"));
+  EXPECT_FALSE(fields_to_json(whole).contains("shares")) << "left out where empty";
+  EXPECT_FALSE(fields_to_json(whole).contains("slots"));
 }
 
 TEST(JsonFields, ErrorsNameTheField) {
@@ -97,6 +104,9 @@ TEST(JsonFields, ErrorsNameTheField) {
             "w.json: inner: field 'hash': expected hexadecimal text, got \"xyz\"");
   EXPECT_EQ(error_of(R"({"name":"a","colour":"red","inner":{"hash":"1","parts":[{}]}})"),
             "w.json: inner: parts: missing field 'count'");
+  EXPECT_THAT(error_of(R"({"name":"a","colour":"red","inner":{"hash":"1"},"part":{"count":1},)"
+                       R"("shares":{"a":"x"}})"),
+              HasSubstr("field 'a': expected a number, got \"x\""));
   EXPECT_THAT(error_of(R"({"name":"a","colour":"red","inner":{"hash":"1"},"part":{"count":1.5}})"),
               HasSubstr("part: field 'count': expected a whole number, got 1.5"));
 }

@@ -1,0 +1,31 @@
+#include <cstddef>
+#include <iostream>
+#include <vector>
+
+#include "cli/commands.h"
+#include "cli/recipe_file.h"
+#include "data/mixture.h"
+#include "data/readings.h"
+#include "superposition/phases.h"
+
+namespace superpose::cli {
+
+int data_mix_command(const DataOptions& options) {
+  const train::RunConfig recipe = load_recipe(options.target, options.overrides).base;
+  const auto phases = superposition::make_phases(recipe.phases, recipe.train.steps);
+  data::check_mixture(recipe.mixture, recipe.data);
+  data::check_phase_weights(phases, recipe.mixture);
+  const auto sources = data::prepare_sources(recipe.data, recipe.mixture);
+  const std::int64_t length = recipe.train.sequence_length;
+  const auto layouts =
+      data::choose_layouts(sources, data::longest_window(phases, length), recipe.data);
+  const data::BatchSource source(
+      data::open_streams(sources, {.seed = static_cast<std::uint64_t>(recipe.train.seed),
+                                   .layouts = layouts,
+                                   .document_aware = recipe.data.document_aware}),
+      {.phases = phases, .sequence_length = length, .rows_per_step = recipe.train.rows_per_step()});
+  data::print_readings(std::cout, source, phases);
+  return kDone;
+}
+
+}  // namespace superpose::cli

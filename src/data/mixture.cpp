@@ -1,0 +1,203 @@
+#include "data/mixture.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "data/corpus_builder.h"
+#include "data/reading_plan.h"
+#include "data/sidecar.h"
+#include "util/error.h"
+#include "util/hash.h"
+#include "util/random.h"
+
+namespace superpose::data {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Runs an action on one entry; an error names it.
+template <class Action>
+auto of_entry(const std::string& name, const Action& action) {
+  try {
+    return action();
+  } catch (const util::Error& error) {
+    if (name.empty()) throw;
+    util::fail("mixture ", name, ": ", error.what());
+  }
+}
+
+double epoch_limit(const MixtureConfig& entry, const DataConfig& data, std::int64_t num_tokens) {
+  double limit = entry.max_epochs;
+  if (limit == 0 && data.when_exhausted == WhenExhausted::kStop) limit = 1;
+  if (entry.max_tokens == 0) return limit;
+  const double by_tokens = static_cast<double>(entry.max_tokens) / static_cast<double>(num_tokens);
+  return limit == 0 ? by_tokens : std::min(limit, by_tokens);
+}
+
+PreparedSource make_source(const MixtureConfig& entry, const DataConfig& data,
+                           PreparedCorpus corpus) {
+  const std::int64_t num_tokens = corpus.train->num_tokens();
+  PreparedSource source;
+  source.name = entry.name;
+  source.weight = entry.weight.value_or(static_cast<double>(num_tokens));
+  source.max_epochs = num_tokens == 0 ? 0 : epoch_limit(entry, data, num_tokens);
+  source.corpus = std::move(corpus);
+  return source;
+}
+
+// The one corpus of [data] as the only, nameless entry.
+std::vector<MixtureConfig> entries_of(const DataConfig& data,
+                                      const std::vector<MixtureConfig>& mixture) {
+  check_mixture(mixture, data);
+  if (!mixture.empty()) return mixture;
+  MixtureConfig only;
+  only.sources = data.sources;
+  return {only};
+}
+
+// Entries may differ in what they say of [data]; the one corpus is read as [data] says.
+DataConfig config_of(const MixtureConfig& entry, const DataConfig& data) {
+  return entry.name.empty() ? data : data_config_of(entry, data);
+}
+
+void add(SplitStats& sum, const SplitStats& part) {
+  sum.documents += part.documents;
+  sum.bytes += part.bytes;
+  sum.tokens += part.tokens;
+}
+
+std::string joint_fingerprint(const std::vector<PreparedSource>& sources,
+                              std::string PreparedCorpus::*fingerprint) {
+  util::Hasher hasher;
+  for (const PreparedSource& source : sources) {
+    hasher.update(source.name + "\n" + source.corpus.*fingerprint + "\n");
+  }
+  return util::hex64(hasher.digest64());
+}
+
+void join_held_out(const std::vector<PreparedSource>& sources, PreparedCorpus& whole) {
+  std::vector<fs::path> prefixes;
+  for (const PreparedSource& source : sources) {
+    for (const ShardInfo& shard : read_sidecar(source.corpus.folder).validation.shards) {
+      prefixes.push_back(source.corpus.folder / shard.name);
+    }
+    const auto& halves = source.corpus.validation_halves;
+    whole.validation_halves.insert(whole.validation_halves.end(), halves.begin(), halves.end());
+    const auto& contents = source.corpus.validation_contents;
+    whole.validation_contents.insert(whole.validation_contents.end(), contents.begin(),
+                                     contents.end());
+    add(whole.validation_stats, source.corpus.validation_stats);
+  }
+  whole.validation = std::make_shared<TokenShards>(prefixes, whole.vocabulary_size);
+  whole.validation_fingerprint =
+      joint_fingerprint(sources, &PreparedCorpus::validation_fingerprint);
+}
+
+}  // namespace
+
+std::vector<PreparedSource> prepare_sources(const DataConfig& data,
+                                            const std::vector<MixtureConfig>& mixture,
+                                            const PrepareCallback& progress) {
+  std::vector<PreparedSource> sources;
+  for (const MixtureConfig& entry : entries_of(data, mixture)) {
+    sources.push_back(of_entry(entry.name, [&] {
+      // A small source beside much held-out text is none of its own: whole_corpus checks the sum.
+      const PrepareOptions options{.any_share = !entry.name.empty()};
+      return make_source(entry, data, prepare_corpus(config_of(entry, data), progress, options));
+    }));
+  }
+  return sources;
+}
+
+std::vector<PreparedSource> open_sources(const DataConfig& data,
+                                         const std::vector<MixtureConfig>& mixture,
+                                         const std::vector<fs::path>& folders) {
+  const std::vector<MixtureConfig> entries = entries_of(data, mixture);
+  util::require(folders.size() == entries.size(), "mixture: there must be ", entries.size(),
+                " prepared folders, got ", folders.size());
+  std::vector<PreparedSource> sources;
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    sources.push_back(of_entry(
+        entries[i].name, [&] { return make_source(entries[i], data, open_corpus(folders[i])); }));
+  }
+  return sources;
+}
+
+PreparedCorpus whole_corpus(const std::vector<PreparedSource>& sources, const DataConfig& data) {
+  if (sources.size() == 1) {
+    const PreparedCorpus& only = sources[0].corpus;
+    if (!sources[0].name.empty()) check_held_out_share(only.train_stats, only.validation_stats);
+    return only;
+  }
+  const PreparedCorpus& first = sources[0].corpus;
+  PreparedCorpus whole;
+  whole.vocabulary_size = first.vocabulary_size;
+  whole.padded_vocabulary_size = first.padded_vocabulary_size;
+  whole.tokenizer = first.tokenizer;
+  whole.bytes_per_id = first.bytes_per_id;
+  whole.folder = first.folder;
+  for (const PreparedSource& source : sources) {
+    util::require(source.corpus.vocabulary_size == first.vocabulary_size, "mixture ", source.name,
+                  ": its vocabulary must be that of ", sources[0].name, ", ", first.vocabulary_size,
+                  " ids, got ", source.corpus.vocabulary_size);
+    add(whole.train_stats, source.corpus.train_stats);
+    const auto& files = source.corpus.sources;
+    whole.sources.insert(whole.sources.end(), files.begin(), files.end());
+  }
+  whole.fingerprint = joint_fingerprint(sources, &PreparedCorpus::fingerprint);
+  const bool named = !data.validation.empty();
+  join_held_out(named ? std::vector<PreparedSource>{sources[0]} : sources, whole);
+  if (named) whole.validation_fingerprint = first.validation_fingerprint;
+  check_held_out_share(whole.train_stats, whole.validation_stats);
+  whole.held_out_share = held_out_share(whole.train_stats, whole.validation_stats);
+  return whole;
+}
+
+void check_phase_weights(const std::vector<superposition::Phase>& phases,
+                         const std::vector<MixtureConfig>& mixture) {
+  std::vector<std::string> names;
+  for (const MixtureConfig& entry : mixture) names.push_back(entry.name);
+  const std::vector<double> own(names.size(), 1);
+  for (std::size_t index = 0; index < phases.size(); ++index) {
+    try {
+      phase_weights(names, own, phases[index].weights);
+    } catch (const util::Error& error) {
+      util::fail("phase ", index + 1, ": ", error.what());
+    }
+  }
+}
+
+std::vector<StreamLayout> choose_layouts(const std::vector<PreparedSource>& sources,
+                                         std::int64_t longest_window, const DataConfig& data) {
+  std::vector<StreamLayout> layouts;
+  for (const PreparedSource& source : sources) {
+    layouts.push_back(of_entry(source.name, [&] {
+      return choose_layout(source.corpus.train->num_tokens(), longest_window, data.lanes,
+                           data.block_tokens);
+    }));
+  }
+  return layouts;
+}
+
+std::vector<RowSource> open_streams(const std::vector<PreparedSource>& sources,
+                                    const OrderOptions& options) {
+  util::require(options.layouts.size() == sources.size(),
+                "data: there must be a layout for each of ", sources.size(), " sources, got ",
+                options.layouts.size());
+  std::vector<RowSource> streams;
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    const PreparedSource& source = sources[i];
+    const std::uint64_t seed = source.name.empty()
+                                   ? options.seed
+                                   : util::stream_key(options.seed, "data.source", source.name);
+    streams.push_back(
+        {.name = source.name,
+         .stream = std::make_shared<const TokenStream>(
+             source.corpus.train, StreamOptions{seed, options.layouts[i], options.document_aware}),
+         .weight = source.weight,
+         .max_epochs = source.max_epochs});
+  }
+  return streams;
+}
+
+}  // namespace superpose::data

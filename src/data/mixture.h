@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "data/batch_source.h"
+#include "data/corpus.h"
+#include "data/mixture_config.h"
+#include "superposition/phases.h"
+
+namespace superpose::data {
+
+// One corpus of a run, in its cache folder, and how it is read.
+struct PreparedSource {
+  std::string name;  // "" for the one corpus of [data]
+  PreparedCorpus corpus;
+  double weight = 1;      // as RowSource has it
+  double max_epochs = 0;  // both of the entry's limits, and data.when_exhausted, in one number
+};
+
+// Prepares the corpora of a recipe: one for each entry of [[mixture]], or that of [data] where
+// there is none. Throws util::Error as check_mixture and prepare_corpus do, naming the entry.
+std::vector<PreparedSource> prepare_sources(const DataConfig& data,
+                                            const std::vector<MixtureConfig>& mixture,
+                                            const PrepareCallback& progress = {});
+
+// Opens the folders of corpora that prepare_sources made, in the order of the recipe.
+std::vector<PreparedSource> open_sources(const DataConfig& data,
+                                         const std::vector<MixtureConfig>& mixture,
+                                         const std::vector<std::filesystem::path>& folders);
+
+// Several corpora as one: numbers added up, fingerprints of all, and the held-out documents of all
+// (of the first alone where data.validation names them, as then they are the same in each). `train`
+// is null: a mixture is read source by source. One corpus is returned as it is. Throws util::Error
+// for a held-out share of the sum outside 0.2-10 %.
+PreparedCorpus whole_corpus(const std::vector<PreparedSource>& sources, const DataConfig& data);
+
+// Throws util::Error where a phase's weights name no entry of the mixture.
+void check_phase_weights(const std::vector<superposition::Phase>& phases,
+                         const std::vector<MixtureConfig>& mixture);
+
+// choose_layout for each corpus.
+std::vector<StreamLayout> choose_layouts(const std::vector<PreparedSource>& sources,
+                                         std::int64_t longest_window, const DataConfig& data);
+
+struct OrderOptions {
+  std::uint64_t seed = 0;
+  std::vector<StreamLayout> layouts;  // of each source
+  bool document_aware = false;
+};
+
+// The corpora in the order in which a run reads them. A mixture's sources each have an order of
+// their own, by seed and name: adding a source leaves the others' as it is.
+std::vector<RowSource> open_streams(const std::vector<PreparedSource>& sources,
+                                    const OrderOptions& options);
+
+}  // namespace superpose::data

@@ -1,0 +1,116 @@
+#include "data/readings.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <numeric>
+#include <ostream>
+
+#include "data/reading_plan.h"
+#include "util/text.h"
+
+namespace superpose::data {
+namespace {
+
+using superposition::Phase;
+
+// [source]: shares of the tokens, sum 1.
+std::vector<double> shares_of(const BatchSource& source, const Phase& phase) {
+  std::vector<std::string> names;
+  std::vector<double> own;
+  for (const RowSource& one : source.sources()) {
+    names.push_back(one.name);
+    own.push_back(one.weight);
+  }
+  std::vector<double> shares = phase_weights(names, own, phase.weights);
+  const double sum = std::accumulate(shares.begin(), shares.end(), 0.0);
+  for (double& share : shares) share /= sum;
+  return shares;
+}
+
+std::string decimals(double value, int digits) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.*f", digits, value);
+  return text;
+}
+
+std::string padded(const std::string& text, std::size_t width) {
+  return text.size() < width ? std::string(width - text.size(), ' ') + text : text;
+}
+
+std::string name_of(const SourceReading& reading) {
+  return reading.name.empty() ? "corpus" : reading.name;
+}
+
+void print_phase(std::ostream& out, const std::vector<SourceReading>& readings, std::size_t phase) {
+  std::size_t width = 6;
+  for (const SourceReading& reading : readings) width = std::max(width, name_of(reading).size());
+  out << "  " << std::string("source") << std::string(width - 6, ' ') << padded("tokens", 10)
+      << padded("weight", 9) << padded("rows", 10) << padded("raw tokens", 12)
+      << padded("epochs", 9) << '\n';
+  for (const SourceReading& reading : readings) {
+    const PhaseReading& part = reading.phases[phase];
+    const std::string name = name_of(reading);
+    out << "  " << name << std::string(width - name.size(), ' ')
+        << padded(util::format_count(reading.tokens), 10) << padded(decimals(part.share, 4), 9)
+        << padded(std::to_string(part.rows), 10) << padded(util::format_count(part.raw_tokens), 12)
+        << padded(decimals(part.epochs, 3), 9) << '\n';
+  }
+}
+
+void print_ends(std::ostream& out, const SourceReading& reading) {
+  if (reading.repeats_from) {
+    out << name_of(reading) << ": read again from step " << *reading.repeats_from << " on\n";
+  }
+  if (reading.used_up_from) {
+    out << name_of(reading) << ": used up after step " << *reading.used_up_from
+        << ", the others take its share\n";
+  }
+}
+
+}  // namespace
+
+std::vector<SourceReading> read_through(const BatchSource& source,
+                                        const std::vector<Phase>& phases) {
+  std::vector<SourceReading> readings;
+  for (std::size_t i = 0; i < source.sources().size(); ++i) {
+    SourceReading reading;
+    reading.name = source.sources()[i].name;
+    reading.tokens = source.sources()[i].stream->num_tokens();
+    reading.repeats_from = source.exhaustion_step(i);
+    reading.used_up_from = source.used_up_step(i);
+    for (const Phase& phase : phases) {
+      const auto inside = [&](std::int64_t step) {
+        return std::clamp(step, source.first_step(), source.end_step());
+      };
+      const std::int64_t begin = inside(phase.first_step);
+      const std::int64_t end = inside(phase.end_step());
+      PhaseReading part;
+      part.share = shares_of(source, phase)[i];
+      part.rows = source.source_rows_before(i, end) - source.source_rows_before(i, begin);
+      part.epochs = source.source_epoch_before(i, end);
+      part.raw_tokens = std::llround((part.epochs - source.source_epoch_before(i, begin)) *
+                                     static_cast<double>(reading.tokens));
+      reading.phases.push_back(part);
+    }
+    readings.push_back(std::move(reading));
+  }
+  return readings;
+}
+
+void print_readings(std::ostream& out, const BatchSource& source,
+                    const std::vector<Phase>& phases) {
+  const std::vector<SourceReading> readings = read_through(source, phases);
+  for (std::size_t p = 0; p < phases.size(); ++p) {
+    out << "phase " << p + 1 << ": steps " << phases[p].first_step << " to " << phases[p].end_step()
+        << ", bags of " << phases[p].bag_size << '\n';
+    print_phase(out, readings, p);
+  }
+  for (const SourceReading& reading : readings) print_ends(out, reading);
+  if (source.data_end()) {
+    out << "the data end after step " << *source.data_end() << " of " << source.total_steps()
+        << '\n';
+  }
+}
+
+}  // namespace superpose::data

@@ -1,0 +1,234 @@
+#include "data/mixture.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "data/corpus_record.h"
+#include "data_support.h"
+#include "support/temp_dir.h"
+
+namespace superpose::data {
+namespace {
+
+using test::error_of;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+// Two corpora of 40 documents: books of 200 bytes, web of 100.
+class MixtureTest : public ::testing::Test {
+ protected:
+  MixtureTest() {
+    for (int i = 0; i < 40; ++i) {
+      const std::string name = std::to_string(i) + ".txt";
+      test::write_text(folder_ / "books" / name, std::string(199, 'b') + std::to_string(i));
+      test::write_text(folder_ / "web" / name, std::string(99, 'w') + std::to_string(i));
+    }
+    test::write_text(folder_ / "held/h.txt", std::string(300, 'h'));
+    data_.validation = {(folder_ / "held").string()};
+    data_.cache_dir = (folder_ / "cache").string();
+    mixture_ = {entry("books"), entry("web")};
+  }
+
+  MixtureConfig entry(const std::string& name) const {
+    MixtureConfig config;
+    config.name = name;
+    config.sources = {(folder_ / name).string()};
+    return config;
+  }
+  std::string refusal() const {
+    return error_of([&] { prepare_sources(data_, mixture_); });
+  }
+
+  test::TempDir folder_;
+  DataConfig data_;
+  std::vector<MixtureConfig> mixture_;
+};
+
+TEST_F(MixtureTest, WeightsAreTheTokensUnlessGiven) {
+  auto sources = prepare_sources(data_, mixture_);
+  ASSERT_THAT(sources, SizeIs(2));
+  EXPECT_EQ(sources[0].name, "books");
+  EXPECT_EQ(sources[0].weight, static_cast<double>(sources[0].corpus.train->num_tokens()));
+  EXPECT_EQ(sources[1].weight, static_cast<double>(sources[1].corpus.train->num_tokens()));
+  EXPECT_EQ(sources[0].max_epochs, 0);
+  mixture_[0].weight = 1;
+  mixture_[1].weight = 3;
+  sources = prepare_sources(data_, mixture_);
+  EXPECT_EQ(sources[0].weight, 1);
+  EXPECT_EQ(sources[1].weight, 3);
+}
+
+TEST_F(MixtureTest, LimitsAreEpochs) {
+  mixture_[0].max_epochs = 2.5;
+  mixture_[1].max_tokens = 1000;
+  auto sources = prepare_sources(data_, mixture_);
+  const auto tokens = static_cast<double>(sources[1].corpus.train->num_tokens());
+  EXPECT_EQ(sources[0].max_epochs, 2.5);
+  EXPECT_DOUBLE_EQ(sources[1].max_epochs, 1000 / tokens);
+  mixture_[1].max_epochs = 0.01;
+  EXPECT_EQ(prepare_sources(data_, mixture_)[1].max_epochs, 0.01);
+  mixture_[1] = entry("web");
+  data_.when_exhausted = WhenExhausted::kStop;
+  sources = prepare_sources(data_, mixture_);
+  EXPECT_EQ(sources[0].max_epochs, 2.5);
+  EXPECT_EQ(sources[1].max_epochs, 1);
+}
+
+TEST_F(MixtureTest, TheCorpusOfDataIsTheOnlyNamelessSource) {
+  data_.sources = mixture_[0].sources;
+  const auto sources = prepare_sources(data_, {});
+  ASSERT_THAT(sources, SizeIs(1));
+  EXPECT_EQ(sources[0].name, "");
+  EXPECT_EQ(sources[0].max_epochs, 0);
+  const PreparedCorpus alone = prepare_corpus(data_);
+  EXPECT_EQ(sources[0].corpus.folder, alone.folder);
+  const PreparedCorpus whole = whole_corpus(sources, data_);
+  EXPECT_EQ(whole.fingerprint, alone.fingerprint);
+  EXPECT_EQ(whole.train, sources[0].corpus.train);
+  const auto streams = open_streams(sources, {.seed = 5, .layouts = {{2, 10}}});
+  EXPECT_EQ(streams[0].stream->piece_at(0, 0).begin,
+            TokenStream(sources[0].corpus.train, {5, {2, 10}, false}).piece_at(0, 0).begin);
+}
+
+TEST_F(MixtureTest, WholeCorpusAddsUp) {
+  const auto sources = prepare_sources(data_, mixture_);
+  const PreparedCorpus whole = whole_corpus(sources, data_);
+  EXPECT_EQ(whole.train_stats.tokens,
+            sources[0].corpus.train->num_tokens() + sources[1].corpus.train->num_tokens());
+  EXPECT_EQ(whole.train, nullptr);
+  // The files of data.validation are held out of each source, and counted once.
+  EXPECT_EQ(whole.validation_stats.documents, 1);
+  EXPECT_EQ(whole.validation->num_documents(), 1);
+  EXPECT_EQ(whole.validation_fingerprint, sources[0].corpus.validation_fingerprint);
+  auto swapped = sources;
+  std::swap(swapped[0], swapped[1]);
+  EXPECT_NE(whole_corpus(swapped, data_).fingerprint, whole.fingerprint);
+}
+
+TEST_F(MixtureTest, HeldOutDocumentsOfAllSourcesAreJoined) {
+  data_.validation.clear();
+  data_.validation_share = 0.06;
+  const auto sources = prepare_sources(data_, mixture_);
+  const PreparedCorpus whole = whole_corpus(sources, data_);
+  const auto& books = sources[0].corpus;
+  const auto& web = sources[1].corpus;
+  ASSERT_GT(books.validation->num_documents(), 0);
+  ASSERT_GT(web.validation->num_documents(), 0);
+  EXPECT_EQ(whole.validation->num_tokens(),
+            books.validation->num_tokens() + web.validation->num_tokens());
+  EXPECT_EQ(std::ssize(whole.validation_halves), whole.validation_stats.documents);
+  std::vector<std::int32_t> first(1);
+  whole.validation->read(books.validation->num_tokens(), first);
+  EXPECT_EQ(first[0], 'w');
+}
+
+// The rule for the held-out share is about the sum: a small source may stand beside much held-out
+// text, but not alone.
+TEST_F(MixtureTest, HeldOutShareIsThatOfAllSourcesTogether) {
+  test::write_text(folder_ / "small/s.txt", std::string(500, 's'));
+  mixture_.push_back(entry("small"));
+  const PreparedCorpus whole = whole_corpus(prepare_sources(data_, mixture_), data_);
+  EXPECT_LT(whole.held_out_share, 0.03);
+  mixture_ = {entry("small")};
+  EXPECT_THAT(error_of([&] { whole_corpus(prepare_sources(data_, mixture_), data_); }),
+              HasSubstr("held-out share must lie in 0.2-10 %"));
+}
+
+TEST_F(MixtureTest, EachSourceHasAnOrderOfItsOwn) {
+  mixture_[1].sources = mixture_[0].sources;  // the same text under two names
+  const auto sources = prepare_sources(data_, mixture_);
+  const OrderOptions options{.seed = 5, .layouts = {{4, 10}, {4, 10}}};
+  const auto streams = open_streams(sources, options);
+  int equal = 0;
+  for (std::int64_t place = 0; place < 1000; place += 10) {
+    equal +=
+        streams[0].stream->piece_at(1, place).begin == streams[1].stream->piece_at(1, place).begin;
+  }
+  EXPECT_LT(equal, 10);
+  // Adding a source, or changing their order, leaves a source's own order alone.
+  const auto swapped = open_streams({sources[1], sources[0]}, options);
+  EXPECT_EQ(swapped[1].stream->piece_at(1, 50).begin, streams[0].stream->piece_at(1, 50).begin);
+}
+
+TEST_F(MixtureTest, WrongListsAreRefusedByName) {
+  mixture_[1].name = "books";
+  EXPECT_THAT(refusal(), HasSubstr("each name must stand once, got twice: books"));
+  mixture_[1] = entry("web");
+  mixture_[1].weight = 0.5;
+  EXPECT_THAT(refusal(), HasSubstr("for every source or for none, got it for 1 of 2"));
+  mixture_[0].weight = 0;
+  mixture_[1].weight = 0;
+  EXPECT_THAT(refusal(), HasSubstr("a weight must be > 0, got 0 for all sources"));
+  mixture_ = {entry("books"), entry("nowhere")};
+  EXPECT_THAT(refusal(), HasSubstr("mixture nowhere: data: source does not exist"));
+  mixture_ = {entry("books"), entry("web")};
+  data_.sources = {"x"};
+  EXPECT_THAT(refusal(), HasSubstr("data.sources and data.python_distributions must be empty"));
+}
+
+TEST_F(MixtureTest, WrongEntriesAreRefused) {
+  const auto message = [](const MixtureConfig& config) {
+    return error_of([&] { config.validate(); });
+  };
+  MixtureConfig config = entry("books");
+  EXPECT_EQ(message(config), "");
+  config.weight = -1;
+  EXPECT_THAT(message(config), HasSubstr("weight: must be >= 0, got -1"));
+  config = entry("a.b");
+  EXPECT_THAT(message(config), HasSubstr("name: must be letters, digits, - and _, got \"a.b\""));
+  config = entry("");
+  EXPECT_THAT(message(config), HasSubstr("name: "));
+  config = entry("books");
+  config.sources.clear();
+  EXPECT_THAT(message(config), HasSubstr("sources: must name"));
+  config = entry("books");
+  config.max_epochs = -0.5;
+  EXPECT_THAT(message(config), HasSubstr("max_epochs: must be >= 0, got -0.5"));
+  config.max_epochs = 0;
+  config.max_tokens = -1;
+  EXPECT_THAT(message(config), HasSubstr("max_tokens: must be >= 0, got -1"));
+}
+
+TEST_F(MixtureTest, PhasesNameSourcesThatThereAre) {
+  std::vector<superposition::Phase> phases(2);
+  phases[1].weights = {{"web", 1}};
+  check_phase_weights(phases, mixture_);
+  phases[1].weights = {{"wbe", 1}};
+  EXPECT_THAT(
+      error_of([&] { check_phase_weights(phases, mixture_); }),
+      HasSubstr("phase 2: weights: must name sources of [[mixture]] (books, web), got wbe"));
+}
+
+TEST_F(MixtureTest, TooShortASourceIsNamed) {
+  const auto sources = prepare_sources(data_, mixture_);
+  EXPECT_THAT(error_of([&] { choose_layouts(sources, 6000, data_); }),
+              HasSubstr("mixture web: data: corpus is shorter than one window"));
+}
+
+TEST_F(MixtureTest, FilesAreNamedBelowTheirSource) {
+  const auto files = list_files(prepare_sources(data_, mixture_));
+  ASSERT_THAT(files, SizeIs(82));  // held/h.txt is read for both
+  EXPECT_EQ(files[0].name, "books/0.txt");
+  EXPECT_EQ(files[0].bytes, 200);
+  EXPECT_EQ(files[81].name, "web/h.txt");
+}
+
+TEST(CorpusRecord, SaysWhatChanged) {
+  const std::vector<CorpusFile> before = {{"a", 1, 1}, {"b", 2, 2}, {"c", 3, 3}};
+  EXPECT_EQ(describe_changes(before, {{"a", 1, 1}, {"b", 2, 9}, {"d", 4, 4}}),
+            "changed b; removed c; added d");
+  EXPECT_THAT(describe_changes(before, {{"b", 2, 2}, {"a", 1, 1}, {"c", 3, 3}}),
+              HasSubstr("every file is as it was"));
+  // Two files of one name: the one that is the same is no change.
+  EXPECT_EQ(describe_changes({{"x", 1, 1}, {"x", 2, 2}}, {{"x", 2, 2}, {"x", 5, 5}}), "changed x");
+  std::vector<CorpusFile> many;
+  for (int i = 0; i < 9; ++i) many.push_back({"f" + std::to_string(i), 1, 1});
+  EXPECT_EQ(describe_changes({}, many), "added f0, f1, f2, f3, f4 and 4 more");
+}
+
+}  // namespace
+}  // namespace superpose::data
