@@ -31,6 +31,7 @@ std::string cache_key(const DataConfig& config, const std::vector<SourceFile>& s
     hasher.update(static_cast<std::uint64_t>(config.validation_share * 0x1p53));
   }
   hasher.update(std::uint64_t{options.all_held_out});
+  hasher.update(std::uint64_t{options.none_held_out});
   hasher.update(std::uint64_t{options.left_out.size()});
   for (const std::uint64_t content : options.left_out) hasher.update(content);
   for (const SourceFile& source : sources) {
@@ -120,6 +121,7 @@ PreparedCorpus open_with(const fs::path& folder, const Sidecar& sidecar) {
   corpus.bytes_per_id.back() = 0;
   corpus.train_stats = sidecar.train.stats;
   corpus.validation_stats = sidecar.validation.stats;
+  corpus.left_out_documents = sidecar.left_out_documents;
   corpus.held_out_share = held_out_share(sidecar.train.stats, sidecar.validation.stats);
   corpus.fingerprint = sidecar.train.fingerprint;
   corpus.validation_fingerprint = sidecar.validation.fingerprint;

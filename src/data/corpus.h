@@ -46,7 +46,8 @@ struct PreparedCorpus {
   std::vector<std::int32_t> bytes_per_id;
   SplitStats train_stats;
   SplitStats validation_stats;
-  double held_out_share = 0;  // validation bytes / all bytes
+  double held_out_share = 0;            // validation bytes / all bytes
+  std::int64_t left_out_documents = 0;  // of training, with the content of a validation document
   // 16 hexadecimal digits each, of what the shards hold (document borders and tokens, in order):
   // independent of paths, times and machine.
   std::string fingerprint;                  // training documents
@@ -68,7 +69,8 @@ using PrepareCallback = std::function<void(const PrepareProgress&)>;
 
 // What a recipe's [data] section does not say.
 struct PrepareOptions {
-  bool all_held_out = false;  // every document becomes a validation document
+  bool all_held_out = false;   // every document becomes a validation document
+  bool none_held_out = false;  // validation_share draws none
   // Content hashes, sorted: training documents with one of these are left out.
   std::vector<std::uint64_t> left_out = {};
 };
@@ -81,8 +83,8 @@ struct PrepareOptions {
 // held-out one is left out. Empty documents are left out.
 //
 // Throws util::Error: no source named; a missing or unreadable file; a distribution that is not
-// installed; an empty corpus; a held-out share outside 0.2-10 % (of a corpus that is not held out
-// as a whole).
+// installed; an empty corpus; a held-out share outside 0.2-10 % (unless the options hold out all or
+// none).
 PreparedCorpus prepare_corpus(const DataConfig& config, const PrepareCallback& progress = {},
                               const PrepareOptions& options = {});
 

@@ -125,6 +125,7 @@ void CorpusBuilder::add_document(std::string_view text, bool held_out_source,
 
 bool CorpusBuilder::is_held_out(std::uint64_t content, bool held_out_source) {
   if (options_.all_held_out) return true;
+  if (options_.none_held_out) return false;
   if (!config_.validation.empty()) return held_out_source;
   const double draw = static_cast<double>(content >> 11) * 0x1p-53;  // in [0, 1)
   return draw < config_.validation_share;
@@ -151,7 +152,7 @@ void CorpusBuilder::write(Split& split, std::string_view text, std::uint64_t con
 void CorpusBuilder::check_share() const {
   util::require(train_.stats.documents + validation_.stats.documents > 0,
                 "data: corpus is empty: ", sidecar_.sources.size(), " files without any text");
-  if (options_.all_held_out) return;
+  if (options_.all_held_out || options_.none_held_out) return;
   const double share = held_out_share(train_.stats, validation_.stats);
   util::require(share >= kLeastShare && share <= kLargestShare,
                 "data: held-out share must lie in 0.2-10 % of the text, got ", share * 100, " % (",
