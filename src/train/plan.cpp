@@ -95,6 +95,12 @@ void plan_data(const RunSpec& spec, const Setup& setup, Plan& plan) {
                                                             spec.config.train.batch_positions);
   plan.raw_tokens_at_hand = setup.corpus.train->num_tokens();
   plan.held_out_share = setup.corpus.held_out_share;
+  plan.left_out_documents = setup.corpus.left_out_documents;
+  for (const eval::ValidationSet& set : setup.validation) {
+    const bool has_both = set.half_a.num_windows() > 0 && set.half_b.num_windows() > 0;
+    plan.validation.push_back(
+        {set.name, set.num_documents, set.num_tokens, set.num_windows(), has_both});
+  }
   plan.first_epoch_ends_at = setup.source->exhaustion_step();
   plan.stops_with_data = setup.data_end_it;
   plan.epochs = setup.source->epoch_before(std::max(plan.first_step, plan.last_step));
@@ -111,8 +117,10 @@ MemoryInputs memory_inputs(const model::MemoryRequest& request, const RunSpec& s
   inputs.raw_tokens = plan.raw_tokens_needed / plan.world_size;
   inputs.lanes = setup.start.state.layout.lanes;
   inputs.train_tokens = plan.raw_tokens_at_hand;
-  inputs.validation_tokens = setup.corpus.validation_stats.tokens;
-  inputs.validation_windows = spec.config.validation.windows;
+  for (const PlannedSet& set : plan.validation) {
+    inputs.validation_tokens += set.tokens;
+    inputs.validation_windows += set.windows;
+  }
   return inputs;
 }
 
@@ -218,6 +226,21 @@ std::string describe_data(const Plan& plan) {
   return text.str();
 }
 
+std::string describe_validation(const Plan& plan) {
+  std::ostringstream text;
+  for (const PlannedSet& set : plan.validation) {
+    const bool is_primary = &set == &plan.validation.front();
+    text << (is_primary ? "" : "; ") << set.name;
+    if (is_primary && plan.validation.size() > 1) text << " (primary)";
+    text << ": " << set.windows << " windows of " << set.documents << " documents";
+  }
+  if (plan.left_out_documents > 0) {
+    text << "; " << plan.left_out_documents
+         << " training documents left out, which have the content of one of these";
+  }
+  return text.str();
+}
+
 }  // namespace
 
 Plan make_plan(const RunSpec& spec, const Setup& setup, int world_size) {
@@ -258,6 +281,7 @@ void print_plan(std::ostream& out, const Plan& plan) {
   out << "schedule   " << describe_schedule(plan) << '\n';
   if (plan.switch_step) out << "switch     " << describe_switch(plan) << '\n';
   out << "data       " << describe_data(plan) << '\n';
+  out << "validation " << describe_validation(plan) << '\n';
   out << "memory     " << describe(plan.memory) << '\n';
   out << "disk       " << bytes(plan.checkpoint_bytes) << " a checkpoint, at most "
       << bytes(plan.disk_bytes) << " kept; " << bytes(plan.free_disk_bytes) << " free\n";

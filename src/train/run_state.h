@@ -45,6 +45,7 @@ struct RunState {
   std::vector<data::Consumption> consumed;
   data::StreamLayout layout;
   std::string corpus_fingerprint;
+  std::string validation_fingerprint;  // empty: of an earlier version, which did not keep it
   Clocks clocks;
   Environment environment;
   std::vector<util::Setting> settings;
@@ -57,6 +58,7 @@ struct RunState {
     v.required("optimizer_updates", self.optimizer_updates);
     v.group("data", [&](auto& data) {
       data.required("fingerprint", self.corpus_fingerprint);
+      data.optional("validation_fingerprint", self.validation_fingerprint);
       data.required("lanes", self.layout.lanes);
       data.required("block_tokens", self.layout.block_tokens);
       data.required("consumed", self.consumed);

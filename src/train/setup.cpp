@@ -4,13 +4,12 @@
 
 #include <algorithm>
 #include <optional>
-#include <ostream>
 
 #include "model/accounting.h"
 #include "train/run_folder.h"
+#include "train/texts.h"
 #include "util/error.h"
 #include "util/hash.h"
-#include "util/text.h"
 
 namespace superpose::train {
 namespace {
@@ -18,22 +17,22 @@ namespace {
 // Activations of one micro-batch: far below any machine's memory, far above what keeps cores busy.
 constexpr std::int64_t kMicroBatchBytes = std::int64_t{1} << 30;
 
-data::PreparedCorpus prepare(const RunSpec& spec, distributed::Collective& collective) {
-  const bool leads = collective.rank() == 0;
-  std::optional<data::PreparedCorpus> corpus;
-  if (leads) {
-    bool said = false;
-    corpus = data::prepare_corpus(spec.config.data, [&](const data::PrepareProgress& progress) {
-      if (said || spec.console == nullptr) return;
-      *spec.console << "preparing the corpus: " << progress.num_sources << " files, "
-                    << util::format_bytes(static_cast<std::uint64_t>(progress.num_bytes)) << '\n'
-                    << std::flush;
-      said = true;
-    });
+std::vector<eval::ValidationSet> make_validation_sets(const Texts& texts, const RunConfig& config) {
+  std::vector<eval::ValidationSet> sets;
+  for (const SetCorpus& set : texts.validation) {
+    sets.push_back(eval::make_validation_set(set.name, set.corpus, config.train.sequence_length,
+                                             config.evaluation));
   }
-  const std::string folder = collective.broadcast_text(leads ? corpus->folder.string() : "", 0);
-  if (!leads) corpus = data::open_corpus(folder);
-  return std::move(*corpus);
+  return sets;
+}
+
+// The same documents in other windows are another measure; what a set is called is not.
+std::string validation_fingerprint(const std::vector<eval::ValidationSet>& sets,
+                                   const RunConfig& config) {
+  std::string text;
+  for (const eval::ValidationSet& set : sets) text += set.fingerprint + "-";
+  return text + std::to_string(config.train.sequence_length) + "-" +
+         std::to_string(config.evaluation.windows);
 }
 
 void check_shape(const RunConfig& config, const model::ModelConfig& model,
@@ -114,14 +113,16 @@ Setup set_up(const RunSpec& spec, distributed::Collective& collective) {
   setup.phases = superposition::make_phases(config.phases, config.train.steps);
   setup.device = choose_device(config.train.device);
   setup.precision = choose_precision(config.train.precision, setup.device, spec.machine);
-  setup.corpus = prepare(spec, collective);
+  Texts texts = prepare_texts(config, spec.console, collective);
+  setup.validation = make_validation_sets(texts, config);
+  setup.validation_fingerprint = validation_fingerprint(setup.validation, config);
+  setup.corpus = std::move(texts.training);
   setup.model = model::resolve(config.model, setup.corpus.padded_vocabulary_size);
   check_shape(config, setup.model, collective.world_size());
   setup.environment = make_environment(spec, setup, collective);
-  setup.validation =
-      eval::make_validation_windows(setup.corpus, config.train.sequence_length, config.validation);
   setup.start = find_start(checkpoints_folder(config.run.dir), spec.start_from, collective);
-  check_start(setup.start, {spec.settings, setup.corpus.fingerprint, config.train.steps});
+  check_start(setup.start, {spec.settings, setup.corpus.fingerprint, setup.validation_fingerprint,
+                            config.train.steps});
   if (setup.start.kind != Start::Kind::kFresh) {
     const std::string changed = differences(setup.start.state.environment, setup.environment);
     if (!changed.empty()) {

@@ -101,6 +101,10 @@ void check_start(const Start& start, const StartExpectation& expected) {
   util::require(state.corpus_fingerprint == expected.corpus_fingerprint, who,
                 ": the corpus must be the same, its fingerprint was ", state.corpus_fingerprint,
                 " and is ", expected.corpus_fingerprint);
+  util::require(state.validation_fingerprint.empty() ||
+                    state.validation_fingerprint == expected.validation_fingerprint,
+                who, ": the text of the validation sets must be the same, its fingerprint was ",
+                state.validation_fingerprint, " and is ", expected.validation_fingerprint);
   util::require(resumes || state.step < expected.total_steps, who,
                 ": the schedule must go on beyond its ", state.step,
                 " steps, got train.steps = ", expected.total_steps);

@@ -35,12 +35,13 @@ Start find_start(const std::filesystem::path& checkpoints,
 struct StartExpectation {
   std::vector<util::Setting> settings;
   std::string corpus_fingerprint;
+  std::string validation_fingerprint;
   std::int64_t total_steps = 0;
 };
 
 // Throws util::Error, listing what is at odds, where the run may not go on from there: any setting
 // that is not operational (resume), or one that decides weights' meaning or the data's order
-// (branch); another corpus; a schedule that is over already (branch).
+// (branch); another corpus or other validation sets; a schedule that is over already (branch).
 void check_start(const Start& start, const StartExpectation& expected);
 
 }  // namespace superpose::train

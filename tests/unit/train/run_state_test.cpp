@@ -22,6 +22,7 @@ RunState sample() {
   state.consumed = {{6, 6, 256, 96}, {1, 1, 256, 64}};
   state.layout = {1024, 65536};
   state.corpus_fingerprint = "0123456789abcdef";
+  state.validation_fingerprint = "0011-256-16";
   state.clocks = {.positions = 4096,
                   .raw_tokens = 9999,
                   .ids_hash = 0xfedcba9876543210,
@@ -58,7 +59,8 @@ TEST(RunState, TextIsTheFormats) {
   EXPECT_EQ(
       to_json(sample()).dump(),
       R"({"schema":1,"step":12,"phase":1,"optimizer_updates":12,)"
-      R"("data":{"fingerprint":"0123456789abcdef","lanes":1024,"block_tokens":65536,)"
+      R"("data":{"fingerprint":"0123456789abcdef","validation_fingerprint":"0011-256-16",)"
+      R"("lanes":1024,"block_tokens":65536,)"
       R"("consumed":[{"bag_size":6,"target_size":6,"sequence_length":256,"rows":96},)"
       R"({"bag_size":1,"target_size":1,"sequence_length":256,"rows":64}],)"
       R"("ids_hash":"fedcba9876543210"},)"

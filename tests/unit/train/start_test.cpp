@@ -19,6 +19,7 @@ Start start_at(Start::Kind kind, std::int64_t step) {
   start.checkpoint = "old/step";
   start.state.step = step;
   start.state.corpus_fingerprint = "abc";
+  start.state.validation_fingerprint = "v";
   start.state.settings = {{"train.seed", "1", false}, {"train.steps", "20", false}};
   return start;
 }
@@ -33,7 +34,8 @@ std::string error_of(const Start& start, const StartExpectation& expected) {
 }
 
 StartExpectation expectation(const std::string& seed, const std::string& steps) {
-  return {{{"train.seed", seed, false}, {"train.steps", steps, false}}, "abc", std::stoll(steps)};
+  return {
+      {{"train.seed", seed, false}, {"train.steps", steps, false}}, "abc", "v", std::stoll(steps)};
 }
 
 TEST(CheckStart, ResumeWantsEverySettingAsItWas) {
@@ -63,6 +65,18 @@ TEST(CheckStart, CorpusMustBeTheSame) {
     Start start = start_at(kind, 5);
     start.state.corpus_fingerprint = "def";
     EXPECT_THAT(error_of(start, expectation("1", "20")), HasSubstr("was def and is abc"));
+  }
+}
+
+TEST(CheckStart, ValidationSetsMustBeTheSameWhereTheyAreKnown) {
+  for (const Start::Kind kind : {Start::Kind::kResume, Start::Kind::kBranch}) {
+    Start start = start_at(kind, 5);
+    start.state.validation_fingerprint = "w";
+    EXPECT_THAT(error_of(start, expectation("1", "20")),
+                HasSubstr("text of the validation sets must be the same, its fingerprint was w and "
+                          "is v"));
+    start.state.validation_fingerprint = "";
+    EXPECT_EQ(error_of(start, expectation("1", "20")), "no error");
   }
 }
 
