@@ -17,9 +17,10 @@ namespace {
 // Activations of one micro-batch: far below any machine's memory, far above what keeps cores busy.
 constexpr std::int64_t kMicroBatchBytes = std::int64_t{1} << 30;
 
-std::vector<eval::ValidationSet> make_validation_sets(const Texts& texts, const RunConfig& config) {
+std::vector<eval::ValidationSet> make_validation_sets(const std::vector<SetCorpus>& corpora,
+                                                      const RunConfig& config) {
   std::vector<eval::ValidationSet> sets;
-  for (const SetCorpus& set : texts.validation) {
+  for (const SetCorpus& set : corpora) {
     sets.push_back(eval::make_validation_set(set.name, set.corpus, config.train.sequence_length,
                                              config.evaluation));
   }
@@ -114,12 +115,12 @@ Setup set_up(const RunSpec& spec, distributed::Collective& collective) {
   setup.device = choose_device(config.train.device);
   setup.precision = choose_precision(config.train.precision, setup.device, spec.machine);
   Texts texts = prepare_texts(config, spec.console, collective);
-  setup.validation = make_validation_sets(texts, config);
-  setup.validation_fingerprint = validation_fingerprint(setup.validation, config);
   setup.corpus = std::move(texts.training);
   setup.model = model::resolve(config.model, setup.corpus.padded_vocabulary_size);
   check_shape(config, setup.model, collective.world_size());
   setup.environment = make_environment(spec, setup, collective);
+  setup.validation = make_validation_sets(texts.validation, config);
+  setup.validation_fingerprint = validation_fingerprint(setup.validation, config);
   setup.start = find_start(checkpoints_folder(config.run.dir), spec.start_from, collective);
   check_start(setup.start, {spec.settings, setup.corpus.fingerprint, setup.validation_fingerprint,
                             config.train.steps});
