@@ -62,7 +62,7 @@ Session::Session(const train::RunConfig& config, const std::vector<std::int64_t>
       micro_batch_(train::choose_micro_batch(config_, resolved(config_), config_.train.precision,
                                              phases_of(cases_), /*world_size=*/1)),
       learner_(resolved(config_), config_.optim, config_.train.precision,
-               train::choose_device(config_.train.device), config_.train.recompute_every) {
+               train::choose_device(config_.train.device), train::decoder_options(config_)) {
   const BatchShape shape{config_.train.rows_per_step(), config_.train.sequence_length,
                          model().vocab_size};
   for (const Case& item : cases_) {

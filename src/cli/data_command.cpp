@@ -3,14 +3,18 @@
 #include <iomanip>
 #include <iostream>
 #include <optional>
+#include <span>
+#include <string>
+#include <vector>
 
 #include "cli/commands.h"
 #include "cli/environment.h"
 #include "cli/recipe_file.h"
 #include "data/corpus.h"
 #include "data/inspection.h"
-#include "data/prepare_console.h"
+#include "distributed/collective.h"
 #include "tokenizer/load.h"
+#include "train/texts.h"
 #include "util/error.h"
 #include "util/text.h"
 
@@ -60,17 +64,34 @@ void print_corpus(const data::PreparedCorpus& corpus) {
             << corpus.validation_fingerprint << '\n';
 }
 
-data::PreparedCorpus prepare(const DataOptions& options) {
-  const experiment::Recipe recipe = load_recipe(options.target, options.overrides);
-  data::PrepareConsole console(std::cout, {.columns = terminal_columns()});
-  return data::prepare_corpus(
-      recipe.base.data, [&](const data::PrepareProgress& progress) { console.write(progress); });
+// What a recipe reads, one after the other; or a prepared folder by itself, without a name.
+struct NamedCorpus {
+  std::string name;
+  data::PreparedCorpus corpus;
+};
+
+std::vector<NamedCorpus> prepare(const DataOptions& options) {
+  const train::RunConfig recipe = load_recipe(options.target, options.overrides).base;
+  distributed::LocalCollective alone;
+  const train::Texts texts =
+      train::prepare_texts(recipe, {.stream = &std::cout, .columns = terminal_columns()}, alone);
+  std::vector<NamedCorpus> corpora;
+  for (const data::PreparedSource& source : texts.sources) {
+    corpora.push_back({source.name, source.corpus});
+  }
+  for (std::size_t i = 0; i < texts.validation.size(); ++i) {
+    if (recipe.validation[i].is_held_out()) continue;
+    corpora.push_back({"validation " + texts.validation[i].name, texts.validation[i].corpus});
+  }
+  return corpora;
 }
 
-// A prepared folder, or that of a recipe.
-data::PreparedCorpus open(const DataOptions& options) {
-  return fs::is_directory(options.target) ? data::open_corpus(options.target) : prepare(options);
+std::vector<NamedCorpus> open(const DataOptions& options) {
+  if (fs::is_directory(options.target)) return {{"", data::open_corpus(options.target)}};
+  return prepare(options);
 }
+
+std::string prefix(const NamedCorpus& named) { return named.name.empty() ? "" : named.name + ", "; }
 
 void print_sources(const std::vector<data::SourceRecord>& sources) {
   std::cout << "sources (documents, tokens, size of the file):\n";
@@ -176,13 +197,45 @@ int inspect_token_file(const DataOptions& options) {
 
 bool is_recipe(const std::string& target) { return fs::path(target).extension() == ".toml"; }
 
+void inspect(const NamedCorpus& named, const DataOptions& options) {
+  const data::PreparedCorpus& corpus = named.corpus;
+  const tokenizer::Tokenizer tokenizer = tokenizer::Tokenizer::from_json(
+      corpus.tokenizer.tokenizer_json, (corpus.folder / "tokenizer.json").string());
+  std::cout << prefix(named) << corpus.folder.string() << ": " << corpus.vocabulary_size << " ids, "
+            << corpus.tokenizer.end_of_document << " ends a document\n";
+  print_corpus(corpus);
+  print_sources(corpus.sources);
+  const bool held_out = options.held_out || corpus.train_stats.documents == 0;
+  const data::TokenShards& tokens = held_out ? *corpus.validation : *corpus.train;
+  const data::Inspection inspection = data::inspect(tokens, corpus.bytes_per_id);
+  print_lengths(inspection);
+  print_histogram(inspection, &tokenizer);
+  print_documents(tokens, options, &tokenizer);
+}
+
+// Whether shards and sources are as recorded.
+bool verify(const NamedCorpus& named) {
+  const fs::path& folder = named.corpus.folder;
+  const data::VerifyReport report = data::verify_corpus(folder);
+  std::cout << prefix(named) << folder.string() << ": " << report.shards << " shards as recorded, "
+            << report.sources << " sources unchanged\n";
+  for (const std::string& source : report.changed_sources) {
+    std::cout << "  changed since: " << source << '\n';
+  }
+  for (const std::string& source : report.missing_sources) {
+    std::cout << "  no longer there: " << source << '\n';
+  }
+  return report.changed_sources.empty() && report.missing_sources.empty();
+}
+
 }  // namespace
 
 int data_prepare_command(const DataOptions& options) {
-  const data::PreparedCorpus corpus = prepare(options);
-  std::cout << (corpus.was_cached ? "already prepared: " : "prepared: ") << corpus.folder.string()
-            << '\n';
-  print_corpus(corpus);
+  for (const NamedCorpus& named : prepare(options)) {
+    std::cout << prefix(named) << (named.corpus.was_cached ? "already prepared: " : "prepared: ")
+              << named.corpus.folder.string() << '\n';
+    print_corpus(named.corpus);
+  }
   return kDone;
 }
 
@@ -190,33 +243,14 @@ int data_inspect_command(const DataOptions& options) {
   if (!fs::is_directory(options.target) && !is_recipe(options.target)) {
     return inspect_token_file(options);
   }
-  const data::PreparedCorpus corpus = open(options);
-  const tokenizer::Tokenizer tokenizer = tokenizer::Tokenizer::from_json(
-      corpus.tokenizer.tokenizer_json, (corpus.folder / "tokenizer.json").string());
-  std::cout << corpus.folder.string() << ": " << corpus.vocabulary_size << " ids, "
-            << corpus.tokenizer.end_of_document << " ends a document\n";
-  print_corpus(corpus);
-  print_sources(corpus.sources);
-  const data::TokenShards& tokens = options.held_out ? *corpus.validation : *corpus.train;
-  const data::Inspection inspection = data::inspect(tokens, corpus.bytes_per_id);
-  print_lengths(inspection);
-  print_histogram(inspection, &tokenizer);
-  print_documents(tokens, options, &tokenizer);
+  for (const NamedCorpus& named : open(options)) inspect(named, options);
   return kDone;
 }
 
 int data_verify_command(const DataOptions& options) {
-  const fs::path folder = open(options).folder;
-  const data::VerifyReport report = data::verify_corpus(folder);
-  std::cout << folder.string() << ": " << report.shards << " shards as recorded, " << report.sources
-            << " sources unchanged\n";
-  for (const std::string& source : report.changed_sources) {
-    std::cout << "  changed since: " << source << '\n';
-  }
-  for (const std::string& source : report.missing_sources) {
-    std::cout << "  no longer there: " << source << '\n';
-  }
-  return report.changed_sources.empty() && report.missing_sources.empty() ? kDone : kFailed;
+  bool unchanged = true;
+  for (const NamedCorpus& named : open(options)) unchanged = verify(named) && unchanged;
+  return unchanged ? kDone : kFailed;
 }
 
 }  // namespace superpose::cli

@@ -3,10 +3,13 @@
 #include <vector>
 
 #include "cli/commands.h"
+#include "cli/environment.h"
 #include "cli/recipe_file.h"
 #include "data/mixture.h"
 #include "data/readings.h"
+#include "distributed/collective.h"
 #include "superposition/phases.h"
+#include "train/texts.h"
 
 namespace superpose::cli {
 
@@ -15,7 +18,10 @@ int data_mix_command(const DataOptions& options) {
   const auto phases = superposition::make_phases(recipe.phases, recipe.train.steps);
   data::check_mixture(recipe.mixture, recipe.data);
   data::check_phase_weights(phases, recipe.mixture);
-  const auto sources = data::prepare_sources(recipe.data, recipe.mixture);
+  distributed::LocalCollective alone;
+  const auto sources =
+      train::prepare_texts(recipe, {.stream = &std::cout, .columns = terminal_columns()}, alone)
+          .sources;
   const std::int64_t length = recipe.train.sequence_length;
   const auto layouts =
       data::choose_layouts(sources, data::longest_window(phases, length), recipe.data);

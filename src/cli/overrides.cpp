@@ -12,7 +12,8 @@ namespace {
 std::string recipe_key(std::string_view argument) {
   if (!argument.starts_with("--")) return {};
   const std::string_view name = argument.substr(2, argument.find('=') - 2);
-  const bool is_key = name.find('.') != std::string_view::npos || name == "phases";
+  const bool is_key = name.find('.') != std::string_view::npos || name == "phases" ||
+                      name == "validation" || name == "mixture";
   return is_key ? std::string(name) : std::string();
 }
 

@@ -7,12 +7,15 @@
 namespace superpose::config {
 namespace {
 
+// Kind and value; a long list or table is named by its kind alone.
+std::string shown(const Node& node) {
+  std::string text = inline_text(node);
+  if (text.size() > 60) text = "one that is too long to show";
+  return kind_of(node) + ": " + text;
+}
+
 [[noreturn]] void fail_type(const Node& node, const std::string& key, std::string_view expected) {
-  // A long list or table is named by its kind alone.
-  std::string got = inline_text(node);
-  if (got.size() > 60) got = "one that is too long to show";
-  fail_at(node.origin, key,
-          "expected " + std::string(expected) + ", got " + kind_of(node) + ": " + got);
+  fail_at(node.origin, key, "expected " + std::string(expected) + ", got " + shown(node));
 }
 
 template <class Value>
@@ -215,6 +218,18 @@ void ReadLog::fail_unknown(const Node& node, const std::string& key) const {
           nearest.empty() ? "unknown key" : "unknown key, did you mean " + nearest + "?");
 }
 
+void ReadLog::fail_no_list(const Node& node, const std::string& key) const {
+  std::string rule = "expected a list of tables ([[" + key + "]]), got " + shown(node);
+  if (const Table* table = get<Table>(node); table != nullptr && !table->empty()) {
+    const std::string nearest = nearest_key(key + "." + table->front().name, /*is_table=*/false);
+    const std::string section = split_last(nearest).first;
+    if (!section.empty() && section != key + "[]") {
+      rule += ", did you mean [" + section + "] with " + nearest + "?";
+    }
+  }
+  fail_at(node.origin, key, rule);
+}
+
 void ReadLog::fail_invalid(const std::string& section, const std::string& message) const {
   const std::size_t colon = message.find(':');
   if (colon == std::string::npos) util::fail(message);
@@ -261,9 +276,9 @@ std::string Reader::path_of(std::string_view name) const {
   return path_.empty() ? std::string(name) : path_ + "." + std::string(name);
 }
 
-const Array& Reader::items_of(const Node& node, const std::string& key) {
+const Array& Reader::items_of(const Node& node, const std::string& key, const ReadLog& log) {
   const Array* items = get<Array>(node);
-  if (items == nullptr) fail_type(node, key, "a list of tables ([[" + key + "]])");
+  if (items == nullptr) log.fail_no_list(node, key);
   return *items;
 }
 

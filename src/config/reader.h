@@ -45,6 +45,10 @@ class ReadLog {
   // Names the valid key nearest to `key`.
   [[noreturn]] void fail_unknown(const Node& node, const std::string& key) const;
 
+  // `node` stands where a list of tables must; a table may be meant for the section that has its
+  // first key.
+  [[noreturn]] void fail_no_list(const Node& node, const std::string& key) const;
+
   // Puts the place of the offending key, where it was given, before a message of validate().
   // `section` is the path of the struct that complained; its message may name a key in full or
   // relative to itself.
@@ -93,7 +97,7 @@ class Reader {
     const std::string path = path_of(name);
     if (const Node* node = take(name)) {
       elements.clear();
-      for (const Node& item : items_of(*node, path)) {
+      for (const Node& item : items_of(*node, path, log_)) {
         const std::string element = path + "[" + std::to_string(elements.size()) + "]";
         log_.note(element, item.origin);
         read_struct(item, element, log_, elements.emplace_back());
@@ -118,7 +122,7 @@ class Reader {
   // The member of that name, or null; it counts as known from then on.
   const Node* take(std::string_view name);
   std::string path_of(std::string_view name) const;
-  static const Array& items_of(const Node& node, const std::string& key);
+  static const Array& items_of(const Node& node, const std::string& key, const ReadLog& log);
   // Throws util::Error where an element beyond the list's end is named.
   void check_indices(std::string_view name, std::size_t size) const;
   void check_all_taken() const;

@@ -35,6 +35,18 @@ const BatchPlan& checked(const BatchPlan& plan) {
   return plan;
 }
 
+// pieces: number of the piece of each raw id, at least starts.size() bags of them. A piece begins
+// at a bag's border: the one before it is padded.
+void find_document_starts(std::span<const std::int32_t> pieces, std::int64_t bag_size,
+                          std::span<std::int64_t> starts) {
+  const auto a = static_cast<std::size_t>(bag_size);
+  std::size_t start = 0;
+  for (std::size_t j = 0; j < starts.size(); ++j) {
+    if (pieces[j * a] != pieces[start * a]) start = j;
+    starts[j] = static_cast<std::int64_t>(start);
+  }
+}
+
 // Adds the valid targets of each slot of one row, from the lengths of its pieces alone.
 void add_valid_targets(const TokenStream& stream, const RowPlan::Row& row,
                        std::span<std::int64_t> counts) {
@@ -117,9 +129,12 @@ Batch BatchSource::load(std::int64_t step) const {
   const auto row_targets = static_cast<std::size_t>(shape.sequence_length * shape.target_size);
   batch.inputs.resize(static_cast<std::size_t>(batch.rows) * row_inputs);
   batch.targets.resize(static_cast<std::size_t>(batch.rows) * row_targets);
+  const bool document_aware = plan_->rows.stream(0).document_aware();
+  const auto row_starts = static_cast<std::size_t>(document_aware ? shape.sequence_length : 0);
+  batch.document_starts.resize(static_cast<std::size_t>(batch.rows) * row_starts);
 
   std::vector<std::int32_t> ids(static_cast<std::size_t>(shape.length()));
-  std::vector<std::int32_t> pieces(plan_->rows.stream(0).document_aware() ? ids.size() : 0);
+  std::vector<std::int32_t> pieces(document_aware ? ids.size() : 0);
   for (std::int64_t i = begin; i < end; ++i) {
     const auto [source, row] = plan_->rows.row(step_row + i);
     plan_->rows.stream(source).read(row.lane, row.cursor, shape.bag_size, ids, pieces);
@@ -127,6 +142,8 @@ Batch BatchSource::load(std::int64_t step) const {
     superposition::cut_window(shape, ids, pieces,
                               std::span(batch.inputs).subspan(place * row_inputs, row_inputs),
                               std::span(batch.targets).subspan(place * row_targets, row_targets));
+    find_document_starts(pieces, shape.bag_size,
+                         std::span(batch.document_starts).subspan(place * row_starts, row_starts));
     batch.ids_hash +=
         util::hash64(std::as_bytes(std::span(ids)), static_cast<std::uint64_t>(step_row + i));
   }

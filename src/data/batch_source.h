@@ -20,6 +20,9 @@ struct Batch {
   std::int64_t target_size = 1;       // b
   std::vector<std::int64_t> inputs;   // [R, L, a]  -1 = padding
   std::vector<std::int64_t> targets;  // [R, L, b]  -100 = ignored
+  // [R, L] of each position, the first one of the row that belongs to its document, or to its piece
+  // of it (TokenStream). Empty unless the stream is document-aware.
+  std::vector<std::int64_t> document_starts;
   // [b] valid targets of each slot over the whole step, all ranks.
   std::vector<std::int64_t> counts;
   // Valid input ids of this rank's rows: its raw tokens.

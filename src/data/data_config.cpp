@@ -19,6 +19,10 @@ void DataConfig::validate() const {
   require(threads >= 0 && threads <= 1024, "data.threads: must lie in [0, 1024], got ", threads);
   require(block_tokens >= 0, "data.block_tokens: must be >= 0, got ", block_tokens);
   require(lanes >= 1, "data.lanes: must be >= 1, got ", lanes);
+  require(document_aware || !reset_attention,
+          "data.reset_attention: needs data.document_aware = true, got false");
+  require(document_aware || !reset_positions,
+          "data.reset_positions: needs data.document_aware = true, got false");
   require(prefetch >= 1, "data.prefetch: must be >= 1, got ", prefetch);
 }
 

@@ -50,6 +50,8 @@ struct DataConfig {
   std::int64_t block_tokens = 0;
   std::int64_t lanes = 1024;
   bool document_aware = false;
+  bool reset_attention = false;
+  bool reset_positions = false;
   WhenExhausted when_exhausted = WhenExhausted::kContinue;
   std::string cache_dir;
   std::int64_t shard_tokens = std::int64_t{1} << 28;
@@ -100,6 +102,10 @@ struct DataConfig {
             "places of the corpus read side by side; fewer are used for a small corpus");
     v.field("document_aware", self.document_aware,
             "bags and targets do not reach from one document into the next");
+    v.field("reset_attention", self.reset_attention,
+            "no document attends to another in its row; needs document_aware");
+    v.field("reset_positions", self.reset_positions,
+            "positions count from the start of each document; needs document_aware");
     v.choice("when_exhausted", self.when_exhausted, kWhenExhaustedNames,
              "after one epoch: continue with the next, or stop");
     v.operational("cache_dir", self.cache_dir,

@@ -97,13 +97,17 @@ void join_held_out(const std::vector<PreparedSource>& sources, PreparedCorpus& w
 
 std::vector<PreparedSource> prepare_sources(const DataConfig& data,
                                             const std::vector<MixtureConfig>& mixture,
-                                            const PrepareCallback& progress) {
+                                            const PrepareOptions& options,
+                                            const PrepareScreen& screen) {
   std::vector<PreparedSource> sources;
   for (const MixtureConfig& entry : entries_of(data, mixture)) {
     sources.push_back(of_entry(entry.name, [&] {
       // A small source beside much held-out text is none of its own: whole_corpus checks the sum.
-      const PrepareOptions options{.any_share = !entry.name.empty()};
-      return make_source(entry, data, prepare_corpus(config_of(entry, data), progress, options));
+      PrepareOptions own = options;
+      own.any_share = own.any_share || !entry.name.empty();
+      const std::string what = entry.name.empty() ? "the corpus" : "the source " + entry.name;
+      return make_source(entry, data,
+                         prepare_shown(config_of(entry, data), own, screen.showing(what)));
     }));
   }
   return sources;
@@ -123,10 +127,13 @@ std::vector<PreparedSource> open_sources(const DataConfig& data,
   return sources;
 }
 
-PreparedCorpus whole_corpus(const std::vector<PreparedSource>& sources, const DataConfig& data) {
+PreparedCorpus whole_corpus(const std::vector<PreparedSource>& sources, const DataConfig& data,
+                            const PrepareOptions& options) {
   if (sources.size() == 1) {
     const PreparedCorpus& only = sources[0].corpus;
-    if (!sources[0].name.empty()) check_held_out_share(only.train_stats, only.validation_stats);
+    if (!sources[0].name.empty() && !options.none_held_out) {
+      check_held_out_share(only.train_stats, only.validation_stats);
+    }
     return only;
   }
   const PreparedCorpus& first = sources[0].corpus;
@@ -141,6 +148,7 @@ PreparedCorpus whole_corpus(const std::vector<PreparedSource>& sources, const Da
                   ": its vocabulary must be that of ", sources[0].name, ", ", first.vocabulary_size,
                   " ids, got ", source.corpus.vocabulary_size);
     add(whole.train_stats, source.corpus.train_stats);
+    whole.left_out_documents += source.corpus.left_out_documents;
     const auto& files = source.corpus.sources;
     whole.sources.insert(whole.sources.end(), files.begin(), files.end());
   }
@@ -148,7 +156,7 @@ PreparedCorpus whole_corpus(const std::vector<PreparedSource>& sources, const Da
   const bool named = !data.validation.empty();
   join_held_out(named ? std::vector<PreparedSource>{sources[0]} : sources, whole);
   if (named) whole.validation_fingerprint = first.validation_fingerprint;
-  check_held_out_share(whole.train_stats, whole.validation_stats);
+  if (!options.none_held_out) check_held_out_share(whole.train_stats, whole.validation_stats);
   whole.held_out_share = held_out_share(whole.train_stats, whole.validation_stats);
   return whole;
 }

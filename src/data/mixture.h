@@ -8,6 +8,7 @@
 #include "data/batch_source.h"
 #include "data/corpus.h"
 #include "data/mixture_config.h"
+#include "data/prepare_console.h"
 #include "superposition/phases.h"
 
 namespace superpose::data {
@@ -21,10 +22,12 @@ struct PreparedSource {
 };
 
 // Prepares the corpora of a recipe: one for each entry of [[mixture]], or that of [data] where
-// there is none. Throws util::Error as check_mixture and prepare_corpus do, naming the entry.
+// there is none. The options hold for each.
+// Throws util::Error as check_mixture and prepare_corpus do, naming the entry.
 std::vector<PreparedSource> prepare_sources(const DataConfig& data,
                                             const std::vector<MixtureConfig>& mixture,
-                                            const PrepareCallback& progress = {});
+                                            const PrepareOptions& options = {},
+                                            const PrepareScreen& screen = {});
 
 // Opens the folders of corpora that prepare_sources made, in the order of the recipe.
 std::vector<PreparedSource> open_sources(const DataConfig& data,
@@ -34,8 +37,9 @@ std::vector<PreparedSource> open_sources(const DataConfig& data,
 // Several corpora as one: numbers added up, fingerprints of all, and the held-out documents of all
 // (of the first alone where data.validation names them, as then they are the same in each). `train`
 // is null: a mixture is read source by source. One corpus is returned as it is. Throws util::Error
-// for a held-out share of the sum outside 0.2-10 %.
-PreparedCorpus whole_corpus(const std::vector<PreparedSource>& sources, const DataConfig& data);
+// for a held-out share of the sum outside 0.2-10 %, unless the options hold out nothing.
+PreparedCorpus whole_corpus(const std::vector<PreparedSource>& sources, const DataConfig& data,
+                            const PrepareOptions& options = {});
 
 // Throws util::Error where a phase's weights name no entry of the mixture.
 void check_phase_weights(const std::vector<superposition::Phase>& phases,

@@ -103,4 +103,12 @@ void PrepareConsole::print_line(const std::string& line) {
   stream_ << line << '\n' << std::flush;
 }
 
+PreparedCorpus prepare_shown(const DataConfig& config, const PrepareOptions& options,
+                             const PrepareScreen& screen) {
+  if (screen.stream == nullptr) return prepare_corpus(config, {}, options);
+  PrepareConsole console(*screen.stream, {.what = screen.what, .columns = screen.columns});
+  return prepare_corpus(
+      config, [&](const PrepareProgress& progress) { console.write(progress); }, options);
+}
+
 }  // namespace superpose::data

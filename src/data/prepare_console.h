@@ -15,6 +15,15 @@ struct PrepareConsoleOptions {
   std::function<double()> clock = {};  // seconds; empty = steady clock (tests set their own)
 };
 
+// Where a preparation shows how it goes; null: nowhere.
+struct PrepareScreen {
+  std::ostream* stream = nullptr;
+  int columns = 0;  // as PrepareConsoleOptions has it
+  std::string what = "the corpus";
+
+  PrepareScreen showing(const std::string& another) const { return {stream, columns, another}; }
+};
+
 // Shows how the preparation of a corpus goes: share of the files, MB of text a second, documents,
 // tokens, time left. On a terminal one line, drawn again in place; else a line now and then.
 class PrepareConsole {
@@ -39,5 +48,9 @@ class PrepareConsole {
   bool has_begun_ = false;
   bool line_open_ = false;
 };
+
+// prepare_corpus, shown on a screen.
+PreparedCorpus prepare_shown(const DataConfig& config, const PrepareOptions& options,
+                             const PrepareScreen& screen);
 
 }  // namespace superpose::data

@@ -9,6 +9,7 @@ namespace superpose::data {
 struct PrepareOptions {
   bool all_held_out = false;   // every document becomes a validation document
   bool none_held_out = false;  // validation_share draws none
+  bool any_share = false;      // of held-out text: whoever joins several corpora checks their sum
   // Content hashes, sorted: training documents with one of these are left out.
   std::vector<std::uint64_t> left_out = {};
   // Bytes of text between two points at which a killed preparation is gone on with.

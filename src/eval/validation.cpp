@@ -7,11 +7,11 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <numeric>
 #include <span>
 #include <utility>
 
 #include "data/token_shards.h"
-#include "tokenizer/bytes.h"
 #include "util/error.h"
 
 namespace superpose::eval {
@@ -40,7 +40,10 @@ class HalfStream {
 
   std::int64_t num_tokens() const { return num_tokens_; }
 
-  void read(std::int64_t offset, std::span<std::int32_t> out) const {
+  // `starts` receives, for as many of the tokens as it has room, the first token of `out` that
+  // belongs to the same document.
+  void read(std::int64_t offset, std::span<std::int32_t> out,
+            std::span<std::int64_t> starts) const {
     auto next = std::upper_bound(starts_.begin(), starts_.end(), offset);
     std::size_t done = 0;
     while (done < out.size()) {
@@ -48,6 +51,9 @@ class HalfStream {
       const std::int64_t here = offset + static_cast<std::int64_t>(done);
       const auto count = std::min(out.size() - done, static_cast<std::size_t>(*next - here));
       shards_.read(positions_[document] + here - starts_[document], out.subspan(done, count));
+      for (std::size_t i = done; i < std::min(done + count, starts.size()); ++i) {
+        starts[i] = static_cast<std::int64_t>(done);
+      }
       done += count;
       ++next;
     }
@@ -60,6 +66,15 @@ class HalfStream {
   std::int64_t num_tokens_ = 0;
 };
 
+// Of text in the tokens that a window predicts: all but its first.
+std::int64_t count_bytes(const data::PreparedCorpus& corpus,
+                         const std::vector<std::int32_t>& window) {
+  return std::accumulate(window.begin() + 1, window.end(), std::int64_t{0},
+                         [&](std::int64_t sum, std::int32_t id) {
+                           return sum + corpus.bytes_per_id.at(static_cast<std::size_t>(id));
+                         });
+}
+
 HalfWindows cut_half(const data::PreparedCorpus& corpus, data::Half half, std::int64_t length,
                      std::int64_t wanted) {
   const HalfStream stream(corpus, half);
@@ -67,13 +82,14 @@ HalfWindows cut_half(const data::PreparedCorpus& corpus, data::Half half, std::i
   const std::int64_t taken = std::min(available, wanted);
   HalfWindows windows;
   windows.ids = at::empty({taken, length + 1}, at::kLong);
+  windows.document_starts = at::empty({taken, length}, at::kLong);
   auto* ids = windows.ids.mutable_data_ptr<std::int64_t>();
+  auto* starts = windows.document_starts.mutable_data_ptr<std::int64_t>();
   std::vector<std::int32_t> window(static_cast<std::size_t>(length + 1));
   for (std::int64_t index = 0; index < taken; ++index) {
-    stream.read(index * available / taken * length, window);
-    windows.num_bytes += std::count_if(window.begin() + 1, window.end(), [](std::int32_t id) {
-      return id != tokenizer::kEndOfDocument;
-    });
+    stream.read(index * available / taken * length, window,
+                {starts + index * length, static_cast<std::size_t>(length)});
+    if (!corpus.bytes_per_id.empty()) windows.num_bytes += count_bytes(corpus, window);
     ids = std::copy(window.begin(), window.end(), ids);
   }
   return windows;
@@ -87,7 +103,8 @@ double sum_of_losses(const model::Decoder& decoder, const HalfWindows& half, std
   const at::Tensor inputs = ids.narrow(1, 0, length).unsqueeze(2).contiguous();   // [G, L, 1]
   const at::Tensor targets = ids.narrow(1, 1, length).unsqueeze(2).contiguous();  // [G, L, 1]
   const at::Tensor one = at::ones({1}, at::TensorOptions().dtype(at::kFloat).device(device));
-  return decoder.loss(inputs, targets, one, model::Gradients::kNone).item<float>();
+  const at::Tensor starts = half.document_starts.narrow(0, begin, count).to(device);
+  return decoder.loss({inputs, starts}, targets, one, model::Gradients::kNone).item<float>();
 }
 
 struct Group {
@@ -95,7 +112,7 @@ struct Group {
   std::int64_t begin, count;
 };
 
-std::vector<Group> groups_of(const ValidationWindows& windows) {
+std::vector<Group> groups_of(const ValidationSet& windows) {
   const std::int64_t size = std::max<std::int64_t>(1, kGroupPositions / windows.sequence_length);
   std::vector<Group> groups;
   for (const HalfWindows* half : {&windows.half_a, &windows.half_b}) {
@@ -108,24 +125,27 @@ std::vector<Group> groups_of(const ValidationWindows& windows) {
 
 }  // namespace
 
-ValidationWindows make_validation_windows(const data::PreparedCorpus& corpus,
-                                          std::int64_t sequence_length,
-                                          const ValidationConfig& config) {
-  ValidationWindows windows;
-  windows.sequence_length = sequence_length;
+ValidationSet make_validation_set(const std::string& name, const data::PreparedCorpus& corpus,
+                                  std::int64_t sequence_length, const EvaluationConfig& config) {
+  ValidationSet set;
+  set.name = name;
+  set.fingerprint = corpus.validation_fingerprint;
+  set.num_documents = corpus.validation_stats.documents;
+  set.num_tokens = corpus.validation_stats.tokens;
+  set.sequence_length = sequence_length;
+  set.bytes_known = !corpus.bytes_per_id.empty();
   const std::int64_t wanted = config.windows / 2;
-  windows.half_a = cut_half(corpus, data::Half::kA, sequence_length, wanted);
-  windows.half_b = cut_half(corpus, data::Half::kB, sequence_length, wanted);
-  util::require(windows.half_a.num_windows() + windows.half_b.num_windows() > 0,
-                "validation: the held-out documents must fill a window of ", sequence_length + 1,
-                " tokens, got ", corpus.validation_stats.tokens, " tokens in ",
-                corpus.validation_stats.documents, " documents");
-  return windows;
+  set.half_a = cut_half(corpus, data::Half::kA, sequence_length, wanted);
+  set.half_b = cut_half(corpus, data::Half::kB, sequence_length, wanted);
+  util::require(set.num_windows() > 0, "validation set ", name,
+                ": its documents must fill a window of ", sequence_length + 1, " tokens, got ",
+                set.num_tokens, " tokens in ", set.num_documents, " documents");
+  return set;
 }
 
-ValidationResult validate(const model::Decoder& decoder, const ValidationWindows& windows,
+ValidationResult validate(const model::Decoder& decoder, const ValidationSet& set,
                           at::Device device, distributed::Collective& collective) {
-  const std::vector<Group> groups = groups_of(windows);
+  const std::vector<Group> groups = groups_of(set);
   // One number a group; the others' are zero here, so summing over ranks changes no bit.
   const at::Tensor sums = at::zeros({static_cast<std::int64_t>(groups.size())}, at::kFloat);
   auto* sum = sums.mutable_data_ptr<float>();
@@ -143,17 +163,19 @@ ValidationResult validate(const model::Decoder& decoder, const ValidationWindows
   double nats_a = 0;
   double nats_b = 0;
   for (std::size_t index = 0; index < groups.size(); ++index) {
-    (groups[index].half == &windows.half_a ? nats_a : nats_b) += sum[index];
+    (groups[index].half == &set.half_a ? nats_a : nats_b) += sum[index];
   }
-  const auto tokens_a = static_cast<double>(windows.half_a.num_windows() * windows.sequence_length);
-  const auto tokens_b = static_cast<double>(windows.half_b.num_windows() * windows.sequence_length);
+  const auto tokens_a = static_cast<double>(set.half_a.num_windows() * set.sequence_length);
+  const auto tokens_b = static_cast<double>(set.half_b.num_windows() * set.sequence_length);
   ValidationResult result;
   result.loss = (nats_a + nats_b) / (tokens_a + tokens_b);
   if (tokens_a > 0) result.loss_half_a = nats_a / tokens_a;
   if (tokens_b > 0) result.loss_half_b = nats_b / tokens_b;
   result.perplexity = std::exp(result.loss);
-  const auto bytes = static_cast<double>(windows.half_a.num_bytes + windows.half_b.num_bytes);
-  result.bits_per_byte = (nats_a + nats_b) / std::numbers::ln2 / bytes;
+  const auto bytes = static_cast<double>(set.half_a.num_bytes + set.half_b.num_bytes);
+  if (set.bytes_known && bytes > 0) {
+    result.bits_per_byte = (nats_a + nats_b) / std::numbers::ln2 / bytes;
+  }
   return result;
 }
 

@@ -134,6 +134,11 @@ void Comparison::plan_arms() {
     run.total_steps = arms_[i].config.train.steps;
     run.folder = arms_[i].name;  // no run lives there: the plan begins at step 0
     const train::Plan plan = train::plan_run(make_spec(run), collective_);
+    const train::PlannedSet& primary = plan.validation.front();
+    util::require(recipe_.compare.learning_rates.empty() || primary.has_both_halves,
+                  "compare.learning_rates: rates are chosen on half A and quoted on half B of the "
+                  "primary validation set, got a window of one half alone in ",
+                  primary.name, " (", primary.documents, " documents)");
     costs_.push_back({plan.flops_per_position, plan.checkpoint_bytes, plan.raw_tokens_at_hand});
     plans_.push_back(plan);
   }

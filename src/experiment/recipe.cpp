@@ -32,7 +32,13 @@ bool is_superposed(const train::RunConfig& config) {
 constexpr std::array<std::string_view, 9> kCorpusKeys = {
     "data.sources",          "data.python_distributions", "data.include",
     "data.exclude",          "data.document_separator",   "data.validation",
-    "data.validation_share", "validation.windows",        "mixture"};
+    "data.validation_share", "evaluation.windows",        "mixture"};
+
+bool is_corpus_key(const std::string& key) {
+  return key.starts_with("validation") ||  // the list or one of its entries
+         key.starts_with("mixture[") ||
+         std::find(kCorpusKeys.begin(), kCorpusKeys.end(), key) != kCorpusKeys.end();
+}
 
 void check_override_keys(const ArmConfig& arm, const CompareConfig& compare) {
   for (const auto& [key, value] : arm.overrides) {
@@ -40,10 +46,9 @@ void check_override_keys(const ArmConfig& arm, const CompareConfig& compare) {
                   ": run.dir is set by the comparison, an arm cannot override it");
     util::require(key != "train.seed", "compare.arms.", arm.name,
                   ": train.seed is set from compare.seeds, an arm cannot override it");
-    util::require(std::find(kCorpusKeys.begin(), kCorpusKeys.end(), key) == kCorpusKeys.end(),
-                  "compare.arms.", arm.name, ": ", key,
-                  " must be that of all arms: they are compared on one corpus and one validation "
-                  "set");
+    util::require(!is_corpus_key(key), "compare.arms.", arm.name, ": ", key,
+                  " must be that of all arms: they are compared on one corpus and the same "
+                  "validation sets");
     util::require(key != "optim.learning_rate" || compare.learning_rates.empty(), "compare.arms.",
                   arm.name,
                   ": optim.learning_rate is set from compare.learning_rates, an arm "

@@ -16,6 +16,8 @@ struct Recipe {
   train::RunConfig base;  // its sections stand at the top level of the file
   CompareConfig compare;
 
+  void validate() const { base.validate(); }
+
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {
     train::RunConfig::visit(self.base, v);

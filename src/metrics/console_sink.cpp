@@ -32,6 +32,14 @@ std::string with_commas(std::int64_t value) {
   return digits;
 }
 
+// "1.2345 (perplexity 3.44, 1.781 bits per byte)", of a set or of the primary one.
+template <class Scores>
+std::string scores(const Scores& of) {
+  std::string text = fixed(of.loss, 4) + " (perplexity " + fixed(std::exp(of.loss), 2);
+  if (of.bits_per_byte) text += ", " + fixed(*of.bits_per_byte, 3) + " bits per byte";
+  return text + ")";
+}
+
 const char* word(EventKind kind) {
   switch (kind) {
     case EventKind::kResume:
@@ -94,6 +102,13 @@ void ConsoleSink::step(const StepRecord& record) {
 void ConsoleSink::validation(const ValidationRecord& record) {
   last_validation_ = record;
   has_validation_ = true;
+  if (record.sets.size() > 1) {
+    std::string line = "validation at step " + with_commas(record.step);
+    for (const SetScore& set : record.sets) {
+      line += (&set == &record.sets.front() ? ": " : "; ") + set.name + " " + scores(set);
+    }
+    print_line(line);
+  }
   if (options_.terminal && last_step_.step > 0) draw(status());
 }
 
@@ -110,7 +125,7 @@ void ConsoleSink::finish(const SummaryRecord& record) {
           util::format_duration(record.seconds) + " (evaluation " +
           util::format_duration(record.evaluation_seconds) + ", checkpoints " +
           util::format_duration(record.checkpoint_seconds) + " apart)";
-  if (has_validation_) line += ", validation NTP loss " + fixed(last_validation_.loss, 4);
+  if (has_validation_) line += ", validation NTP loss " + scores(last_validation_);
   print_line(line);
 }
 

@@ -19,7 +19,8 @@ struct ConsoleOptions {
 
 // One status line: phase, step, loss (named bag loss or NTP loss), last validation, positions/s,
 // raw tokens/s, share of the time waited for data, time left. Switches, resumes, warnings, errors
-// and the end get a line of their own; on a terminal checkpoints do not, the status line is enough.
+// and the end get a line of their own, and so do validations of more than one set; on a terminal
+// checkpoints do not, the status line is enough.
 class ConsoleSink : public Sink {
  public:
   ConsoleSink(std::ostream& stream, ConsoleOptions options);

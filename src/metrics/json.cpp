@@ -55,6 +55,9 @@ Record from_json(const Json& json, const std::string& where) {
   if (*kind == "validation") {
     auto record = util::fields_from_json<ValidationRecord>(json, where + ": validation");
     if (record.perplexity == 0) record.perplexity = std::exp(record.loss);
+    for (SetScore& set : record.sets) {
+      if (set.perplexity == 0) set.perplexity = std::exp(set.loss);
+    }
     return record;
   }
   if (*kind == "event") return util::fields_from_json<EventRecord>(json, where + ": event");

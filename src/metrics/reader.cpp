@@ -71,6 +71,10 @@ class Collector {
   void add_validation(const ValidationRecord& record, const std::string& where) {
     util::require(std::isfinite(record.loss), where, ": validation: loss must be finite, got ",
                   record.loss);
+    for (const SetScore& set : record.sets) {
+      util::require(std::isfinite(set.loss), where, ": validation: loss of the set ", set.name,
+                    " must be finite, got ", set.loss);
+    }
     if (!run_.validations.empty()) {
       ValidationRecord& last = run_.validations.back();
       util::require(record.step >= last.step, where, ": validation: step must not go back from ",
@@ -87,12 +91,17 @@ class Collector {
   bool has_header_ = false;
 };
 
+constexpr std::string_view kSetLoss = "loss/";
+
 // The columns of a table, by name; values are read by name with errors that name line and column.
 class Table {
  public:
   Table(std::string file, const Line& names) : file_(std::move(file)) {
     const std::vector<std::string> cells = split(names);
     for (std::size_t i = 0; i < cells.size(); ++i) columns_[cells[i]] = i;
+    for (const std::string& cell : cells) {
+      if (cell.starts_with(kSetLoss)) set_names_.push_back(cell.substr(kSetLoss.size()));
+    }
   }
 
   void set_row(const Line& line) {
@@ -102,6 +111,8 @@ class Table {
                   " values, got ", cells_.size());
   }
   const std::string& where() const { return where_; }
+  // The validation sets that have a column "loss/NAME", in order.
+  const std::vector<std::string>& set_names() const { return set_names_; }
 
   std::optional<std::string> find(const std::string& name) const {
     const auto column = columns_.find(name);
@@ -160,6 +171,7 @@ class Table {
   std::string file_;
   std::string where_;
   std::map<std::string, std::size_t> columns_;
+  std::vector<std::string> set_names_;
   std::vector<std::string> cells_;
 };
 
@@ -198,6 +210,16 @@ ValidationRecord validation_of_row(const Table& row) {
   record.loss_half_b = row.find_number("loss_half_b");
   record.bits_per_byte = row.find_number("bits_per_byte");
   record.perplexity = std::exp(record.loss);
+  for (const std::string& name : row.set_names()) {
+    SetScore set;
+    set.name = name;
+    set.loss = row.number("loss/" + name);
+    set.loss_half_a = row.find_number("loss_half_a/" + name);
+    set.loss_half_b = row.find_number("loss_half_b/" + name);
+    set.bits_per_byte = row.find_number("bits_per_byte/" + name);
+    set.perplexity = std::exp(set.loss);
+    record.sets.push_back(std::move(set));
+  }
   return record;
 }
 

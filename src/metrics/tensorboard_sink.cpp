@@ -96,6 +96,13 @@ std::string validation_event(const ValidationRecord& record) {
   scalars.add("validation/ntp_loss", record.loss);
   scalars.add("validation/perplexity", record.perplexity);
   if (record.bits_per_byte) scalars.add("validation/bits_per_byte", *record.bits_per_byte);
+  if (record.sets.size() < 2) return scalars.event(record.step);
+  for (const SetScore& set : record.sets) {
+    const std::string prefix = "validation/" + set.name;
+    scalars.add(prefix + "/ntp_loss", set.loss);
+    scalars.add(prefix + "/perplexity", set.perplexity);
+    if (set.bits_per_byte) scalars.add(prefix + "/bits_per_byte", *set.bits_per_byte);
+  }
   return scalars.event(record.step);
 }
 

@@ -1,5 +1,6 @@
 #include "model/decoder.h"
 
+#include <ATen/ops/arange.h>
 #include <ATen/ops/mm.h>
 #include <ATen/record_function.h>
 #include <c10/core/GradMode.h>
@@ -15,7 +16,6 @@
 #include "ops/linear.h"
 #include "ops/multi_hot_linear_cross_entropy.h"
 #include "ops/rms_norm.h"
-#include "ops/rotary_heads.h"
 
 // B rows, L positions, N = B * L, D hidden_size, H query heads, K key/value heads, h head_dim, F
 // ffn_size.
@@ -73,8 +73,8 @@ std::vector<ParameterSpec> decoder_parameters(const ModelConfig& config) {
 }
 
 Decoder::Decoder(const ModelConfig& resolved, const FlatParameters& parameters,
-                 std::int64_t recompute_every)
-    : config_(resolved), recompute_every_(recompute_every) {
+                 const DecoderOptions& options)
+    : config_(resolved), options_(options) {
   const auto bind = [&](const std::string& name) {
     return Weight{parameters.compute_view(name), parameters.gradient_view(name)};
   };
@@ -130,9 +130,9 @@ at::Tensor Decoder::product(const char* name, const at::Tensor& x, const Weight&
   return ops::linear_accumulate(x, weight.value, wanted(weight.gradient, gradients));
 }
 
-at::Tensor Decoder::attention(const Layer& layer, const at::Tensor& projected, std::int64_t rows,
-                              Gradients gradients) const {
-  const std::int64_t length = projected.size(0) / rows;
+at::Tensor Decoder::attention(const Layer& layer, const at::Tensor& projected,
+                              const Pass& pass) const {
+  const Gradients gradients = pass.gradients;
   ops::HeadNorms norms;
   if (config_.has_qk_norm()) {
     norms = {layer.query_norm.value, layer.key_norm.value,
@@ -142,20 +142,20 @@ at::Tensor Decoder::attention(const Layer& layer, const at::Tensor& projected, s
   const ops::HeadLayout layout{config_.num_heads, config_.num_kv_heads, config_.head_dim};
   const auto heads = part("rotary", [&] {
     return ops::rotary_heads_accumulate(
-        projected.view({rows, length, -1}),
-        {cosines_.narrow(0, 0, length), sines_.narrow(0, 0, length)}, layout, norms);
+        projected.view({pass.rows, projected.size(0) / pass.rows, -1}), pass.angles, layout, norms);
   });
   const at::Tensor mixed = part("attention", [&] {
-    return ops::causal_attention(std::get<0>(heads), std::get<1>(heads), std::get<2>(heads))
+    return ops::causal_attention(std::get<0>(heads), std::get<1>(heads), std::get<2>(heads),
+                                 pass.document_starts)
         .flatten(0, 1);
   });
   return product("o", mixed, layer.output, gradients);
 }
 
-Residual Decoder::after(const Layer& layer, const Residual& in, std::int64_t rows,
-                        Gradients gradients) const {
+Residual Decoder::after(const Layer& layer, const Residual& in, const Pass& pass) const {
+  const Gradients gradients = pass.gradients;
   const auto [x, projected] = normed_product("qkv", layer.attention_norm, in, layer.qkv, gradients);
-  const Residual middle{x, attention(layer, projected, rows, gradients)};
+  const Residual middle{x, attention(layer, projected, pass)};
   const auto [y, gate_up] =
       normed_product("gate_up", layer.ffn_norm, middle, layer.gate_up, gradients);
   RECORD_USER_SCOPE("down");
@@ -163,47 +163,72 @@ Residual Decoder::after(const Layer& layer, const Residual& in, std::int64_t row
                                            wanted(layer.down.gradient, gradients))};
 }
 
-at::Tensor Decoder::hidden(const at::Tensor& ids, Gradients gradients) const {
+Decoder::Pass Decoder::begin(const DecoderInput& input, Gradients gradients) const {
+  const std::int64_t length = input.ids.size(1);
+  Pass pass;
+  pass.rows = input.ids.size(0);
+  pass.gradients = gradients;
+  pass.angles = {cosines_.narrow(0, 0, length), sines_.narrow(0, 0, length)};
+  const at::Tensor& starts = input.document_starts;
+  if (!starts.defined()) return pass;
+  TORCH_CHECK_VALUE(starts.sizes() == at::IntArrayRef({pass.rows, length}),
+                    "decoder: document_starts must be [", pass.rows, ", ", length, "], got ",
+                    starts.sizes());
+  if (options_.reset_attention) pass.document_starts = starts;
+  if (options_.reset_positions) {
+    const at::Tensor places = at::arange(length, starts.options()).sub(starts).flatten();
+    const auto of_each = [&](const at::Tensor& table) {
+      return table.index_select(0, places).view({pass.rows, length, -1});
+    };
+    pass.angles = {of_each(cosines_), of_each(sines_)};
+  }
+  return pass;
+}
+
+at::Tensor Decoder::hidden(const DecoderInput& input, Gradients gradients) const {
+  const at::Tensor& ids = input.ids;
   TORCH_CHECK_VALUE(ids.dim() == 3, "decoder: ids must be [rows, positions, bag], got ",
                     ids.sizes());
   TORCH_CHECK_VALUE(ids.size(1) <= config_.max_positions,
                     "decoder: rows must have at most model.max_positions = ", config_.max_positions,
                     " positions, got ", ids.size(1));
   const c10::AutoGradMode grad_mode(gradients == Gradients::kAccumulate);
-  const std::int64_t rows = ids.size(0);
+  const Pass pass = begin(input, gradients);
 
   Residual stream;
   stream.sum = part("embedding", [&] {
     return ops::bag_embedding_accumulate(embedding_.value, ids,
                                          wanted(embedding_.gradient, gradients))
-        .view({rows * ids.size(1), config_.hidden_size});
+        .view({pass.rows * ids.size(1), config_.hidden_size});
   });
   for (std::size_t i = 0; i < layers_.size(); ++i) {
-    const auto layer = [this, i, rows, gradients](const Residual& in) {
-      return after(layers_[i], in, rows, gradients);
-    };
-    const bool recomputes = gradients == Gradients::kAccumulate && recompute_every_ > 0 &&
-                            (i + 1) % static_cast<std::size_t>(recompute_every_) == 0;
+    // By value: a layer that is computed again in backward outlives this call.
+    const auto layer = [this, i, pass](const Residual& in) { return after(layers_[i], in, pass); };
+    const auto every = static_cast<std::size_t>(options_.recompute_every);
+    const bool recomputes =
+        gradients == Gradients::kAccumulate && every > 0 && (i + 1) % every == 0;
     stream = recomputes ? recomputed(layer, stream) : layer(stream);
   }
   return norm(last_norm_, stream, gradients).second;
 }
 
-at::Tensor Decoder::loss(const at::Tensor& ids, const at::Tensor& targets,
+at::Tensor Decoder::loss(const DecoderInput& input, const at::Tensor& targets,
                          const at::Tensor& coefficients, Gradients gradients) const {
+  const at::Tensor& ids = input.ids;
   TORCH_CHECK_VALUE(
       targets.dim() == 3 && targets.size(0) == ids.size(0) && targets.size(1) == ids.size(1),
       "decoder: targets must be [rows, positions, target bag] of ids ", ids.sizes(), ", got ",
       targets.sizes());
-  const at::Tensor states = hidden(ids, gradients);
+  const at::Tensor states = hidden(input, gradients);
   const c10::AutoGradMode grad_mode(gradients == Gradients::kAccumulate);
   RECORD_USER_SCOPE("head and loss");
   return ops::multi_hot_linear_cross_entropy_accumulate(
       states, head_.value, targets.flatten(0, 1), coefficients, wanted(head_.gradient, gradients));
 }
 
-at::Tensor Decoder::logits(const at::Tensor& ids) const {
-  const at::Tensor states = hidden(ids, Gradients::kNone);
+at::Tensor Decoder::logits(const DecoderInput& input) const {
+  const at::Tensor& ids = input.ids;
+  const at::Tensor states = hidden(input, Gradients::kNone);
   return at::mm(states, head_.value.t())
       .to(at::kFloat)
       .view({ids.size(0), ids.size(1), config_.vocab_size});

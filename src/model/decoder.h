@@ -13,6 +13,7 @@
 #include "model/flat_parameters.h"
 #include "model/model_config.h"
 #include "model/recompute.h"
+#include "ops/rotary_heads.h"
 
 namespace superpose::model {
 
@@ -24,6 +25,27 @@ std::vector<ParameterSpec> decoder_parameters(const ModelConfig& config);
 // FlatParameters::gradient(). kNone: no graph, nothing kept.
 enum class Gradients { kNone, kAccumulate };
 
+// What a decoder reads. Made of ids alone where each row is one text.
+struct DecoderInput {
+  // NOLINTNEXTLINE(google-explicit-constructor): ids are the whole of most inputs.
+  DecoderInput(at::Tensor token_ids, at::Tensor starts = {})
+      : ids(std::move(token_ids)), document_starts(std::move(starts)) {}
+
+  at::Tensor ids;  // [B, L, a] int64, -1 = padding within a bag (at least one valid)
+  // [B, L] int64: of each position, the first one of its document; undefined: 0 everywhere. Not
+  // decreasing within a row, and 0 <= start <= position.
+  at::Tensor document_starts;
+};
+
+struct DecoderOptions {
+  // Where a graph is kept, every k-th layer keeps its input alone (recompute.h): 1 = all, 0 = none.
+  // Losses and gradients are bit for bit the same.
+  std::int64_t recompute_every = 0;
+  // What the starts of documents do. Without either they are not looked at.
+  bool reset_attention = false;  // a document attends to itself alone
+  bool reset_positions = false;  // rotary positions count from the document's start
+};
+
 // Bound to views of `parameters`, which must outlive it and hold exactly
 // decoder_parameters(config). Holds no state beside them and a table of rotary angles; one thread
 // at a time.
@@ -31,31 +53,30 @@ enum class Gradients { kNone, kAccumulate };
 //   latent  = mean of the embedding rows of a bag
 //   layer   x += o(attention(rotate(q, k), v)) with q, k, v of norm(x);  x += down(silu(gate(n)) *
 //   up(n)), n = norm(x) hidden  = norm(x)
-// Attention is causal over positions 0..L-1, whatever the bag size; scale head_dim^-0.5.
+// Attention is causal over positions 0..L-1, whatever the bag size; scale head_dim^-0.5. With both
+// resets a document packed into a row comes out as it would alone.
 class Decoder {
  public:
-  // Where a graph is kept, every `recompute_every`-th layer keeps its input alone (recompute.h): 1
-  // = all, 0 = none. Losses and gradients are bit for bit the same.
   Decoder(const ModelConfig& resolved, const FlatParameters& parameters,
-          std::int64_t recompute_every = 0);
+          const DecoderOptions& options = {});
 
   const ModelConfig& config() const { return config_; }
 
-  // ids [B, L, a] int64, -1 = padding within a bag (at least one valid). Returns [B * L, D] in the
-  // compute type. Throws c10::ValueError for another shape, or L > max_positions.
-  at::Tensor hidden(const at::Tensor& ids, Gradients gradients) const;
+  // Returns [B * L, D] in the compute type. Throws c10::ValueError for an input of another shape,
+  // or L > max_positions.
+  at::Tensor hidden(const DecoderInput& input, Gradients gradients) const;
 
   // sum_i coefficients[i] * sum over positions j with a valid target i of [logsumexp(z_j) -
   // z_j[targets[j, i]]].
   //   targets       [B, L, b] int64, -100 = ignored
   //   coefficients  [b] f32: w_i / n_i for the mean of method 1.1 (n_i over the whole step); ones
   //   for a plain sum returns       f32 scalar
-  at::Tensor loss(const at::Tensor& ids, const at::Tensor& targets, const at::Tensor& coefficients,
-                  Gradients gradients) const;
+  at::Tensor loss(const DecoderInput& input, const at::Tensor& targets,
+                  const at::Tensor& coefficients, Gradients gradients) const;
 
   // Logits of all positions, [B, L, V] f32, without a graph: for generation and tests, not for
   // training.
-  at::Tensor logits(const at::Tensor& ids) const;
+  at::Tensor logits(const DecoderInput& input) const;
 
  private:
   // A weight as operators take it: its values in the compute type, and the f32 view that its
@@ -66,6 +87,15 @@ class Decoder {
   struct Layer {
     Weight attention_norm, qkv, query_norm, key_norm, output, ffn_norm, gate_up, down;
   };
+  // What all layers of a pass share.
+  struct Pass {
+    std::int64_t rows = 0;       // B
+    ops::RotaryAngles angles;    // of each position
+    at::Tensor document_starts;  // for attention; undefined: a row is one document
+    Gradients gradients = Gradients::kNone;
+  };
+
+  Pass begin(const DecoderInput& input, Gradients gradients) const;
 
   // The residual stream with its update added, and the norm of that.
   std::pair<at::Tensor, at::Tensor> norm(const Weight& weight, const Residual& in,
@@ -78,13 +108,11 @@ class Decoder {
   static at::Tensor product(const char* name, const at::Tensor& x, const Weight& weight,
                             Gradients gradients);
   // From queries, keys and values of all heads, as the product makes them, to the layer's update.
-  at::Tensor attention(const Layer& layer, const at::Tensor& projected, std::int64_t rows,
-                       Gradients gradients) const;
-  Residual after(const Layer& layer, const Residual& in, std::int64_t rows,
-                 Gradients gradients) const;
+  at::Tensor attention(const Layer& layer, const at::Tensor& projected, const Pass& pass) const;
+  Residual after(const Layer& layer, const Residual& in, const Pass& pass) const;
 
   ModelConfig config_;
-  std::int64_t recompute_every_;
+  DecoderOptions options_;
   Weight embedding_, head_, last_norm_;
   std::vector<Layer> layers_;
   at::Tensor cosines_, sines_;  // [max_positions, head_dim / 2] f32

@@ -25,11 +25,11 @@ using Backward = at::Tensor(const at::Tensor&, const at::Tensor&, const at::Tens
                             const OptionalTensor&, const OptionalTensor&, double,
                             const OptionalTensor&, const OptionalTensor&);
 
-// x [B, L, M, h]; cosines and sines [L, h / 2].
+// x [B, L, M, h]; cosines and sines [L, h / 2] or [B, L, h / 2].
 at::Tensor rotated(const at::Tensor& x, const at::Tensor& cosines, const at::Tensor& sines) {
   const auto halves = x.chunk(2, -1);
-  const at::Tensor cosine = cosines.unsqueeze(1);  // [L, 1, h / 2]
-  const at::Tensor sine = sines.unsqueeze(1);
+  const at::Tensor cosine = cosines.unsqueeze(-2);  // [L, 1, h / 2] or [B, L, 1, h / 2]
+  const at::Tensor sine = sines.unsqueeze(-2);
   return at::cat({halves[0] * cosine - halves[1] * sine, halves[1] * cosine + halves[0] * sine},
                  -1);
 }
@@ -147,12 +147,15 @@ class RotaryHeads : public torch::autograd::Function<RotaryHeads> {
 
 void check_angles(const RotaryAngles& angles, const at::Tensor& qkv, const HeadLayout& layout,
                   at::ScalarType wide) {
+  const std::int64_t half = layout.head_dim / 2;
+  const bool by_row = angles.cosines.dim() == 3;
   for (const at::Tensor& table : {angles.cosines, angles.sines}) {
-    TORCH_CHECK_VALUE(
-        table.dim() == 2 && table.size(0) == qkv.size(1) && table.size(1) == layout.head_dim / 2 &&
-            table.scalar_type() == wide && table.is_contiguous(),
-        "rotary_heads: cosines and sines must be contiguous [", qkv.size(1), ", ",
-        layout.head_dim / 2, "] of ", wide, ", got ", table.sizes(), " of ", table.scalar_type());
+    const bool fits = by_row ? table.sizes() == at::IntArrayRef({qkv.size(0), qkv.size(1), half})
+                             : table.sizes() == at::IntArrayRef({qkv.size(1), half});
+    TORCH_CHECK_VALUE(fits && table.scalar_type() == wide && table.is_contiguous(),
+                      "rotary_heads: cosines and sines must be contiguous [", qkv.size(1), ", ",
+                      half, "] or [", qkv.size(0), ", ", qkv.size(1), ", ", half, "] of ", wide,
+                      ", got ", table.sizes(), " of ", table.scalar_type());
   }
 }
 

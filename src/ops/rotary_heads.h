@@ -15,7 +15,8 @@ struct HeadLayout {
   std::int64_t head_dim = 0;      // h, even
 };
 
-// Cosine and sine of position * frequency, each [L, h / 2] f32 (f64 for f64), contiguous.
+// Cosine and sine of position * frequency, f32 (f64 for f64), contiguous. Each [L, h / 2] where all
+// rows stand at the same positions, or [B, L, h / 2] where each row has its own.
 struct RotaryAngles {
   at::Tensor cosines, sines;
 };

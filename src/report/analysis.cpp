@@ -7,6 +7,7 @@
 #include "report/load.h"
 #include "report/outcomes.h"
 #include "report/report.h"
+#include "report/sets.h"
 #include "util/text.h"
 
 namespace superpose::report {
@@ -176,6 +177,7 @@ Analysis analyze(const Experiment& experiment) {
     analysis.arms.push_back(summarize(analysis, arm));
     if (arm != experiment.baseline) analysis.comparisons.push_back(compare(analysis, arm));
   }
+  analysis.sets = summarize_sets(analysis);
   return analysis;
 }
 

@@ -124,6 +124,21 @@ struct ArmSummary {
   double seconds = 0;  // steps alone
 };
 
+// One arm on one validation set: budget 1, mean over seeds, the whole set.
+struct ArmScore {
+  std::string arm;
+  std::int64_t seeds = 0;
+  double loss = 0;
+  double perplexity = 0;  // exp(loss)
+  std::optional<double> bits_per_byte;
+  std::optional<Interval> gain;  // over the baseline, of the seeds that both have
+};
+
+struct SetSummary {
+  std::string name;
+  std::vector<ArmScore> arms;  // those that have a finished run
+};
+
 struct Analysis {
   Experiment experiment;
   QuotedLoss quoted = QuotedLoss::kWhole;
@@ -131,6 +146,7 @@ struct Analysis {
   std::vector<ArmSummary> arms;
   std::vector<Comparison> comparisons;  // one for each arm but the baseline
   std::vector<RateGrid> rate_grids;     // empty: no rates were searched
+  std::vector<SetSummary> sets;         // the primary one first; empty: records name none
   bool has_budgets = false;
   std::vector<std::string> warnings;  // such as a best rate at the edge of the grid
   std::vector<std::string> notes;

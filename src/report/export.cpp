@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "report/load.h"
+#include "report/sets.h"
 #include "report/words.h"
 #include "util/json.h"
 #include "util/text.h"
@@ -108,6 +109,17 @@ Json comparison_json(const Comparison& comparison) {
   return json;
 }
 
+Json score_json(const metrics::SetScore& set) {
+  Json json;
+  json["name"] = set.name;
+  json["loss"] = set.loss;
+  json["loss_half_a"] = number(set.loss_half_a);
+  json["loss_half_b"] = number(set.loss_half_b);
+  json["perplexity"] = set.perplexity;
+  json["bits_per_byte"] = number(set.bits_per_byte);
+  return json;
+}
+
 Json run_json(const Run& run) {
   Json json;
   json["arm"] = run.entry.arm;
@@ -129,8 +141,26 @@ Json run_json(const Run& run) {
     json["loss_half_b"] = number(last.loss_half_b);
     json["bits_per_byte"] = number(last.bits_per_byte);
     json["perplexity"] = last.perplexity;
+    json["sets"] = Json::array();
+    for (const metrics::SetScore& set : last.sets) json["sets"].push_back(score_json(set));
   }
   json["folder"] = run.entry.folder;
+  return json;
+}
+
+Json set_json(const SetSummary& set) {
+  Json json;
+  json["name"] = set.name;
+  json["arms"] = Json::array();
+  for (const ArmScore& arm : set.arms) {
+    Json one;
+    one["arm"] = arm.arm;
+    one["loss"] = arm.loss;
+    one["perplexity"] = arm.perplexity;
+    one["bits_per_byte"] = number(arm.bits_per_byte);
+    one["gain"] = arm.gain ? interval_json(*arm.gain) : Json();
+    json["arms"].push_back(std::move(one));
+  }
   return json;
 }
 
@@ -187,13 +217,44 @@ std::vector<std::string> point_cells(const Run& run, const metrics::ValidationRe
           csv_number(point.loss),
           csv_number(point.loss_half_a),
           csv_number(point.loss_half_b),
-          csv_number(point.bits_per_byte)};
+          csv_number(point.bits_per_byte),
+          csv_number(point.perplexity)};
 }
 
 const std::vector<std::string> kRunColumns = {"arm", "seed", "learning_rate", "budget", "role"};
-const std::vector<std::string> kPointColumns = {"step",        "positions",   "raw_tokens",
-                                                "flops",       "seconds",     "loss",
-                                                "loss_half_a", "loss_half_b", "bits_per_byte"};
+const std::vector<std::string> kPointColumns = {
+    "step", "positions",   "raw_tokens",  "flops",         "seconds",
+    "loss", "loss_half_a", "loss_half_b", "bits_per_byte", "perplexity"};
+
+// The columns of the validation sets, where there is more than the primary one; their names are
+// those that metrics.csv is read with.
+std::vector<std::string> set_columns(const Analysis& analysis) {
+  std::vector<std::string> columns;
+  if (analysis.sets.size() < 2) return columns;
+  for (const SetSummary& set : analysis.sets) {
+    for (const char* what :
+         {"loss/", "loss_half_a/", "loss_half_b/", "perplexity/", "bits_per_byte/"}) {
+      columns.push_back(what + set.name);
+    }
+  }
+  return columns;
+}
+
+std::vector<std::string> set_cells(const Analysis& analysis,
+                                   const metrics::ValidationRecord& point) {
+  std::vector<std::string> cells;
+  if (analysis.sets.size() < 2) return cells;
+  for (const SetSummary& set : analysis.sets) {
+    const metrics::SetScore* score = find_set(point, set.name);
+    const bool known = score != nullptr;
+    cells.push_back(known ? csv_number(score->loss) : "");
+    cells.push_back(known ? csv_number(score->loss_half_a) : "");
+    cells.push_back(known ? csv_number(score->loss_half_b) : "");
+    cells.push_back(known ? csv_number(score->perplexity) : "");
+    cells.push_back(known ? csv_number(score->bits_per_byte) : "");
+  }
+  return cells;
+}
 
 std::vector<std::string> joined(std::vector<std::string> first,
                                 const std::vector<std::string>& second) {
@@ -223,6 +284,8 @@ std::string report_json(const Analysis& analysis) {
     }
     json["comparisons"].push_back(std::move(one));
   }
+  json["sets"] = Json::array();
+  for (const SetSummary& set : analysis.sets) json["sets"].push_back(set_json(set));
   json["rate_grids"] = Json::array();
   for (const RateGrid& grid : analysis.rate_grids) json["rate_grids"].push_back(grid_json(grid));
   json["runs"] = Json::array();
@@ -233,21 +296,25 @@ std::string report_json(const Analysis& analysis) {
 }
 
 std::string results_csv(const Analysis& analysis) {
-  std::string csv = csv_line(joined(joined(kRunColumns, {"finished", "epochs"}), kPointColumns));
+  const std::vector<std::string> columns = joined(kPointColumns, set_columns(analysis));
+  std::string csv = csv_line(joined(joined(kRunColumns, {"finished", "epochs"}), columns));
   for (const Run& run : analysis.runs) {
     if (run.records.validations.empty()) continue;
     const std::vector<std::string> extra = {run.finished ? "1" : "0", csv_number(run.epochs)};
-    csv += csv_line(
-        joined(joined(run_cells(run), extra), point_cells(run, run.records.validations.back())));
+    const metrics::ValidationRecord& last = run.records.validations.back();
+    const std::vector<std::string> point =
+        joined(point_cells(run, last), set_cells(analysis, last));
+    csv += csv_line(joined(joined(run_cells(run), extra), point));
   }
   return csv;
 }
 
 std::string curves_csv(const Analysis& analysis) {
-  std::string csv = csv_line(joined(kRunColumns, kPointColumns));
+  std::string csv = csv_line(joined(joined(kRunColumns, kPointColumns), set_columns(analysis)));
   for (const Run& run : analysis.runs) {
     for (const metrics::ValidationRecord& point : run.records.validations) {
-      csv += csv_line(joined(run_cells(run), point_cells(run, point)));
+      csv += csv_line(
+          joined(joined(run_cells(run), point_cells(run, point)), set_cells(analysis, point)));
     }
   }
   return csv;

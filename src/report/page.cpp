@@ -199,6 +199,17 @@ std::string optional_section(const std::string& id, const std::string& title,
   return body.empty() ? "" : section(id, title, hint, body);
 }
 
+std::string sets_hint(const Analysis& analysis) {
+  std::string hint =
+      "Next-token loss over the whole of each set, nats per token, and the same in bits per byte "
+      "of "
+      "text, which tokenizers do not change; at budget 1, mean over seeds.";
+  if (analysis.sets.size() > 1) {
+    hint += " Every other figure of this page is of " + analysis.sets.front().name + ".";
+  }
+  return hint;
+}
+
 std::string head(const Analysis& analysis) {
   return "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
          "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; script-src "
@@ -215,6 +226,7 @@ std::string head(const Analysis& analysis) {
 std::string html_page(const Analysis& analysis, std::string_view plotly_script) {
   std::string html = head(analysis) + "<body><main>\n" + hero(analysis) + outcomes(analysis) +
                      plots(analysis) + bag_plot(analysis);
+  html += optional_section("sets", "Validation sets", sets_hint(analysis), sets_table(analysis));
   html += optional_section("runs", "All runs", "Loss at the end of each run, nats per token.",
                            runs_table(analysis));
   html += optional_section("speed", "Throughput",

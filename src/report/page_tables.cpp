@@ -189,6 +189,28 @@ std::string seed_table(const Analysis& analysis, const Comparison& comparison) {
   return table(html);
 }
 
+std::string sets_table(const Analysis& analysis) {
+  HtmlTable html;
+  html.css_class = "plain";
+  html.head = {{"Set", ""},         {"Arm", ""},
+               number("Loss"),      number("Perplexity"),
+               number("Bits/byte"), number("Gain over " + analysis.experiment.baseline)};
+  for (const SetSummary& set : analysis.sets) {
+    const bool is_primary = &set == &analysis.sets.front() && analysis.sets.size() > 1;
+    for (const ArmScore& arm : set.arms) {
+      const bool first = &arm == &set.arms.front();
+      html.rows.push_back(
+          {{first ? set.name : "", first && is_primary ? "primary" : ""},
+           {arm.arm, ""},
+           number(fixed(arm.loss, 4)),
+           number(fixed(arm.perplexity, 2)),
+           number(loss_or_dash(arm.bits_per_byte)),
+           arm.gain ? number(signed_fixed(arm.gain->mean, 4), support(*arm.gain)) : number("")});
+    }
+  }
+  return html.rows.empty() ? "" : table(html);
+}
+
 std::string runs_table(const Analysis& analysis) {
   HtmlTable html;
   html.css_class = "plain";

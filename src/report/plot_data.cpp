@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "report/load.h"
+#include "report/sets.h"
 #include "report/text.h"
 
 namespace superpose::report {
@@ -31,6 +32,26 @@ Json validation_curve(const Run& run) {
   for (const metrics::ValidationRecord& point : run.records.validations)
     add_point(curve, point, point.loss);
   return curve;
+}
+
+// The loss on each validation set at the points of validation_curve.
+Json set_curves(const Analysis& analysis, const Run& run) {
+  Json curves = Json::array();
+  for (const SetSummary& set : analysis.sets) {
+    Json losses = Json::array();
+    for (const metrics::ValidationRecord& point : run.records.validations) {
+      const metrics::SetScore* score = find_set(point, set.name);
+      losses.push_back(score != nullptr ? Json(score->loss) : Json());
+    }
+    curves.push_back(std::move(losses));
+  }
+  return curves;
+}
+
+Json names_of_sets(const Analysis& analysis) {
+  Json names = Json::array();
+  for (const SetSummary& set : analysis.sets) names.push_back(set.name);
+  return names;
 }
 
 Json bag_curve(const Run& run) {
@@ -80,6 +101,7 @@ Json runs_json(const Analysis& analysis) {
     json["label"] = run.label() + (run.finished ? "" : " (running)");
     json["switch"] = switch_marks(run);
     json["validation"] = validation_curve(run);
+    json["sets"] = set_curves(analysis, run);
     json["bag"] = bag_curve(run);
     runs.push_back(std::move(json));
   }
@@ -185,6 +207,7 @@ Json plot_data(const Analysis& analysis) {
   Json data;
   data["baseline"] = analysis.experiment.baseline;
   data["arms"] = analysis.experiment.arms;
+  data["sets"] = names_of_sets(analysis);
   data["runs"] = runs_json(analysis);
   data["gaps"] = gaps_json(analysis);
   data["rates"] = rates_json(analysis);

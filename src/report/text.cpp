@@ -62,12 +62,14 @@ std::string count_of(std::int64_t count, const std::string& noun) {
   return with_commas(count) + " " + noun + (count == 1 ? "" : "s");
 }
 
-std::string gain_support(const GainOutcome& outcome) {
-  std::string seeds = count_of(outcome.interval.count, "seed");
-  if (!outcome.interval.low) return seeds + ", no interval";
-  return "95 % interval " + signed_fixed(*outcome.interval.low, 4) + " to " +
-         signed_fixed(*outcome.interval.high, 4) + ", " + seeds;
+std::string support(const Interval& gain) {
+  const std::string seeds = count_of(gain.count, "seed");
+  if (!gain.low) return seeds + ", no interval";
+  return "95 % interval " + signed_fixed(*gain.low, 4) + " to " + signed_fixed(*gain.high, 4) +
+         ", " + seeds;
 }
+
+std::string gain_support(const GainOutcome& outcome) { return support(outcome.interval); }
 
 std::string speed_up_figure(const SpeedUpOutcome& outcome) {
   if (!outcome.available) return "not run";

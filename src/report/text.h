@@ -19,6 +19,7 @@ std::string format_epochs(double epochs);            // "0.37 epochs", "epochs u
 std::string count_of(std::int64_t count, const std::string& noun);  // "1 seed", "3 seeds"
 
 // "95 % interval +0.031 to +0.053, 3 seeds"; "2 seeds" where there is no interval.
+std::string support(const Interval& gain);
 std::string gain_support(const GainOutcome& outcome);
 // "1.62x", ">= 1.62x", "not determined"; and what it rests on.
 std::string speed_up_figure(const SpeedUpOutcome& outcome);

@@ -217,6 +217,22 @@ std::string crossing_sentence(const Comparison& comparison) {
   return first == nullptr ? "" : one_crossing(comparison, *first);
 }
 
+// What the sets beside the primary one say.
+std::string sets_sentence(const Analysis& analysis, const std::string& arm) {
+  std::vector<std::string> parts;
+  for (std::size_t i = 1; i < analysis.sets.size(); ++i) {
+    for (const ArmScore& score : analysis.sets[i].arms) {
+      if (score.arm != arm || !score.gain) continue;
+      parts.push_back(fixed(std::abs(score.gain->mean), 4) +
+                      (score.gain->mean >= 0 ? " ahead" : " behind") + " on " +
+                      analysis.sets[i].name + " (" + support(*score.gain) + ")");
+    }
+  }
+  if (parts.empty()) return "";
+  return "These figures are of " + analysis.sets.front().name + "; " + arm + " ends " +
+         util::join(parts, ", ") + ".";
+}
+
 std::string tokens_sentence(const Analysis& analysis, const Comparison& comparison) {
   const ArmSummary* base = analysis.find_arm(analysis.experiment.baseline);
   const ArmSummary* arm = analysis.find_arm(comparison.arm);
@@ -334,6 +350,7 @@ Words put_in_words(const Analysis& analysis) {
     add(words.sentences, method_sentence(analysis, comparison.arm));
     add(words.sentences, setting_sentence(analysis, comparison));
     add(words.sentences, gain_sentence(analysis, comparison));
+    add(words.sentences, sets_sentence(analysis, comparison.arm));
     add(words.sentences, crossing_sentence(comparison));
     add(words.sentences, tokens_sentence(analysis, comparison));
     add(words.sentences, speed_sentence(analysis, comparison));

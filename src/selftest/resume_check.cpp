@@ -82,7 +82,7 @@ void write_corpus_and_recipe(const fs::path& folder) {
           "\nbatch_positions = 1024\nsequence_length = 64\n"
           "[optim]\nwarmup_steps = 10\n"
           "[[phases]]\nbag_size = 4\nshare = 0.3\n"
-          "[validation]\nevery = 100\nwindows = 16\n"
+          "[evaluation]\nevery = 100\nwindows = 16\n"
           "[checkpoint]\nkeep = 0\nevery = " +
           std::to_string(kCheckpointEvery) + "\n");
 }

@@ -10,11 +10,19 @@ std::vector<optim::Slice> slices_of(const model::FlatParameters& parameters) {
 
 }  // namespace
 
+model::DecoderOptions decoder_options(const RunConfig& config) {
+  model::DecoderOptions options;
+  options.recompute_every = config.train.recompute_every;
+  options.reset_attention = config.data.reset_attention;
+  options.reset_positions = config.data.reset_positions;
+  return options;
+}
+
 Learner::Learner(const model::ModelConfig& model, const optim::OptimConfig& optim,
-                 Precision precision, at::Device device, std::int64_t recompute_every)
+                 Precision precision, at::Device device, const model::DecoderOptions& options)
     : parameters(model::decoder_parameters(model), device,
                  precision == Precision::kBf16 ? at::kBFloat16 : at::kFloat),
-      decoder(model, parameters, recompute_every),
+      decoder(model, parameters, options),
       optimizer(optim, parameters.master(), parameters.gradient(), slices_of(parameters)),
       clip_norm(optim.clip_norm) {}
 

@@ -14,12 +14,15 @@
 
 namespace superpose::train {
 
+// What a recipe says of how its decoder computes.
+model::DecoderOptions decoder_options(const RunConfig& config);
+
 // Not movable: decoder and optimizer are bound to the parameters.
 struct Learner {
-  // `model` is resolved, `precision` is f32 or bf16, `recompute_every` as Decoder has it. Weights
-  // are zero until model::initialize or a checkpoint fills them.
+  // `model` is resolved, `precision` is f32 or bf16. Weights are zero until model::initialize or a
+  // checkpoint fills them.
   Learner(const model::ModelConfig& model, const optim::OptimConfig& optim, Precision precision,
-          at::Device device, std::int64_t recompute_every = 0);
+          at::Device device, const model::DecoderOptions& options = {});
   Learner(const Learner&) = delete;
   Learner& operator=(const Learner&) = delete;
 

@@ -162,7 +162,7 @@ bool TrainingLoop::is_record_due() const {
 
 bool TrainingLoop::is_validation_due() const {
   const bool ends = step_ == last_step_ && end_status() != RunStatus::kReachedStop;
-  return ends || is_multiple(step_, config_.validation.every);
+  return ends || is_multiple(step_, config_.evaluation.every);
 }
 
 bool TrainingLoop::is_checkpoint_due() const {
@@ -204,18 +204,23 @@ void TrainingLoop::write_record(const StepResult& result, double epoch) {
 
 void TrainingLoop::validate() {
   const double started = now_seconds();
-  const eval::ValidationResult scores = eval::validate(
-      parts_.learner.decoder, parts_.setup.validation, parts_.setup.device, parts_.collective);
   metrics::ValidationRecord record;
+  for (const eval::ValidationSet& set : parts_.setup.validation) {
+    const eval::ValidationResult scores =
+        eval::validate(parts_.learner.decoder, set, parts_.setup.device, parts_.collective);
+    record.sets.push_back({set.name, scores.loss, scores.loss_half_a, scores.loss_half_b,
+                           scores.perplexity, scores.bits_per_byte});
+  }
+  const metrics::SetScore& primary = record.sets.front();
   record.step = step_;
   record.positions = clocks_.positions;
   record.raw_tokens = clocks_.raw_tokens;
   record.seconds = clocks_.seconds;
-  record.loss = scores.loss;
-  record.loss_half_a = scores.loss_half_a;
-  record.loss_half_b = scores.loss_half_b;
-  record.perplexity = scores.perplexity;
-  record.bits_per_byte = scores.bits_per_byte;
+  record.loss = primary.loss;
+  record.loss_half_a = primary.loss_half_a;
+  record.loss_half_b = primary.loss_half_b;
+  record.perplexity = primary.perplexity;
+  record.bits_per_byte = primary.bits_per_byte;
   record.evaluation_seconds = now_seconds() - started;
   clocks_.evaluation_seconds += record.evaluation_seconds;
   parts_.sink.write(record);

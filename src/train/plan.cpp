@@ -98,6 +98,12 @@ void plan_data(const RunSpec& spec, const Setup& setup, Plan& plan) {
       static_cast<double>(plan.total_steps * spec.config.train.batch_positions);
   plan.raw_tokens_at_hand = setup.corpus.train_stats.tokens;
   plan.held_out_share = setup.corpus.held_out_share;
+  plan.left_out_documents = setup.corpus.left_out_documents;
+  for (const eval::ValidationSet& set : setup.validation) {
+    const bool has_both = set.half_a.num_windows() > 0 && set.half_b.num_windows() > 0;
+    plan.validation.push_back(
+        {set.name, set.num_documents, set.num_tokens, set.num_windows(), has_both});
+  }
   plan.stops_with_data = setup.data_end_it;
   if (setup.source->sources().size() > 1) {
     plan.sources = data::read_through(*setup.source, setup.phases);
@@ -122,8 +128,10 @@ MemoryInputs memory_inputs(const model::MemoryRequest& request, const RunSpec& s
     inputs.lanes += layout.lanes;
   }
   inputs.train_tokens = plan.raw_tokens_at_hand;
-  inputs.validation_tokens = setup.corpus.validation_stats.tokens;
-  inputs.validation_windows = spec.config.validation.windows;
+  for (const PlannedSet& set : plan.validation) {
+    inputs.validation_tokens += set.tokens;
+    inputs.validation_windows += set.windows;
+  }
   return inputs;
 }
 
@@ -263,6 +271,21 @@ std::string describe_data(const Plan& plan) {
   return text.str();
 }
 
+std::string describe_validation(const Plan& plan) {
+  std::ostringstream text;
+  for (const PlannedSet& set : plan.validation) {
+    const bool is_primary = &set == &plan.validation.front();
+    text << (is_primary ? "" : "; ") << set.name;
+    if (is_primary && plan.validation.size() > 1) text << " (primary)";
+    text << ": " << set.windows << " windows of " << set.documents << " documents";
+  }
+  if (plan.left_out_documents > 0) {
+    text << "; " << plan.left_out_documents
+         << " training documents left out, which have the content of one of these";
+  }
+  return text.str();
+}
+
 }  // namespace
 
 Plan make_plan(const RunSpec& spec, const Setup& setup, int world_size) {
@@ -306,6 +329,7 @@ void print_plan(std::ostream& out, const Plan& plan) {
   for (const data::SourceReading& source : plan.sources) {
     out << "source     " << describe_source(plan, source) << '\n';
   }
+  out << "validation " << describe_validation(plan) << '\n';
   out << "memory     " << describe(plan.memory) << '\n';
   out << "disk       " << bytes(plan.checkpoint_bytes) << " a checkpoint, at most "
       << bytes(plan.disk_bytes) << " kept; " << bytes(plan.free_disk_bytes) << " free\n";

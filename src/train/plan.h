@@ -24,6 +24,15 @@ enum class SchedulePart { kWarmup, kStable, kDecay };
 // and small-scale runs agree on one to two thousand).
 inline constexpr std::int64_t kRecoverySteps = 1000;
 
+// A validation set and how much of it is scored.
+struct PlannedSet {
+  std::string name;
+  std::int64_t documents = 0;
+  std::int64_t tokens = 0;
+  std::int64_t windows = 0;
+  bool has_both_halves = false;  // a window in each
+};
+
 // A number of steps is also the step at which the next thing begins.
 struct Plan {
   std::string run_folder;
@@ -55,8 +64,10 @@ struct Plan {
   double epochs = 0;                                // read when this call ends
   std::optional<std::int64_t> first_epoch_ends_at;  // step in which it does, where it does
   bool stops_with_data = false;              // this call ends there, as data.when_exhausted says
-  double held_out_share = 0;                 // of the text
+  double held_out_share = 0;                 // of the text of [data]
   std::vector<data::SourceReading> sources;  // of a mixture; else empty
+  std::vector<PlannedSet> validation;
+  std::int64_t left_out_documents = 0;  // of training, with the content of a validation document
 
   MemoryPlan memory;                  // of a rank
   std::int64_t checkpoint_bytes = 0;  // one checkpoint

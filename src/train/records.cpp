@@ -59,10 +59,7 @@ metrics::RunHeader make_header(const RunSpec& spec, const Setup& setup, const Pl
                                    ? recipe_fingerprint(spec.settings)
                                    : spec.labels.recipe_fingerprint;
   header.fingerprints.data = setup.corpus.fingerprint;
-  // The same documents in other windows are another measure.
-  header.fingerprints.validation = setup.corpus.validation_fingerprint + "-" +
-                                   std::to_string(spec.config.train.sequence_length) + "-" +
-                                   std::to_string(spec.config.validation.windows);
+  header.fingerprints.validation = setup.corpus_record.validation_fingerprint;
   header.command = spec.labels.command;
   header.started_at = metrics::utc_now();
   return header;

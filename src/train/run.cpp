@@ -66,7 +66,7 @@ RunResult run(const RunSpec& spec, distributed::Collective& collective) {
   if (is_complete(spec, setup, collective)) return nothing_to_do(spec, setup);
 
   Learner learner(setup.model, spec.config.optim, setup.precision, setup.device,
-                  spec.config.train.recompute_every);
+                  decoder_options(spec.config));
   fill(learner, spec.config, setup.start, collective);
   metrics::SinkList sinks;
   if (leads) {

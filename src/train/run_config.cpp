@@ -1,5 +1,7 @@
 #include "train/run_config.h"
 
+#include <algorithm>
+
 #include "util/error.h"
 
 namespace superpose::train {
@@ -30,6 +32,15 @@ void LogConfig::validate() const {
 
 void RunFolderConfig::validate() const {
   util::require(!dir.empty(), "run.dir: must name a folder, got an empty text");
+}
+
+void RunConfig::validate() const {
+  eval::check_validation_sets(validation);
+  const bool scored = std::any_of(validation.begin(), validation.end(),
+                                  [](const auto& set) { return set.is_held_out(); });
+  util::require(scored || data.validation.empty(),
+                "data.validation: holds out documents, so an entry of [[validation]] must score "
+                "them (one without sources), got none");
 }
 
 std::vector<superposition::PhaseConfig> RunConfig::default_phases() {

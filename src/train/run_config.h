@@ -11,7 +11,7 @@
 
 #include "data/data_config.h"
 #include "data/mixture_config.h"
-#include "eval/validation_config.h"
+#include "eval/evaluation_config.h"
 #include "model/model_config.h"
 #include "optim/optim_config.h"
 #include "superposition/phases.h"
@@ -109,12 +109,16 @@ struct RunConfig {
   TrainConfig train;
   optim::OptimConfig optim;
   std::vector<superposition::PhaseConfig> phases = default_phases();
-  eval::ValidationConfig validation;
+  std::vector<eval::ValidationSetConfig> validation = {{}};  // the first is primary
+  eval::EvaluationConfig evaluation;
   CheckpointConfig checkpoint;
   LogConfig log;
 
   // s = 6 for the first 0.3 of the steps; whatever is left of a run is next-token prediction.
   static std::vector<superposition::PhaseConfig> default_phases();
+
+  // Throws util::Error for what sections make impossible together.
+  void validate() const;
 
   // The sections in the order of a recipe. Another recipe type that contains a run calls this from
   // its own visit.
@@ -127,7 +131,8 @@ struct RunConfig {
     v.section("train", self.train, "how long, how much at once");
     v.section("optim", self.optim, "AdamW and its learning-rate schedule");
     v.list("phases", self.phases, "superposed phases in order; the steps left over are NTP");
-    v.section("validation", self.validation, "next-token loss on held-out windows");
+    v.list("validation", self.validation, "sets of held-out text; the first is primary");
+    v.section("evaluation", self.evaluation, "next-token loss on windows of these sets");
     v.section("checkpoint", self.checkpoint, "when to write, how many to keep");
     v.section("log", self.log, "records of a run");
   }

@@ -4,14 +4,12 @@
 
 #include <algorithm>
 #include <optional>
-#include <ostream>
 
-#include "data/prepare_console.h"
 #include "model/accounting.h"
 #include "train/run_folder.h"
+#include "train/texts.h"
 #include "util/error.h"
 #include "util/hash.h"
-#include "util/json.h"
 
 namespace superpose::train {
 namespace {
@@ -19,39 +17,23 @@ namespace {
 // Activations of one micro-batch: far below any machine's memory, far above what keeps cores busy.
 constexpr std::int64_t kMicroBatchBytes = std::int64_t{1} << 30;
 
-std::vector<data::PreparedSource> prepare(const RunSpec& spec,
-                                          distributed::Collective& collective) {
-  const RunConfig& config = spec.config;
-  const bool leads = collective.rank() == 0;
-  std::vector<data::PreparedSource> sources;
-  util::Json folders = util::Json::array();
-  if (leads) {
-    std::optional<data::PrepareConsole> console;
-    std::int64_t bytes_done = 0;
-    const auto show = [&](const data::PrepareProgress& progress) {
-      if (spec.console == nullptr) return;
-      if (!console || progress.bytes_done < bytes_done) {  // the next corpus of a mixture
-        console.emplace(*spec.console,
-                        data::PrepareConsoleOptions{.columns = spec.console_columns});
-      }
-      bytes_done = progress.bytes_done;
-      console->write(progress);
-    };
-    sources = data::prepare_sources(config.data, config.mixture, show);
-    for (const data::PreparedSource& source : sources) {
-      folders.push_back(source.corpus.folder.string());
-    }
+std::vector<eval::ValidationSet> make_validation_sets(const std::vector<SetCorpus>& corpora,
+                                                      const RunConfig& config) {
+  std::vector<eval::ValidationSet> sets;
+  for (const SetCorpus& set : corpora) {
+    sets.push_back(eval::make_validation_set(set.name, set.corpus, config.train.sequence_length,
+                                             config.evaluation));
   }
-  const std::string text = collective.broadcast_text(folders.dump(), 0);
-  if (leads) return sources;
-  const auto names = util::parse_json(text, "folders").get<std::vector<std::string>>();
-  return data::open_sources(config.data, config.mixture, {names.begin(), names.end()});
+  return sets;
 }
 
-data::CorpusRecord record_corpus(const Setup& setup) {
-  return {.fingerprint = setup.corpus.fingerprint,
-          .validation_fingerprint = setup.corpus.validation_fingerprint,
-          .files = data::list_files(setup.sources)};
+// The same documents in other windows are another measure; what a set is called is not.
+std::string validation_fingerprint(const std::vector<eval::ValidationSet>& sets,
+                                   const RunConfig& config) {
+  std::string text;
+  for (const eval::ValidationSet& set : sets) text += set.fingerprint + "-";
+  return text + std::to_string(config.train.sequence_length) + "-" +
+         std::to_string(config.evaluation.windows);
 }
 
 void check_shape(const RunConfig& config, const model::ModelConfig& model,
@@ -167,14 +149,16 @@ Setup set_up(const RunSpec& spec, distributed::Collective& collective) {
   setup.precision = choose_precision(config.train.precision, setup.device, spec.machine);
   data::check_mixture(config.mixture, config.data);
   data::check_phase_weights(setup.phases, config.mixture);
-  setup.sources = prepare(spec, collective);
-  setup.corpus = data::whole_corpus(setup.sources, config.data);
-  setup.corpus_record = record_corpus(setup);
-  setup.model = model::resolve(config.model, setup.corpus.padded_vocabulary_size);
+  Texts texts = prepare_texts(config, {spec.console, spec.console_columns}, collective);
+  setup.model = model::resolve(config.model, texts.training.padded_vocabulary_size);
   check_shape(config, setup.model, collective.world_size());
   setup.environment = make_environment(spec, setup, collective);
-  setup.validation =
-      eval::make_validation_windows(setup.corpus, config.train.sequence_length, config.validation);
+  setup.validation = make_validation_sets(texts.validation, config);
+  setup.corpus_record = {.fingerprint = texts.training.fingerprint,
+                         .validation_fingerprint = validation_fingerprint(setup.validation, config),
+                         .files = list_files(texts)};
+  setup.sources = std::move(texts.sources);
+  setup.corpus = std::move(texts.training);
   setup.start = find_start(checkpoints_folder(config.run.dir), spec.start_from, collective);
   check_start(setup.start, {spec.settings, setup.corpus_record, config.train.steps});
   if (setup.start.kind != Start::Kind::kFresh) {

@@ -34,7 +34,7 @@ struct Setup {
   Environment environment;
   Start start;                                      // the state's layouts are set where fresh, too
   std::unique_ptr<const data::BatchSource> source;  // from start.state.step on, this rank's rows
-  eval::ValidationWindows validation;
+  std::vector<eval::ValidationSet> validation;      // the first is primary
   std::int64_t last_step = 0;  // where this call ends: all steps, or the spec's or the data's end
   bool data_end_it = false;    // last_step is where the data are used up
 };

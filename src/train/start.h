@@ -42,7 +42,7 @@ struct StartExpectation {
 
 // Throws util::Error, listing what is at odds, where the run may not go on from there: any setting
 // that is not operational (resume), or one that decides weights' meaning or the data's order
-// (branch); another corpus, naming the files that changed, or at a resume other held-out documents;
+// (branch); another corpus, naming the files that changed, or at a resume other validation sets;
 // a schedule that is over already (branch).
 void check_start(const Start& start, const StartExpectation& expected);
 

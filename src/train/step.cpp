@@ -65,11 +65,18 @@ void accumulate_gradients(Learner& learner, const data::Batch& batch,
   const at::Tensor weights =
       at::from_blob(const_cast<float*>(coefficients.data()), {batch.target_size}, at::kFloat)
           .to(device);  // [b]
+  const at::Tensor starts =
+      batch.document_starts.empty()
+          ? at::Tensor()
+          : tensor_of(batch.document_starts, {batch.rows, length}, device);  // [R, L]
   const at::Tensor total = learner.parameters.mailbox().select(0, 0);
   for (std::int64_t row = 0; row < batch.rows; row += micro_batch) {
     const std::int64_t rows = std::min(micro_batch, batch.rows - row);
+    const auto part_of = [row, rows](const at::Tensor& all) {
+      return all.defined() ? all.narrow(0, row, rows) : all;
+    };
     const at::Tensor loss =
-        learner.decoder.loss(inputs.narrow(0, row, rows), targets.narrow(0, row, rows), weights,
+        learner.decoder.loss({part_of(inputs), part_of(starts)}, part_of(targets), weights,
                              model::Gradients::kAccumulate);
     loss.backward();
     total.add_(loss.detach());

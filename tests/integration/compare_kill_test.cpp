@@ -39,7 +39,7 @@ class CompareKill : public ::testing::Test {
     recipe.base = tiny_config(folder_->path(), "unused");
     recipe.base.train.steps = 120;
     recipe.base.train.batch_positions = 512;
-    recipe.base.validation.every = 30;
+    recipe.base.evaluation.every = 30;
     recipe.base.checkpoint.every = 10;
     recipe.base.checkpoint.keep = 2;
     recipe.compare.budgets = {0.5, 1.0};

@@ -121,7 +121,7 @@ class TrainKill : public ::testing::Test {
     // A rate this low does not turn rounding into steps of Adam that go the other way, so that runs
     // which differ in rounding alone stay together for as long as this.
     config.optim.learning_rate = 1e-3;
-    config.validation.every = 30;
+    config.evaluation.every = 30;
     config.checkpoint.every = 10;
     config.checkpoint.keep = 2;
     config.log.tensorboard = true;

@@ -170,7 +170,7 @@ TEST_F(TrainResume, OperationalKeysMayChange) {
   config.log.every = 7;
   config.checkpoint.every = 3;
   config.checkpoint.keep = 1;
-  config.validation.every = 4;
+  config.evaluation.every = 4;
   EXPECT_EQ(run_alone(config).step, 20);
   EXPECT_EQ(fingerprint_of(checkpoint_of(config, 20)), expected());
 }
@@ -229,7 +229,7 @@ TEST_F(TrainResume, StopsWhereTheDataEnd) {
   config.data.when_exhausted = data::WhenExhausted::kStop;
   config.log.every = 100;
   config.checkpoint.every = 0;
-  config.validation.every = 0;
+  config.evaluation.every = 0;
   config.phases[0].bag_size = 4;
   distributed::LocalCollective collective;
   const train::Plan plan = train::plan_run(make_spec(config), collective);

@@ -29,7 +29,7 @@ if int(transformers.__version__.split(".")[0]) != program.ARGUMENTS.major:
     program.skip(f"transformers {transformers.__version__} is installed, {program.ARGUMENTS.major} is wanted")
 
 LENGTH = 64  # train.sequence_length
-WINDOWS = 16  # validation.windows
+WINDOWS = 16  # evaluation.windows
 STEPS = 100
 END = 256  # end of document
 EPSILON = 2.0**-23
@@ -105,7 +105,7 @@ class HuggingFace(program.ProgramTest):
 
     def check_shape(self, name, words):
         folder = self.run_folder(name)
-        self.train(name, "--train.steps", STEPS, "--validation.every", "0", *words)
+        self.train(name, "--train.steps", STEPS, "--evaluation.every", "0", *words)
         (checkpoint,) = program.checkpoints(folder)[-1:]
         model = self.open_model(checkpoint)
         self.assertEqual(type(model).__name__, "Qwen3ForCausalLM" if "Qwen3" in name else "LlamaForCausalLM")

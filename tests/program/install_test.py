@@ -63,7 +63,7 @@ class Install(program.ProgramTest):
         self.assertFalse(self.run_folder("dry").exists())
 
     def test_comparison_with_its_page(self):
-        words = self.recipe_words("compared", "--train.steps", "8", "--validation.every", "4")
+        words = self.recipe_words("compared", "--train.steps", "8", "--evaluation.every", "4")
         result = program.run("compare", *words, program=self.installed, cwd=self.folder)
         self.assertEqual(result.code, 0, result)
         (page,) = self.run_folder("compared").rglob("report.html")

@@ -16,7 +16,7 @@ END_LIMIT = 60
 # Rounding is not turned into steps of Adam that go the other way, so runs that differ in rounding stay together.
 GENTLE = ["--train.steps", STEPS, "--optim.learning_rate", "0.001", "--checkpoint.every", "20",
           "--phases", "[{share = 0.2, bag_size = 4}, {share = 0.2, bag_size = 2}]"]  # fmt: skip
-WITHOUT_END = ["--train.steps", "1000000", "--checkpoint.every", "0", "--validation.every", "0"]
+WITHOUT_END = ["--train.steps", "1000000", "--checkpoint.every", "0", "--evaluation.every", "0"]
 
 
 def loss_tolerance(loss):
@@ -33,6 +33,16 @@ def alive(pid):
 
 
 class Ranks(program.ProgramTest):
+    @classmethod
+    def recipe_words(cls, name, *more):
+        """With a second validation set, and documents that are kept apart in their rows."""
+        own = cls.folder / "own.txt"
+        if not own.exists():
+            own.write_text("a text of its own, which no run of this test trains on; " * 40)
+        sets = f'[{{name = "held_out"}}, {{name = "own", sources = ["{own}"]}}]'
+        resets = ["--data.document_aware", "true", "--data.reset_attention", "true", "--data.reset_positions", "true"]
+        return super().recipe_words(name, "--validation", sets, *resets, *more)
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
@@ -58,6 +68,10 @@ class Ranks(program.ProgramTest):
             for a, b in zip(expected, found):
                 self.assertTrue(math.isclose(a["loss"], b["loss"], abs_tol=loss_tolerance(a["loss"])), (a, b))
                 self.assertEqual((a["positions"], a["raw_tokens"]), (b["positions"], b["raw_tokens"]))
+                self.assertEqual(len(a.get("sets", [])), 2 if kind == "validation" else 0)
+                for one, other in zip(a.get("sets", []), b.get("sets", []), strict=True):
+                    self.assertEqual(one["name"], other["name"])
+                    self.assertTrue(math.isclose(one["loss"], other["loss"], abs_tol=loss_tolerance(one["loss"])), (a, b))
 
     def stop(self, name, words):
         """Starts, sends SIGTERM after some steps; returns the step of the checkpoint left."""

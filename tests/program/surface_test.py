@@ -207,7 +207,7 @@ class Surface(program.ProgramTest):
             # 40 bytes cannot fill a window of 64 tokens and the next; 900 not one of 32 bags of 32 and their targets.
             document, held_out = self.write("short.txt", "a " * 450), self.write("held-out.txt", "b " * 20)
             short = [*sources(document), "--data.validation", f'["{held_out}"]']
-            refused([*short, "--phases", "[]"], "held-out documents must fill a window of 65 tokens", "41 tokens")
+            refused([*short, "--phases", "[]"], "validation set held_out: its documents must fill a window of 65 tokens", "41 tokens")
             narrow = ["--train.sequence_length", "32", "--train.batch_positions", "64"]
             refused([*short, *narrow, "--phases", "[{share = 0.5, bag_size = 32}]"], "1056", "901")
 

@@ -21,6 +21,7 @@ struct SyntheticRun {
   std::int64_t first_step = 0;  // > 0: a branch, whose records begin after this step
   std::int64_t validate_every = 200;
   std::int64_t bag_size = 1;     // of the first 0.3 of the steps
+  bool two_sets = false;         // "books", which is primary, and "code"
   double final_loss = 1.1;       // the last validation loss, exactly
   double half_a_offset = -0.01;  // loss_half_a = loss + this; half B the opposite
   bool finished = true;

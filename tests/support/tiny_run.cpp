@@ -64,8 +64,8 @@ train::RunConfig tiny_config(const std::filesystem::path& folder, const std::str
   config.optim.learning_rate = 1e-2;
   config.optim.warmup_steps = 3;
   config.phases[0].bag_size = 3;
-  config.validation.every = 10;
-  config.validation.windows = 16;
+  config.evaluation.every = 10;
+  config.evaluation.windows = 16;
   config.checkpoint.every = 5;
   config.checkpoint.keep = 0;
   config.log.every = 1;

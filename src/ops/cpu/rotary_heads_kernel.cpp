@@ -22,10 +22,15 @@ constexpr std::int64_t kPositionsOfPart = 64;
 struct Angles {
   const float* cosines;
   const float* sines;
-  std::int64_t length;  // L
+  std::int64_t length;  // positions of the table: L, or B L where each row has its own
   std::int64_t half;    // h / 2
   float direction;
 };
+
+// Positions are numbered through the rows, so a table of all rows is one long row.
+std::int64_t num_angles(const at::Tensor& cosines) {
+  return cosines.dim() == 3 ? cosines.size(0) * cosines.size(1) : cosines.size(0);
+}
 
 template <class T>
 void turn_heads(const T* from, T* to, std::int64_t heads, const Angles& angles,
@@ -138,14 +143,14 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> rotary_heads(
     const std::optional<at::Tensor>& k_weight_in, double eps) {
   const at::Tensor q_weight = contiguous_or_none(q_weight_in);
   const at::Tensor k_weight = contiguous_or_none(k_weight_in);
-  const std::int64_t half = cosines.size(1);
+  const std::int64_t half = cosines.size(-1);
   const std::int64_t width = qkv.size(2);
   const std::int64_t q_width = num_heads * half * 2;
   const std::int64_t kv_width = num_kv_heads * half * 2;
   at::Tensor q = at::empty({qkv.size(0), qkv.size(1), num_heads, half * 2}, qkv.options());
   at::Tensor k = at::empty({qkv.size(0), qkv.size(1), num_kv_heads, half * 2}, qkv.options());
   at::Tensor v = at::empty_like(k);
-  const Angles angles{read<float>(cosines), read<float>(sines), qkv.size(1), half, 1.0F};
+  const Angles angles{read<float>(cosines), read<float>(sines), num_angles(cosines), half, 1.0F};
   const Part queries{0, num_heads, data_or_null(q_weight), static_cast<float>(eps)};
   const Part keys{q_width, num_kv_heads, data_or_null(k_weight), static_cast<float>(eps)};
   with_rows_of(qkv, [&]<class T>() {
@@ -176,7 +181,7 @@ at::Tensor rotary_heads_backward(const at::Tensor& grad_q, const at::Tensor& gra
   const at::Tensor qkv = contiguous_or_none(qkv_in);
   const at::Tensor q_weight = contiguous_or_none(q_weight_in);
   const at::Tensor k_weight = contiguous_or_none(k_weight_in);
-  const std::int64_t half = cosines.size(1);
+  const std::int64_t half = cosines.size(-1);
   const std::int64_t positions = q.size(0) * q.size(1);
   const std::int64_t q_width = q.size(2) * half * 2;
   const std::int64_t kv_width = k.size(2) * half * 2;
@@ -185,7 +190,7 @@ at::Tensor rotary_heads_backward(const at::Tensor& grad_q, const at::Tensor& gra
   at::Tensor grad = at::empty({q.size(0), q.size(1), width}, q.options());
   const at::Tensor parts =
       at::zeros({q_weight.defined() ? num_parts : 0, 2, half * 2}, cosines.options());
-  const Angles angles{read<float>(cosines), read<float>(sines), q.size(1), half, -1.0F};
+  const Angles angles{read<float>(cosines), read<float>(sines), num_angles(cosines), half, -1.0F};
   const Part queries{0, q.size(2), data_or_null(q_weight), static_cast<float>(eps)};
   const Part keys{q_width, k.size(2), data_or_null(k_weight), static_cast<float>(eps)};
   with_rows_of(q, [&]<class T>() {

@@ -84,12 +84,16 @@
     };
   }
 
+  // Of a run on a validation set; the primary one is what every outcome is computed from.
+  const lossOn = (run, set) => (set === 0 ? run.validation.loss : run.sets[set]);
+
   // Close-up: from the lowest point to a little above where the baseline stands after a sixth of its run.
-  function closeUp() {
-    const all = data.runs.flatMap((run) => run.validation.loss);
+  function closeUp(set) {
+    const known = (run) => lossOn(run, set).filter((loss) => loss !== null);
+    const all = data.runs.flatMap(known);
     const low = Math.min(...all);
-    const from = data.runs.filter((run) => run.arm === data.baseline).map((run) => {
-      const loss = run.validation.loss;
+    const from = data.runs.filter((run) => run.arm === data.baseline && known(run).length).map((run) => {
+      const loss = known(run);
       return loss[Math.min(loss.length - 1, Math.ceil(loss.length / 6))];
     });
     const high = from.length ? Math.max(...from) : Math.max(...all);
@@ -101,15 +105,21 @@
     const id = "plot-validation";
     let clock = "positions";
     let view = "close";
+    let set = 0;
     const show = () => {
       const traces = data.runs.map((run) => ({
         type: "scatter", mode: "lines+markers", name: run.label, x: scaled(run.validation[clock], clocks[clock].scale),
-        y: run.validation.loss, customdata: run.validation.step, line: { color: color(run.arm), width: 2, dash: dash(run.seed) },
+        y: lossOn(run, set), customdata: run.validation.step, line: { color: color(run.arm), width: 2, dash: dash(run.seed) },
         marker: { size: 4 }, hovertemplate: "%{fullData.name}<br>step %{customdata:,}<br>loss %{y:.4f}<extra></extra>",
       }));
-      const y = axis("held-out loss, nats per token", view === "close" ? { range: closeUp() } : { autorange: true });
+      const title = data.sets.length > 1 ? "loss on " + data.sets[set] + ", nats per token" : "held-out loss, nats per token";
+      const y = axis(title, view === "close" ? { range: closeUp(set) } : { autorange: true });
       draw(id, traces, layout(axis(clocks[clock].title, { rangemode: "tozero" }), y, switchLines(clock)));
     };
+    if (data.sets.length > 1) {
+      const options = data.sets.map((setName, index) => ["set-" + index, setName]);
+      buttons(id, "Loss on", options, (key) => { set = Number(key.slice(4)); show(); });
+    }
     buttons(id, "Against", clockOptions, (key) => { clock = key; show(); });
     buttons(id, "Show", [["close", "Close-up"], ["all", "Whole range"]], (key) => { view = key; show(); });
     show();

@@ -45,14 +45,31 @@ std::vector<StreamCase> stream_cases() {
   return cases;
 }
 
+// Of each bag of a window, the first one of the same piece.
+std::vector<std::int64_t> starts_of(const ReferenceReader::Window& window,
+                                    const superposition::WindowShape& shape) {
+  std::vector<std::int64_t> starts;
+  for (std::int64_t j = 0; j < shape.sequence_length; ++j) {
+    const auto piece = window.pieces.begin() + j * shape.bag_size;
+    const auto first = std::find(window.pieces.begin(), piece, *piece) - window.pieces.begin();
+    EXPECT_EQ(first % shape.bag_size, 0) << "a piece begins inside of a bag";
+    starts.push_back(first / shape.bag_size);
+  }
+  return starts;
+}
+
 // Holds a batch against windows read one after the other.
 void expect_equal(const Batch& batch, ReferenceReader& reference) {
   const superposition::WindowShape shape{batch.sequence_length, batch.bag_size, batch.target_size};
-  std::vector<std::int64_t> inputs, targets;
+  std::vector<std::int64_t> inputs, targets, starts;
   std::vector<std::int64_t> counts(static_cast<std::size_t>(shape.target_size), 0);
   for (std::int64_t r = 0; r < batch.rows; ++r) {
     const auto window = reference.next(shape);
     inputs.insert(inputs.end(), window.ids.begin(), window.ids.begin() + shape.advance());
+    if (reference.document_aware()) {
+      const auto row_starts = starts_of(window, shape);
+      starts.insert(starts.end(), row_starts.begin(), row_starts.end());
+    }
     for (std::int64_t j = 0; j < shape.sequence_length; ++j) {
       for (std::int64_t i = 0; i < shape.target_size; ++i) {
         const auto at = static_cast<std::size_t>((j + 1) * shape.bag_size + i);
@@ -65,6 +82,7 @@ void expect_equal(const Batch& batch, ReferenceReader& reference) {
   }
   EXPECT_EQ(batch.inputs, inputs) << "step " << batch.step;
   EXPECT_EQ(batch.targets, targets) << "step " << batch.step;
+  EXPECT_EQ(batch.document_starts, starts) << "step " << batch.step;
   EXPECT_EQ(batch.counts, counts) << "step " << batch.step;
   EXPECT_EQ(batch.raw_tokens,
             std::count_if(inputs.begin(), inputs.end(), [](auto id) { return id >= 0; }));
@@ -137,6 +155,8 @@ TEST(BatchSource, SameRowsForAnyNumberOfRanks) {
           const Batch part = BatchSource(numbered.stream, plan).load(step);
           together.inputs.insert(together.inputs.end(), part.inputs.begin(), part.inputs.end());
           together.targets.insert(together.targets.end(), part.targets.begin(), part.targets.end());
+          together.document_starts.insert(together.document_starts.end(),
+                                          part.document_starts.begin(), part.document_starts.end());
           together.ids_hash += part.ids_hash;
           together.raw_tokens += part.raw_tokens;
           EXPECT_EQ(part.counts, whole.counts);
@@ -144,11 +164,43 @@ TEST(BatchSource, SameRowsForAnyNumberOfRanks) {
         }
         EXPECT_EQ(together.inputs, whole.inputs);
         EXPECT_EQ(together.targets, whole.targets);
+        EXPECT_EQ(together.document_starts, whole.document_starts);
         EXPECT_EQ(together.ids_hash, whole.ids_hash);
         EXPECT_EQ(together.raw_tokens, whole.raw_tokens);
       }
     }
   }
+}
+
+// The starts of documents in rows of one step each, of a document-aware stream.
+std::vector<std::vector<std::int64_t>> read_starts(const StreamCase& c, std::int64_t bag_size,
+                                                   std::int64_t length, std::int64_t rows) {
+  const NumberedStream numbered(c);
+  const BatchSource source(numbered.stream,
+                           make_plan({make_phase(0, rows, bag_size, bag_size)}, 1, length));
+  std::vector<std::vector<std::int64_t>> starts;
+  for (std::int64_t step = 0; step < rows; ++step) {
+    starts.push_back(source.load(step).document_starts);
+  }
+  return starts;
+}
+
+TEST(BatchSource, DocumentsStartWhereTheyDo) {
+  const StreamCase whole{{5, 6, 9}, 1000, 1, true};
+  // Single tokens; the third row ends in the next epoch, which begins with the first document.
+  EXPECT_THAT(read_starts(whole, 1, 8, 3),
+              ElementsAre(ElementsAre(0, 0, 0, 0, 0, 5, 5, 5), ElementsAre(0, 0, 0, 3, 3, 3, 3, 3),
+                          ElementsAre(0, 0, 0, 0, 4, 4, 4, 4)));
+  // Bags of 4: documents of 5, 6 and 9 tokens take 2, 2 and 3 bags.
+  EXPECT_THAT(read_starts(whole, 4, 5, 2),
+              ElementsAre(ElementsAre(0, 0, 2, 2, 4), ElementsAre(0, 0, 2, 2, 4)));
+  // A document is cut where its block ends (after 6 tokens) or its lane does.
+  EXPECT_THAT(read_starts({{12}, 6, 1, true}, 1, 8, 1),
+              ElementsAre(ElementsAre(0, 0, 0, 0, 0, 0, 6, 6)));
+  EXPECT_THAT(read_starts({{12}, 1000, 2, true}, 1, 8, 1),
+              ElementsAre(ElementsAre(0, 0, 0, 0, 0, 0, 6, 6)));
+  EXPECT_THAT(read_starts({{12}, 6, 1, true}, 4, 4, 1), ElementsAre(ElementsAre(0, 0, 2, 2)));
+  EXPECT_THAT(read_starts({{12}, 6, 1, false}, 4, 3, 1), ElementsAre(ElementsAre()));
 }
 
 TEST(BatchSource, SameRowsForAnyStepSize) {
@@ -188,6 +240,7 @@ TEST(BatchSource, JumpingEqualsRunning) {
         const Batch batch = resumed.load(step);
         ASSERT_EQ(batch.inputs, expected.inputs) << stop << " " << step;
         ASSERT_EQ(batch.targets, expected.targets) << stop << " " << step;
+        ASSERT_EQ(batch.document_starts, expected.document_starts) << stop << " " << step;
         ASSERT_EQ(batch.ids_hash, expected.ids_hash) << stop << " " << step;
         ASSERT_EQ(batch.counts, expected.counts);
       }

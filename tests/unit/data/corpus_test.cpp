@@ -228,6 +228,13 @@ TEST_F(Corpus, AllMayBeHeldOut) {
   EXPECT_NE(corpus.folder, prepare_corpus(config_).folder);
 }
 
+TEST_F(Corpus, NoneMayBeHeldOut) {
+  const PreparedCorpus corpus = prepare_corpus(config_, {}, {.none_held_out = true});
+  EXPECT_EQ(corpus.train_stats.documents, kDocuments);
+  EXPECT_EQ(corpus.validation->num_tokens(), 0);
+  EXPECT_NE(corpus.folder, prepare_corpus(config_).folder);
+}
+
 TEST_F(Corpus, DocumentsOfAnotherCorpusAreLeftOut) {
   DataConfig other = config_;
   other.sources = {(dir_ / "text/f10?.txt").string()};
@@ -245,6 +252,7 @@ TEST_F(Corpus, DocumentsOfAnotherCorpusAreLeftOut) {
     }
   }
   EXPECT_LT(expected.size(), whole.size());
+  EXPECT_EQ(corpus.left_out_documents, std::ssize(whole) - std::ssize(expected));
   EXPECT_EQ(texts(*corpus.train), expected);
 }
 

@@ -62,6 +62,8 @@ class ReferenceReader {
     }
   }
 
+  bool document_aware() const { return case_.document_aware; }
+
   // Reads the window of the next row and moves its lane's cursor on.
   Window next(const superposition::WindowShape& shape) {
     Lane& lane = lanes_[static_cast<std::size_t>(next_row_++ % case_.lanes)];

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <fstream>
@@ -83,10 +84,10 @@ std::set<std::int64_t> letters_of(const at::Tensor& ids) {
   return letters;
 }
 
-TEST(ValidationWindows, HalvesShareNoDocument) {
+TEST(ValidationSet, HalvesShareNoDocument) {
   const test::TempDir folder;
   const data::PreparedCorpus corpus = make_corpus(folder.path(), 16);
-  const ValidationWindows windows = make_validation_windows(corpus, kLength, {.windows = 1000});
+  const ValidationSet windows = make_validation_set("books", corpus, kLength, {.windows = 1000});
   const std::set<std::int64_t> a = letters_of(windows.half_a.ids);
   const std::set<std::int64_t> b = letters_of(windows.half_b.ids);
   EXPECT_FALSE(a.empty());
@@ -94,10 +95,10 @@ TEST(ValidationWindows, HalvesShareNoDocument) {
   for (const std::int64_t letter : a) EXPECT_FALSE(b.contains(letter)) << letter;
 }
 
-TEST(ValidationWindows, PredictEachTokenOnceAndCountBytesWithoutEnds) {
+TEST(ValidationSet, PredictEachTokenOnceAndCountBytesWithoutEnds) {
   const test::TempDir folder;
   const data::PreparedCorpus corpus = make_corpus(folder.path(), 16);
-  const ValidationWindows windows = make_validation_windows(corpus, kLength, {.windows = 1000});
+  const ValidationSet windows = make_validation_set("books", corpus, kLength, {.windows = 1000});
   std::int64_t ends = 0;
   std::int64_t predicted = 0;
   for (const HalfWindows* half : {&windows.half_a, &windows.half_b}) {
@@ -119,25 +120,32 @@ TEST(ValidationWindows, PredictEachTokenOnceAndCountBytesWithoutEnds) {
   EXPECT_GT(predicted, corpus.validation->num_tokens() - 2 * (kLength + 1));
 }
 
-TEST(ValidationWindows, FewAreSpreadOverAllDocuments) {
+TEST(ValidationSet, FewAreSpreadOverAllDocuments) {
   const test::TempDir folder;
   const data::PreparedCorpus corpus = make_corpus(folder.path(), 16);
-  const ValidationWindows windows = make_validation_windows(corpus, kLength, {.windows = 8});
+  const ValidationSet windows = make_validation_set("books", corpus, kLength, {.windows = 8});
   EXPECT_EQ(windows.half_a.num_windows(), 4);
   EXPECT_EQ(windows.half_b.num_windows(), 4);
   EXPECT_GE(letters_of(windows.half_a.ids).size() + letters_of(windows.half_b.ids).size(), 8U);
 }
 
-TEST(ValidationWindows, TooLittleTextIsAnError) {
+TEST(ValidationSet, TooLittleTextIsAnError) {
   const test::TempDir folder;
   const data::PreparedCorpus corpus = make_corpus(folder.path(), 4);
-  EXPECT_THROW(make_validation_windows(corpus, 4096, {}), util::Error);
+  try {
+    make_validation_set("books", corpus, 4096, {});
+    FAIL() << "no error";
+  } catch (const util::Error& error) {
+    EXPECT_THAT(error.what(),
+                ::testing::HasSubstr("validation set books: its documents must fill a "
+                                     "window of 4097 tokens, got "));
+  }
 }
 
 TEST(Validate, IsTheMeanLossOfLogSoftmax) {
   const test::TempDir folder;
   const data::PreparedCorpus corpus = make_corpus(folder.path(), 16);
-  const ValidationWindows windows = make_validation_windows(corpus, kLength, {.windows = 1000});
+  const ValidationSet windows = make_validation_set("books", corpus, kLength, {.windows = 1000});
   const Model model;
   distributed::LocalCollective collective;
   const ValidationResult result = validate(model.decoder, windows, at::kCPU, collective);
@@ -162,8 +170,99 @@ TEST(Validate, IsTheMeanLossOfLogSoftmax) {
   EXPECT_NEAR(result.loss, loss, tolerance);
   EXPECT_NEAR(result.perplexity, std::exp(loss), std::exp(loss) * 2 * tolerance);
   const auto bytes = static_cast<double>(windows.half_a.num_bytes + windows.half_b.num_bytes);
-  EXPECT_NEAR(result.bits_per_byte, all_nats / std::numbers::ln2 / bytes, 2 * tolerance);
-  EXPECT_GT(result.bits_per_byte, result.loss / std::numbers::ln2) << "ends have no byte";
+  ASSERT_TRUE(result.bits_per_byte);
+  EXPECT_NEAR(*result.bits_per_byte, all_nats / std::numbers::ln2 / bytes, 2 * tolerance);
+  EXPECT_GT(*result.bits_per_byte, result.loss / std::numbers::ln2) << "ends have no byte";
+}
+
+// Ids that stand for several bytes, as a trained tokenizer's do.
+TEST(Validate, CountsTheBytesThatIdsStandFor) {
+  const test::TempDir folder;
+  data::PreparedCorpus corpus = make_corpus(folder.path(), 16);
+  const Model model;
+  distributed::LocalCollective collective;
+  const ValidationSet plain = make_validation_set("books", corpus, kLength, {.windows = 1000});
+  const ValidationResult one = validate(model.decoder, plain, at::kCPU, collective);
+  for (std::size_t id = 0; id < 256; ++id) {
+    corpus.bytes_per_id[id] = id % 2 == 0 ? 3 : 1;
+  }
+  const ValidationSet wide = make_validation_set("books", corpus, kLength, {.windows = 1000});
+  std::int64_t expected = 0;
+  for (const HalfWindows* half : {&wide.half_a, &wide.half_b}) {
+    for (const auto& row : rows_of(half->ids)) {
+      for (std::size_t i = 1; i < row.size(); ++i) {
+        if (row[i] != tokenizer::kEndOfDocument) expected += row[i] % 2 == 0 ? 3 : 1;
+      }
+    }
+  }
+  EXPECT_EQ(wide.half_a.num_bytes + wide.half_b.num_bytes, expected);
+  const ValidationResult result = validate(model.decoder, wide, at::kCPU, collective);
+  EXPECT_EQ(result.loss, one.loss);
+  const auto bytes = static_cast<double>(plain.half_a.num_bytes + plain.half_b.num_bytes);
+  EXPECT_DOUBLE_EQ(*result.bits_per_byte * static_cast<double>(expected),
+                   *one.bits_per_byte * bytes);
+
+  corpus.bytes_per_id.clear();
+  const ValidationSet unknown = make_validation_set("books", corpus, kLength, {.windows = 1000});
+  EXPECT_FALSE(validate(model.decoder, unknown, at::kCPU, collective).bits_per_byte);
+}
+
+TEST(ValidationSet, DocumentStartsAreThoseOfTheWindow) {
+  const test::TempDir folder;
+  const data::PreparedCorpus corpus = make_corpus(folder.path(), 16);
+  const ValidationSet windows = make_validation_set("books", corpus, kLength, {.windows = 1000});
+  std::int64_t inside = 0;
+  for (const HalfWindows* half : {&windows.half_a, &windows.half_b}) {
+    const auto ids = rows_of(half->ids);
+    const auto starts = rows_of(half->document_starts);
+    ASSERT_EQ(starts.size(), ids.size());
+    for (std::size_t row = 0; row < ids.size(); ++row) {
+      std::int64_t start = 0;
+      for (std::size_t i = 0; i < static_cast<std::size_t>(kLength); ++i) {
+        if (i > 0 && ids[row][i - 1] == tokenizer::kEndOfDocument) {
+          start = static_cast<std::int64_t>(i);
+          ++inside;
+        }
+        ASSERT_EQ(starts[row][i], start) << row << ' ' << i;
+      }
+    }
+  }
+  EXPECT_GT(inside, 5);
+}
+
+TEST(Validate, ResetsAtDocumentStartsWhereTheDecoderDoes) {
+  const test::TempDir folder;
+  const data::PreparedCorpus corpus = make_corpus(folder.path(), 16);
+  const ValidationSet windows = make_validation_set("books", corpus, kLength, {.windows = 1000});
+  const Model model;
+  model::DecoderOptions options;
+  options.reset_attention = true;
+  options.reset_positions = true;
+  const model::Decoder resetting(model.config, model.parameters, options);
+  distributed::LocalCollective collective;
+  const ValidationResult result = validate(resetting, windows, at::kCPU, collective);
+
+  // Each stretch of a document that lies in a window, in a row of its own.
+  double nats = 0;
+  for (const HalfWindows* half : {&windows.half_a, &windows.half_b}) {
+    for (std::int64_t row = 0; row < half->num_windows(); ++row) {
+      const auto starts = rows_of(half->document_starts)[static_cast<std::size_t>(row)];
+      for (std::int64_t begin = 0; begin < kLength;) {
+        const std::int64_t length = std::count(starts.begin(), starts.end(), begin);
+        const auto part = [&](std::int64_t from) {
+          return half->ids.narrow(0, row, 1).narrow(1, from, length).unsqueeze(2).contiguous();
+        };
+        const at::Tensor logits = model.decoder.logits(part(begin)).to(at::kDouble);
+        nats -= at::log_softmax(logits, 2).gather(2, part(begin + 1)).sum().item<double>();
+        begin += length;
+      }
+    }
+  }
+  const std::int64_t tokens = windows.num_windows() * kLength;
+  const double loss = nats / static_cast<double>(tokens);
+  EXPECT_NEAR(result.loss, loss, test::likely_sum_tolerance(test::kEpsilonF32, tokens, loss));
+  const ValidationResult spanning = validate(model.decoder, windows, at::kCPU, collective);
+  EXPECT_GT(std::abs(spanning.loss - loss), 1e-3);
 }
 
 TEST(Validate, LeavesGradientsAlone) {
@@ -172,7 +271,7 @@ TEST(Validate, LeavesGradientsAlone) {
   const Model model;
   model.parameters.gradient().fill_(0.5);
   distributed::LocalCollective collective;
-  validate(model.decoder, make_validation_windows(corpus, kLength, {}), at::kCPU, collective);
+  validate(model.decoder, make_validation_set("books", corpus, kLength, {}), at::kCPU, collective);
   EXPECT_EQ(model.parameters.gradient().min().item<float>(), 0.5F);
   EXPECT_EQ(model.parameters.gradient().max().item<float>(), 0.5F);
 }
@@ -203,7 +302,7 @@ TEST(Validate, HasTheSameBitsForTwoRanks) {
   const test::TempDir folder;
   const data::PreparedCorpus corpus = make_corpus(folder.path(), 16);
   // Windows this long make groups of one, several of them.
-  const ValidationWindows windows = make_validation_windows(corpus, 100, {.windows = 1000});
+  const ValidationSet windows = make_validation_set("books", corpus, 100, {.windows = 1000});
   const Model model;
   distributed::LocalCollective alone;
   const ValidationResult expected = validate(model.decoder, windows, at::kCPU, alone);

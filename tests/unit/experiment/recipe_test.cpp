@@ -88,8 +88,10 @@ TEST(Recipe, BadOverrideNamesArmAndKey) {
   EXPECT_THAT(arms_error(with("run.dir = \"x\"")), AllOf(HasSubstr("wild"), HasSubstr("run.dir")));
   EXPECT_THAT(arms_error(with("data.validation_share = 0.02")),
               AllOf(HasSubstr("wild"), HasSubstr("data.validation_share")));
-  EXPECT_THAT(arms_error(with("validation.windows = 8")), HasSubstr("one validation set"));
-  EXPECT_EQ(arms_error(with("data.document_aware = true, validation.every = 5")), "no error");
+  EXPECT_THAT(arms_error(with("evaluation.windows = 8")), HasSubstr("same validation sets"));
+  EXPECT_THAT(arms_error(with("\"validation[0].name\" = \"x\"")),
+              HasSubstr("same validation sets"));
+  EXPECT_EQ(arms_error(with("data.document_aware = true, evaluation.every = 5")), "no error");
   EXPECT_THAT(arms_error(with("train.seed = 3")),
               AllOf(HasSubstr("wild"), HasSubstr("compare.seeds")));
   EXPECT_THAT(

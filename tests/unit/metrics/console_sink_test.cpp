@@ -107,6 +107,21 @@ TEST_F(Console, EventsGetLinesOfTheirOwn) {
   EXPECT_EQ(lines(), 1U);
 }
 
+TEST_F(Console, SeveralValidationSetsGetALineWithTheirNames) {
+  ConsoleSink sink(out_, options(true));
+  sink.write(sample_header());
+  sink.write(step(1000, false));
+  ValidationRecord one = sample_validation(1000, 1.0625);
+  one.sets = {sample_set("books", 1.0625, 1.5)};
+  sink.write(one);
+  EXPECT_EQ(lines(), 0U) << "one set has the status line";
+  sink.write(sample_validation_of_two(1000));
+  EXPECT_THAT(out_.str(),
+              HasSubstr("\x1b[Kvalidation at step 1,000: books 1.2500 (perplexity 3.49, 1.750 bits "
+                        "per byte); code 2.0000 (perplexity 7.39)\n"));
+  EXPECT_THAT(out_.str(), HasSubstr("| val NTP 1.2500 |")) << "the primary set";
+}
+
 TEST_F(Console, EndNamesTheResult) {
   ConsoleSink sink(out_, options(false));
   sink.write(sample_header());
@@ -114,7 +129,7 @@ TEST_F(Console, EndNamesTheResult) {
   sink.write(sample_validation(1000, 1.0625));
   sink.write(sample_summary(1000));
   EXPECT_THAT(out_.str(), HasSubstr("tst seed 3: done, 1,000 steps in 1 m 05 s (evaluation 5.0 s"));
-  EXPECT_THAT(out_.str(), HasSubstr("validation NTP loss 1.0625\n"));
+  EXPECT_THAT(out_.str(), HasSubstr("validation NTP loss 1.0625 (perplexity 2.89)\n"));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
+#include <cmath>
 #include <csignal>
 #include <fstream>
 #include <string>
@@ -75,6 +76,24 @@ TEST(Json, EpochsOfSourcesAreThereForAMixtureAlone) {
   EXPECT_FALSE(to_json(summary).contains("source_epochs"));
   summary.source_epochs = step.source_epochs;
   EXPECT_EQ(std::get<SummaryRecord>(round_trip(summary)).source_epochs, step.source_epochs);
+}
+
+TEST(Json, ValidationSetsKeepOrderAndMissingFields) {
+  const auto back = std::get<ValidationRecord>(round_trip(sample_validation_of_two(7)));
+  ASSERT_EQ(back.sets.size(), 2U);
+  EXPECT_EQ(back.sets[0].name, "books");
+  EXPECT_EQ(back.sets[0].bits_per_byte, 1.75);
+  EXPECT_EQ(back.sets[1].name, "code");
+  EXPECT_FALSE(back.sets[1].bits_per_byte.has_value());
+  EXPECT_DOUBLE_EQ(back.sets[1].perplexity, std::exp(2.0));
+  EXPECT_THAT(
+      message_of([] {
+        const auto text =
+            R"({"kind":"validation","step":1,"positions":1,"raw_tokens":1,"seconds":1,"loss":1,
+                        "sets":[{"name":"books"}]})";
+        from_json(util::parse_json(text, "test"), "m.jsonl:7");
+      }),
+      HasSubstr("m.jsonl:7: validation: sets: missing field 'loss'"));
 }
 
 TEST(Json, EventKindsHaveNames) {

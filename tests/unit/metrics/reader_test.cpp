@@ -63,6 +63,23 @@ TEST_F(Reader, TableGivesTheSameRunAsRecords) {
   EXPECT_DOUBLE_EQ(run.validations[1].perplexity, std::exp(1.25));
 }
 
+TEST_F(Reader, TableMayHaveNamedValidationSets) {
+  const std::string columns = std::string(kColumns) + ",loss/web,bits_per_byte/web,loss/a";
+  const RunRecords run = read_run(put(
+      "a.csv", columns + "\n1,1,r,d,v,0,1,1,1,1,1,2,,,2,2.5,3\n1,1,r,d,v,0,1,2,1,1,1,1,,,1,,2\n"));
+  ASSERT_EQ(run.validations.size(), 2U);
+  ASSERT_EQ(run.validations[0].sets.size(), 2U);
+  EXPECT_EQ(run.validations[0].sets[0].name, "web");
+  EXPECT_EQ(run.validations[0].sets[0].bits_per_byte, 2.5);
+  EXPECT_EQ(run.validations[0].sets[1].name, "a");
+  EXPECT_EQ(run.validations[1].sets[1].loss, 2);
+  EXPECT_FALSE(run.validations[1].sets[0].bits_per_byte.has_value());
+  EXPECT_THAT(error_of(put("b.csv", columns + "\n1,1,r,d,v,0,1,1,1,1,1,2,,,,,3\n")),
+              HasSubstr("b.csv:2: missing value in column 'loss/web'"));
+  EXPECT_THAT(error_of(put("c.csv", columns + "\n1,1,r,d,v,0,1,1,1,1,1,2,,,inf,,3\n")),
+              HasSubstr("loss of the set web must be finite"));
+}
+
 TEST_F(Reader, TableErrorsNameLineAndColumn) {
   const std::string columns = kColumns;
   EXPECT_THAT(error_of(put("a.csv", "seed,step\n1,1\n")),

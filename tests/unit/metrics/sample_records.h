@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "metrics/records.h"
 
@@ -39,6 +40,22 @@ inline ValidationRecord sample_validation(std::int64_t step, double loss) {
   record.step = step;
   record.positions = 4096 * step;
   record.loss = loss;
+  return record;
+}
+
+inline SetScore sample_set(const char* name, double loss, std::optional<double> bits_per_byte) {
+  SetScore set;
+  set.name = name;
+  set.loss = loss;
+  set.bits_per_byte = bits_per_byte;
+  return set;
+}
+
+// Sets "books", which is primary, and "code", whose bytes are not known.
+inline ValidationRecord sample_validation_of_two(std::int64_t step) {
+  ValidationRecord record = sample_validation(step, 1.25);
+  record.bits_per_byte = 1.75;
+  record.sets = {sample_set("books", 1.25, 1.75), sample_set("code", 2, std::nullopt)};
   return record;
 }
 

@@ -47,9 +47,7 @@ TEST(TensorBoard, TensorBoardReadsItBack) {
     step = sample_step(500);
     step.loss = 1.5;
     sink.write(step);
-    ValidationRecord validation = sample_validation(500, 1.25);
-    validation.bits_per_byte = 1.75;
-    sink.write(validation);
+    sink.write(sample_validation_of_two(500));
     sink.write(sample_step(600));  // dropped by the resume below
   }
   {
@@ -74,6 +72,10 @@ TEST(TensorBoard, TensorBoardReadsItBack) {
   EXPECT_THAT(text, testing::HasSubstr("train/ntp_loss [(500, 1.5), (550, 1.125)]\n"));
   EXPECT_THAT(text, testing::HasSubstr("validation/ntp_loss [(500, 1.25)]\n"));
   EXPECT_THAT(text, testing::HasSubstr("validation/bits_per_byte [(500, 1.75)]\n"));
+  EXPECT_THAT(text, testing::HasSubstr("validation/books/ntp_loss [(500, 1.25)]\n"));
+  EXPECT_THAT(text, testing::HasSubstr("validation/books/bits_per_byte [(500, 1.75)]\n"));
+  EXPECT_THAT(text, testing::HasSubstr("validation/code/ntp_loss [(500, 2.0)]\n"));
+  EXPECT_THAT(text, testing::Not(testing::HasSubstr("validation/code/bits_per_byte")));
   EXPECT_THAT(text, testing::HasSubstr(
                         "data/raw_tokens [(10, 163840.0), (500, 8192000.0), (550, 9011200.0)]\n"));
 }

@@ -25,7 +25,9 @@ Gradient gradient_of(std::int64_t recompute_every, Toggle qk_norm, at::ScalarTyp
   config.init_std = 0.3;
   config.qk_norm = qk_norm;
   SmallDecoder small(config, at::kCPU, compute);
-  const Decoder decoder(small.config, small.parameters, recompute_every);
+  DecoderOptions options;
+  options.recompute_every = recompute_every;
+  const Decoder decoder(small.config, small.parameters, options);
   // Twice: gradients add up.
   at::Tensor loss;
   for (int micro_batch = 0; micro_batch < 2; ++micro_batch) {

@@ -214,6 +214,36 @@ TEST(RotaryHeads, TurnsHalvesByTheAngle) {
   EXPECT_EQ(max_abs(v), 0);
 }
 
+// Rows that each stand at positions of their own come out as they would one by one.
+TEST(RotaryHeads, RowsMayHavePositionsOfTheirOwn) {
+  const HeadLayout layout{4, 2, 34};
+  const std::int64_t width = (layout.num_heads + 2 * layout.num_kv_heads) * layout.head_dim;
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16, at::kDouble}) {
+    HeadNorms norms;
+    norms.q_weight = uniform({layout.head_dim}, at::kFloat, 2).to(wide(type));
+    norms.k_weight = uniform({layout.head_dim}, at::kFloat, 3).to(wide(type));
+    norms.eps = 1e-6;
+    const at::Tensor angle = uniform({3, 20, layout.head_dim / 2}, at::kFloat, 4).to(wide(type));
+    for (const HeadNorms& with : {HeadNorms{}, norms}) {
+      test::for_each_isa([&] {
+        const at::Tensor qkv = leaf(uniform({3, 20, width}, at::kBFloat16, 1).to(type));
+        const auto all = rotary_heads_accumulate(qkv, {angle.cos(), angle.sin()}, layout, with);
+        (std::get<0>(all).square().sum() + std::get<1>(all).square().mul(2).sum()).backward();
+        for (std::int64_t row = 0; row < 3; ++row) {
+          const at::Tensor alone = leaf(qkv.detach().narrow(0, row, 1).clone());
+          const auto one =
+              rotary_heads_accumulate(alone, {angle[row].cos(), angle[row].sin()}, layout, with);
+          (std::get<0>(one).square().sum() + std::get<1>(one).square().mul(2).sum()).backward();
+          EXPECT_TRUE(std::get<0>(all)[row].equal(std::get<0>(one)[0]));
+          EXPECT_TRUE(std::get<1>(all)[row].equal(std::get<1>(one)[0]));
+          EXPECT_TRUE(std::get<2>(all)[row].equal(std::get<2>(one)[0]));
+          EXPECT_TRUE(qkv.grad()[row].equal(alone.grad()[0]));
+        }
+      });
+    }
+  }
+}
+
 TEST(RotaryHeads, RefusesWhatDoesNotFit) {
   const at::Tensor qkv = at::zeros({1, 2, 12}, at::kFloat);
   const at::Tensor table = at::zeros({2, 2}, at::kFloat);
@@ -229,6 +259,11 @@ TEST(RotaryHeads, RefusesWhatDoesNotFit) {
                 rotary_heads_accumulate(qkv, {table, table}, {1, 1, 3}, {});
               }),
               HasSubstr("head_dim even"));
+  EXPECT_THAT(test::value_error([&] {
+                const at::Tensor tables = at::zeros({2, 2, 2}, at::kFloat);
+                rotary_heads_accumulate(qkv, {tables, tables}, {1, 1, 4}, {});
+              }),
+              HasSubstr("contiguous [2, 2] or [1, 2, 2] of Float, got [2, 2, 2]"));
   HeadNorms norms;
   norms.q_weight = at::zeros({4}, at::kFloat);
   EXPECT_THAT(test::value_error([&] {

@@ -24,6 +24,7 @@ OWN_SCHEMES = ("data:", "blob:", "chrome:")  # in the page itself, or the browse
 # Plot -> number of traces, by sample.
 EXPECTED = {
     "demo": {"plot-validation": 2, "plot-gap": 1, "plot-bag": 1},
+    "sets": {"plot-validation": 6, "plot-gap": 3, "plot-bag": 3},
     "full": {"plot-validation": 6, "plot-gap": 3, "plot-budgets": 6, "plot-rates": 2, "plot-bag": 3},
 }
 
@@ -130,11 +131,33 @@ def check_buttons(browser):
     press(browser, "plot-validation", "close")
 
 
+def check_sets(browser):
+    """The curve of each validation set by its button, and a row of the table for each set and arm."""
+    def lowest():
+        return browser.run("return Math.min(...document.getElementById('plot-validation').data[0].y)")
+    labels = browser.run("return Array.from(document.querySelectorAll('[data-for=plot-validation] button[data-key^=set-]'))"
+                         ".map(b => b.textContent)")
+    check(labels == ["books", "code"], f"plot-validation: expected a button a set, got {labels}")
+    books = lowest()
+    press(browser, "plot-validation", "set-1")
+    title = browser.run("return document.getElementById('plot-validation').layout.yaxis.title.text")
+    check("code" in title, f"plot-validation: expected the set in the axis title, got {title!r}")
+    check(abs(lowest() - (0.6 + books / 3)) < 1e-9, "plot-validation: the curve is not that of the chosen set")
+    high = browser.run("return document.getElementById('plot-validation').layout.yaxis.range[1]")
+    check(high < 2, f"plot-validation: the close-up must fit the chosen set, reaches {high}")
+    press(browser, "plot-validation", "set-0")
+    check(lowest() == books, "plot-validation: the first button does not lead back")
+    rows = browser.run("return document.querySelectorAll('#sets tbody tr').length")
+    check(rows == 4, f"sets: expected a row for each of 2 sets and 2 arms, got {rows}")
+
+
 def check_page(browser, page, expected):
     browser.log("browser"), browser.log("performance")  # what came before
     browser.call("POST", "/url", {"url": page.as_uri()})
     check_plots(browser, expected)
     check_buttons(browser)
+    if browser.run("return document.getElementById('sets') !== null"):
+        check_sets(browser)
     width = browser.run("return document.documentElement.scrollWidth")
     check(width <= WIDTH, f"page: must fit {WIDTH} px, is {width} px wide")
     title = browser.run("return document.querySelector('h1').textContent")

@@ -1,5 +1,5 @@
 // Writes the report of a made-up comparison, for the browser test: sample_page FOLDER PLOTLY_SCRIPT
-// {demo|full}.
+// {demo|full|sets}.
 #include <cmath>
 #include <iostream>
 #include <string>
@@ -21,6 +21,26 @@ report::Experiment demo(const std::filesystem::path& root) {
       test::add_synthetic_run(root, {.final_loss = 1.104}, report::Role::kFinal));
   experiment.runs.push_back(test::add_synthetic_run(
       root, {.arm = "tst", .bag_size = 4, .final_loss = 1.062}, report::Role::kFinal));
+  return experiment;
+}
+
+// Three seeds, two validation sets.
+report::Experiment sets(const std::filesystem::path& root) {
+  report::Experiment experiment;
+  experiment.title = "two validation sets";
+  experiment.baseline = "baseline";
+  experiment.arms = {"baseline", "tst"};
+  for (const std::int64_t seed : {1, 2, 3}) {
+    for (const bool tst : {false, true}) {
+      test::SyntheticRun run;
+      run.arm = tst ? "tst" : "baseline";
+      run.seed = seed;
+      run.bag_size = tst ? 4 : 1;
+      run.two_sets = true;
+      run.final_loss = (tst ? 1.062 : 1.104) + 0.003 * static_cast<double>(seed) * (tst ? 1 : 2);
+      experiment.runs.push_back(test::add_synthetic_run(root, run, report::Role::kFinal));
+    }
+  }
   return experiment;
 }
 
@@ -67,12 +87,15 @@ report::Experiment full(const std::filesystem::path& root) {
 
 int main(int argc, char** argv) {
   if (argc != 4) {
-    std::cerr << "usage: sample_page FOLDER PLOTLY_SCRIPT {demo|full}\n";
+    std::cerr << "usage: sample_page FOLDER PLOTLY_SCRIPT {demo|full|sets}\n";
     return 2;
   }
   const std::filesystem::path root = argv[1];
   std::filesystem::create_directories(root);
-  report::Experiment experiment = std::string(argv[3]) == "full" ? full(root) : demo(root);
+  const std::string sample = argv[3];
+  report::Experiment experiment = sample == "full"   ? full(root)
+                                  : sample == "sets" ? sets(root)
+                                                     : demo(root);
   experiment.recipe_name = "recipes/demo.toml";
   experiment.recipe_text =
       "[train]\nsteps = 8000\n\n[[phases]]\nbag_size = 4  # </pre><script>alert(1)</script>\nshare "

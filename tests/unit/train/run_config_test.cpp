@@ -7,6 +7,7 @@
 
 #include "config/config.h"
 #include "util/error.h"
+#include "util/files.h"
 
 namespace superpose::train {
 namespace {
@@ -59,7 +60,7 @@ TEST(RunConfig, OperationalKeysAreThoseThatMayChangeAtAResume) {
               ::testing::UnorderedElementsAre(
                   "run.dir", "data.site_packages", "data.cache_dir", "data.shard_tokens",
                   "data.threads", "data.prefetch", "train.micro_batch", "train.recompute_every",
-                  "train.threads", "validation.every", "checkpoint.every", "checkpoint.keep",
+                  "train.threads", "evaluation.every", "checkpoint.every", "checkpoint.keep",
                   "checkpoint.at_switch", "log.every", "log.tensorboard"));
 }
 
@@ -73,7 +74,60 @@ TEST(RunConfig, ImpossibleValuesAreNamed) {
   EXPECT_THAT(error_of("[checkpoint]\nkeep = -1"), HasSubstr("checkpoint.keep"));
   EXPECT_THAT(error_of("[log]\nevery = 0"), HasSubstr("log.every"));
   EXPECT_THAT(error_of("[run]\ndir = \"\""), HasSubstr("run.dir"));
-  EXPECT_THAT(error_of("[validation]\nwindows = 1"), HasSubstr("validation.windows"));
+  EXPECT_THAT(error_of("[evaluation]\nwindows = 1"), HasSubstr("evaluation.windows"));
+}
+
+TEST(RunConfig, ValidationSetsKeepTheirOrderAndHaveOneThatIsHeldOutByDefault) {
+  const RunConfig plain;
+  ASSERT_EQ(plain.validation.size(), 1U);
+  EXPECT_EQ(plain.validation[0].name, "held_out");
+  EXPECT_TRUE(plain.validation[0].is_held_out());
+
+  const RunConfig config = read(
+      "[[validation]]\nname = \"books\"\nsources = [\"b/*.txt\"]\n[[validation]]\nname = "
+      "\"rest\"\n");
+  ASSERT_EQ(config.validation.size(), 2U);
+  EXPECT_EQ(config.validation[0].sources, std::vector<std::string>{"b/*.txt"});
+  EXPECT_TRUE(config.validation[1].is_held_out());
+  EXPECT_EQ(config::settings(read(config::to_toml(config))), config::settings(config));
+}
+
+TEST(RunConfig, TheExampleOfTheDocumentationIsARecipe) {
+  const std::string page = util::read_file(SUPERPOSE_SOURCE_DIR "/docs/formats/validation.md");
+  const std::string fence = "```toml\n";
+  const std::size_t begin = page.find(fence) + fence.size();
+  const RunConfig config = read(page.substr(begin, page.find("```", begin) - begin));
+  ASSERT_EQ(config.validation.size(), 2U);
+  EXPECT_TRUE(config.validation[0].is_held_out());
+  EXPECT_EQ(config.validation[1].name, "prose");
+  EXPECT_TRUE(config.data.reset_attention && config.data.reset_positions);
+  EXPECT_EQ(config.evaluation.windows, 256);
+}
+
+TEST(RunConfig, ImpossibleValidationSetsAreNamedWithTheirPlace) {
+  EXPECT_THAT(error_of("[[validation]]\nname = \"My set\"\n"),
+              HasSubstr("recipe.toml:2: validation[0].name: must be of the letters a-z, digits, _ "
+                        "and -, got \"My set\""));
+  EXPECT_THAT(error_of("[[validation]]\nname = \"\"\n"), HasSubstr("validation[0].name"));
+  EXPECT_THAT(error_of("[[validation]]\nname = \"a\"\n[[validation]]\nname = \"a\"\n"
+                       "sources = [\"x\"]\n"),
+              HasSubstr("recipe.toml:4: validation[1].name: must be unlike the other sets', got "
+                        "\"a\" twice"));
+  EXPECT_THAT(error_of("[[validation]]\nname = \"a\"\n[[validation]]\nname = \"b\"\n"),
+              HasSubstr("got none in \"a\" and \"b\""));
+  EXPECT_THAT(error_of("validation = []\n"), HasSubstr("validation: must name one set or more"));
+  EXPECT_THAT(error_of("[data]\nvalidation = [\"x\"]\n[[validation]]\nname = \"a\"\n"
+                       "sources = [\"y\"]\n"),
+              HasSubstr("data.validation: holds out documents, so an entry of [[validation]]"));
+}
+
+TEST(RunConfig, TheSectionOfOldRecipesIsRefusedWithItsNewName) {
+  EXPECT_THAT(error_of("[validation]\nevery = 100\n"),
+              HasSubstr("validation: expected a list of tables ([[validation]]), got a table: "
+                        "{every = 100}, did you mean [evaluation] with evaluation.every?"));
+  EXPECT_THAT(error_of("[validation]\nwindows = 100\n"), HasSubstr("evaluation.windows?"));
+  EXPECT_THAT(error_of("[phases]\nbag_size = 4\n"),
+              HasSubstr("phases: expected a list of tables ([[phases]]), got a table"));
 }
 
 }  // namespace

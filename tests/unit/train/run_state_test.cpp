@@ -76,7 +76,8 @@ TEST(RunState, TextIsTheFormats) {
   EXPECT_EQ(
       to_json(sample()).dump(),
       R"({"schema":1,"step":12,"phase":1,"optimizer_updates":12,)"
-      R"("data":{"fingerprint":"0123456789abcdef","lanes":1024,"block_tokens":65536,)"
+      R"("data":{"fingerprint":"0123456789abcdef",)"
+      R"("lanes":1024,"block_tokens":65536,)"
       R"("consumed":[{"bag_size":6,"target_size":6,"sequence_length":256,"rows":96},)"
       R"({"bag_size":1,"target_size":1,"sequence_length":256,"rows":64}],)"
       R"("ids_hash":"fedcba9876543210"},)"

@@ -29,9 +29,10 @@ model::ModelConfig tiny_model() {
   return model::resolve(config, kVocabulary);
 }
 
-std::unique_ptr<Learner> make_learner(at::Device device = at::kCPU) {
-  auto learner =
-      std::make_unique<Learner>(tiny_model(), optim::OptimConfig{}, Precision::kF32, device);
+std::unique_ptr<Learner> make_learner(at::Device device = at::kCPU,
+                                      const model::DecoderOptions& options = {}) {
+  auto learner = std::make_unique<Learner>(tiny_model(), optim::OptimConfig{}, Precision::kF32,
+                                           device, options);
   model::initialize(learner->parameters, learner->decoder.config(), 1);
   return learner;
 }
@@ -120,6 +121,27 @@ TEST_F(AccumulateGradients, MicroBatchChangesRoundingAlone) {
       const at::Tensor split = gradients_of(*learner, batch, micro_batch);
       EXPECT_LE(whole.sub(split).abs().max().item<double>(), gradient_tolerance(whole));
     }
+  }
+}
+
+TEST_F(AccumulateGradients, DocumentsAreKeptApartInAnyMicroBatch) {
+  model::DecoderOptions options;
+  options.reset_attention = true;
+  options.reset_positions = true;
+  const auto learner = make_learner(at::kCPU, options);
+  data::Batch batch = make_batch(0, 6, 6, 3);
+  const at::Tensor joined = gradients_of(*learner, batch, 6);
+  // Row r: documents of r + 1 positions each.
+  for (std::int64_t row = 0; row < batch.rows; ++row) {
+    for (std::int64_t j = 0; j < kLength; ++j) {
+      batch.document_starts.push_back(j - j % (row + 1));
+    }
+  }
+  const at::Tensor whole = gradients_of(*learner, batch, 6);
+  EXPECT_GT(whole.sub(joined).abs().max().item<double>(), 1e-3);
+  for (const std::int64_t micro_batch : {1, 4}) {
+    const at::Tensor split = gradients_of(*learner, batch, micro_batch);
+    EXPECT_LE(whole.sub(split).abs().max().item<double>(), gradient_tolerance(whole));
   }
 }
 

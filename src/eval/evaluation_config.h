@@ -1,0 +1,72 @@
+// Which held-out text is scored, how much of it, and how often.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "util/error.h"
+
+namespace superpose::eval {
+
+// Section [evaluation] of a recipe.
+struct EvaluationConfig {
+  std::int64_t every = 250;
+  std::int64_t windows = 256;
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& v) {
+    v.operational("every", self.every, "steps between validations; 0 = only before and after");
+    v.field("windows", self.windows,
+            "windows scored of each validation set, at most, half from each half");
+  }
+
+  void validate() const {
+    util::require(every >= 0, "evaluation.every: must be >= 0, got ", every);
+    util::require(windows >= 2, "evaluation.windows: must be >= 2, one for each half, got ",
+                  windows);
+  }
+};
+
+// An entry of [[validation]]: held-out text with a loss of its own.
+struct ValidationSetConfig {
+  std::string name = "held_out";
+  std::vector<std::string> sources;
+
+  // Whether the set is the documents that [data] holds out.
+  bool is_held_out() const { return sources.empty(); }
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& v) {
+    v.field("name", self.name, "what the set is called in records and report; [a-z0-9_-]");
+    v.field("sources", self.sources,
+            "its files, folders, globs, read as data.sources are; empty = what [data] holds out");
+  }
+
+  void validate() const {
+    const auto is_allowed = [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+    };
+    util::require(!name.empty() && std::all_of(name.begin(), name.end(), is_allowed),
+                  "name: must be of the letters a-z, digits, _ and -, got \"", name, "\"");
+  }
+};
+
+// Throws util::Error unless there is a set, each has a name of its own, and one at most is what
+// [data] holds out.
+inline void check_validation_sets(const std::vector<ValidationSetConfig>& sets) {
+  util::require(!sets.empty(), "validation: must name one set or more, got an empty list");
+  for (std::size_t i = 0; i < sets.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      const std::string key = "validation[" + std::to_string(i) + "].";
+      util::require(sets[i].name != sets[j].name, key,
+                    "name: must be unlike the other sets', got \"", sets[i].name, "\" twice");
+      util::require(!sets[i].is_held_out() || !sets[j].is_held_out(), key,
+                    "sources: one set at most may be what [data] holds out, got none in \"",
+                    sets[j].name, "\" and \"", sets[i].name, "\"");
+    }
+  }
+}
+
+}  // namespace superpose::eval

@@ -1,0 +1,122 @@
+#include "train/texts.h"
+
+#include <algorithm>
+
+#include "util/error.h"
+#include "util/json.h"
+
+namespace superpose::train {
+namespace {
+
+data::PreparedCorpus prepare_set(const RunConfig& config, const eval::ValidationSetConfig& set,
+                                 const data::PrepareScreen& screen) {
+  data::DataConfig data = config.data;
+  data.sources = set.sources;
+  data.python_distributions.clear();
+  data.include.clear();
+  data.exclude.clear();
+  data.validation.clear();
+  try {
+    return data::prepare_shown(data, {.all_held_out = true},
+                               screen.showing("the validation set " + set.name));
+  } catch (const util::Error& error) {
+    util::fail("validation set ", set.name, ": ", error.what());
+  }
+}
+
+data::PrepareOptions training_options(const std::vector<SetCorpus>& sets, bool holds_out) {
+  data::PrepareOptions options;
+  options.none_held_out = !holds_out;
+  for (const SetCorpus& set : sets) {
+    options.left_out.insert(options.left_out.end(), set.corpus.validation_contents.begin(),
+                            set.corpus.validation_contents.end());
+  }
+  std::sort(options.left_out.begin(), options.left_out.end());
+  const auto end = std::unique(options.left_out.begin(), options.left_out.end());
+  options.left_out.erase(end, options.left_out.end());
+  return options;
+}
+
+// The set that is what the sources hold out takes its place among the others.
+void add_held_out(const RunConfig& config, Texts& texts) {
+  for (std::size_t i = 0; i < config.validation.size(); ++i) {
+    if (!config.validation[i].is_held_out()) continue;
+    texts.validation.insert(texts.validation.begin() + static_cast<std::ptrdiff_t>(i),
+                            {config.validation[i].name, texts.training});
+  }
+}
+
+bool holds_out(const RunConfig& config) {
+  return std::any_of(config.validation.begin(), config.validation.end(),
+                     [](const eval::ValidationSetConfig& set) { return set.is_held_out(); });
+}
+
+// Rank 0.
+Texts prepare_all(const RunConfig& config, const data::PrepareScreen& screen) {
+  Texts texts;
+  for (const eval::ValidationSetConfig& set : config.validation) {
+    if (!set.is_held_out()) {
+      texts.validation.push_back({set.name, prepare_set(config, set, screen)});
+    }
+  }
+  const data::PrepareOptions options = training_options(texts.validation, holds_out(config));
+  texts.sources = data::prepare_sources(config.data, config.mixture, options, screen);
+  texts.training = data::whole_corpus(texts.sources, config.data, options);
+  add_held_out(config, texts);
+  return texts;
+}
+
+// Folders of the sources, then those of the sets with sources of their own.
+std::vector<std::string> folders_of(const RunConfig& config, const Texts& texts) {
+  std::vector<std::string> folders;
+  for (const data::PreparedSource& source : texts.sources) {
+    folders.push_back(source.corpus.folder.string());
+  }
+  for (std::size_t i = 0; i < texts.validation.size(); ++i) {
+    if (config.validation[i].is_held_out()) continue;
+    folders.push_back(texts.validation[i].corpus.folder.string());
+  }
+  return folders;
+}
+
+// What rank 0 prepared, by its folders.
+Texts open_all(const RunConfig& config, const std::vector<std::string>& folders) {
+  Texts texts;
+  const std::size_t num_sources = std::max<std::size_t>(1, config.mixture.size());
+  const auto first_set = folders.begin() + static_cast<std::ptrdiff_t>(num_sources);
+  texts.sources = data::open_sources(config.data, config.mixture, {folders.begin(), first_set});
+  texts.training =
+      data::whole_corpus(texts.sources, config.data, {.none_held_out = !holds_out(config)});
+  auto folder = first_set;
+  for (const eval::ValidationSetConfig& set : config.validation) {
+    if (!set.is_held_out()) texts.validation.push_back({set.name, data::open_corpus(*folder++)});
+  }
+  add_held_out(config, texts);
+  return texts;
+}
+
+}  // namespace
+
+Texts prepare_texts(const RunConfig& config, const data::PrepareScreen& screen,
+                    distributed::Collective& collective) {
+  const bool leads = collective.rank() == 0;
+  Texts texts;
+  if (leads) texts = prepare_all(config, screen);
+  const util::Json mine = leads ? util::Json(folders_of(config, texts)) : util::Json();
+  const std::string text = collective.broadcast_text(mine.dump(), 0);
+  if (leads) return texts;
+  return open_all(config, util::parse_json(text, "folders").get<std::vector<std::string>>());
+}
+
+std::vector<data::CorpusFile> list_files(const Texts& texts) {
+  std::vector<data::CorpusFile> files = data::list_files(texts.sources);
+  for (const SetCorpus& set : texts.validation) {
+    if (set.corpus.folder == texts.training.folder) continue;  // what the sources hold out
+    for (const data::SourceRecord& file : set.corpus.sources) {
+      files.push_back({"validation " + set.name + "/" + file.name, file.bytes, file.hash});
+    }
+  }
+  return files;
+}
+
+}  // namespace superpose::train

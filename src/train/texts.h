@@ -1,0 +1,40 @@
+// The texts of a run, prepared: what it trains on, and its validation sets.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "data/corpus.h"
+#include "data/corpus_record.h"
+#include "data/mixture.h"
+#include "data/prepare_console.h"
+#include "distributed/collective.h"
+#include "train/run_config.h"
+
+namespace superpose::train {
+
+// The validation split of `corpus` is the set.
+struct SetCorpus {
+  std::string name;
+  data::PreparedCorpus corpus;
+};
+
+struct Texts {
+  std::vector<data::PreparedSource> sources;  // to train on: one, or those of the mixture
+  data::PreparedCorpus training;              // all of them as one
+  std::vector<SetCorpus> validation;          // in the recipe's order
+};
+
+// Prepares them, or opens what is prepared: rank 0 first, then the others what it wrote. A training
+// document with the content of one of any set is left out. Sets with sources of their own are read
+// as [data] says, but for its include and exclude, and held out as a whole; where no set is what
+// [data] holds out, nothing is held out of it. Every rank calls it. Throws util::Error; of a set
+// with its name.
+Texts prepare_texts(const RunConfig& config, const data::PrepareScreen& screen,
+                    distributed::Collective& collective);
+
+// The files of the sources, as data::list_files has them, and those of sets with sources of their
+// own, below "validation NAME/".
+std::vector<data::CorpusFile> list_files(const Texts& texts);
+
+}  // namespace superpose::train
