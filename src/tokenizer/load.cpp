@@ -42,7 +42,9 @@ std::int32_t id_of(const Tokenizer& tokenizer, const std::string& token, const s
 std::string usual_end_token(const Tokenizer& tokenizer, const std::string& name) {
   std::vector<std::string> found;
   for (const std::string_view candidate : kUsualNames) {
-    if (tokenizer.find(candidate)) found.emplace_back(candidate);
+    const auto id = tokenizer.find(candidate);
+    const bool is_special = id && tokenizer.bytes_per_id()[static_cast<std::size_t>(*id)] == 0;
+    if (is_special) found.emplace_back(candidate);
   }
   util::require(!found.empty(), name,
                 ": no token that ends a document is known (no eos_token in a tokenizer_config.json "
