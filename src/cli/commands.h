@@ -66,6 +66,15 @@ struct DataOptions {
 int data_prepare_command(const DataOptions& options);
 int data_verify_command(const DataOptions& options);
 
+struct TokenizerTextOptions {
+  std::string tokenizer;    // as in a recipe: "bytes", a file or a folder
+  bool json_lines = false;  // {"text": ...} a line, and a list of ids a line
+  bool special_as_text = false;
+};
+// From standard input to standard output.
+int tokenizer_encode_command(const TokenizerTextOptions& options);
+int tokenizer_decode_command(const TokenizerTextOptions& options);
+
 int verify_checkpoint_command(const std::string& folder);
 
 struct LaunchCommandOptions {

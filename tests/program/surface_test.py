@@ -10,7 +10,8 @@ import tomllib
 
 import program
 
-COMMANDS = ["train", "compare", "bench", "report", "launch", "verify", "data", "data prepare", "data verify"]
+COMMANDS = ["train", "compare", "bench", "report", "launch", "verify", "data", "data prepare", "data verify", "tokenizer",
+            "tokenizer encode", "tokenizer decode"]
 FROZEN_KEYS = pathlib.Path(__file__).with_name("recipe_keys.txt")
 
 
