@@ -15,18 +15,26 @@ void add_operator(const Shape& shape, at::ScalarType type) {
   const bool grouped = shape.heads != shape.kv_heads;
   const double flops = 2.0 * static_cast<double>(shape.tokens() * shape.positions) *
                        static_cast<double>(shape.heads * shape.head_dim);
-  add("causal_attention/" + name_of(shape, type),
-      {{"superpose", [=]() -> Results { return {ops::causal_attention(q, k, v)}; }, {q, k, v}},
-       {"composed",
-        [=]() -> Results {
-          return {at::scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2),
-                                                   v.transpose(1, 2), {}, 0.0, /*is_causal=*/true,
-                                                   std::nullopt, grouped)
-                      .transpose(1, 2)
-                      .flatten(2)};
-        },
-        {q, k, v}}},
-      {"FLOP", flops, 2 * flops});
+  std::vector<Form> forms = {
+      {"superpose", [=]() -> Results { return {ops::causal_attention(q, k, v)}; }, {q, k, v}},
+      {"composed",
+       [=]() -> Results {
+         return {at::scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2),
+                                                  v.transpose(1, 2), {}, 0.0, /*is_causal=*/true,
+                                                  std::nullopt, grouped)
+                     .transpose(1, 2)
+                     .flatten(2)};
+       },
+       {q, k, v}}};
+  if (type == at::kBFloat16) {
+    // What CPUs without products of bf16 do.
+    const auto wide = [](const at::Tensor& x) { return x.to(at::kFloat); };
+    forms.push_back(
+        {"widened",
+         [=]() -> Results { return {ops::causal_attention(wide(q), wide(k), wide(v)).to(type)}; },
+         {q, k, v}});
+  }
+  add("causal_attention/" + name_of(shape, type), forms, {"FLOP", flops, 2 * flops});
 }
 
 }  // namespace superpose::bench_ops

@@ -17,6 +17,7 @@ NAMES = {
     "eager": "PyTorch",
     "compile": "torch.compile",
     "eager-separate": "PyTorch, loss by slot",
+    "compile-max-autotune": "compile, max-autotune",
     "compile-separate": "compile, loss by slot",
     "hugging-face": "transformers",
     "hugging-face-compile": "transformers, compile",

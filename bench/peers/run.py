@@ -40,6 +40,7 @@ ENVIRONMENT = {
 PEERS = {
     "eager": ["decoder.py"],
     "compile": ["decoder.py", "--compile"],
+    "compile-max-autotune": ["decoder.py", "--compile", "--compile-mode", "max-autotune"],
     "eager-separate": ["decoder.py", "--loss", "separate"],
     "compile-separate": ["decoder.py", "--compile", "--loss", "separate"],
     "hugging-face": ["hugging_face.py"],
@@ -117,7 +118,7 @@ def arguments():
 
 def peer_command(name, folder, options):
     script, *more = PEERS[name]
-    if "--compile" in more:
+    if "--compile" in more and "--compile-mode" not in more:
         more += ["--compile-mode", options.compile_mode]
     return [sys.executable, "-B", HERE / script, "--folder", folder, *more]
 

@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "checkpoint/safetensors_header.h"
+
 namespace superpose::checkpoint {
 
 struct NamedTensor {
@@ -49,12 +51,7 @@ std::uint64_t safetensors_size(const std::vector<NamedTensor>& tensors);
 // it.
 class SafetensorsFile {
  public:
-  struct Entry {
-    std::string dtype;                // spelling of the file, such as "F32"
-    std::vector<std::int64_t> shape;  // empty: a scalar
-    std::uint64_t begin = 0;          // bytes from the start of the data
-    std::uint64_t end = 0;
-  };
+  using Entry = TensorEntry;
 
   explicit SafetensorsFile(const std::filesystem::path& path);
 

@@ -4,10 +4,11 @@
 #include <c10/core/GradMode.h>
 
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include "checkpoint/safetensors.h"
-#include "checkpoint/safetensors_header.h"
+#include "checkpoint/safetensors_dtypes.h"
 #include "util/error.h"
 #include "util/files.h"
 
@@ -74,11 +75,11 @@ at::Tensor SafetensorsFile::mapped(const std::string& name) const {
   const auto found = entries().find(name);
   util::require(found != entries().end(), path().string(), ": no tensor ", name);
   const Entry& entry = found->second;
-  const Dtype* dtype = find_dtype(entry.dtype);
-  util::require(dtype->scalar.has_value(), path().string(), ": tensor ", name, ": dtype ",
-                entry.dtype, " cannot be read");
+  const std::optional<c10::ScalarType> scalar = scalar_type(entry.dtype);
+  util::require(scalar.has_value(), path().string(), ": tensor ", name, ": dtype ", entry.dtype,
+                " cannot be read");
   const std::byte* data = contents_->file.data() + contents_->header.data_begin;
-  return view(data + entry.begin, entry.shape, *dtype->scalar);
+  return view(data + entry.begin, entry.shape, *scalar);
 }
 
 at::Tensor SafetensorsFile::tensor(const std::string& name) const { return mapped(name).clone(); }

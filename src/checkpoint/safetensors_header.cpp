@@ -13,32 +13,22 @@
 namespace superpose::checkpoint {
 namespace {
 
-using c10::ScalarType;
 using nlohmann::json;
 
+struct DtypeBits {
+  std::string_view name;
+  std::uint64_t bits;  // of one element
+};
+// All that the format knows.
 constexpr std::array kDtypes = {
-    Dtype{"BOOL", 8, ScalarType::Bool},
-    Dtype{"U8", 8, ScalarType::Byte},
-    Dtype{"I8", 8, ScalarType::Char},
-    Dtype{"U16", 16, ScalarType::UInt16},
-    Dtype{"I16", 16, ScalarType::Short},
-    Dtype{"U32", 32, ScalarType::UInt32},
-    Dtype{"I32", 32, ScalarType::Int},
-    Dtype{"U64", 64, ScalarType::UInt64},
-    Dtype{"I64", 64, ScalarType::Long},
-    Dtype{"F16", 16, ScalarType::Half},
-    Dtype{"BF16", 16, ScalarType::BFloat16},
-    Dtype{"F32", 32, ScalarType::Float},
-    Dtype{"F64", 64, ScalarType::Double},
-    Dtype{"C64", 64, ScalarType::ComplexFloat},
-    Dtype{"F8_E4M3", 8, ScalarType::Float8_e4m3fn},
-    Dtype{"F8_E5M2", 8, ScalarType::Float8_e5m2},
-    Dtype{"F8_E8M0", 8, std::nullopt},
-    Dtype{"F8_E4M3FNUZ", 8, std::nullopt},
-    Dtype{"F8_E5M2FNUZ", 8, std::nullopt},
-    Dtype{"F6_E2M3", 6, std::nullopt},
-    Dtype{"F6_E3M2", 6, std::nullopt},
-    Dtype{"F4", 4, std::nullopt},
+    DtypeBits{"BOOL", 8},        DtypeBits{"U8", 8},      DtypeBits{"I8", 8},
+    DtypeBits{"U16", 16},        DtypeBits{"I16", 16},    DtypeBits{"U32", 32},
+    DtypeBits{"I32", 32},        DtypeBits{"U64", 64},    DtypeBits{"I64", 64},
+    DtypeBits{"F16", 16},        DtypeBits{"BF16", 16},   DtypeBits{"F32", 32},
+    DtypeBits{"F64", 64},        DtypeBits{"C64", 64},    DtypeBits{"F8_E4M3", 8},
+    DtypeBits{"F8_E5M2", 8},     DtypeBits{"F8_E8M0", 8}, DtypeBits{"F8_E4M3FNUZ", 8},
+    DtypeBits{"F8_E5M2FNUZ", 8}, DtypeBits{"F6_E2M3", 6}, DtypeBits{"F6_E3M2", 6},
+    DtypeBits{"F4", 4},
 };
 
 constexpr auto kMaxSize = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
@@ -57,7 +47,7 @@ const json& read_field(const json& object, const char* field, const std::string&
 }
 
 // product(shape) * bits / 8, by the dtype.
-std::uint64_t tensor_bytes(const SafetensorsFile::Entry& entry, const Dtype& dtype,
+std::uint64_t tensor_bytes(const TensorEntry& entry, const DtypeBits& dtype,
                            const std::string& who) {
   std::uint64_t bits = dtype.bits;
   for (const std::int64_t size : entry.shape) {
@@ -68,14 +58,15 @@ std::uint64_t tensor_bytes(const SafetensorsFile::Entry& entry, const Dtype& dty
   return bits / 8;
 }
 
-SafetensorsFile::Entry read_entry(const json& value, const std::string& who) {
+TensorEntry read_entry(const json& value, const std::string& who) {
   util::require(value.is_object(), who, ": expected an object");
-  SafetensorsFile::Entry entry;
+  TensorEntry entry;
   const json& dtype_name = read_field(value, "dtype", who);
   util::require(dtype_name.is_string(), who, ": dtype: expected a text");
   entry.dtype = dtype_name.get<std::string>();
-  const Dtype* dtype = find_dtype(entry.dtype);
-  util::require(dtype != nullptr, who, ": unknown dtype ", entry.dtype);
+  const auto* const dtype = std::find_if(kDtypes.begin(), kDtypes.end(),
+                                         [&](const DtypeBits& d) { return d.name == entry.dtype; });
+  util::require(dtype != kDtypes.end(), who, ": unknown dtype ", entry.dtype);
 
   const json& shape = read_field(value, "shape", who);
   util::require(shape.is_array(), who, ": shape: expected a list");
@@ -109,7 +100,7 @@ std::map<std::string, std::string> read_metadata(const json& value, const std::s
 
 // No holes, no overlap, nothing behind the last tensor.
 void check_layout(const Header& header, std::uint64_t data_bytes, const std::string& who) {
-  using Item = std::pair<const std::string, SafetensorsFile::Entry>;
+  using Item = std::pair<const std::string, TensorEntry>;
   std::vector<const Item*> items;
   for (const Item& item : header.entries) items.push_back(&item);
   std::sort(items.begin(), items.end(), [](const Item* a, const Item* b) {
@@ -129,18 +120,6 @@ void check_layout(const Header& header, std::uint64_t data_bytes, const std::str
 }
 
 }  // namespace
-
-const Dtype* find_dtype(std::string_view name) {
-  const auto found = std::find_if(kDtypes.begin(), kDtypes.end(),
-                                  [&](const Dtype& dtype) { return dtype.name == name; });
-  return found == kDtypes.end() ? nullptr : &*found;
-}
-
-const Dtype* find_dtype(c10::ScalarType scalar) {
-  const auto found = std::find_if(kDtypes.begin(), kDtypes.end(),
-                                  [&](const Dtype& dtype) { return dtype.scalar == scalar; });
-  return found == kDtypes.end() ? nullptr : &*found;
-}
 
 Header parse_header(std::span<const std::byte> file, const std::string& who) {
   util::require(file.size() >= kLengthBytes, who, ": expected at least ", kLengthBytes,

@@ -1,17 +1,14 @@
 #pragma once
 
-#include <c10/core/ScalarType.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <map>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
-#include "checkpoint/safetensors.h"
-
+// No libtorch here: what libtorch makes of a dtype is in safetensors_dtypes.h.
 namespace superpose::checkpoint {
 
 // The header of a safetensors file:
@@ -25,20 +22,17 @@ inline constexpr std::uint64_t kLengthBytes = 8;
 inline constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;
 inline constexpr std::string_view kMetadataKey = "__metadata__";
 
-struct Dtype {
-  std::string_view name;
-  std::uint64_t bits;                     // of one element
-  std::optional<c10::ScalarType> scalar;  // nothing: libtorch has no tensor of it
+// A tensor as the header describes it.
+struct TensorEntry {
+  std::string dtype;                // spelling of the file, such as "F32"
+  std::vector<std::int64_t> shape;  // empty: a scalar
+  std::uint64_t begin = 0;          // bytes from the start of the data
+  std::uint64_t end = 0;
 };
-
-// Nothing for a name that the format does not know.
-const Dtype* find_dtype(std::string_view name);
-// Nothing for a type that the format has no name for.
-const Dtype* find_dtype(c10::ScalarType scalar);
 
 struct Header {
   std::map<std::string, std::string> metadata;
-  std::map<std::string, SafetensorsFile::Entry> entries;
+  std::map<std::string, TensorEntry> entries;
   std::uint64_t data_begin = 0;  // of the file
 };
 

@@ -7,6 +7,7 @@
 
 #include "checkpoint/file_writer.h"
 #include "checkpoint/safetensors.h"
+#include "checkpoint/safetensors_dtypes.h"
 #include "checkpoint/safetensors_header.h"
 #include "util/error.h"
 #include "util/json.h"
@@ -31,13 +32,13 @@ std::string quoted(const std::string& text) {
   }
 }
 
-const Dtype& dtype_of(const NamedTensor& item) {
+std::string_view dtype_of(const NamedTensor& item) {
   util::require(item.tensor.defined() && item.tensor.layout() == c10::kStrided,
                 "write_safetensors: tensor ", item.name, ": expected a dense tensor");
-  const Dtype* dtype = find_dtype(item.tensor.scalar_type());
-  util::require(dtype != nullptr, "write_safetensors: tensor ", item.name, ": dtype ",
+  const std::string_view dtype = dtype_name(item.tensor.scalar_type());
+  util::require(!dtype.empty(), "write_safetensors: tensor ", item.name, ": dtype ",
                 c10::toString(item.tensor.scalar_type()), " has no place in the format");
-  return *dtype;
+  return dtype;
 }
 
 void check_tensors(const std::vector<NamedTensor>& tensors) {
@@ -66,9 +67,9 @@ Layout lay_out(const std::vector<NamedTensor>& tensors,
   for (const NamedTensor& item : tensors) layout.in_order.push_back(&item);
   std::sort(layout.in_order.begin(), layout.in_order.end(),
             [](const NamedTensor* a, const NamedTensor* b) {
-              const std::uint64_t bits_a = dtype_of(*a).bits;
-              const std::uint64_t bits_b = dtype_of(*b).bits;
-              return bits_a != bits_b ? bits_a > bits_b : a->name < b->name;
+              const std::size_t bytes_a = a->tensor.element_size();
+              const std::size_t bytes_b = b->tensor.element_size();
+              return bytes_a != bytes_b ? bytes_a > bytes_b : a->name < b->name;
             });
   std::string& header = layout.header;
   header = "{";
@@ -77,7 +78,7 @@ Layout lay_out(const std::vector<NamedTensor>& tensors,
     const std::uint64_t begin = layout.data_bytes;
     layout.data_bytes += static_cast<std::uint64_t>(item->tensor.nbytes());
     util::Json entry;
-    entry["dtype"] = dtype_of(*item).name;
+    entry["dtype"] = dtype_of(*item);
     entry["shape"] = item->tensor.sizes().vec();
     entry["data_offsets"] = {begin, layout.data_bytes};
     if (header.size() > 1) header += ',';

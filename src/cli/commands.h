@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "config/config.h"
+#include "tokenizer/word_splitter.h"
 #include "train/run_config.h"
 
 namespace superpose::cli {
@@ -74,6 +75,21 @@ struct TokenizerTextOptions {
 // From standard input to standard output.
 int tokenizer_encode_command(const TokenizerTextOptions& options);
 int tokenizer_decode_command(const TokenizerTextOptions& options);
+
+struct TokenizerTrainOptions {
+  std::string out;                   // new folder
+  std::vector<std::string> sources;  // files, folders, globs
+  std::int64_t vocab_size = 0;
+  std::vector<std::string> special_tokens = {"<|endoftext|>"};
+  std::int64_t min_frequency = 2;
+  tokenizer::SplitPattern pattern = tokenizer::SplitPattern::kGpt2;
+  std::int64_t threads = 0;  // 0 = all cores
+  std::string text_field = "text";
+  std::string separator;       // between the documents of a text file, with escapes
+  std::int64_t max_bytes = 0;  // of text; 0 = all
+  bool skip_bad_records = false;
+};
+int tokenizer_train_command(const TokenizerTrainOptions& options);
 
 int verify_checkpoint_command(const std::string& folder);
 

@@ -50,6 +50,7 @@ struct Arguments {
   DataOptions data;
   LaunchCommandOptions launch;
   TokenizerTextOptions tokenizer_text;
+  TokenizerTrainOptions tokenizer_train;
   std::string checkpoint;
   bool print_recipe = false;
 };
@@ -202,6 +203,52 @@ TokenizerTextCommands add_tokenizer_text(CLI::App& tokenizer, Arguments& argumen
   return commands;
 }
 
+CLI::App* add_tokenizer_train(CLI::App& tokenizer, Arguments& arguments) {
+  TokenizerTrainOptions& options = arguments.tokenizer_train;
+  CLI::App* command = tokenizer.add_subcommand(
+      "train", "Train byte-level BPE on text, to Hugging Face's tokenizer.json");
+  command
+      ->add_option("sources", options.sources,
+                   "Files, folders, globs: text or JSON lines, plain or .gz, .zst, .xz")
+      ->required();
+  command->add_option("--out", options.out, "New folder for the tokenizer")->required();
+  command
+      ->add_option("--vocab-size", options.vocab_size,
+                   "Tokens in all, with the 256 bytes and the special tokens")
+      ->required();
+  // One word an option: CLI11 would take "[PAD]" apart as a list.
+  command
+      ->add_option("--special", options.special_tokens,
+                   "Special token; repeat; ids 0, 1, ... Documents end with <|endoftext|> or, "
+                   "where it is not\nnamed, the first")
+      ->allow_extra_args(false)
+      ->capture_default_str();
+  command
+      ->add_option("--min-frequency", options.min_frequency,
+                   "How often a pair must occur to be merged")
+      ->capture_default_str();
+  std::map<std::string, tokenizer::SplitPattern> patterns;
+  for (std::size_t i = 0; i < tokenizer::kSplitPatternNames.size(); ++i) {
+    patterns.emplace(tokenizer::kSplitPatternNames[i], static_cast<tokenizer::SplitPattern>(i));
+  }
+  command
+      ->add_option("--pattern", options.pattern,
+                   "How text is split into words: gpt2 (default), llama3 or qwen2")
+      ->transform(CLI::CheckedTransformer(patterns));
+  command->add_option("--threads", options.threads, "CPU threads; 0 = all cores")
+      ->capture_default_str();
+  command->add_option("--text-field", options.text_field, "Field of JSON lines, as a dotted path")
+      ->capture_default_str();
+  command->add_option("--separator", options.separator,
+                      "Text between the documents of a text file, as \\n\\n; without it a file is "
+                      "one document");
+  command->add_option("--max-bytes", options.max_bytes, "Stop after so much text; 0 = read all")
+      ->capture_default_str();
+  command->add_flag("--skip-bad-records", options.skip_bad_records,
+                    "Leave out and count JSON lines without the field, in place of stopping");
+  return command;
+}
+
 int run(std::vector<std::string> words) {
   CLI::App app{"Pre-trains language models with Token Superposition Training (arXiv 2605.06546)",
                "superpose"};
@@ -220,9 +267,10 @@ int run(std::vector<std::string> words) {
   const CLI::App* report = add_report(app, arguments);
   CLI::App* launch = add_launch(app, arguments);
   const DataCommands data = add_data(app, arguments);
-  CLI::App* tokenizer = app.add_subcommand("tokenizer", "Tokenizers: encode, decode");
+  CLI::App* tokenizer = app.add_subcommand("tokenizer", "Tokenizers: encode, decode, train");
   tokenizer->require_subcommand(1);
   const TokenizerTextCommands tokenizer_text = add_tokenizer_text(*tokenizer, arguments);
+  const CLI::App* tokenizer_train = add_tokenizer_train(*tokenizer, arguments);
   CLI::App* verify =
       app.add_subcommand("verify", "Check a checkpoint's files against its manifest");
   verify->add_option("checkpoint", arguments.checkpoint, "Checkpoint folder")->required();
@@ -267,6 +315,7 @@ int run(std::vector<std::string> words) {
   if (*verify) return verify_checkpoint_command(arguments.checkpoint);
   if (*tokenizer_text.encode) return tokenizer_encode_command(arguments.tokenizer_text);
   if (*tokenizer_text.decode) return tokenizer_decode_command(arguments.tokenizer_text);
+  if (*tokenizer_train) return tokenizer_train_command(arguments.tokenizer_train);
   arguments.data.overrides = std::move(overrides);
   if (*data.prepare) return data_prepare_command(arguments.data);
   if (*data.verify) return data_verify_command(arguments.data);

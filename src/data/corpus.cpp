@@ -1,5 +1,6 @@
 #include "data/corpus.h"
 
+#include <cstring>
 #include <system_error>
 
 #include "data/corpus_builder.h"
@@ -20,7 +21,8 @@ void update_text(util::Hasher& hasher, std::string_view text) {
 }
 
 // Of everything that decides what the shards hold, without reading the sources.
-std::string cache_key(const DataConfig& config, const std::vector<SourceFile>& sources) {
+std::string cache_key(const DataConfig& config, const std::vector<SourceFile>& sources,
+                      const PrepareOptions& options) {
   util::Hasher hasher;
   hasher.update(static_cast<std::uint64_t>(kCorpusSchema));
   update_text(hasher, config.document_separator);
@@ -28,6 +30,9 @@ std::string cache_key(const DataConfig& config, const std::vector<SourceFile>& s
   if (config.validation.empty()) {
     hasher.update(static_cast<std::uint64_t>(config.validation_share * 0x1p53));
   }
+  hasher.update(std::uint64_t{options.all_held_out});
+  hasher.update(std::uint64_t{options.left_out.size()});
+  for (const std::uint64_t content : options.left_out) hasher.update(content);
   for (const SourceFile& source : sources) {
     update_text(hasher, source.path.string());
     update_text(hasher, source.name);
@@ -47,15 +52,22 @@ void check_disk(const fs::path& cache, const std::vector<SourceFile>& sources) {
                 " bytes for the shards, ", free, " are free");
 }
 
-void build(const DataConfig& config, const std::vector<SourceFile>& sources, const fs::path& folder,
-           const PrepareCallback& progress) {
+struct Job {
+  const DataConfig& config;
+  const PrepareOptions& options;
+  const PrepareCallback& progress;
+};
+
+void build(const Job& job, const std::vector<SourceFile>& sources, const std::string& key,
+           const fs::path& folder) {
+  const DataConfig& config = job.config;
   util::remove_abandoned(config.cache_dir);
   check_disk(config.cache_dir, sources);
   util::AtomicDirectory directory(folder);
-  CorpusBuilder builder(config, directory.path());
-  builder.add_all(sources, progress);
+  CorpusBuilder builder(config, job.options, directory.path());
+  builder.add_all(sources, job.progress);
   Sidecar sidecar = builder.finish();
-  sidecar.key = cache_key(config, sources);
+  sidecar.key = key;
   util::write_file_atomic(directory.path() / kSidecarName, to_json(sidecar));
   try {
     directory.commit();
@@ -78,6 +90,19 @@ std::shared_ptr<const TokenShards> open_split(const fs::path& folder, const Side
   return shards;
 }
 
+// Content hashes of a split's documents.
+std::vector<std::uint64_t> read_contents(const fs::path& folder, const char* split,
+                                         std::int64_t documents) {
+  const fs::path path = folder / (std::string(split) + kContentsEnding);
+  const std::string bytes = util::read_file(path);
+  util::require(bytes.size() == static_cast<std::size_t>(documents) * sizeof(std::uint64_t),
+                path.string(), ": must hold 8 bytes for each of ", documents, " documents, got ",
+                bytes.size());
+  std::vector<std::uint64_t> contents(static_cast<std::size_t>(documents));
+  std::memcpy(contents.data(), bytes.data(), bytes.size());
+  return contents;
+}
+
 PreparedCorpus open_with(const fs::path& folder, const Sidecar& sidecar) {
   PreparedCorpus corpus;
   corpus.train = open_split(folder, sidecar, sidecar.train);
@@ -87,6 +112,12 @@ PreparedCorpus open_with(const fs::path& folder, const Sidecar& sidecar) {
                 sidecar.validation.stats.documents, " validation documents, got ",
                 sidecar.validation_halves.size());
   corpus.validation_halves = sidecar.validation_halves;
+  corpus.validation_contents =
+      read_contents(folder, "validation", sidecar.validation.stats.documents);
+  corpus.sources = sidecar.sources;
+  corpus.tokenizer = byte_tokenizer_files();
+  corpus.bytes_per_id.assign(static_cast<std::size_t>(sidecar.vocabulary_size), 1);
+  corpus.bytes_per_id.back() = 0;
   corpus.train_stats = sidecar.train.stats;
   corpus.validation_stats = sidecar.validation.stats;
   corpus.held_out_share = held_out_share(sidecar.train.stats, sidecar.validation.stats);
@@ -94,7 +125,6 @@ PreparedCorpus open_with(const fs::path& folder, const Sidecar& sidecar) {
   corpus.validation_fingerprint = sidecar.validation.fingerprint;
   corpus.vocabulary_size = sidecar.vocabulary_size;
   corpus.padded_vocabulary_size = sidecar.padded_vocabulary_size;
-  corpus.num_sources = std::ssize(sidecar.sources);
   corpus.folder = folder;
   return corpus;
 }
@@ -119,13 +149,15 @@ PreparedCorpus open_corpus(const fs::path& folder) {
   return open_with(folder, read_sidecar(folder));
 }
 
-PreparedCorpus prepare_corpus(const DataConfig& config, const PrepareCallback& progress) {
+PreparedCorpus prepare_corpus(const DataConfig& config, const PrepareCallback& progress,
+                              const PrepareOptions& options) {
   config.validate();
   util::require(!config.cache_dir.empty(), "data.cache_dir: must name a folder");
   const std::vector<SourceFile> sources = list_sources(config);
-  const fs::path folder = fs::path(config.cache_dir) / ("corpus-" + cache_key(config, sources));
+  const std::string key = cache_key(config, sources, options);
+  const fs::path folder = fs::path(config.cache_dir) / ("corpus-" + key);
   const bool was_cached = fs::exists(folder);
-  if (!was_cached) build(config, sources, folder, progress);
+  if (!was_cached) build({config, options, progress}, sources, key, folder);
   try {
     PreparedCorpus corpus = open_corpus(folder);
     corpus.was_cached = was_cached;
@@ -141,7 +173,7 @@ VerifyReport verify_corpus(const fs::path& folder) {
   verify_split(folder, sidecar.train, report);
   verify_split(folder, sidecar.validation, report);
   open_with(folder, sidecar);
-  for (const SidecarSource& source : sidecar.sources) {
+  for (const SourceRecord& source : sidecar.sources) {
     std::error_code error;
     if (!fs::exists(source.path, error)) {
       report.missing_sources.push_back(source.path);

@@ -10,6 +10,7 @@
 
 #include "data/data_config.h"
 #include "data/token_shards.h"
+#include "data/tokenizer_files.h"
 
 namespace superpose::data {
 
@@ -23,11 +24,26 @@ struct SplitStats {
   std::int64_t tokens = 0;  // with the end-of-document tokens
 };
 
+// One source file and what became of its documents.
+struct SourceRecord {
+  std::string name;            // independent of where the corpus lies
+  std::string path;            // absolute
+  std::int64_t bytes = 0;      // of the file
+  std::int64_t documents = 0;  // written to the shards, in either split
+  std::int64_t tokens = 0;     // of these, with the end-of-document tokens
+  std::uint64_t hash = 0;      // XXH3 of the file
+};
+
 // A corpus in its cache folder, opened.
 struct PreparedCorpus {
   std::shared_ptr<const TokenShards> train;
   std::shared_ptr<const TokenShards> validation;
-  std::vector<Half> validation_halves;  // of each validation document
+  std::vector<Half> validation_halves;             // of each validation document
+  std::vector<std::uint64_t> validation_contents;  // content hash of each, in the same order
+  std::vector<SourceRecord> sources;
+  TokenizerFiles tokenizer;
+  // [vocabulary_size] bytes of text that each id stands for; 0 for special ones.
+  std::vector<std::int32_t> bytes_per_id;
   SplitStats train_stats;
   SplitStats validation_stats;
   double held_out_share = 0;  // validation bytes / all bytes
@@ -37,7 +53,6 @@ struct PreparedCorpus {
   std::string validation_fingerprint;       // validation documents and their halves
   std::int64_t vocabulary_size = 0;         // ids that occur: 257 for bytes
   std::int64_t padded_vocabulary_size = 0;  // rows of the embedding: 320 for bytes
-  std::int64_t num_sources = 0;
   std::filesystem::path folder;
   bool was_cached = false;
 };
@@ -51,6 +66,13 @@ struct PrepareProgress {
 };
 using PrepareCallback = std::function<void(const PrepareProgress&)>;
 
+// What a recipe's [data] section does not say.
+struct PrepareOptions {
+  bool all_held_out = false;  // every document becomes a validation document
+  // Content hashes, sorted: training documents with one of these are left out.
+  std::vector<std::uint64_t> left_out = {};
+};
+
 // Reads the sources as bytes into token shards under config.cache_dir, or opens what lies there for
 // the same sources (path, size, time of each) and settings. The folder appears whole or not at all.
 //
@@ -59,8 +81,10 @@ using PrepareCallback = std::function<void(const PrepareProgress&)>;
 // held-out one is left out. Empty documents are left out.
 //
 // Throws util::Error: no source named; a missing or unreadable file; a distribution that is not
-// installed; an empty corpus; a held-out share outside 0.2-10 %.
-PreparedCorpus prepare_corpus(const DataConfig& config, const PrepareCallback& progress = {});
+// installed; an empty corpus; a held-out share outside 0.2-10 % (of a corpus that is not held out
+// as a whole).
+PreparedCorpus prepare_corpus(const DataConfig& config, const PrepareCallback& progress = {},
+                              const PrepareOptions& options = {});
 
 // Opens a prepared folder without looking at its sources.
 PreparedCorpus open_corpus(const std::filesystem::path& folder);

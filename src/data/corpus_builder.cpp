@@ -66,8 +66,14 @@ double held_out_share(const SplitStats& train, const SplitStats& validation) {
   return total == 0 ? 0 : static_cast<double>(validation.bytes) / static_cast<double>(total);
 }
 
-CorpusBuilder::CorpusBuilder(const DataConfig& config, std::filesystem::path folder)
-    : config_(config), train_(folder, "train"), validation_(folder, "validation") {}
+CorpusBuilder::CorpusBuilder(const DataConfig& config, const PrepareOptions& options,
+                             std::filesystem::path folder)
+    : config_(config),
+      options_(options),
+      folder_(std::move(folder)),
+      train_(folder_, "train"),
+      validation_(folder_, "validation"),
+      held_out_(options.left_out.begin(), options.left_out.end()) {}
 
 void CorpusBuilder::add_all(const std::vector<SourceFile>& sources,
                             const PrepareCallback& progress) {
@@ -93,31 +99,32 @@ void CorpusBuilder::collect_held_out(const std::vector<SourceFile>& sources) {
 
 void CorpusBuilder::add(const SourceFile& source) {
   const util::MappedFile file = map_source(source);
-  SidecarSource entry{.name = source.name,
-                      .path = source.path.string(),
-                      .bytes = source.bytes,
-                      .hash = util::hash64(file.bytes())};
+  SourceRecord entry{.name = source.name,
+                     .path = source.path.string(),
+                     .bytes = source.bytes,
+                     .hash = util::hash64(file.bytes())};
   for_each_document(text_of(file), config_.document_separator, [&](std::string_view text) {
     if (text.empty()) return;
-    ++entry.documents;
-    add_document(text, source.held_out);
+    add_document(text, source.held_out, entry);
   });
   sidecar_.sources.push_back(std::move(entry));
 }
 
-void CorpusBuilder::add_document(std::string_view text, bool held_out_source) {
+void CorpusBuilder::add_document(std::string_view text, bool held_out_source,
+                                 SourceRecord& record) {
   const std::uint64_t content = util::hash64(text);
-  if (is_held_out(content, held_out_source)) {
-    write(validation_, text, content);
-    validation_contents_.push_back(content);
-  } else if (held_out_.contains(content)) {
+  const bool held_out = is_held_out(content, held_out_source);
+  if (!held_out && held_out_.contains(content)) {
     ++sidecar_.left_out_documents;
-  } else {
-    write(train_, text, content);
+    return;
   }
+  write(held_out ? validation_ : train_, text, content);
+  ++record.documents;
+  record.tokens += std::ssize(text) + 1;
 }
 
 bool CorpusBuilder::is_held_out(std::uint64_t content, bool held_out_source) {
+  if (options_.all_held_out) return true;
   if (!config_.validation.empty()) return held_out_source;
   const double draw = static_cast<double>(content >> 11) * 0x1p-53;  // in [0, 1)
   return draw < config_.validation_share;
@@ -138,12 +145,13 @@ void CorpusBuilder::write(Split& split, std::string_view text, std::uint64_t con
   ++split.stats.documents;
   split.stats.bytes += std::ssize(text);
   split.stats.tokens += std::ssize(text) + 1;
-  split.hasher.update(content);
+  split.contents.push_back(content);
 }
 
 void CorpusBuilder::check_share() const {
   util::require(train_.stats.documents + validation_.stats.documents > 0,
                 "data: corpus is empty: ", sidecar_.sources.size(), " files without any text");
+  if (options_.all_held_out) return;
   const double share = held_out_share(train_.stats, validation_.stats);
   util::require(share >= kLeastShare && share <= kLargestShare,
                 "data: held-out share must lie in 0.2-10 % of the text, got ", share * 100, " % (",
@@ -152,9 +160,16 @@ void CorpusBuilder::check_share() const {
                 " documents): set data.validation_share, or name files in data.validation");
 }
 
-SidecarSplit CorpusBuilder::close(Split& split) {
+SidecarSplit CorpusBuilder::close(Split& split, const char* name,
+                                  const std::vector<Half>& halves) const {
+  const auto contents = std::as_bytes(std::span(split.contents));
+  util::write_file_atomic(folder_ / (std::string(name) + kContentsEnding),
+                          {reinterpret_cast<const char*>(contents.data()), contents.size()});
+  util::Hasher hasher;
+  hasher.update(contents);
+  for (const Half half : halves) hasher.update(static_cast<std::uint64_t>(half));
   return {.stats = split.stats,
-          .fingerprint = util::hex64(split.hasher.digest64()),
+          .fingerprint = util::hex64(hasher.digest64()),
           .shards = split.writer.finish()};
 }
 
@@ -162,12 +177,9 @@ Sidecar CorpusBuilder::finish() {
   check_share();
   sidecar_.vocabulary_size = tokenizer::kByteVocabulary;
   sidecar_.padded_vocabulary_size = tokenizer::kPaddedByteVocabulary;
-  sidecar_.validation_halves = draw_halves(validation_contents_);
-  for (const Half half : sidecar_.validation_halves) {
-    validation_.hasher.update(static_cast<std::uint64_t>(half));
-  }
-  sidecar_.train = close(train_);
-  sidecar_.validation = close(validation_);
+  sidecar_.validation_halves = draw_halves(validation_.contents);
+  sidecar_.train = close(train_, "train", {});
+  sidecar_.validation = close(validation_, "validation", sidecar_.validation_halves);
   return std::move(sidecar_);
 }
 

@@ -18,7 +18,8 @@ namespace superpose::data {
 // Writes the shards of one corpus from its source files.
 class CorpusBuilder {
  public:
-  CorpusBuilder(const DataConfig& config, std::filesystem::path folder);
+  CorpusBuilder(const DataConfig& config, const PrepareOptions& options,
+                std::filesystem::path folder);
 
   // Every source once, in order. Throws util::Error naming a file that cannot be read or changes
   // meanwhile.
@@ -33,21 +34,22 @@ class CorpusBuilder {
     explicit Split(const std::filesystem::path& folder, const char* name) : writer(folder, name) {}
     ShardWriter writer;
     SplitStats stats;
-    util::Hasher hasher;
+    std::vector<std::uint64_t> contents;  // of each document
   };
   void collect_held_out(const std::vector<SourceFile>& sources);
   void add(const SourceFile& source);
-  void add_document(std::string_view text, bool held_out_source);
+  void add_document(std::string_view text, bool held_out_source, SourceRecord& record);
   bool is_held_out(std::uint64_t content, bool held_out_source);
   void write(Split& split, std::string_view text, std::uint64_t content);
   void check_share() const;
-  static SidecarSplit close(Split& split);
+  SidecarSplit close(Split& split, const char* name, const std::vector<Half>& halves) const;
 
   const DataConfig& config_;
+  const PrepareOptions& options_;
+  std::filesystem::path folder_;
   Split train_;
   Split validation_;
-  std::unordered_set<std::uint64_t> held_out_;      // content of the documents named for validation
-  std::vector<std::uint64_t> validation_contents_;  // of each validation document
+  std::unordered_set<std::uint64_t> held_out_;  // contents that training must not see
   Sidecar sidecar_;
 };
 

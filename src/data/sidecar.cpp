@@ -72,6 +72,7 @@ Sidecar parse_sidecar(const Json& json) {
                                .path = source.at("path"),
                                .bytes = source.at("bytes"),
                                .documents = source.at("documents"),
+                               .tokens = source.at("tokens"),
                                .hash = parse_hash(source.at("xxh3"))});
   }
   return sidecar;
@@ -83,11 +84,12 @@ std::string to_json(const Sidecar& sidecar) {
   std::string halves;
   for (const Half half : sidecar.validation_halves) halves += half == Half::kA ? 'A' : 'B';
   Json sources = Json::array();
-  for (const SidecarSource& source : sidecar.sources) {
+  for (const SourceRecord& source : sidecar.sources) {
     sources.push_back({{"name", source.name},
                        {"path", source.path},
                        {"bytes", source.bytes},
                        {"documents", source.documents},
+                       {"tokens", source.tokens},
                        {"xxh3", util::hex64(source.hash)}});
   }
   const Json json = {{"schema", kCorpusSchema},

@@ -10,16 +10,10 @@
 
 namespace superpose::data {
 
-inline constexpr std::int64_t kCorpusSchema = 1;
+inline constexpr std::int64_t kCorpusSchema = 2;
 inline constexpr const char* kSidecarName = "corpus.json";
-
-struct SidecarSource {
-  std::string name;
-  std::string path;
-  std::int64_t bytes = 0;
-  std::int64_t documents = 0;  // without the empty ones
-  std::uint64_t hash = 0;      // of the whole file
-};
+// Beside it: u64 content hash of each document of a split, in order.
+inline constexpr const char* kContentsEnding = ".contents";
 
 struct SidecarSplit {
   SplitStats stats;
@@ -37,7 +31,7 @@ struct Sidecar {
   SidecarSplit validation;
   std::vector<Half> validation_halves;
   std::int64_t left_out_documents = 0;  // training documents with the content of a held-out one
-  std::vector<SidecarSource> sources;
+  std::vector<SourceRecord> sources;
 };
 
 std::string to_json(const Sidecar& sidecar);

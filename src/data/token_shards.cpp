@@ -2,166 +2,148 @@
 
 #include <algorithm>
 #include <cstring>
+#include <mutex>
+#include <utility>
 
-#include "data/megatron_format.h"
+#include "data/document_scan.h"
 #include "util/error.h"
 
 namespace superpose::data {
+
+// Tokens that lie side by side.
+struct TokenShards::Extent {
+  const std::byte* tokens;
+  std::int64_t first_token;  // position over all files
+  std::int64_t num_tokens;
+  std::size_t file;
+};
+
+struct TokenShards::Documents {
+  std::once_flag once;
+  std::vector<std::int64_t> ends;
+};
+
 namespace {
 
-namespace fs = std::filesystem;
-
-// Reads the numbers of an .idx file, which lie unaligned.
-class IndexReader {
- public:
-  explicit IndexReader(const fs::path& path) : name_(path.string()), file_(path) {}
-
-  template <class Number>
-  Number next(std::string_view what) {
-    Number value;
-    std::memcpy(&value, take(sizeof value, what), sizeof value);
-    return value;
+std::vector<TokenFile> open_all(const std::vector<std::filesystem::path>& prefixes) {
+  std::vector<TokenFile> files;
+  for (const std::filesystem::path& prefix : prefixes) {
+    // With an ending, so that a dot in a prefix is not taken for one.
+    std::filesystem::path path = prefix;
+    files.push_back(open_token_file(path += ".bin", {.format = TokenFormat::kMegatron}));
   }
-
-  template <class Number>
-  std::vector<Number> next_all(std::uint64_t count, std::string_view what) {
-    // Divided, not multiplied: a damaged count must not overflow.
-    check(count <= (file_.size() - offset_) / sizeof(Number), "is cut off in its ", what);
-    std::vector<Number> values(count);
-    if (count > 0)
-      std::memcpy(values.data(), take(count * sizeof(Number), what), count * sizeof(Number));
-    return values;
-  }
-
-  std::string_view next_text(std::size_t size, std::string_view what) {
-    return {reinterpret_cast<const char*>(take(size, what)), size};
-  }
-
-  template <class... Parts>
-  void check(bool ok, const Parts&... parts) const {
-    util::require(ok, "shard ", name_, ": ", parts...);
-  }
-
- private:
-  const std::byte* take(std::size_t size, std::string_view what) {
-    check(size <= file_.size() - offset_, "is cut off in its ", what);
-    const std::byte* at = file_.data() + offset_;
-    offset_ += size;
-    return at;
-  }
-
-  std::string name_;
-  util::MappedFile file_;
-  std::size_t offset_ = 0;
-};
-
-struct ShardIndex {
-  std::vector<std::int64_t> document_ends;  // in tokens of the shard
-  std::int64_t tokens = 0;
-};
-
-// Ends of the sequences in tokens, from their lengths; checks the byte pointers against them.
-std::vector<std::int64_t> sequence_ends(IndexReader& reader, std::uint64_t count) {
-  const auto lengths = reader.next_all<std::int32_t>(count, "sequence lengths");
-  const auto pointers = reader.next_all<std::int64_t>(count, "sequence pointers");
-  std::vector<std::int64_t> ends(lengths.size());
-  std::int64_t end = 0;
-  for (std::size_t i = 0; i < lengths.size(); ++i) {
-    reader.check(lengths[i] >= 0 && pointers[i] == end * 2, "sequence ", i,
-                 " must follow the one before it, got length ", lengths[i], " at byte ",
-                 pointers[i]);
-    end += lengths[i];
-    ends[i] = end;
-  }
-  return ends;
+  return files;
 }
 
-ShardIndex read_index(const fs::path& path) {
-  IndexReader reader(path);
-  reader.check(reader.next_text(kIndexMagic.size(), "magic") == kIndexMagic,
-               "is no Megatron index (wrong magic)");
-  const auto version = reader.next<std::uint64_t>("version");
-  reader.check(version == kIndexVersion, "version must be ", kIndexVersion, ", got ", version);
-  const auto dtype = reader.next<std::uint8_t>("dtype");
-  reader.check(dtype == kDtypeU16, "dtype code must be 8 (u16), got ", int{dtype});
-  const auto num_sequences = reader.next<std::uint64_t>("number of sequences");
-  const auto num_entries = reader.next<std::uint64_t>("number of documents");
-  const auto ends = sequence_ends(reader, num_sequences);
-  const auto entries = reader.next_all<std::int64_t>(num_entries, "document index");
-  reader.check(!entries.empty() && entries.front() == 0 &&
-                   entries.back() == static_cast<std::int64_t>(num_sequences),
-               "document index must run from 0 to the number of sequences");
-  ShardIndex index;
-  for (std::size_t i = 1; i < entries.size(); ++i) {
-    reader.check(entries[i] > entries[i - 1] && entries[i] <= entries.back(),
-                 "document index must ascend, got ", entries[i], " after ", entries[i - 1]);
-    index.document_ends.push_back(ends[static_cast<std::size_t>(entries[i] - 1)]);
+// Copies tokens; the largest of them, negative ones counting as larger than any vocabulary.
+template <class Number>
+std::uint64_t widen(const std::byte* tokens, std::span<std::int32_t> out) {
+  Unsigned<Number> largest = 0;
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    Number token;  // may lie unaligned
+    std::memcpy(&token, tokens + i * sizeof token, sizeof token);
+    const Unsigned<Number> id = to_unsigned(token);
+    largest = std::max(largest, id);
+    out[i] = static_cast<std::int32_t>(id);
   }
-  index.tokens = ends.empty() ? 0 : ends.back();
-  return index;
+  return largest;
 }
 
-fs::path with_ending(const fs::path& prefix, std::string_view ending) {
-  fs::path path = prefix;
-  return path += ending;
+// Names the first of `count` tokens that lies outside the vocabulary.
+template <class Number>
+[[noreturn]] void fail_at_bad_token(const TokenFile& file, const std::byte* tokens,
+                                    std::size_t count, std::int64_t vocabulary_size) {
+  for (std::size_t i = 0; i < count; ++i) {
+    Number token;
+    std::memcpy(&token, tokens + i * sizeof token, sizeof token);
+    if (to_unsigned(token) < static_cast<std::uint64_t>(vocabulary_size)) continue;
+    // Of several extents the place in the file says more than the place in the extent.
+    const std::int64_t first = file.extents.size() == 1 ? file.extents.front().first_byte : 0;
+    const std::int64_t byte = tokens + i * sizeof token - file.bytes.data() - first;
+    util::fail("shard ", file.name, ": token id must be ", token < 0 ? "at least 0 and " : "",
+               "below ", vocabulary_size, ", got ", +token, " at token ",
+               byte / static_cast<std::int64_t>(sizeof token));
+  }
+  __builtin_unreachable();
 }
 
 }  // namespace
 
-TokenShards::TokenShards(const std::vector<fs::path>& prefixes, std::int64_t vocabulary_size)
-    : vocabulary_size_(vocabulary_size) {
-  for (const fs::path& prefix : prefixes) open(prefix);
+TokenShards::TokenShards(const std::vector<std::filesystem::path>& prefixes,
+                         std::int64_t vocabulary_size)
+    : TokenShards(open_all(prefixes), vocabulary_size) {}
+
+TokenShards::TokenShards(std::vector<TokenFile> files, std::int64_t vocabulary_size)
+    : vocabulary_size_(vocabulary_size),
+      files_(std::move(files)),
+      documents_(std::make_unique<Documents>()) {
+  for (std::size_t i = 0; i < files_.size(); ++i) {
+    for (const TokenExtent& extent : files_[i].extents) {
+      extents_.push_back({.tokens = files_[i].bytes.data() + extent.first_byte,
+                          .first_token = num_tokens_,
+                          .num_tokens = extent.num_tokens,
+                          .file = i});
+      num_tokens_ += extent.num_tokens;
+    }
+  }
+  const bool all_listed = std::all_of(files_.begin(), files_.end(), [](const TokenFile& file) {
+    return file.document_ends == DocumentEnds::kListed;
+  });
+  if (!all_listed) return;
+  document_ends();
+  for (TokenFile& file : files_) std::vector<std::int64_t>().swap(file.listed_ends);
 }
 
-void TokenShards::open(const fs::path& prefix) {
-  const ShardIndex index = read_index(with_ending(prefix, ".idx"));
-  const fs::path path = with_ending(prefix, ".bin");
-  Shard shard{path.string(), util::MappedFile(path), num_tokens_};
-  util::require(shard.tokens.size() == static_cast<std::size_t>(index.tokens) * 2, "shard ",
-                path.string(), ": must hold ", index.tokens * 2, " bytes by its index, got ",
-                shard.tokens.size());
-  for (const std::int64_t end : index.document_ends) document_ends_.push_back(num_tokens_ + end);
-  num_tokens_ += index.tokens;
-  shards_.push_back(std::move(shard));
+TokenShards::TokenShards(TokenShards&&) noexcept = default;
+TokenShards& TokenShards::operator=(TokenShards&&) noexcept = default;
+TokenShards::~TokenShards() = default;
+
+std::span<const std::int64_t> TokenShards::document_ends() const {
+  std::call_once(documents_->once, [this] {
+    std::int64_t first = 0;
+    for (const TokenFile& file : files_) {
+      for (const std::int64_t end : find_document_ends(file)) {
+        documents_->ends.push_back(first + end);
+      }
+      first += file.num_tokens;
+    }
+  });
+  return documents_->ends;
 }
 
 std::int64_t TokenShards::document_of(std::int64_t position) const {
   util::require(position >= 0 && position < num_tokens_, "shards: position must lie in [0, ",
                 num_tokens_, "), got ", position);
-  return std::upper_bound(document_ends_.begin(), document_ends_.end(), position) -
-         document_ends_.begin();
+  const auto ends = document_ends();
+  return std::upper_bound(ends.begin(), ends.end(), position) - ends.begin();
 }
 
 void TokenShards::read(std::int64_t position, std::span<std::int32_t> out) const {
-  const auto count = static_cast<std::int64_t>(out.size());
+  const auto count = std::ssize(out);
   util::require(position >= 0 && count <= num_tokens_ - position, "shards: must read inside [0, ",
                 num_tokens_, "), got [", position, ", ", position + count, ")");
-  auto shard = std::upper_bound(shards_.begin(), shards_.end(), position,
-                                [](std::int64_t p, const Shard& s) { return p < s.first_token; });
+  auto extent = std::upper_bound(extents_.begin(), extents_.end(), position,
+                                 [](std::int64_t p, const Extent& r) { return p < r.first_token; });
   while (!out.empty()) {
-    const Shard& source = *std::prev(shard);
-    const auto first = static_cast<std::size_t>(position - source.first_token);
-    const std::size_t size = std::min(out.size(), source.tokens.size() / 2 - first);
-    copy_tokens(source, first, out.first(size));
-    out = out.subspan(size);
-    position += static_cast<std::int64_t>(size);
-    ++shard;
+    const Extent& source = *std::prev(extent);
+    const std::int64_t first = position - source.first_token;
+    const std::int64_t size = std::min(std::ssize(out), source.num_tokens - first);
+    copy_tokens(source, first, out.first(static_cast<std::size_t>(size)));
+    out = out.subspan(static_cast<std::size_t>(size));
+    position += size;
+    ++extent;
   }
 }
 
-void TokenShards::copy_tokens(const Shard& shard, std::size_t first,
+void TokenShards::copy_tokens(const Extent& extent, std::int64_t first,
                               std::span<std::int32_t> out) const {
-  const auto* tokens = reinterpret_cast<const std::uint16_t*>(shard.tokens.data()) + first;
-  std::int32_t largest = 0;
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    out[i] = tokens[i];
-    largest = std::max(largest, out[i]);
-  }
-  if (largest < vocabulary_size_) return;
-  const auto bad =
-      std::find_if(out.begin(), out.end(), [&](std::int32_t id) { return id >= vocabulary_size_; });
-  util::fail("shard ", shard.name, ": token id must be below ", vocabulary_size_, ", got ", *bad,
-             " at token ", first + static_cast<std::size_t>(bad - out.begin()));
+  const TokenFile& file = files_[extent.file];
+  with_token_type(file.type, [&](auto number) {
+    using Number = decltype(number);
+    const std::byte* tokens = extent.tokens + static_cast<std::size_t>(first) * sizeof(Number);
+    if (widen<Number>(tokens, out) < static_cast<std::uint64_t>(vocabulary_size_)) return;
+    fail_at_bad_token<Number>(file, tokens, out.size(), vocabulary_size_);
+  });
 }
 
 }  // namespace superpose::data

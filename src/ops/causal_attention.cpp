@@ -14,6 +14,7 @@
 
 #include "ops/checks.h"
 #include "ops/cpu/attention_kernel.h"
+#include "ops/cpu/bf16_products.h"
 #include "ops/cpu/decoder_kernels.h"
 #include "ops/cpu/f32_products.h"
 #include "ops/value_checks.h"
@@ -96,16 +97,23 @@ Gradients backward_composite(const at::Tensor& grad, const at::Tensor& q, const 
 
 bool takes_kernel(const at::Tensor& q) { return cpu::has_rows(q) && cpu::has_f32_products(); }
 
+bool takes_bf16_tiles(const at::Tensor& q) {
+  return q.scalar_type() == at::kBFloat16 && cpu::has_bf16_products();
+}
+
 std::tuple<at::Tensor, at::Tensor> forward_cpu(const at::Tensor& q, const at::Tensor& k,
                                                const at::Tensor& v, const OptionalTensor& starts) {
-  return takes_kernel(q) ? cpu::causal_attention(q, k, v, starts)
-                         : forward_composite(q, k, v, starts);
+  if (!takes_kernel(q)) return forward_composite(q, k, v, starts);
+  const auto form = takes_bf16_tiles(q) ? cpu::causal_attention_bf16 : cpu::causal_attention;
+  return form(q, k, v, starts);
 }
 
 Gradients backward_cpu(const at::Tensor& grad, const at::Tensor& q, const at::Tensor& k,
                        const at::Tensor& v, const OptionalTensor& starts, const at::Tensor& out,
                        const at::Tensor& logsumexp) {
-  const auto form = takes_kernel(q) ? cpu::causal_attention_backward : backward_composite;
+  if (!takes_kernel(q)) return backward_composite(grad, q, k, v, starts, out, logsumexp);
+  const auto form =
+      takes_bf16_tiles(q) ? cpu::causal_attention_bf16_backward : cpu::causal_attention_backward;
   return form(grad, q, k, v, starts, out, logsumexp);
 }
 

@@ -4,6 +4,8 @@
 #include <atomic>
 
 #include "ops/cpu/attention_rows.h"
+#include "ops/cpu/bf16_products.h"
+#include "ops/cpu/bf16_rows.h"
 #include "ops/cpu/decoder_rows.h"
 #include "ops/cpu/f32_products.h"
 #include "ops/cpu/row_kernels.h"
@@ -20,6 +22,7 @@ struct Level {
   const cpu::DecoderRows* decoder_rows;
   const cpu::AttentionRows* attention_rows;
   cpu::Transpose* transpose;
+  cpu::PairRows* pair_rows;
   bool (*runs_here)();
 };
 
@@ -36,17 +39,17 @@ bool has_avx512() {
 constexpr std::array kLevels = {
     Level{"default", &cpu::isa_default::kBagRows, &cpu::isa_default::kCrossEntropyRows,
           &cpu::isa_default::kDecoderRows, &cpu::isa_default::kAttentionRows,
-          cpu::isa_default::transpose, [] { return true; }},
+          cpu::isa_default::transpose, cpu::isa_default::pair_rows, [] { return true; }},
     Level{"avx2", &cpu::avx2::kBagRows, &cpu::avx2::kCrossEntropyRows, &cpu::avx2::kDecoderRows,
-          &cpu::avx2::kAttentionRows, cpu::avx2::transpose, has_avx2},
+          &cpu::avx2::kAttentionRows, cpu::avx2::transpose, cpu::avx2::pair_rows, has_avx2},
     Level{"avx512", &cpu::avx512::kBagRows, &cpu::avx512::kCrossEntropyRows,
           &cpu::avx512::kDecoderRows, &cpu::avx512::kAttentionRows, cpu::avx512::transpose,
-          has_avx512}};
+          cpu::avx512::pair_rows, has_avx512}};
 #else
 constexpr std::array kLevels = {
     Level{"default", &cpu::isa_default::kBagRows, &cpu::isa_default::kCrossEntropyRows,
           &cpu::isa_default::kDecoderRows, &cpu::isa_default::kAttentionRows,
-          cpu::isa_default::transpose, [] { return true; }}};
+          cpu::isa_default::transpose, cpu::isa_default::pair_rows, [] { return true; }}};
 #endif
 
 const Level* best_level() {
@@ -77,6 +80,10 @@ void transpose(const Matrix& from, std::int64_t rows, std::int64_t columns, floa
                std::int64_t to_stride) {
   active_level().transpose(from, rows, columns, to, to_stride);
 }
+void pair_rows(const Bf16Matrix& x, std::int64_t rows, std::int64_t columns, float* words,
+               std::int64_t words_stride) {
+  active_level().pair_rows(x, rows, columns, words, words_stride);
+}
 bool avx512_in_force() { return active_level().name == "avx512"; }
 }  // namespace cpu
 
@@ -89,6 +96,7 @@ std::vector<KernelInfo> kernels_in_use() {
   }
   if (cpu::has_f32_products()) kernels.push_back({.name = "causal_attention", .isa = isa});
   if (cpu::prefers_f32_products()) kernels.push_back({.name = "f32_product", .isa = isa});
+  if (cpu::has_bf16_products()) kernels.push_back({.name = "bf16_product", .isa = isa});
   return kernels;
 }
 

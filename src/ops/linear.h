@@ -11,11 +11,11 @@ namespace superpose::ops {
 //   grad_weight  [out, in]  f32 (f64 for f64), contiguous; undefined: not wanted
 //   returns      [N, out]   dtype of x
 //
-// bf16 products are summed in f32; on CPUs that multiply bf16 natively the weight gradient of a
-// call is rounded to bf16 once before it is added to the f32 buffer. Backward returns the gradient
-// of x; `weight` itself gets none. With grad_weight defined and grad mode on the result requires a
-// gradient whether or not x does (see bag_embedding_accumulate). Backward may not be differentiated
-// again. Throws ValueError on a wrong shape or dtype.
+// bf16 products are summed in f32, and the weight gradient is added to the f32 buffer without being
+// rounded to bf16 (cpu/products.h). Backward returns the gradient of x; `weight` itself gets none.
+// With grad_weight defined and grad mode on the result requires a gradient whether or not x does
+// (see bag_embedding_accumulate). Backward may not be differentiated again. Throws ValueError on a
+// wrong shape or dtype.
 at::Tensor linear_accumulate(const at::Tensor& x, const at::Tensor& weight,
                              const at::Tensor& grad_weight);
 

@@ -1,5 +1,6 @@
 #include "ops/multi_hot_linear_cross_entropy.h"
 
+#include <ATen/TensorSubclassLikeUtils.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/_assert_async.h>
@@ -8,6 +9,7 @@
 #include <ATen/ops/zeros.h>
 #include <c10/core/impl/LocalDispatchKeySet.h>
 #include <torch/csrc/autograd/custom_function.h>
+#include <torch/csrc/autograd/graph_task.h>
 #include <torch/library.h>
 
 #include "ops/checks.h"
@@ -87,9 +89,18 @@ class MultiHot : public torch::autograd::Function<MultiHot> {
     check_first_derivative(kName);
     const variable_list saved = context->get_saved_variables();
     variable_list result(6);
-    if (context->saved_data["hidden_grad"].toBool()) result[0] = saved[0].mul(grads[0]);
-    if (context->saved_data["weight_grad"].toBool()) result[1] = saved[1].mul(grads[0]);
+    if (context->saved_data["hidden_grad"].toBool()) result[0] = times_incoming(saved[0], grads[0]);
+    if (context->saved_data["weight_grad"].toBool()) result[1] = times_incoming(saved[1], grads[0]);
     return result;
+  }
+
+ private:
+  // What forward has saved is handed out as it is, so that the weight's gradient is held once.
+  // Where the graph stays for another backward, that gets a copy.
+  static at::Tensor times_incoming(at::Tensor saved, const at::Tensor& grad) {
+    if (torch::autograd::get_current_graph_task_keep_graph()) return saved.mul(grad);
+    if (grad.is_cpu() && grad.item<double>() == 1) return saved;
+    return saved.mul_(grad);
   }
 };
 

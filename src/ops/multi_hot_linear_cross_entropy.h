@@ -34,10 +34,10 @@ struct MultiHotOptions {
 //   returns       loss    scalar, f32 (f64 for f64 inputs);  counts [s] int64, the n_i
 //
 // Logits exist for one block of rows at a time; [N, V] is never stored. The softmax and the sums
-// are in f32 (f64); on CPUs that multiply bf16 natively, bf16 products are rounded to bf16 before
-// that. Where hidden or weight requires a gradient, forward forms both gradients block by block
-// (three matrix products in all) and backward scales them by the incoming gradient. A second
-// derivative is an error.
+// are in f32 (f64); on CPUs that multiply bf16 natively, logits and their gradients are rounded to
+// bf16, and the weight's gradient is not. Where hidden or weight requires a gradient, forward forms
+// both gradients block by block (three matrix products in all) and backward scales them by the
+// incoming gradient. A second derivative is an error.
 //
 // Throws ValueError on a wrong shape, dtype or option, and on CPU on a target out of range or a
 // negative or non-finite slot weight (other devices: asynchronous assert; meta: no value checks).

@@ -209,6 +209,12 @@ MappedFile::~MappedFile() {
   if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
 }
 
+void MappedFile::expect(AccessPattern pattern) const {
+  if (data_ == nullptr) return;
+  const int advice = pattern == AccessPattern::kSequential ? MADV_SEQUENTIAL : MADV_NORMAL;
+  ::madvise(const_cast<std::byte*>(data_), size_, advice);
+}
+
 MappedFile::MappedFile(MappedFile&& other) noexcept
     : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
 

@@ -58,6 +58,10 @@ class AtomicDirectory {
   bool committed_ = false;
 };
 
+// How a mapped file is read: from place to place, or once from front to back (then more is read
+// ahead).
+enum class AccessPattern { kMixed, kSequential };
+
 // A file mapped read-only into memory. Empty files are fine (data() is then null).
 class MappedFile {
  public:
@@ -71,6 +75,9 @@ class MappedFile {
   const std::byte* data() const { return data_; }
   std::size_t size() const { return size_; }
   std::span<const std::byte> bytes() const { return {data_, size_}; }
+
+  // Tells the operating system how the file will be read from now on; it may not listen.
+  void expect(AccessPattern pattern) const;
 
  private:
   const std::byte* data_ = nullptr;

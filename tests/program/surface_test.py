@@ -10,8 +10,8 @@ import tomllib
 
 import program
 
-COMMANDS = ["train", "compare", "bench", "report", "launch", "verify", "data", "data prepare", "data verify", "tokenizer",
-            "tokenizer encode", "tokenizer decode"]
+COMMANDS = ["train", "compare", "bench", "report", "launch", "verify", "data", "data prepare", "data verify",
+            "tokenizer", "tokenizer encode", "tokenizer decode", "tokenizer train"]  # fmt: skip
 FROZEN_KEYS = pathlib.Path(__file__).with_name("recipe_keys.txt")
 
 

@@ -94,12 +94,6 @@ class Forward {
   float maximum_[kQueries], sum_[kQueries];
 };
 
-// The n-th block of a head to take up, of `count`: a long one and a short one in turn, so that
-// threads that share a head get equal work.
-std::int64_t balanced(std::int64_t n, std::int64_t count) {
-  return n % 2 == 0 ? count - 1 - n / 2 : n / 2;
-}
-
 }  // namespace
 
 std::tuple<at::Tensor, at::Tensor> causal_attention(const at::Tensor& q, const at::Tensor& k,
@@ -110,16 +104,15 @@ std::tuple<at::Tensor, at::Tensor> causal_attention(const at::Tensor& q, const a
   const std::int64_t num_blocks = inputs.num_blocks();
   const at::Tensor out = at::empty_like(inputs.q);
   at::Tensor logsumexp = at::empty({q.size(0), num_heads, inputs.length()}, out.options());
-  const std::int64_t work = kQueries * std::max<std::int64_t>(1, inputs.length() * inputs.width());
-  at::parallel_for(
-      0, q.size(0) * num_heads * num_blocks, std::max<std::int64_t>(1, kAttentionGrain / work),
-      [&](std::int64_t begin, std::int64_t end) {
-        Forward forward(inputs, out, logsumexp);
-        for (std::int64_t i = begin; i < end; ++i) {
-          const std::int64_t head = i / num_blocks;
-          forward.attend(head / num_heads, head % num_heads, balanced(i % num_blocks, num_blocks));
-        }
-      });
+  at::parallel_for(0, q.size(0) * num_heads * num_blocks, grain_of(inputs),
+                   [&](std::int64_t begin, std::int64_t end) {
+                     Forward forward(inputs, out, logsumexp);
+                     for (std::int64_t i = begin; i < end; ++i) {
+                       const std::int64_t head = i / num_blocks;
+                       forward.attend(head / num_heads, head % num_heads,
+                                      balanced(i % num_blocks, num_blocks));
+                     }
+                   });
   return {out.flatten(2).to(q.scalar_type()), std::move(logsumexp)};
 }
 

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 
+#include "ops/cpu/row_kernels.h"
+
 // The passes of causal attention between its matrix products; built once per instruction set as
 // row_kernels.h says.
 //
@@ -34,12 +36,29 @@ struct SoftmaxGradTile {
   const float* mean;       // [kQueries]
 };
 
+// The same tiles on the way into products of bf16, rounded where they are formed. Words hold two
+// keys each, as bf16_rows.h says; the second of an odd last key is 0.
+struct SoftmaxPairs {
+  SoftmaxTile tile;  // scores are left as they were, sums are of exponentials before rounding
+  float* words;      // [ceil(keys / 2), kQueries] of the exponentials
+};
+
+struct SoftmaxGradPairs {
+  SoftmaxGradTile tile;  // scores and grad are left as they were
+  Bf16* p;               // [keys, kQueries]
+  Bf16* grad;            // [keys, kQueries] of the scores
+  float* grad_words;     // [ceil(keys / 2), kQueries] of the same
+};
+
 struct AttentionRows {
   void (*softmax)(const SoftmaxTile& tile);
   void (*softmax_grad)(const SoftmaxGradTile& tile);
+  void (*softmax_pairs)(const SoftmaxPairs& pairs);
+  void (*softmax_grad_pairs)(const SoftmaxGradPairs& pairs);
   // x [rows, kQueries], column c times factor[c]
   void (*scale_columns)(float* x, std::int64_t rows, const float* factor);
   float (*dot)(const float* a, const float* b, std::int64_t size);
+  float (*dot_bf16)(const Bf16* a, const Bf16* b, std::int64_t size);
 };
 
 namespace isa_default {

@@ -91,7 +91,7 @@ inline void multiply(const ProductSize& size, const Matrix& a, const Matrix& b, 
                               into == Into::kSum, a.data, b.data, out, /*is_vnni=*/false);
 }
 
-// The arguments of both directions, in f32 and contiguous.
+// The arguments of both directions, of one type and contiguous.
 struct AttentionInputs {
   at::Tensor q;       // [B, L, H, h]
   at::Tensor k, v;    // [B, L, K, h]
@@ -120,9 +120,22 @@ struct AttentionInputs {
 
 inline AttentionInputs attention_inputs(const at::Tensor& q, const at::Tensor& k,
                                         const at::Tensor& v,
-                                        const std::optional<at::Tensor>& starts) {
-  const auto prepared = [](const at::Tensor& x) { return x.to(at::kFloat).contiguous(); };
+                                        const std::optional<at::Tensor>& starts,
+                                        at::ScalarType type = at::kFloat) {
+  const auto prepared = [type](const at::Tensor& x) { return x.to(type).contiguous(); };
   return {prepared(q), prepared(k), prepared(v), starts ? starts->contiguous() : at::Tensor()};
+}
+
+// The n-th block of a head to take up, of `count`: a long one and a short one in turn, so that
+// threads that share a head get equal work.
+inline std::int64_t balanced(std::int64_t n, std::int64_t count) {
+  return n % 2 == 0 ? count - 1 - n / 2 : n / 2;
+}
+
+// Blocks of queries that are worth a thread.
+inline std::int64_t grain_of(const AttentionInputs& in) {
+  const std::int64_t work = kQueries * std::max<std::int64_t>(1, in.length() * in.width());
+  return std::max<std::int64_t>(1, kAttentionGrain / work);
 }
 
 inline Range tile_of(const Range& keys, std::int64_t begin) {

@@ -4,6 +4,7 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/mm.h>
 
+#include "ops/cpu/bf16_products.h"
 #include "ops/cpu/f32_products.h"
 #include "ops/cpu/parallel.h"
 #include "ops/cpu/row_kernels.h"
@@ -34,6 +35,12 @@ void add_transposed_product(const at::Tensor& a, const at::Tensor& b, const at::
   }
   if (a.scalar_type() != at::kBFloat16) {
     at::addmm_out(out, sum, a.t(), b);
+    return;
+  }
+  if (has_bf16_products() && sum.is_cpu()) {
+    if (a.numel() > 0 && b.numel() > 0) {
+      bf16_add_transposed_product(a.contiguous(), b.contiguous(), sum);
+    }
     return;
   }
   if (!has_fast_bf16_products()) {

@@ -14,8 +14,9 @@ bool has_fast_bf16_products();
 //   b    [R, K]  dtype of a
 //   sum  [M, K]  f32, contiguous
 //
-// Where has_fast_bf16_products, a bf16 product is rounded to bf16 once before it is added;
-// otherwise it is formed in f32.
+// bf16 products are summed in f32 and added as they are. One case is left where a product is
+// rounded to bf16 once before that: the CPU multiplies bf16 natively, but a level below AVX-512 is
+// in force.
 void add_transposed_product(const at::Tensor& a, const at::Tensor& b, const at::Tensor& sum);
 
 // x weight^T, and grad weight: the products of a linear layer forward and backward. Any dtype and

@@ -14,6 +14,7 @@
 #include "support/temp_dir.h"
 #include "tokenizer/bytes.h"
 #include "util/files.h"
+#include "util/hash.h"
 #include "util/json.h"
 
 namespace superpose::data {
@@ -77,7 +78,7 @@ TEST_F(Corpus, HoldsEveryDocumentOnceInOneOfTheSplits) {
   for (int i = 0; i < kDocuments; ++i) expected.insert(text_of(i));
   EXPECT_EQ(found, expected);
 
-  EXPECT_EQ(corpus.num_sources, kDocuments);
+  EXPECT_EQ(std::ssize(corpus.sources), kDocuments);
   EXPECT_EQ(corpus.vocabulary_size, 257);
   EXPECT_EQ(corpus.padded_vocabulary_size, 320);
   EXPECT_EQ(corpus.train_stats.tokens, corpus.train_stats.bytes + corpus.train_stats.documents);
@@ -219,6 +220,50 @@ TEST_F(Corpus, NamedValidationFilesAreHeldOutAndTheirCopiesLeftOut) {
   EXPECT_EQ(std::count(train.begin(), train.end(), text_of(105)), 0);
 }
 
+TEST_F(Corpus, AllMayBeHeldOut) {
+  const PreparedCorpus corpus = prepare_corpus(config_, {}, {.all_held_out = true});
+  EXPECT_EQ(corpus.validation_stats.documents, kDocuments);
+  EXPECT_EQ(corpus.train->num_tokens(), 0);
+  EXPECT_EQ(corpus.held_out_share, 1);
+  EXPECT_NE(corpus.folder, prepare_corpus(config_).folder);
+}
+
+TEST_F(Corpus, DocumentsOfAnotherCorpusAreLeftOut) {
+  DataConfig other = config_;
+  other.sources = {(dir_ / "text/f10?.txt").string()};
+  const PreparedCorpus set = prepare_corpus(other, {}, {.all_held_out = true});
+  ASSERT_EQ(set.validation_contents.size(), 10U);
+  std::vector<std::uint64_t> left_out = set.validation_contents;
+  std::sort(left_out.begin(), left_out.end());
+
+  const auto whole = texts(*prepare_corpus(config_).train);
+  const PreparedCorpus corpus = prepare_corpus(config_, {}, {.left_out = left_out});
+  std::vector<std::string> expected;
+  for (const std::string& text : whole) {
+    if (!text.starts_with("document 10") || text.starts_with("document 10:")) {
+      expected.push_back(text);
+    }
+  }
+  EXPECT_LT(expected.size(), whole.size());
+  EXPECT_EQ(texts(*corpus.train), expected);
+}
+
+TEST_F(Corpus, RecordsSayWhatBecameOfEachFile) {
+  const PreparedCorpus corpus = prepare_corpus(config_);
+  std::int64_t tokens = 0;
+  for (const SourceRecord& source : corpus.sources) {
+    EXPECT_EQ(source.documents, 1);
+    EXPECT_EQ(source.tokens, source.bytes + 1);
+    EXPECT_EQ(source.hash, util::hash_file(source.path));
+    tokens += source.tokens;
+  }
+  EXPECT_EQ(tokens, corpus.train_stats.tokens + corpus.validation_stats.tokens);
+  EXPECT_EQ(corpus.tokenizer.end_of_document, 256);
+  ASSERT_EQ(corpus.bytes_per_id.size(), 257U);
+  EXPECT_EQ(corpus.bytes_per_id['x'], 1);
+  EXPECT_EQ(corpus.bytes_per_id[256], 0);
+}
+
 TEST_F(Corpus, SeparatorCutsFilesIntoDocuments) {
   std::string all;
   for (int i = 0; i < kDocuments; ++i) all += text_of(i) + "\n---\n";
@@ -227,7 +272,7 @@ TEST_F(Corpus, SeparatorCutsFilesIntoDocuments) {
   config_.sources = {(dir_ / "all.txt").string()};
   config_.document_separator = "\n---\n";
   const PreparedCorpus one = prepare_corpus(config_);
-  EXPECT_EQ(one.num_sources, 1);
+  EXPECT_EQ(std::ssize(one.sources), 1);
   EXPECT_EQ(one.train_stats.documents, files.train_stats.documents);
   EXPECT_EQ(one.train_stats.bytes, files.train_stats.bytes);
 }
@@ -274,11 +319,11 @@ TEST_F(Corpus, DamagedCacheIsRefusedByName) {
   fs::resize_file(folder / "train-00000.bin", 100);
   EXPECT_THAT(error_of([&] { prepare_corpus(config_); }),
               AllOf(HasSubstr("train-00000.bin"), HasSubstr("remove " + folder.string())));
-  write_text(folder / "corpus.json", "{\"schema\": 1}");
+  write_text(folder / "corpus.json", "{\"schema\": 2}");
   EXPECT_THAT(error_of([&] { open_corpus(folder); }),
               AllOf(HasSubstr("corpus.json"), HasSubstr("not a corpus sidecar")));
   write_text(folder / "corpus.json", "{\"schema\": 99}");
-  EXPECT_THAT(error_of([&] { open_corpus(folder); }), HasSubstr("schema must be 1, got 99"));
+  EXPECT_THAT(error_of([&] { open_corpus(folder); }), HasSubstr("schema must be 2, got 99"));
   fs::remove(folder / "corpus.json");
   EXPECT_THAT(error_of([&] { open_corpus(folder); }), HasSubstr("corpus.json"));
 }

@@ -146,7 +146,8 @@ TEST(Shards, HeaderIsChecked) {
   };
   EXPECT_THAT(message_with(0, 'X'), HasSubstr("wrong magic"));
   EXPECT_THAT(message_with(9, 2), HasSubstr("version must be 1, got 2"));
-  EXPECT_THAT(message_with(17, 4), HasSubstr("dtype code must be 8 (u16), got 4"));
+  EXPECT_THAT(message_with(17, 6), HasSubstr("dtype code must be one of 1 to 5 or 8"));
+  EXPECT_THAT(message_with(17, 4), HasSubstr("must hold 12 bytes by its index, got 6"));
   // One sequence: its length lies at 34, its pointer at 38, the document index at 46.
   EXPECT_THAT(message_with(37, '\x80'), HasSubstr("got length -2147483645 at byte 0"));
   EXPECT_THAT(message_with(38, 2), HasSubstr("got length 3 at byte 2"));

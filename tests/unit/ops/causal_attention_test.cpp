@@ -11,6 +11,7 @@
 #include <limits>
 
 #include "ops/cpu/attention_kernel.h"
+#include "ops/cpu/bf16_products.h"
 #include "ops_test_support.h"
 
 namespace superpose::ops {
@@ -100,7 +101,9 @@ Result run_definition(const Case& c) {
 
 // Scores are sums of `width` products below 4 in f32, and an error in a score is a relative one of
 // its exponential; the sums that follow have up to `length` terms. bf16 rounds the result, and the
-// gradient's mean sees the rounded result; libtorch rounds each head's part of a gradient.
+// gradient's mean sees the rounded result; exponentials and gradients of scores are rounded as
+// operands, half an epsilon of each term of their sums; libtorch rounds each head's part of a
+// gradient.
 double tolerance(at::ScalarType type, const Shape& s, double magnitude) {
   const auto width = static_cast<double>(s.width);
   const double score = epsilon(at::kFloat) * (8 + 4 * std::sqrt(width));
@@ -165,6 +168,26 @@ TEST(CausalAttention, PassesOfEveryLevelAgreeWithF64) {
   });
 }
 
+// One of the two is what the public function takes on a CPU; both must be right on every one that
+// has them.
+TEST(CausalAttention, BothFormsOfBf16AgreeWithF64) {
+  const auto expect = [](const auto& forward, const auto& backward) {
+    for (const Shape& shape : kShapes) {
+      SCOPED_TRACE(testing::PrintToString(shape));
+      const Result exact = run_definition(make_case(shape, at::kDouble));
+      const Case c = make_case(shape, at::kBFloat16);
+      const auto [out, logsumexp] = forward(c.q.detach(), c.k.detach(), c.v.detach(), std::nullopt);
+      const auto [grad_q, grad_k, grad_v] =
+          backward(c.into, c.q.detach(), c.k.detach(), c.v.detach(), std::nullopt, out, logsumexp);
+      expect_close({out, grad_q, grad_k, grad_v}, exact, at::kBFloat16, shape);
+    }
+  };
+  expect(cpu::causal_attention, cpu::causal_attention_backward);
+  if (!cpu::has_bf16_products()) GTEST_SKIP() << "skipped: needs AVX-512 bf16 or AMX";
+  test::for_each_isa(
+      [&] { expect(cpu::causal_attention_bf16, cpu::causal_attention_bf16_backward); });
+}
+
 TEST(CausalAttention, TheSameBitsForAnyNumberOfThreadsAndInEveryRun) {
   if (available_isa_levels().back() != "avx512") GTEST_SKIP() << "skipped: needs AVX-512";
   for (const Shape shape : {Shape{3, 200, 6, 2, 32}, Shape{1, 321, 1, 1, 16}}) {
@@ -187,8 +210,8 @@ TEST(CausalAttention, TheSameBitsForAnyNumberOfThreadsAndInEveryRun) {
 
 TEST(CausalAttention, LaterPositionsChangeNoBitOfEarlierOnes) {
   const Shape shape{1, 300, 2, 1, 32};
-  test::for_each_isa([&] {
-    const Case c = make_case(shape, at::kFloat);
+  const auto check = [&](at::ScalarType type) {
+    const Case c = make_case(shape, type);
     const at::Tensor before = causal_attention(c.q, c.k, c.v);
     for (const std::int64_t cut : {1, 63, 64, 65, 130, 299}) {
       SCOPED_TRACE(cut);
@@ -201,7 +224,9 @@ TEST(CausalAttention, LaterPositionsChangeNoBitOfEarlierOnes) {
       EXPECT_TRUE(after.narrow(1, 0, cut).equal(before.narrow(1, 0, cut)));
       EXPECT_FALSE(after.narrow(1, cut, 1).equal(before.narrow(1, cut, 1)));
     }
-  });
+  };
+  test::for_each_isa([&] { check(at::kFloat); });
+  check(at::kBFloat16);
 }
 
 TEST(CausalAttention, AConstantAddedToAllScoresChangesNothingEvenALargeOne) {

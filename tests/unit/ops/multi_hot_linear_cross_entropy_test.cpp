@@ -211,6 +211,30 @@ TEST(MultiHot, BackwardScalesByTheIncomingGradient) {
   EXPECT_TRUE(scaled.grad_weight.equal(plain.grad_weight * 4));
 }
 
+// Backward hands out what forward has saved only when nobody will ask for it again.
+TEST(MultiHot, ASecondBackwardDoesNotSeeTheFirst) {
+  for (const at::ScalarType type : kTypes) {
+    for (const double scale : {1.0, 4.0}) {
+      SCOPED_TRACE(testing::Message() << type << " " << scale);
+      const MultiHotInputs in = make_inputs({5, 8, 16, 2}, type, 16);
+      const MultiHotOutcome plain = run(in, {});
+      const at::Tensor hidden = leaf(in.hidden);
+      const at::Tensor weight = leaf(in.weight);
+      const at::Tensor loss = std::get<0>(multi_hot_linear_cross_entropy(hidden, weight, in.targets,
+                                                                         in.slot_weights, {}))
+                                  .mul(scale);
+      loss.backward({}, /*retain_graph=*/true);
+      for (at::Tensor leaf : {hidden, weight}) {
+        leaf.mutable_grad().fill_(7);  // whoever gets a gradient may do with it what they like
+        leaf.mutable_grad().reset();
+      }
+      loss.backward();
+      EXPECT_TRUE(hidden.grad().equal(plain.grad_hidden * scale));
+      EXPECT_TRUE(weight.grad().equal(plain.grad_weight * scale));
+    }
+  }
+}
+
 TEST(MultiHot, TakesTensorsThatAreNotContiguous) {
   MultiHotInputs in = make_inputs({6, 6, 20, 3}, at::kFloat, 20);
   MultiHotInputs strided{in.hidden.t().contiguous().t(), in.weight.t().contiguous().t(),

@@ -22,7 +22,7 @@ except ImportError as error:
     print(f"skipped: {error}", file=sys.stderr)
     sys.exit(77)
 
-# Assigned in Unicode 14, as in the tables of utf8proc 2.8 and PCRE2 10.42.
+# Assigned in Unicode 14: what PCRE2 10.42 and Python 3.11 know. Later ones are left out (docs/formats/tokenizers.md).
 ASSIGNED = [chr(c) for c in range(0x110000) if unicodedata.category(chr(c)) not in ("Cn", "Cs", "Co")]
 PIECES = [
     " ", " ", "  ", "   ", "\n", "\r\n", "\n\n", "\t", "\u00a0", "\u3000", "\u0085", "\u180e", "\u200b", "\u2028", "\ufeff",

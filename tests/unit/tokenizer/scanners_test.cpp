@@ -22,9 +22,9 @@ const std::vector<std::string> kPieces = {
     "!?",     "/",      "_",      "(",      "\u20ac", "\U0001f600", "\u200d",     "\u0000x",
     "\u180e", "\u10400"};
 
-// A code point of the whole range, surrogates left out.
+// Any code point but the surrogates.
 void append_any(std::mt19937& source, std::string& text) {
-  auto c = static_cast<std::uint32_t>(source() % kNumCodePoints);
+  auto c = static_cast<std::uint32_t>(source() % (source() % 2 == 0 ? kNumCodePoints : 0x3000));
   if (c >= 0xD800 && c <= 0xDFFF) c = 0x41;
   if (c < 0x80) {
     text += static_cast<char>(c);
@@ -69,9 +69,12 @@ TEST_P(Scanners, CutAsTheExpressionDoes) {
                         [&](std::string_view word, const char*) { words.emplace_back(word); });
     return words;
   };
+  // PCRE2's tables are of Unicode 14, utf8proc's of 15: what 14 lacks is left out.
+  const Regex unassigned("\\p{Cn}", "test");
   std::mt19937 source(9);
   for (int i = 0; i < 60000; ++i) {
     const std::string text = made_up(source);
+    if (unassigned.find(text, 0, scratch.regex)) continue;
     ASSERT_EQ(words_of(scanner, text), words_of(regex, text)) << ::testing::PrintToString(text);
   }
 }

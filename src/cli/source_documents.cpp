@@ -1,0 +1,56 @@
+#include "cli/source_documents.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace superpose::cli {
+namespace {
+
+bool continues_character(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
+
+}  // namespace
+
+SourceDocuments::SourceDocuments(std::vector<data::SourceFile> files, data::ReadOptions options,
+                                 std::int64_t max_bytes)
+    : files_(std::move(files)), options_(std::move(options)), max_bytes_(max_bytes) {
+  for (const data::SourceFile& file : files_) file_bytes_ += file.bytes;
+}
+
+bool SourceDocuments::next(std::string& text) {
+  const std::int64_t room = max_bytes_ - text_bytes_;
+  if (max_bytes_ > 0 && room <= 0) return false;
+  while (!reader_ || !reader_->next(text)) {
+    if (reader_) {
+      file_bytes_done_ += files_[next_file_ - 1].bytes;
+      bad_records_ += reader_->bad_records();
+      reader_.reset();
+    }
+    if (next_file_ == files_.size()) return false;
+    reader_ = data::open_documents(files_[next_file_++].path, options_);
+  }
+  if (max_bytes_ > 0 && std::ssize(text) > room) {
+    auto size = static_cast<std::size_t>(room);
+    while (size > 0 && continues_character(text[size])) --size;
+    text.resize(size);
+    text_bytes_ = max_bytes_;
+    return true;
+  }
+  text_bytes_ += std::ssize(text);
+  return true;
+}
+
+double SourceDocuments::share_done() const {
+  const std::int64_t read = file_bytes_done_ + (reader_ ? reader_->bytes_read() : 0);
+  const auto share = [](std::int64_t part, std::int64_t whole) {
+    return whole > 0 ? static_cast<double>(part) / static_cast<double>(whole) : 1.0;
+  };
+  double done = share(read, file_bytes_);
+  if (max_bytes_ > 0) done = std::max(done, share(text_bytes_, max_bytes_));
+  return std::clamp(done, 0.0, 1.0);
+}
+
+std::int64_t SourceDocuments::bad_records() const {
+  return bad_records_ + (reader_ ? reader_->bad_records() : 0);
+}
+
+}  // namespace superpose::cli

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "data/document_reader.h"
+#include "data/sources.h"
+
+namespace superpose::cli {
+
+// The documents of several files, one after the other, and no more than some bytes of them.
+class SourceDocuments {
+ public:
+  // `max_bytes` of text; 0 = all.
+  SourceDocuments(std::vector<data::SourceFile> files, data::ReadOptions options,
+                  std::int64_t max_bytes);
+
+  // Puts the next document into `text`; false at the end. The document that takes the total beyond
+  // max_bytes is cut, at the beginning of a UTF-8 character.
+  bool next(std::string& text);
+
+  // How much of the work lies behind, in [0, 1]: of the files' bytes or of max_bytes.
+  double share_done() const;
+  std::int64_t bad_records() const;
+
+ private:
+  std::vector<data::SourceFile> files_;
+  data::ReadOptions options_;
+  std::int64_t max_bytes_;
+  std::unique_ptr<data::DocumentReader> reader_;
+  std::size_t next_file_ = 0;
+  std::int64_t file_bytes_ = 0;       // of all files
+  std::int64_t file_bytes_done_ = 0;  // of those that are read to their end
+  std::int64_t text_bytes_ = 0;
+  std::int64_t bad_records_ = 0;  // of those, too
+};
+
+}  // namespace superpose::cli

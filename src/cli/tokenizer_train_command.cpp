@@ -1,0 +1,154 @@
+#include <filesystem>
+#include <iostream>
+#include <thread>
+
+#include "cli/commands.h"
+#include "cli/environment.h"
+#include "cli/progress_line.h"
+#include "cli/source_documents.h"
+#include "tokenizer/bpe_trainer.h"
+#include "tokenizer/trained_files.h"
+#include "util/error.h"
+#include "util/files.h"
+#include "util/stop_signal.h"
+#include "util/text.h"
+
+namespace superpose::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using tokenizer::TrainedBpe;
+using tokenizer::TrainingProgress;
+
+// "\n" as typed is a line end, as in a recipe.
+std::string unescaped(const std::string& text) {
+  std::string result;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '\\') {
+      result += text[i];
+      continue;
+    }
+    const char c = ++i < text.size() ? text[i] : '\0';
+    util::require(c == 'n' || c == 't' || c == 'r' || c == '\\',
+                  R"(--separator: a backslash must stand in \n, \t, \r or \\, got )", text);
+    result += c == 'n' ? '\n' : c == 't' ? '\t' : c == 'r' ? '\r' : '\\';
+  }
+  return result;
+}
+
+SourceDocuments open_sources(const TokenizerTrainOptions& options) {
+  util::require(options.max_bytes >= 0, "--max-bytes: must not be negative, got ",
+                options.max_bytes);
+  data::DataConfig config;
+  config.sources = options.sources;
+  data::ReadOptions read;
+  read.document_separator = unescaped(options.separator);
+  read.text_field = options.text_field;
+  read.on_bad_record = options.skip_bad_records ? data::BadRecord::kSkip : data::BadRecord::kError;
+  return SourceDocuments(data::list_sources(config), read, options.max_bytes);
+}
+
+tokenizer::BpeSettings settings_of(const TokenizerTrainOptions& options) {
+  tokenizer::BpeSettings settings{.vocabulary_size = options.vocab_size,
+                                  .special_tokens = options.special_tokens,
+                                  .min_frequency = options.min_frequency,
+                                  .pattern = options.pattern,
+                                  .threads = options.threads};
+  if (settings.threads == 0) settings.threads = std::max(1U, std::thread::hardware_concurrency());
+  settings.validate();
+  return settings;
+}
+
+std::string eta(double seconds, double share) {
+  if (share <= 0) return "";
+  return " | ETA " + util::format_duration(seconds * (1 - share) / share);
+}
+
+// Shows how far training is; throws where the user asked it to stop.
+class Watch {
+ public:
+  Watch(const SourceDocuments& documents, std::int64_t vocab_size)
+      : documents_(documents), vocab_size_(vocab_size), line_(std::cout, terminal_columns()) {}
+
+  void operator()(const TrainingProgress& progress) {
+    util::require(!stop_.requested(), "tokenizer train: stopped by a signal, nothing is written");
+    if (!progress.counting && merging_since_ == 0) merging_since_ = line_.seconds();
+    if (line_.is_due()) line_.show(progress.counting ? counting(progress) : merging(progress));
+  }
+  void finish() { line_.finish(); }
+  double seconds() const { return line_.seconds(); }
+
+ private:
+  std::string counting(const TrainingProgress& progress) const {
+    const double seconds = line_.seconds();
+    const double rate = static_cast<double>(progress.bytes) / seconds;
+    return "counting words | " + util::format_count(progress.documents) + " documents, " +
+           util::format_bytes(static_cast<std::uint64_t>(progress.bytes)) + " | " +
+           util::format_bytes(static_cast<std::uint64_t>(rate)) + "/s" +
+           eta(seconds, documents_.share_done());
+  }
+  std::string merging(const TrainingProgress& progress) const {
+    const auto done = static_cast<double>(progress.tokens) / static_cast<double>(vocab_size_);
+    return "merging pairs | " + util::format_count(progress.tokens) + " of " +
+           util::format_count(vocab_size_) + " tokens" +
+           eta(line_.seconds() - merging_since_, done);
+  }
+
+  const SourceDocuments& documents_;
+  std::int64_t vocab_size_;
+  util::StopSignal stop_;
+  ProgressLine line_;
+  double merging_since_ = 0;
+};
+
+void print_outcome(const TokenizerTrainOptions& options, const TrainedBpe& trained,
+                   double seconds) {
+  std::cout << trained.tokens.size() << " tokens, " << trained.merges.size() << " merges from "
+            << util::format_count(trained.documents) << " documents, "
+            << util::format_bytes(static_cast<std::uint64_t>(trained.bytes)) << ", "
+            << util::format_count(trained.distinct_words) << " distinct words in "
+            << util::format_duration(seconds) << '\n';
+  if (std::ssize(trained.tokens) < options.vocab_size) {
+    std::cout << "fewer tokens than the " << options.vocab_size
+              << " asked for: no other pair occurs "
+              << std::max<std::int64_t>(options.min_frequency, 1)
+              << " times; more text gives more\n";
+  }
+  std::cout << "written: " << options.out << " (tokenizer.json, tokenizer_config.json)\n";
+  const std::string end = tokenizer::end_of_document_text(trained);
+  if (end.empty()) {
+    std::cout << "no special token ends a document: training needs one, add --special\n";
+  } else {
+    std::cout << "next: data.tokenizer = \"" << options.out << "\" in a recipe; " << end
+              << " ends a document\n";
+  }
+}
+
+}  // namespace
+
+int tokenizer_train_command(const TokenizerTrainOptions& options) {
+  const tokenizer::BpeSettings settings = settings_of(options);
+  util::require(!fs::exists(options.out),
+                "--out: must be a new folder, exists already: ", options.out);
+  SourceDocuments documents = open_sources(options);
+  Watch watch(documents, settings.vocabulary_size);
+  // Made before the work: a place that cannot be written to is known at once.
+  util::AtomicDirectory folder(options.out);
+
+  const TrainedBpe trained = tokenizer::train_bpe(
+      settings, [&](std::string& text) { return documents.next(text); }, std::ref(watch));
+  util::write_file_atomic(folder.path() / "tokenizer.json",
+                          tokenizer::trained_tokenizer_json(trained));
+  util::write_file_atomic(folder.path() / "tokenizer_config.json",
+                          tokenizer::trained_tokenizer_config_json(trained));
+  folder.commit();
+
+  watch.finish();
+  if (documents.bad_records() > 0) {
+    std::cout << "left out: " << documents.bad_records() << " bad records\n";
+  }
+  print_outcome(options, trained, watch.seconds());
+  return kDone;
+}
+
+}  // namespace superpose::cli

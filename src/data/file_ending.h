@@ -1,0 +1,18 @@
+#pragma once
+
+#include <algorithm>
+#include <filesystem>
+#include <string>
+
+namespace superpose::data {
+
+// The last ending of a file's name with its dot, in lower case; "" where there is none.
+inline std::string file_ending(const std::filesystem::path& path) {
+  std::string ending = path.extension().string();
+  std::transform(ending.begin(), ending.end(), ending.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  return ending;
+}
+
+}  // namespace superpose::data

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "data/byte_stream.h"
+#include "data/document_reader.h"
+
+namespace superpose::data {
+
+// JSON lines: a JSON object a line, in UTF-8; the text is the string at options.text_field. Lines
+// of white space are passed over, and so is a byte order mark in front of the first.
+//
+// A bad record is a line that is no JSON object, lacks the field, has it twice or has something
+// else than a string there. Always an error: a line that begins a JSON array or an object of
+// several lines where the first record is expected, and a line of 4 GiB or more. `name` opens
+// errors ("name:line: ...").
+std::unique_ptr<DocumentReader> read_json_documents(std::unique_ptr<ByteStream> bytes,
+                                                    const std::string& name,
+                                                    const ReadOptions& options);
+
+}  // namespace superpose::data

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "data/byte_stream.h"
+#include "data/document_reader.h"
+
+namespace superpose::data {
+
+// The parts of a stream between separators, byte for byte; an empty separator makes it one
+// document. Separators are found from the left and do not overlap. Nothing follows a separator at
+// the end, and an empty stream holds no document; other empty documents are delivered.
+std::unique_ptr<DocumentReader> read_text_documents(std::unique_ptr<ByteStream> bytes,
+                                                    std::string separator);
+
+}  // namespace superpose::data

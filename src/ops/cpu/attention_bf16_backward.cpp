@@ -1,0 +1,170 @@
+#include <ATen/ops/empty_like.h>
+
+#include "ops/cpu/attention_bf16_tiles.h"
+#include "ops/cpu/attention_kernel.h"
+#include "ops/cpu/parallel.h"
+
+// As attention_backward.cpp, which has the formula, with bf16 operands: P and dS are rounded where
+// they are formed, and dQ, dK and dV are summed in f32 and rounded once.
+namespace superpose::ops::cpu {
+namespace {
+
+struct Outputs {
+  at::Tensor grad, out;  // [B, L, H, h]
+  at::Tensor logsumexp;  // [B, H, L]
+};
+
+struct Gradients {
+  at::Tensor q, k, v;  // as the inputs
+};
+
+// The memory of one thread, and the group it is at.
+class Backward {
+ public:
+  Backward(const AttentionInputs& inputs, const Outputs& outputs, const Gradients& gradients)
+      : in_(inputs),
+        outputs_(outputs),
+        gradients_(gradients),
+        width_(inputs.width()),
+        stride_(turned_stride(pairs_of(inputs.length()))),
+        queries_(width_),
+        grad_(width_),
+        keys_(inputs.length() * pairs_of(width_)),
+        values_(inputs.length() * pairs_of(width_)),
+        grad_keys_(inputs.length() * width_),
+        grad_values_(inputs.length() * width_),
+        turned_keys_(width_ * stride_),
+        turned_grad_queries_(width_ * kQueries),
+        grad_rows_(kQueries * width_),
+        scores_(kKeys * kQueries),
+        grad_scores_(kKeys * kQueries),
+        p_(kKeys / 2 * kQueries),
+        grad_s_(kKeys / 2 * kQueries),
+        grad_words_(kKeys / 2 * kQueries) {}
+
+  // All gradients of a group's queries, keys and values.
+  void differentiate(std::int64_t row, std::int64_t kv_head) {
+    const std::int64_t length = in_.length();
+    const Bf16Matrix keys = bf16_head_of(in_.k, row, kv_head);
+    turn_bf16(keys, length, width_, turned_keys_.data(), stride_);
+    copy_words(keys, length, width_, keys_.data());
+    copy_words(bf16_head_of(in_.v, row, kv_head), length, width_, values_.data());
+    std::fill_n(grad_keys_.data(), length * width_, 0.0F);
+    std::fill_n(grad_values_.data(), length * width_, 0.0F);
+    for (std::int64_t i = 0; i < in_.heads_of_group(); ++i) {
+      for (std::int64_t block = 0; block < in_.num_blocks(); ++block) {
+        add_block(row, kv_head * in_.heads_of_group() + i, in_.block(block));
+      }
+    }
+    narrow_rows({grad_keys_.data(), width_}, length, width_,
+                bf16_head_to_write(gradients_.k, row, kv_head), keys.stride);
+    narrow_rows({grad_values_.data(), width_}, length, width_,
+                bf16_head_to_write(gradients_.v, row, kv_head), keys.stride);
+  }
+
+ private:
+  void add_block(std::int64_t row, std::int64_t head, const Range& queries) {
+    const Bf16Matrix q = rows_from(bf16_head_of(in_.q, row, head), queries.begin);
+    const Bf16Matrix grad = rows_from(bf16_head_of(outputs_.grad, row, head), queries.begin);
+    queries_.turn(q, queries.size());
+    queries_.pair(q, queries.size());
+    grad_.turn(grad, queries.size());
+    grad_.pair(grad, queries.size());
+    take_sums(row, head, queries);
+    const Range keys = in_.keys_of(row, queries);
+    for (std::int64_t key = keys.begin; key < keys.end; key += kKeys) {
+      add_tile(tile_of(keys, key), queries, in_.starts_of(row),
+               key == keys.begin ? Into::kEmpty : Into::kSum);
+    }
+    transpose({turned_grad_queries_.data(), kQueries}, width_, queries.size(), grad_rows_.data(),
+              width_);
+    narrow_rows({grad_rows_.data(), width_}, queries.size(), width_,
+                bf16_head_to_write(gradients_.q, row, head) + queries.begin * q.stride, q.stride);
+  }
+
+  // The logsumexp and the mean gradient of each query; zeros in the columns beyond.
+  void take_sums(std::int64_t row, std::int64_t head, const Range& queries) {
+    const Bf16Matrix grad = rows_from(bf16_head_of(outputs_.grad, row, head), queries.begin);
+    const Bf16Matrix out = rows_from(bf16_head_of(outputs_.out, row, head), queries.begin);
+    const float* logsumexp = outputs_.logsumexp.const_data_ptr<float>() +
+                             (row * in_.q.size(2) + head) * in_.length() + queries.begin;
+    std::fill_n(logsumexp_, kQueries, 0.0F);
+    std::fill_n(mean_, kQueries, 0.0F);
+    for (std::int64_t c = 0; c < queries.size(); ++c) {
+      logsumexp_[c] = logsumexp[c];
+      mean_[c] = active_attention_rows().dot_bf16(grad.data + c * grad.stride,
+                                                  out.data + c * out.stride, width_);
+    }
+  }
+
+  // Adds what a tile gives to the gradients of its queries (turned), keys and values. In the
+  // columns beyond the last query P is 1 and dS 0, and the operands that they meet are 0.
+  void add_tile(const Range& keys, const Range& queries, const std::int64_t* starts, Into into) {
+    const std::int64_t words = pairs_of(width_);
+    const std::int64_t first = keys.begin * width_;
+    const auto rows_of = [&](const Buffer& x) {
+      return Bf16Matrix{as_bf16(x.data() + keys.begin * words), 2 * words};
+    };
+    const Bf16ProductSize tile{keys.size(), kQueries, width_};
+    multiply_bf16(tile, rows_of(keys_), queries_.turned(), scores_.data(), kQueries, false);
+    mask_scores(keys, queries, starts, scores_.data());
+    multiply_bf16(tile, rows_of(values_), grad_.turned(), grad_scores_.data(), kQueries, false);
+    const Bf16Matrix p{as_bf16(p_.data()), kQueries};            // P^T
+    const Bf16Matrix grad_s{as_bf16(grad_s_.data()), kQueries};  // dS^T
+    active_attention_rows().softmax_grad_pairs({.tile = {.scores = scores_.data(),
+                                                         .grad = grad_scores_.data(),
+                                                         .keys = keys.size(),
+                                                         .scale = in_.scale(),
+                                                         .logsumexp = logsumexp_,
+                                                         .mean = mean_},
+                                                .p = as_bf16(p_.data()),
+                                                .grad = as_bf16(grad_s_.data()),
+                                                .grad_words = grad_words_.data()});
+    const Bf16ProductSize sums{keys.size(), width_, kQueries};
+    multiply_bf16(sums, p, grad_.paired(), grad_values_.data() + first, width_, true);
+    multiply_bf16(sums, grad_s, queries_.paired(), grad_keys_.data() + first, width_, true);
+    multiply_bf16({width_, kQueries, keys.size()},
+                  {as_bf16(turned_keys_.data() + keys.begin / 2), 2 * stride_},
+                  {grad_words_.data(), kQueries}, turned_grad_queries_.data(), kQueries,
+                  into == Into::kSum);
+  }
+
+  const AttentionInputs& in_;
+  const Outputs& outputs_;
+  const Gradients& gradients_;
+  std::int64_t width_;              // h
+  std::int64_t stride_;             // of turned_keys_, in words
+  BlockOperand queries_, grad_;     // of the block
+  Buffer keys_, values_;            // [L, w] words of the group
+  Buffer grad_keys_, grad_values_;  // [L, h] of the group
+  Buffer turned_keys_;              // [h, L] bf16
+  Buffer turned_grad_queries_;      // [h, kQueries]
+  Buffer grad_rows_;                // [kQueries, h]
+  Buffer scores_, grad_scores_;     // [kKeys, kQueries]
+  Buffer p_, grad_s_;               // the same in bf16
+  Buffer grad_words_;               // [kKeys / 2, kQueries] words of grad_s_
+  float logsumexp_[kQueries], mean_[kQueries];
+};
+
+}  // namespace
+
+std::tuple<at::Tensor, at::Tensor, at::Tensor> causal_attention_bf16_backward(
+    const at::Tensor& grad, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+    const std::optional<at::Tensor>& starts, const at::Tensor& out, const at::Tensor& logsumexp) {
+  const AttentionInputs inputs = attention_inputs(q, k, v, starts, at::kBFloat16);
+  const auto in_heads = [&](const at::Tensor& x) { return x.contiguous().view(q.sizes()); };
+  const Outputs outputs{in_heads(grad), in_heads(out), logsumexp.contiguous()};
+  const Gradients gradients{at::empty_like(inputs.q), at::empty_like(inputs.k),
+                            at::empty_like(inputs.v)};
+  const std::int64_t kv_heads = k.size(2);
+  at::parallel_for(0, k.size(0) * kv_heads, 1, [&](std::int64_t begin, std::int64_t end) {
+    Backward backward(inputs, outputs, gradients);
+    for (std::int64_t group = begin; group < end; ++group) {
+      backward.differentiate(group / kv_heads, group % kv_heads);
+    }
+    release_bf16();
+  });
+  return {gradients.q, gradients.k, gradients.v};
+}
+
+}  // namespace superpose::ops::cpu

@@ -1,0 +1,130 @@
+#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
+
+#include "ops/cpu/attention_bf16_tiles.h"
+#include "ops/cpu/attention_kernel.h"
+#include "ops/cpu/parallel.h"
+
+// As attention_forward.cpp, with keys, values, queries and exponentials as bf16 operands.
+namespace superpose::ops::cpu {
+namespace {
+
+// The memory of one thread, and the group it is at.
+class Forward {
+ public:
+  Forward(const AttentionInputs& inputs, const at::Tensor& out, const at::Tensor& logsumexp)
+      : in_(inputs),
+        out_(out),
+        logsumexp_(logsumexp),
+        width_(inputs.width()),
+        stride_(turned_stride(pairs_of(inputs.length()))),
+        queries_(width_),
+        keys_(inputs.length() * pairs_of(width_)),
+        turned_values_(width_ * stride_),
+        turned_out_(width_ * kQueries),
+        out_rows_(kQueries * width_),
+        scores_(kKeys * kQueries),
+        words_(kKeys / 2 * kQueries) {}
+
+  void attend(std::int64_t row, std::int64_t head, std::int64_t block) {
+    take_group(row, head / in_.heads_of_group());
+    const Range queries = in_.block(block);
+    queries_.turn(rows_from(bf16_head_of(in_.q, row, head), queries.begin), queries.size());
+    std::fill_n(maximum_, kQueries, std::numeric_limits<float>::lowest());
+    std::fill_n(sum_, kQueries, 0.0F);
+    const Range keys = in_.keys_of(row, queries);
+    for (std::int64_t key = keys.begin; key < keys.end; key += kKeys) {
+      add_tile(tile_of(keys, key), queries, in_.starts_of(row),
+               key == keys.begin ? Into::kEmpty : Into::kSum);
+    }
+    finish(row, head, queries);
+  }
+
+ private:
+  void take_group(std::int64_t row, std::int64_t kv_head) {
+    const std::int64_t group = row * in_.k.size(2) + kv_head;
+    if (group == group_) return;
+    group_ = group;
+    copy_words(bf16_head_of(in_.k, row, kv_head), in_.length(), width_, keys_.data());
+    turn_bf16(bf16_head_of(in_.v, row, kv_head), in_.length(), width_, turned_values_.data(),
+              stride_);
+  }
+
+  // Adds what a tile of keys gives to the block's sums and outputs.
+  void add_tile(const Range& keys, const Range& queries, const std::int64_t* starts, Into into) {
+    const AttentionRows& rows = active_attention_rows();
+    const std::int64_t words = pairs_of(width_);
+    multiply_bf16({keys.size(), kQueries, width_},
+                  {as_bf16(keys_.data() + keys.begin * words), 2 * words}, queries_.turned(),
+                  scores_.data(), kQueries, /*add=*/false);
+    mask_scores(keys, queries, starts, scores_.data());
+    float decay[kQueries];
+    rows.softmax_pairs({.tile = {.scores = scores_.data(),
+                                 .keys = keys.size(),
+                                 .scale = in_.scale(),
+                                 .maximum = maximum_,
+                                 .sum = sum_,
+                                 .decay = decay},
+                        .words = words_.data()});
+    if (into == Into::kSum) rows.scale_columns(turned_out_.data(), width_, decay);
+    multiply_bf16({width_, kQueries, keys.size()},
+                  {as_bf16(turned_values_.data() + keys.begin / 2), 2 * stride_},
+                  {words_.data(), kQueries}, turned_out_.data(), kQueries, into == Into::kSum);
+  }
+
+  void finish(std::int64_t row, std::int64_t head, const Range& queries) {
+    float inverse[kQueries];
+    for (std::int64_t c = 0; c < kQueries; ++c) inverse[c] = 1.0F / sum_[c];
+    active_attention_rows().scale_columns(turned_out_.data(), width_, inverse);
+    transpose({turned_out_.data(), kQueries}, width_, queries.size(), out_rows_.data(), width_);
+    const std::int64_t stride = in_.q.size(2) * width_;
+    narrow_rows({out_rows_.data(), width_}, queries.size(), width_,
+                bf16_head_to_write(out_, row, head) + queries.begin * stride, stride);
+    float* logsumexp = logsumexp_.mutable_data_ptr<float>() +
+                       (row * in_.q.size(2) + head) * in_.length() + queries.begin;
+    for (std::int64_t c = 0; c < queries.size(); ++c) {
+      logsumexp[c] = maximum_[c] * in_.scale() + std::log(sum_[c]);
+    }
+  }
+
+  const AttentionInputs& in_;
+  const at::Tensor& out_;        // [B, L, H, h]
+  const at::Tensor& logsumexp_;  // [B, H, L]
+  std::int64_t width_;           // h
+  std::int64_t stride_;          // of turned_values_, in words
+  std::int64_t group_ = -1;
+  BlockOperand queries_;
+  Buffer keys_;           // [L, w] words
+  Buffer turned_values_;  // [h, L] bf16
+  Buffer turned_out_;     // [h, kQueries]
+  Buffer out_rows_;       // [kQueries, h]
+  Buffer scores_;         // [kKeys, kQueries]
+  Buffer words_;          // [kKeys / 2, kQueries] of the exponentials
+  float maximum_[kQueries], sum_[kQueries];
+};
+
+}  // namespace
+
+std::tuple<at::Tensor, at::Tensor> causal_attention_bf16(const at::Tensor& q, const at::Tensor& k,
+                                                         const at::Tensor& v,
+                                                         const std::optional<at::Tensor>& starts) {
+  const AttentionInputs inputs = attention_inputs(q, k, v, starts, at::kBFloat16);
+  const std::int64_t num_heads = q.size(2);
+  const std::int64_t num_blocks = inputs.num_blocks();
+  const at::Tensor out = at::empty_like(inputs.q);
+  at::Tensor logsumexp =
+      at::empty({q.size(0), num_heads, inputs.length()}, out.options().dtype(at::kFloat));
+  at::parallel_for(0, q.size(0) * num_heads * num_blocks, grain_of(inputs),
+                   [&](std::int64_t begin, std::int64_t end) {
+                     Forward forward(inputs, out, logsumexp);
+                     for (std::int64_t i = begin; i < end; ++i) {
+                       const std::int64_t head = i / num_blocks;
+                       forward.attend(head / num_heads, head % num_heads,
+                                      balanced(i % num_blocks, num_blocks));
+                     }
+                     release_bf16();
+                   });
+  return {out.flatten(2), std::move(logsumexp)};
+}
+
+}  // namespace superpose::ops::cpu

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <cstdlib>
+#include <string_view>
+
+// What the fuzzer calls with its inputs, and the test of kept cases with files. Each returns for
+// any input: a util::Error is an answer, a crash or a broken promise of the reader (expect) is not.
+namespace superpose::fuzz {
+
+void jsonl(std::string_view input);
+void megatron_idx(std::string_view input);
+void safetensors(std::string_view input);
+void tokenizer_json(std::string_view input);
+
+inline void expect(bool holds) {
+  if (!holds) std::abort();
+}
+
+}  // namespace superpose::fuzz
