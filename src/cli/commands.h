@@ -75,6 +75,15 @@ int data_inspect_command(const DataOptions& options);
 int data_verify_command(const DataOptions& options);
 int data_mix_command(const DataOptions& options);
 
+struct TokenizerTextOptions {
+  std::string tokenizer;    // as in a recipe: "bytes", a file or a folder
+  bool json_lines = false;  // {"text": ...} a line, and a list of ids a line
+  bool special_as_text = false;
+};
+// From standard input to standard output.
+int tokenizer_encode_command(const TokenizerTextOptions& options);
+int tokenizer_decode_command(const TokenizerTextOptions& options);
+
 struct TokenizerTrainOptions {
   std::string out;                   // new folder
   std::vector<std::string> sources;  // files, folders, globs

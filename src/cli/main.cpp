@@ -49,6 +49,7 @@ struct Arguments {
   ReportOptions report;
   DataOptions data;
   LaunchCommandOptions launch;
+  TokenizerTextOptions tokenizer_text;
   TokenizerTrainOptions tokenizer_train;
   std::string checkpoint;
   bool print_recipe = false;
@@ -209,6 +210,32 @@ DataCommands add_data(CLI::App& app, Arguments& arguments) {
   return commands;
 }
 
+// Sub-commands that turn text into ids, and the way back.
+struct TokenizerTextCommands {
+  CLI::App* encode;
+  CLI::App* decode;
+};
+
+TokenizerTextCommands add_tokenizer_text(CLI::App& tokenizer, Arguments& arguments) {
+  TokenizerTextOptions& options = arguments.tokenizer_text;
+  TokenizerTextCommands commands{
+      tokenizer.add_subcommand("encode", "Text on standard input to ids on standard output"),
+      tokenizer.add_subcommand("decode", "Ids on standard input to text on standard output")};
+  for (CLI::App* command : {commands.encode, commands.decode}) {
+    command
+        ->add_option("--tokenizer", options.tokenizer,
+                     "\"bytes\", a tokenizer.json, a folder with one, or a tiktoken rank file")
+        ->required();
+    command->add_flag("--jsonl", options.json_lines,
+                      "A document a line: {\"text\": ...} and a list of ids; without it the whole "
+                      "input is\none text, and ids stand between spaces");
+    command->footer("What is supported: docs/formats/tokenizers.md.");
+  }
+  commands.encode->add_flag("--special-as-text", options.special_as_text,
+                            "Special tokens that stand in a text are text, not their ids");
+  return commands;
+}
+
 CLI::App* add_tokenizer_train(CLI::App& tokenizer, Arguments& arguments) {
   TokenizerTrainOptions& options = arguments.tokenizer_train;
   CLI::App* command = tokenizer.add_subcommand(
@@ -273,8 +300,9 @@ int run(std::vector<std::string> words) {
   const CLI::App* report = add_report(app, arguments);
   CLI::App* launch = add_launch(app, arguments);
   const DataCommands data = add_data(app, arguments);
-  CLI::App* tokenizer = app.add_subcommand("tokenizer", "Tokenizers: train");
+  CLI::App* tokenizer = app.add_subcommand("tokenizer", "Tokenizers: encode, decode, train");
   tokenizer->require_subcommand(1);
+  const TokenizerTextCommands tokenizer_text = add_tokenizer_text(*tokenizer, arguments);
   const CLI::App* tokenizer_train = add_tokenizer_train(*tokenizer, arguments);
   CLI::App* verify =
       app.add_subcommand("verify", "Check a checkpoint's files against its manifest");
@@ -318,6 +346,8 @@ int run(std::vector<std::string> words) {
   if (*report) return report_command(arguments.report);
   if (*launch) return launch_command(arguments.launch);
   if (*verify) return verify_checkpoint_command(arguments.checkpoint);
+  if (*tokenizer_text.encode) return tokenizer_encode_command(arguments.tokenizer_text);
+  if (*tokenizer_text.decode) return tokenizer_decode_command(arguments.tokenizer_text);
   if (*tokenizer_train) return tokenizer_train_command(arguments.tokenizer_train);
   arguments.data.overrides = std::move(overrides);
   if (*data.prepare) return data_prepare_command(arguments.data);

@@ -103,6 +103,8 @@ std::optional<AddedTokens::Match> AddedTokens::stripped(std::string_view text, c
       match.end += c.size;
     }
   }
+  // Nothing left: the token before has taken it along.
+  if (match.begin >= match.end) return {};
   return match;
 }
 

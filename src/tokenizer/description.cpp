@@ -48,7 +48,8 @@ std::string shown(element value) {
 // A value of the file and where it stands: "tokenizer.json: model.vocab".
 class Field {
  public:
-  Field(element value, std::string where) : value_(value), where_(std::move(where)) {}
+  Field(element value, std::string where, std::string_view separator = ".")
+      : value_(value), where_(std::move(where)), separator_(separator) {}
 
   const std::string& where() const { return where_; }
   element value() const { return value_; }
@@ -59,7 +60,7 @@ class Field {
     expect(value_.get(object), "an object");
     element member;
     if (object.at_key(key).get(member) != simdjson::SUCCESS || member.is_null()) return {};
-    return Field(member, where_ + (where_.ends_with(':') ? " " : ".") + std::string(key));
+    return Field(member, where_ + separator_ + std::string(key));
   }
   Field at(std::string_view key) const {
     const std::optional<Field> found = find(key);
@@ -111,6 +112,7 @@ class Field {
 
   element value_;
   std::string where_;
+  std::string separator_;  // between `where` and a member's key
 };
 
 // Token text -> id; the texts live in the parsed document.
@@ -120,7 +122,7 @@ class Reader {
   using Kind = PreTokenizerStep::Kind;
 
  public:
-  Reader(element root, const std::string& name) : root_(root, name + ":") {}
+  Reader(element root, const std::string& name) : root_(root, name, ": ") {}
 
   Description read() && {
     const std::optional<Field> version = root_.find("version");

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "tokenizer/bytes.h"
+#include "tokenizer/tiktoken.h"
 #include "util/error.h"
 #include "util/files.h"
 #include "util/json.h"
@@ -42,7 +43,9 @@ std::int32_t id_of(const Tokenizer& tokenizer, const std::string& token, const s
 std::string usual_end_token(const Tokenizer& tokenizer, const std::string& name) {
   std::vector<std::string> found;
   for (const std::string_view candidate : kUsualNames) {
-    if (tokenizer.find(candidate)) found.emplace_back(candidate);
+    const auto id = tokenizer.find(candidate);
+    const bool is_special = id && tokenizer.bytes_per_id()[static_cast<std::size_t>(*id)] == 0;
+    if (is_special) found.emplace_back(candidate);
   }
   util::require(!found.empty(), name,
                 ": no token that ends a document is known (no eos_token in a tokenizer_config.json "
@@ -64,42 +67,56 @@ std::int64_t padded(std::int64_t vocabulary_size) {
   return (vocabulary_size + kMultiple - 1) / kMultiple * kMultiple;
 }
 
-LoadedTokenizer load_bytes(const std::string& end_of_document) {
-  util::require(end_of_document.empty() || end_of_document == kEndOfDocumentText,
-                "tokenizer \"bytes\": the end-of-document token is ", kEndOfDocumentText, ", got ",
-                end_of_document);
-  std::string json = byte_tokenizer_json();
-  Tokenizer tokenizer = Tokenizer::from_json(json, "bytes");
-  return {.tokenizer = std::move(tokenizer),
-          .name = "bytes",
-          .json = std::move(json),
-          .config_json = byte_tokenizer_config_json(),
-          .end_of_document = kEndOfDocument,
-          .padded_vocabulary_size = kPaddedByteVocabulary};
+constexpr std::string_view kBytes = "bytes";
+
+// The file that a spec means.
+fs::path file_of(const std::string& spec) {
+  const fs::path path(spec);
+  return fs::is_directory(path) ? path / "tokenizer.json" : path;
+}
+
+// tokenizer_config.json beside the file; empty where there is none.
+std::string config_beside(const fs::path& file) {
+  const fs::path path = file.parent_path() / "tokenizer_config.json";
+  return fs::exists(path) ? util::read_file(path) : "";
+}
+
+std::string end_token_beside(const std::string& config_json, const std::string& name) {
+  if (config_json.empty()) return "";
+  const std::string who = name + ": tokenizer_config.json beside it";
+  const Json config = util::parse_json(config_json, who);
+  util::require(config.is_object(), who, ": expected an object");
+  return end_token_of(config);
 }
 
 }  // namespace
 
-LoadedTokenizer load_tokenizer(const std::string& spec, const std::string& end_of_document) {
-  if (spec == "bytes") return load_bytes(end_of_document);
-  fs::path path(spec);
-  if (fs::is_directory(path)) path /= "tokenizer.json";
-  std::string json = util::read_file(path);
-  Tokenizer tokenizer = Tokenizer::from_json(json, path.string());
-
-  std::string end_token = end_of_document;
-  std::string config_json;
-  const fs::path config_path = path.parent_path() / "tokenizer_config.json";
-  if (fs::exists(config_path)) {
-    config_json = util::read_file(config_path);
-    const Json config = util::parse_json(config_json, config_path.string());
-    util::require(config.is_object(), config_path.string(), ": expected an object");
-    if (end_token.empty()) end_token = end_token_of(config);
+Tokenizer open_tokenizer(const std::string& spec) {
+  if (spec == kBytes) return Tokenizer::from_json(byte_tokenizer_json(), spec);
+  const fs::path file = file_of(spec);
+  const std::string content = util::read_file(file);
+  const std::string name = file.string();
+  if (is_rank_file(content)) {
+    return Tokenizer::from_json(rank_file_to_json(content, name), name);
   }
-  if (end_token.empty()) end_token = usual_end_token(tokenizer, path.string());
+  // Every JSON file begins so; SentencePiece's files and merges.txt do not.
+  const std::size_t first = content.find_first_not_of(" \t\r\n");
+  util::require(first != content.npos && content[first] == '{', name,
+                ": is neither a tokenizer.json nor a tiktoken rank file");
+  return Tokenizer::from_json(content, name);
+}
+
+LoadedTokenizer load_tokenizer(const std::string& spec, const std::string& end_of_document) {
+  Tokenizer tokenizer = open_tokenizer(spec);
+  const bool is_bytes = spec == kBytes;
+  std::string config_json = is_bytes ? byte_tokenizer_config_json() : config_beside(file_of(spec));
+  std::string end_token = end_of_document;
+  if (end_token.empty()) end_token = end_token_beside(config_json, spec);
+  if (end_token.empty()) end_token = usual_end_token(tokenizer, spec);
   if (config_json.empty()) config_json = config_json_for(end_token);
-  const std::int32_t end = id_of(tokenizer, end_token, path.string());
-  const std::int64_t rows = padded(tokenizer.vocabulary_size());
+  const std::int32_t end = id_of(tokenizer, end_token, spec);
+  const std::int64_t rows = is_bytes ? kPaddedByteVocabulary : padded(tokenizer.vocabulary_size());
+  std::string json = tokenizer.json();
   return {.tokenizer = std::move(tokenizer),
           .name = spec,
           .json = std::move(json),

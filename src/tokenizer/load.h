@@ -18,7 +18,11 @@ struct LoadedTokenizer {
   std::int64_t padded_vocabulary_size = 0;
 };
 
-// `spec`: "bytes"; a tokenizer.json; a folder that holds one; or a tiktoken rank file.
+// The tokenizer alone, for whoever needs no end of documents. `spec`: "bytes"; a tokenizer.json; a
+// folder that holds one; or a tiktoken rank file (tiktoken.h).
+Tokenizer open_tokenizer(const std::string& spec);
+
+// `spec` as above.
 // `end_of_document`: text of the token that ends a document; empty = eos_token of the
 // tokenizer_config.json beside the file, else the one special token with a usual name
 // ("<|endoftext|>", "<|end_of_text|>", "</s>", ...). Throws util::Error: a file that cannot be read

@@ -9,7 +9,7 @@
 namespace superpose::tokenizer {
 namespace {
 
-// The text that is looked for, and that the id decodes to.
+// The text that is looked for.
 std::string text_of(const AddedToken& token, bool nfc) {
   if (!token.normalized || !nfc) return token.content;
   std::string normal;
@@ -121,7 +121,10 @@ void Tokenizer::Parts::add_vocabulary(const Description& description) {
 void Tokenizer::Parts::add_added_tokens(const Description& description) {
   for (const AddedToken& token : description.added_tokens) {
     const auto place = static_cast<std::size_t>(token.id);
-    texts[place] = text_of(token, nfc);
+    // Decoded as any token is: what is spelled in the alphabet stands for bytes.
+    const std::string text = text_of(token, nfc);
+    texts[place].clear();
+    if (!append_bytes_of(text, texts[place])) texts[place] = text;
     known[place] = true;
     bytes_per_id[place] = token.special ? 0 : static_cast<std::int32_t>(texts[place].size());
     others.insert_or_assign(token.content, token.id);

@@ -7,8 +7,9 @@ namespace {
 using util::fail;
 using util::require;
 
-// \w of Oniguruma; PCRE2's lacks marks and connectors.
-constexpr std::string_view kWord = R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc})";
+// \w of Oniguruma, with the numbers of Latin-1; PCRE2's lacks marks and connectors.
+constexpr std::string_view kWord =
+    R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\x{B2}\x{B3}\x{B9}\x{BC}-\x{BE})";
 
 bool is_alphanumeric(char c) {
   return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
@@ -141,11 +142,19 @@ class Translator {
     }
   }
 
-  // \p{Name} and \p{^Name}.
+  // \p{Lu}, \p{^Lu}, \p{Han}. General categories have one or two letters. All other names are taken
+  // for scripts: without "sc:" PCRE2 would go by the extended ones.
   void property() {
     const std::size_t end = pattern_.find('}', at_);
     if (pattern_.substr(at_ + 2, 1) != "{" || end == pattern_.npos) refuse("a property");
-    keep(end + 1 - at_);
+    std::string_view name = pattern_.substr(at_ + 3, end - at_ - 3);
+    const bool negated = name.starts_with('^');
+    if (negated) name.remove_prefix(1);
+    const bool is_same =
+        name.size() <= 2 || name == "Any" || name == "Emoji" || name == "Extended_Pictographic";
+    const bool positive = (pattern_[at_ + 1] == 'p') != negated;
+    replace(end + 1 - at_, (positive ? "\\p{" : "\\P{") + std::string(is_same ? "" : "sc:") +
+                               std::string(name) + "}");
   }
 
   // \xHH means a code point to both only below 0x80: Oniguruma takes bytes.

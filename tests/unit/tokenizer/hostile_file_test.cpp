@@ -1,0 +1,163 @@
+// Broken and contradictory tokenizer files: one clear line, never a crash.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <random>
+#include <string>
+
+#include "tokenizer/bytes.h"
+#include "tokenizer/tokenizer.h"
+#include "util/error.h"
+#include "util/json.h"
+
+namespace superpose::tokenizer {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+using util::Json;
+
+// A small whole file: bytes, a few merges, one special token.
+Json small_file() {
+  Json file = Json::parse(byte_tokenizer_json());
+  file["model"]["vocab"]["th"] = 257;
+  file["model"]["vocab"]["the"] = 258;
+  file["model"]["merges"] = Json::array({"t h", Json::array({"th", "e"})});
+  file["pre_tokenizer"]["use_regex"] = true;
+  return file;
+}
+
+std::string message_of(const std::string& json) {
+  try {
+    Tokenizer::from_json(json, "some.json");
+  } catch (const util::Error& error) {
+    EXPECT_THAT(error.what(), StartsWith("some.json: "));
+    EXPECT_EQ(std::string(error.what()).find('\n'), std::string::npos) << error.what();
+    return error.what();
+  }
+  return "accepted";
+}
+
+// The small file with the value at a JSON pointer replaced.
+std::string message_with(const std::string& pointer, const Json& value) {
+  Json file = small_file();
+  file[Json::json_pointer(pointer)] = value;
+  return message_of(file.dump());
+}
+
+TEST(HostileFile, SmallOneIsSound) {
+  const Tokenizer tokenizer = Tokenizer::from_json(small_file().dump(), "some.json");
+  std::vector<std::int32_t> ids;
+  tokenizer.encode("the th", SpecialText::kRecognise, ids);
+  EXPECT_THAT(ids, ::testing::ElementsAre(258, ' ', 257));
+}
+
+TEST(HostileFile, NamesWhatIsNotSupported) {
+  EXPECT_THAT(message_with("/model/type", "Unigram"), HasSubstr("model.type: \"Unigram\""));
+  EXPECT_THAT(message_with("/model/type", "WordPiece"), HasSubstr("\"WordPiece\" is not"));
+  EXPECT_THAT(message_with("/model/byte_fallback", true), HasSubstr("byte_fallback"));
+  EXPECT_THAT(message_with("/model/dropout", 0.1), HasSubstr("model.dropout"));
+  EXPECT_THAT(message_with("/model/continuing_subword_prefix", "##"), HasSubstr("##"));
+  EXPECT_THAT(message_with("/model/end_of_word_suffix", "</w>"), HasSubstr("</w>"));
+  EXPECT_THAT(message_with("/normalizer", {{"type", "Lowercase"}}), HasSubstr("\"Lowercase\""));
+  EXPECT_THAT(message_with("/pre_tokenizer", {{"type", "Metaspace"}}), HasSubstr("\"Metaspace\""));
+  EXPECT_THAT(message_with("/pre_tokenizer", nullptr), HasSubstr("without a ByteLevel"));
+  EXPECT_THAT(message_with("/decoder", {{"type", "WordPiece"}}), HasSubstr("decoder"));
+  EXPECT_THAT(message_with("/post_processor", {{"type", "BertProcessing"}}),
+              HasSubstr("post_processor"));
+  EXPECT_THAT(message_with("/version", "2.0"), HasSubstr("version"));
+}
+
+TEST(HostileFile, RefusesIdsOutOfRange) {
+  for (const char* id :
+       {"-1", "2147483648", "16777216", "99999999999999999999", "1.5", "\"7\"", "null", "[]"}) {
+    EXPECT_THAT(message_with("/model/vocab/th", Json::parse(id)), HasSubstr("id")) << id;
+  }
+  EXPECT_THAT(message_with("/model/vocab/th", 258), HasSubstr("have the same id 258"));
+}
+
+TEST(HostileFile, RefusesContradictions) {
+  EXPECT_THAT(message_with("/model/merges/0", "t x y"), HasSubstr("model.merges 1"));
+  EXPECT_THAT(message_with("/model/merges/0", "th"), HasSubstr("model.merges 1"));
+  EXPECT_THAT(message_with("/model/merges/1", Json::array({"th"})), HasSubstr("model.merges 2"));
+  EXPECT_THAT(message_with("/model/merges/0", 5), HasSubstr("expected two tokens"));
+  EXPECT_THAT(message_with("/model/merges/0", "q z"), HasSubstr("\"qz\" is not in the vocabulary"));
+  EXPECT_THAT(message_with("/model/merges/0", "no h"), HasSubstr("\"no\" is not"));
+  EXPECT_THAT(message_with("/model/vocab", Json::object()), HasSubstr("is empty"));
+  EXPECT_THAT(message_with("/model/unk_token", "<unk>"), ::testing::Eq("accepted"));
+  EXPECT_THAT(message_of("[1, 2]"), HasSubstr("expected an object"));
+  EXPECT_THAT(message_of("{}"), HasSubstr("\"model\" is missing"));
+  EXPECT_THAT(message_of(""), HasSubstr("not valid JSON"));
+}
+
+TEST(HostileFile, RefusesTokensTwice) {
+  std::string json = small_file().dump();
+  const std::string entry = "\"th\":257";
+  json.replace(json.find(entry), entry.size(), entry + ",\"th\":300");
+  EXPECT_THAT(message_of(json), HasSubstr("\"th\" stands there twice"));
+}
+
+TEST(HostileFile, RefusesAddedTokensWithoutARoom) {
+  Json file = small_file();
+  file["model"]["vocab"]["zz"] = 260;  // 260 entries: the next added token would be 260
+  Json token = file["added_tokens"][0];
+  token["content"] = "<new>";
+  file["added_tokens"].push_back(token);
+  EXPECT_THAT(message_of(file.dump()), HasSubstr("\"<new>\" would get the id 260"));
+}
+
+TEST(HostileFile, RefusesExpressionsThatTwoLibrariesReadDifferently) {
+  const auto with = [](const std::string& regex) {
+    const Json split = {{"type", "Split"},
+                        {"pattern", {{"Regex", regex}}},
+                        {"behavior", "Isolated"},
+                        {"invert", false}};
+    Json file = small_file();
+    file["pre_tokenizer"] = {{"type", "Sequence"},
+                             {"pretokenizers", Json::array({split, file["pre_tokenizer"]})}};
+    return message_of(file.dump());
+  };
+  for (const char* regex : {"\\h", "(?m:.)", "(?x)", "\\p{N}{1,3}+", "[a&&b]", "[a[b]]", "\\1",
+                            "\\Z", "[\\W]", "a{x}", "[[:alpha:]]", "\\xC3", "(?<name>a)"}) {
+    EXPECT_THAT(with(regex), HasSubstr("is not supported")) << regex;
+  }
+  for (const char* regex : {"(", "[a", "a**b(", "\\p{Nonsense}", "\\", "x{2,1}"}) {
+    EXPECT_THAT(with(regex), HasSubstr("expression")) << regex;
+  }
+  EXPECT_EQ(with("(?i:x)+"), "accepted");
+}
+
+TEST(HostileFile, DeepNestingIsAnError) {
+  std::string json = small_file().dump();
+  const std::string deep(100000, '[');
+  EXPECT_NE(message_of(deep), "accepted");
+  json.insert(1, "\"extra\":" + deep + std::string(100000, ']') + ",");
+  EXPECT_THAT(message_of(json), HasSubstr("not valid JSON"));
+}
+
+// Cut anywhere, or with any bit turned: an error or a tokenizer that works, nothing else.
+TEST(HostileFile, CutsAndBitFlips) {
+  const std::string sound = small_file().dump();
+  std::vector<std::int32_t> ids;
+  const auto attempt = [&](const std::string& json) {
+    if (message_of(json) != "accepted") return;
+    const Tokenizer tokenizer = Tokenizer::from_json(json, "some.json");
+    ids.clear();
+    tokenizer.encode("the \xFF \u00e9<|endoftext|>", SpecialText::kRecognise, ids);
+    (void)tokenizer.decode(ids);
+  };
+  for (std::size_t size = 0; size < sound.size(); size += 7) {
+    EXPECT_NE(message_of(sound.substr(0, size)), "accepted") << size;
+  }
+  std::mt19937 source(5);
+  for (int i = 0; i < 3000; ++i) {
+    std::string json = sound;
+    for (int flips = 1 + i % 3; flips > 0; --flips) {
+      json[source() % json.size()] ^= static_cast<char>(1U << (source() % 8));
+    }
+    attempt(json);
+  }
+}
+
+}  // namespace
+}  // namespace superpose::tokenizer

@@ -1,0 +1,69 @@
+#include "tokenizer/unicode.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace superpose::tokenizer {
+namespace {
+
+std::string nfc_of(std::string_view text) {
+  std::string out;
+  append_nfc(text, out);
+  return out;
+}
+
+TEST(Unicode, ClassesOfWellKnownCharacters) {
+  const std::uint8_t* classes = code_point_classes();
+  EXPECT_EQ(classes['a'], kLetter | kLower | kWord);
+  EXPECT_EQ(classes['A'], kLetter | kCased | kWord);
+  EXPECT_EQ(classes['7'], kNumber | kWord);
+  EXPECT_EQ(classes['_'], kWord);
+  EXPECT_EQ(classes['-'], 0);
+  EXPECT_EQ(classes[0x00BD], kNumber);          // one half
+  EXPECT_EQ(classes[0x4F60], kLetter | kWord);  // Han
+  EXPECT_EQ(classes[0x0301] & ~kWord, kMark | kNfcUnstable);
+  for (const std::uint32_t space : {0x09, 0x0D, 0x20, 0x85, 0xA0, 0x2003, 0x2028, 0x3000}) {
+    EXPECT_EQ(classes[space] & kSpace, kSpace) << space;
+  }
+  for (const std::uint32_t other : {0x180E, 0x200B, 0xFEFF}) EXPECT_EQ(classes[other] & kSpace, 0);
+}
+
+TEST(Unicode, ValidPrefixFollowsRfc3629) {
+  EXPECT_EQ(valid_utf8_prefix("plain ASCII, longer than a word\u00e9\u20ac\U0001f600"), 40U);
+  EXPECT_EQ(valid_utf8_prefix("abcdefgh\xC3"), 8U);
+  EXPECT_EQ(valid_utf8_prefix("a\x80"), 1U);
+  EXPECT_EQ(valid_utf8_prefix("\xC1\xBF"), 0U);          // longer than needed
+  EXPECT_EQ(valid_utf8_prefix("\xE0\x9F\xBF"), 0U);      // longer than needed
+  EXPECT_EQ(valid_utf8_prefix("\xED\x9F\xBF"), 3U);      // right before the surrogates
+  EXPECT_EQ(valid_utf8_prefix("\xED\xA0\x80"), 0U);      // a surrogate
+  EXPECT_EQ(valid_utf8_prefix("\xF4\x8F\xBF\xBF"), 4U);  // the last code point
+  EXPECT_EQ(valid_utf8_prefix("\xF4\x90\x80\x80"), 0U);  // behind it
+  EXPECT_EQ(valid_utf8_prefix("\xF8\x88\x80\x80\x80"), 0U);
+}
+
+TEST(Unicode, NfcComposesAndOrders) {
+  EXPECT_EQ(nfc_of("plain, with e\u0301, and on"), "plain, with \u00e9, and on");
+  EXPECT_EQ(nfc_of("A\u030A \u212B"), "\u00c5 \u00c5");
+  EXPECT_EQ(nfc_of("a\u0301\u0327"), "\u00e1\u0327");  // the cedilla goes first, and stays
+  EXPECT_EQ(nfc_of("\u1100\u1161\u11A8"), "\uAC01");
+  EXPECT_EQ(nfc_of("\u0958"), "\u0915\u093C");  // excluded from composition
+  EXPECT_EQ(nfc_of("\u0301e"), "\u0301e");      // nothing in front to combine with
+  EXPECT_EQ(nfc_of(""), "");
+}
+
+TEST(Unicode, MarksNewerThanTheNormaliserOfTokenizersStayWhereTheyAre) {
+  const std::string newer = "a\u0898\u0334\u0301";  // U+0898 came with Unicode 14
+  EXPECT_EQ(nfc_of(newer), newer);
+  EXPECT_EQ(nfc_of("e\u0301\u0898e\u0301"), "\u00e9\u0898\u00e9");
+}
+
+TEST(Unicode, SurelyNfcIsNeverWrong) {
+  EXPECT_TRUE(surely_nfc("plain \u00e9 \u4f60\uac00"));
+  for (const char* text : {"e\u0301", "\u212B", "\u1100\u1161", "\u0958", "\u0301"}) {
+    EXPECT_FALSE(surely_nfc(text)) << text;
+  }
+}
+
+}  // namespace
+}  // namespace superpose::tokenizer
