@@ -25,12 +25,12 @@ void put(const std::vector<std::int32_t>& ids, std::vector<std::byte>& out) {
 
 DocumentEncoder::DocumentEncoder(const tokenizer::Tokenizer& tokenizer,
                                  const EncodeOptions& options)
-    : tokenizer_(tokenizer), options_(options) {}
+    : encoder_(tokenizer), options_(options) {}
 
 void DocumentEncoder::encode(DocumentBatch& batch) {
   for (std::size_t i = 0; i < batch.documents.size(); ++i) {
     ids_.clear();
-    tokenizer_.encode(batch.text_of(i), options_.special, ids_);
+    encoder_.encode(batch.text_of(i), options_.special, ids_);
     ids_.push_back(options_.end_of_document);
     if (options_.type == TokenType::kU16) {
       put<std::uint16_t>(ids_, batch.tokens);

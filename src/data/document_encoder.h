@@ -27,7 +27,7 @@ class DocumentEncoder {
   void encode(DocumentBatch& batch);
 
  private:
-  const tokenizer::Tokenizer& tokenizer_;
+  tokenizer::Encoder encoder_;
   EncodeOptions options_;
   std::vector<std::int32_t> ids_;
 };
