@@ -1,6 +1,7 @@
 #include "data/corpus_builder.h"
 
 #include <algorithm>
+#include <memory>
 #include <thread>
 #include <utility>
 
@@ -118,8 +119,9 @@ std::vector<std::function<void(DocumentBatch&)>> CorpusBuilder::make_encoders() 
   };
   std::vector<std::function<void(DocumentBatch&)>> encoders;
   for (std::size_t i = 0; i < num_threads(plan_.config); ++i) {
-    encoders.push_back([encoder = DocumentEncoder(plan_.tokenizer.tokenizer, options)](
-                           DocumentBatch& batch) mutable { encoder.encode(batch); });
+    encoders.push_back(
+        [encoder = std::make_shared<DocumentEncoder>(plan_.tokenizer.tokenizer, options)](
+            DocumentBatch& batch) { encoder->encode(batch); });
   }
   return encoders;
 }

@@ -96,9 +96,11 @@ class MultiHot : public torch::autograd::Function<MultiHot> {
 
  private:
   // What forward has saved is handed out as it is, so that the weight's gradient is held once.
-  // Where the graph stays for another backward, that gets a copy.
+  // Where the graph stays for another backward, that gets a copy; and where Python traces, which
+  // has no values to look at.
   static at::Tensor times_incoming(at::Tensor saved, const at::Tensor& grad) {
-    if (torch::autograd::get_current_graph_task_keep_graph()) return saved.mul(grad);
+    const bool is_traced = grad.unsafeGetTensorImpl()->is_python_dispatch();
+    if (is_traced || torch::autograd::get_current_graph_task_keep_graph()) return saved.mul(grad);
     if (grad.is_cpu() && grad.item<double>() == 1) return saved;
     return saved.mul_(grad);
   }

@@ -105,7 +105,7 @@ void check_corpus(const Start& start, const data::CorpusRecord& now, const std::
   // A branch may be measured on other text; one curve may not.
   if (start.kind != Start::Kind::kResume || start.corpus.files.empty()) return;
   util::require(start.corpus.validation_fingerprint == now.validation_fingerprint, who,
-                ": the held-out documents must be the same, their fingerprint was ",
+                ": the text of the validation sets must be the same, its fingerprint was ",
                 start.corpus.validation_fingerprint, " and is ", now.validation_fingerprint,
                 changed_files(start, now));
 }

@@ -181,7 +181,7 @@ TEST_F(TrainMixture, ChangedHeldOutFilesAreNamed) {
   spec.stop_after_step = 4;
   run_alone(spec);
   util::write_file_atomic(folder / "held-out/3.txt", "another text in the place of the old one");
-  EXPECT_THAT(error_of(config), HasSubstr("the held-out documents must be the same"));
+  EXPECT_THAT(error_of(config), HasSubstr("text of the validation sets must be the same"));
   EXPECT_THAT(error_of(config), HasSubstr("changed many/3.txt, few/3.txt"));
 }
 

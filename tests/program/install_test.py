@@ -1,5 +1,6 @@
 """`cmake --install`: program and operator library work from another place, without the build folder."""
 
+import pathlib
 import re
 import shutil
 import subprocess
@@ -36,6 +37,8 @@ class Install(program.ProgramTest):
         files = {str(path.relative_to(self.prefix)) for path in self.prefix.rglob("*") if path.is_file()}
         expected = {"bin/superpose", "lib/libsuperpose_ops.so", "share/superpose/plotly.min.js"}
         recipes = {f"share/superpose/recipes/{path.name}" for path in (program.ROOT / "recipes").iterdir()}
+        if (pathlib.Path(program.ARGUMENTS.build_folder) / "src/data/libsuperpose_parquet.so").exists():
+            expected.add("lib/libsuperpose_parquet.so")
         self.assertEqual(files, expected | recipes)
 
     def test_build_folder_is_forgotten(self):

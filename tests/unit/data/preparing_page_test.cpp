@@ -28,8 +28,9 @@ TEST(PreparingPage, ExampleHasEveryKeyAndWorks) {
 
   Recipe recipe;
   config::read(recipe, "preparing.md", example);
-  const std::vector<std::string> read_later = {"block_tokens", "lanes", "document_aware",
-                                               "when_exhausted", "prefetch"};
+  const std::vector<std::string> read_later = {
+      "block_tokens",    "lanes",          "document_aware", "reset_attention",
+      "reset_positions", "when_exhausted", "prefetch"};
   Recipe defaults;
   const auto settings = config::settings(recipe);
   const auto default_settings = config::settings(defaults);

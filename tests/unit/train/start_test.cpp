@@ -79,7 +79,7 @@ TEST(CheckStart, NamesTheFilesThatChanged) {
               HasSubstr("was abc and is def: changed b.txt; removed c.txt; added d.txt"));
   now.corpus.fingerprint = "abc";
   now.corpus.validation_fingerprint = "other";
-  EXPECT_THAT(error_of(start, now), HasSubstr("the held-out documents must be the same"));
+  EXPECT_THAT(error_of(start, now), HasSubstr("text of the validation sets must be the same"));
   EXPECT_THAT(error_of(start, now), HasSubstr("changed b.txt"));
   start.kind = Start::Kind::kBranch;
   EXPECT_EQ(error_of(start, now), "no error") << "a branch may be measured on other text";
