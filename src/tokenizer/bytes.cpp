@@ -61,28 +61,6 @@ Json byte_level_step() {
 
 }  // namespace
 
-std::vector<std::int32_t> encode_bytes(std::string_view text) {
-  std::vector<std::int32_t> ids;
-  ids.reserve(text.size());
-  for (const char c : text) ids.push_back(static_cast<unsigned char>(c));
-  return ids;
-}
-
-std::string decode_bytes(std::span<const std::int32_t> ids) {
-  std::string text;
-  text.reserve(ids.size());
-  for (const std::int32_t id : ids) {
-    util::require(id >= 0 && id <= kEndOfDocument, "byte tokenizer: an id must lie in [0, ",
-                  kEndOfDocument, "], got ", id);
-    if (id == kEndOfDocument) {
-      text += kEndOfDocumentText;
-    } else {
-      text += static_cast<char>(id);
-    }
-  }
-  return text;
-}
-
 std::array<std::string, 256> byte_level_alphabet() {
   std::array<std::string, 256> alphabet;
   const auto points = code_points();

@@ -2,10 +2,8 @@
 
 #include <array>
 #include <cstdint>
-#include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 // Bytes as tokens: id i < 256 is the byte i, id 256 ends a document. Nothing to train, any input
 // can be encoded, and a token is a byte, so bits per byte are read off the loss directly.
@@ -16,13 +14,6 @@ inline constexpr std::int64_t kByteVocabulary = 257;
 // Rows of the embedding: the vocabulary rounded up to a multiple of 64. Ids 257..319 never occur.
 inline constexpr std::int64_t kPaddedByteVocabulary = 320;
 inline constexpr std::string_view kEndOfDocumentText = "<|endoftext|>";
-
-// One id a byte. The text of the end-of-document token is not special here: it becomes its bytes.
-std::vector<std::int32_t> encode_bytes(std::string_view text);
-
-// The bytes of the ids; the end-of-document id becomes kEndOfDocumentText. The result need not be
-// UTF-8. Throws util::Error for an id outside [0, 256].
-std::string decode_bytes(std::span<const std::int32_t> ids);
 
 // The printable character that stands for each byte in the `tokenizers` library's byte-level
 // scheme (GPT-2's): bytes that are printable in Latin-1 stand for themselves, the n-th other byte

@@ -35,7 +35,8 @@ std::vector<std::string> texts(const TokenShards& shards) {
     shards.read(begin, ids);
     EXPECT_EQ(ids.back(), tokenizer::kEndOfDocument);
     ids.pop_back();
-    result.push_back(tokenizer::decode_bytes(ids));
+    std::string& text = result.emplace_back();
+    for (const std::int32_t id : ids) text += static_cast<char>(id);
     begin = end;
   }
   return result;

@@ -32,7 +32,7 @@ TEST(Peer, EveryComponentOfTheFormat) {
 // The first 2 MB of each corpus, and hostile text; by hand with 10 (50 s of CPU time).
 TEST(Peer, EveryDocumentOfBothCorpora) {
   if (!test::has_shared("data/tokenizers")) GTEST_SKIP() << test::missing_shared("data/tokenizers");
-  std::string arguments = test::shared_path("").string() + " 2";
+  std::string arguments = test::shared_path("").string() + " 10";  // MB of each corpus
   for (const char* name :
        {"gpt2-tokenizer.json", "olmo-dolma1_5-neox-tokenizer.json", "qwen3-tokenizer.json.zst"}) {
     arguments += " " + test::shared_path("data/tokenizers").append(name).string();
