@@ -1,8 +1,5 @@
-#include <ATen/ops/empty_like.h>
-
+#include "ops/cpu/attention_groups.h"
 #include "ops/cpu/attention_kernel.h"
-#include "ops/cpu/attention_tiles.h"
-#include "ops/cpu/parallel.h"
 
 // With S = scale Q K^T (masked), P = softmax(S), O = P V:
 //
@@ -13,19 +10,11 @@
 namespace superpose::ops::cpu {
 namespace {
 
-struct Outputs {
-  at::Tensor grad, out;  // [B, L, H, h]
-  at::Tensor logsumexp;  // [B, H, L]
-};
-
-struct Gradients {
-  at::Tensor q, k, v;  // as the inputs
-};
-
 // The memory of one thread, and the group it is at.
 class Backward {
  public:
-  Backward(const AttentionInputs& inputs, const Outputs& outputs, const Gradients& gradients)
+  Backward(const AttentionInputs& inputs, const AttentionOutputs& outputs,
+           const AttentionGradients& gradients)
       : in_(inputs),
         outputs_(outputs),
         gradients_(gradients),
@@ -33,8 +22,6 @@ class Backward {
         stride_(turned_stride(inputs.length())),
         keys_(inputs.length() * width_),
         values_(inputs.length() * width_),
-        grad_keys_(inputs.length() * width_),
-        grad_values_(inputs.length() * width_),
         turned_keys_(width_ * stride_),
         turned_queries_(width_ * kQueries),
         turned_grad_(width_ * kQueries),
@@ -42,27 +29,39 @@ class Backward {
         scores_(kKeys * kQueries),
         grad_scores_(kKeys * kQueries) {}
 
-  // All gradients of a group's queries, keys and values.
-  void differentiate(std::int64_t row, std::int64_t kv_head) {
-    const std::int64_t length = in_.length();
-    const Matrix keys = head_of(in_.k, row, kv_head);
-    transpose(keys, length, width_, turned_keys_.data(), stride_);
-    copy_rows(keys, length, width_, keys_.data(), width_);
-    copy_rows(head_of(in_.v, row, kv_head), length, width_, values_.data(), width_);
-    std::fill_n(grad_keys_.data(), length * width_, 0.0F);
-    std::fill_n(grad_values_.data(), length * width_, 0.0F);
-    for (std::int64_t i = 0; i < in_.heads_of_group(); ++i) {
+  // The gradients of some query heads of a group; adds to those of its keys and values.
+  void add_heads(std::int64_t row, std::int64_t kv_head, const Range& heads, const KeySums& sums) {
+    take_group(row, kv_head);
+    sums_ = sums;
+    for (std::int64_t head = heads.begin; head < heads.end; ++head) {
       for (std::int64_t block = 0; block < in_.num_blocks(); ++block) {
-        add_block(row, kv_head * in_.heads_of_group() + i, in_.block(block));
+        add_block(row, head, in_.block(block));
       }
     }
-    copy_rows({grad_keys_.data(), width_}, length, width_,
-              head_to_write(gradients_.k, row, kv_head), keys.stride);
-    copy_rows({grad_values_.data(), width_}, length, width_,
-              head_to_write(gradients_.v, row, kv_head), keys.stride);
+  }
+
+  static void write_keys(const AttentionGradients& gradients, std::int64_t row,
+                         std::int64_t kv_head, const KeySums& sums) {
+    const std::int64_t width = gradients.k.size(3);
+    const auto write = [&](const float* from, const at::Tensor& to) {
+      copy_rows({from, width}, to.size(1), width, head_to_write(to, row, kv_head),
+                to.size(2) * width);
+    };
+    write(sums.keys, gradients.k);
+    write(sums.values, gradients.v);
   }
 
  private:
+  void take_group(std::int64_t row, std::int64_t kv_head) {
+    const std::int64_t group = row * in_.k.size(2) + kv_head;
+    if (group == group_) return;
+    group_ = group;
+    const Matrix keys = head_of(in_.k, row, kv_head);
+    transpose(keys, in_.length(), width_, turned_keys_.data(), stride_);
+    copy_rows(keys, in_.length(), width_, keys_.data(), width_);
+    copy_rows(head_of(in_.v, row, kv_head), in_.length(), width_, values_.data(), width_);
+  }
+
   void add_block(std::int64_t row, std::int64_t head, const Range& queries) {
     queries_ = rows_from(head_of(in_.q, row, head), queries.begin);
     grad_ = rows_from(head_of(outputs_.grad, row, head), queries.begin);
@@ -111,20 +110,22 @@ class Backward {
                                           .logsumexp = logsumexp_,
                                           .mean = mean_});
     const ProductSize sums{keys.size(), width_, queries.size()};
-    multiply(sums, p, grad_, grad_values_.data() + first, width_, Into::kSum);
-    multiply(sums, grad_s, queries_, grad_keys_.data() + first, width_, Into::kSum);
+    multiply(sums, p, grad_, sums_.values + first, width_, Into::kSum);
+    multiply(sums, grad_s, queries_, sums_.keys + first, width_, Into::kSum);
     multiply({width_, kQueries, keys.size()}, {turned_keys_.data() + keys.begin, stride_}, grad_s,
              turned_grad_queries_.data(), kQueries, into);
   }
 
   const AttentionInputs& in_;
-  const Outputs& outputs_;
-  const Gradients& gradients_;
+  const AttentionOutputs& outputs_;
+  const AttentionGradients& gradients_;
+  std::int64_t group_ = -1;
+  KeySums sums_{};
   std::int64_t width_;         // h
   std::int64_t stride_;        // of turned_keys_
   Matrix queries_{}, grad_{};  // [queries of the block, h]
   // [L, h] of the group, closer together than in the tensors.
-  Buffer keys_, values_, grad_keys_, grad_values_;
+  Buffer keys_, values_;
   Buffer turned_keys_;           // [h, L]
   Buffer turned_queries_;        // [h, kQueries]
   Buffer turned_grad_;           // the same
@@ -142,16 +143,8 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> causal_attention_backward(
   const auto in_heads = [&](const at::Tensor& x) {
     return x.to(at::kFloat).contiguous().view(q.sizes());
   };
-  const Outputs outputs{in_heads(grad), in_heads(out), logsumexp.contiguous()};
-  const Gradients gradients{at::empty_like(inputs.q), at::empty_like(inputs.k),
-                            at::empty_like(inputs.v)};
-  const std::int64_t kv_heads = k.size(2);
-  at::parallel_for(0, k.size(0) * kv_heads, 1, [&](std::int64_t begin, std::int64_t end) {
-    Backward backward(inputs, outputs, gradients);
-    for (std::int64_t group = begin; group < end; ++group) {
-      backward.differentiate(group / kv_heads, group % kv_heads);
-    }
-  });
+  const AttentionOutputs outputs{in_heads(grad), in_heads(out), logsumexp.contiguous()};
+  const AttentionGradients gradients = differentiate<Backward>(inputs, outputs);
   const at::ScalarType type = q.scalar_type();
   return {gradients.q.to(type), gradients.k.to(type), gradients.v.to(type)};
 }

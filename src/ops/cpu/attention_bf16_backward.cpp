@@ -1,27 +1,17 @@
-#include <ATen/ops/empty_like.h>
-
 #include "ops/cpu/attention_bf16_tiles.h"
+#include "ops/cpu/attention_groups.h"
 #include "ops/cpu/attention_kernel.h"
-#include "ops/cpu/parallel.h"
 
 // As attention_backward.cpp, which has the formula, with bf16 operands: P and dS are rounded where
 // they are formed, and dQ, dK and dV are summed in f32 and rounded once.
 namespace superpose::ops::cpu {
 namespace {
 
-struct Outputs {
-  at::Tensor grad, out;  // [B, L, H, h]
-  at::Tensor logsumexp;  // [B, H, L]
-};
-
-struct Gradients {
-  at::Tensor q, k, v;  // as the inputs
-};
-
 // The memory of one thread, and the group it is at.
 class Backward {
  public:
-  Backward(const AttentionInputs& inputs, const Outputs& outputs, const Gradients& gradients)
+  Backward(const AttentionInputs& inputs, const AttentionOutputs& outputs,
+           const AttentionGradients& gradients)
       : in_(inputs),
         outputs_(outputs),
         gradients_(gradients),
@@ -31,8 +21,6 @@ class Backward {
         grad_(width_),
         keys_(inputs.length() * pairs_of(width_)),
         values_(inputs.length() * pairs_of(width_)),
-        grad_keys_(inputs.length() * width_),
-        grad_values_(inputs.length() * width_),
         turned_keys_(width_ * stride_),
         turned_grad_queries_(width_ * kQueries),
         grad_rows_(kQueries * width_),
@@ -42,27 +30,43 @@ class Backward {
         grad_s_(kKeys / 2 * kQueries),
         grad_words_(kKeys / 2 * kQueries) {}
 
-  // All gradients of a group's queries, keys and values.
-  void differentiate(std::int64_t row, std::int64_t kv_head) {
-    const std::int64_t length = in_.length();
-    const Bf16Matrix keys = bf16_head_of(in_.k, row, kv_head);
-    turn_bf16(keys, length, width_, turned_keys_.data(), stride_);
-    copy_words(keys, length, width_, keys_.data());
-    copy_words(bf16_head_of(in_.v, row, kv_head), length, width_, values_.data());
-    std::fill_n(grad_keys_.data(), length * width_, 0.0F);
-    std::fill_n(grad_values_.data(), length * width_, 0.0F);
-    for (std::int64_t i = 0; i < in_.heads_of_group(); ++i) {
+  ~Backward() { release_bf16(); }
+  Backward(const Backward&) = delete;
+  Backward& operator=(const Backward&) = delete;
+
+  // The gradients of some query heads of a group; adds to those of its keys and values.
+  void add_heads(std::int64_t row, std::int64_t kv_head, const Range& heads, const KeySums& sums) {
+    take_group(row, kv_head);
+    sums_ = sums;
+    for (std::int64_t head = heads.begin; head < heads.end; ++head) {
       for (std::int64_t block = 0; block < in_.num_blocks(); ++block) {
-        add_block(row, kv_head * in_.heads_of_group() + i, in_.block(block));
+        add_block(row, head, in_.block(block));
       }
     }
-    narrow_rows({grad_keys_.data(), width_}, length, width_,
-                bf16_head_to_write(gradients_.k, row, kv_head), keys.stride);
-    narrow_rows({grad_values_.data(), width_}, length, width_,
-                bf16_head_to_write(gradients_.v, row, kv_head), keys.stride);
+  }
+
+  static void write_keys(const AttentionGradients& gradients, std::int64_t row,
+                         std::int64_t kv_head, const KeySums& sums) {
+    const std::int64_t width = gradients.k.size(3);
+    const auto write = [&](const float* from, const at::Tensor& to) {
+      narrow_rows({from, width}, to.size(1), width, bf16_head_to_write(to, row, kv_head),
+                  to.size(2) * width);
+    };
+    write(sums.keys, gradients.k);
+    write(sums.values, gradients.v);
   }
 
  private:
+  void take_group(std::int64_t row, std::int64_t kv_head) {
+    const std::int64_t group = row * in_.k.size(2) + kv_head;
+    if (group == group_) return;
+    group_ = group;
+    const Bf16Matrix keys = bf16_head_of(in_.k, row, kv_head);
+    turn_bf16(keys, in_.length(), width_, turned_keys_.data(), stride_);
+    copy_words(keys, in_.length(), width_, keys_.data());
+    copy_words(bf16_head_of(in_.v, row, kv_head), in_.length(), width_, values_.data());
+  }
+
   void add_block(std::int64_t row, std::int64_t head, const Range& queries) {
     const Bf16Matrix q = rows_from(bf16_head_of(in_.q, row, head), queries.begin);
     const Bf16Matrix grad = rows_from(bf16_head_of(outputs_.grad, row, head), queries.begin);
@@ -121,8 +125,8 @@ class Backward {
                                                 .grad = as_bf16(grad_s_.data()),
                                                 .grad_words = grad_words_.data()});
     const Bf16ProductSize sums{keys.size(), width_, kQueries};
-    multiply_bf16(sums, p, grad_.paired(), grad_values_.data() + first, width_, true);
-    multiply_bf16(sums, grad_s, queries_.paired(), grad_keys_.data() + first, width_, true);
+    multiply_bf16(sums, p, grad_.paired(), sums_.values + first, width_, true);
+    multiply_bf16(sums, grad_s, queries_.paired(), sums_.keys + first, width_, true);
     multiply_bf16({width_, kQueries, keys.size()},
                   {as_bf16(turned_keys_.data() + keys.begin / 2), 2 * stride_},
                   {grad_words_.data(), kQueries}, turned_grad_queries_.data(), kQueries,
@@ -130,19 +134,20 @@ class Backward {
   }
 
   const AttentionInputs& in_;
-  const Outputs& outputs_;
-  const Gradients& gradients_;
-  std::int64_t width_;              // h
-  std::int64_t stride_;             // of turned_keys_, in words
-  BlockOperand queries_, grad_;     // of the block
-  Buffer keys_, values_;            // [L, w] words of the group
-  Buffer grad_keys_, grad_values_;  // [L, h] of the group
-  Buffer turned_keys_;              // [h, L] bf16
-  Buffer turned_grad_queries_;      // [h, kQueries]
-  Buffer grad_rows_;                // [kQueries, h]
-  Buffer scores_, grad_scores_;     // [kKeys, kQueries]
-  Buffer p_, grad_s_;               // the same in bf16
-  Buffer grad_words_;               // [kKeys / 2, kQueries] words of grad_s_
+  const AttentionOutputs& outputs_;
+  const AttentionGradients& gradients_;
+  std::int64_t group_ = -1;
+  KeySums sums_{};
+  std::int64_t width_;           // h
+  std::int64_t stride_;          // of turned_keys_, in words
+  BlockOperand queries_, grad_;  // of the block
+  Buffer keys_, values_;         // [L, w] words of the group
+  Buffer turned_keys_;           // [h, L] bf16
+  Buffer turned_grad_queries_;   // [h, kQueries]
+  Buffer grad_rows_;             // [kQueries, h]
+  Buffer scores_, grad_scores_;  // [kKeys, kQueries]
+  Buffer p_, grad_s_;            // the same in bf16
+  Buffer grad_words_;            // [kKeys / 2, kQueries] words of grad_s_
   float logsumexp_[kQueries], mean_[kQueries];
 };
 
@@ -153,18 +158,9 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> causal_attention_bf16_backward(
     const std::optional<at::Tensor>& starts, const at::Tensor& out, const at::Tensor& logsumexp) {
   const AttentionInputs inputs = attention_inputs(q, k, v, starts, at::kBFloat16);
   const auto in_heads = [&](const at::Tensor& x) { return x.contiguous().view(q.sizes()); };
-  const Outputs outputs{in_heads(grad), in_heads(out), logsumexp.contiguous()};
-  const Gradients gradients{at::empty_like(inputs.q), at::empty_like(inputs.k),
-                            at::empty_like(inputs.v)};
-  const std::int64_t kv_heads = k.size(2);
-  at::parallel_for(0, k.size(0) * kv_heads, 1, [&](std::int64_t begin, std::int64_t end) {
-    Backward backward(inputs, outputs, gradients);
-    for (std::int64_t group = begin; group < end; ++group) {
-      backward.differentiate(group / kv_heads, group % kv_heads);
-    }
-    release_bf16();
-  });
-  return {gradients.q, gradients.k, gradients.v};
+  const AttentionOutputs outputs{in_heads(grad), in_heads(out), logsumexp.contiguous()};
+  AttentionGradients gradients = differentiate<Backward>(inputs, outputs);
+  return {std::move(gradients.q), std::move(gradients.k), std::move(gradients.v)};
 }
 
 }  // namespace superpose::ops::cpu

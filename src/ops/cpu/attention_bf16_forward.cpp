@@ -1,9 +1,6 @@
-#include <ATen/ops/empty.h>
-#include <ATen/ops/empty_like.h>
-
 #include "ops/cpu/attention_bf16_tiles.h"
+#include "ops/cpu/attention_groups.h"
 #include "ops/cpu/attention_kernel.h"
-#include "ops/cpu/parallel.h"
 
 // As attention_forward.cpp, with keys, values, queries and exponentials as bf16 operands.
 namespace superpose::ops::cpu {
@@ -25,6 +22,9 @@ class Forward {
         out_rows_(kQueries * width_),
         scores_(kKeys * kQueries),
         words_(kKeys / 2 * kQueries) {}
+  ~Forward() { release_bf16(); }
+  Forward(const Forward&) = delete;
+  Forward& operator=(const Forward&) = delete;
 
   void attend(std::int64_t row, std::int64_t head, std::int64_t block) {
     take_group(row, head / in_.heads_of_group());
@@ -108,23 +108,7 @@ class Forward {
 std::tuple<at::Tensor, at::Tensor> causal_attention_bf16(const at::Tensor& q, const at::Tensor& k,
                                                          const at::Tensor& v,
                                                          const std::optional<at::Tensor>& starts) {
-  const AttentionInputs inputs = attention_inputs(q, k, v, starts, at::kBFloat16);
-  const std::int64_t num_heads = q.size(2);
-  const std::int64_t num_blocks = inputs.num_blocks();
-  const at::Tensor out = at::empty_like(inputs.q);
-  at::Tensor logsumexp =
-      at::empty({q.size(0), num_heads, inputs.length()}, out.options().dtype(at::kFloat));
-  at::parallel_for(0, q.size(0) * num_heads * num_blocks, grain_of(inputs),
-                   [&](std::int64_t begin, std::int64_t end) {
-                     Forward forward(inputs, out, logsumexp);
-                     for (std::int64_t i = begin; i < end; ++i) {
-                       const std::int64_t head = i / num_blocks;
-                       forward.attend(head / num_heads, head % num_heads,
-                                      balanced(i % num_blocks, num_blocks));
-                     }
-                     release_bf16();
-                   });
-  return {out.flatten(2), std::move(logsumexp)};
+  return attend<Forward>(attention_inputs(q, k, v, starts, at::kBFloat16));
 }
 
 }  // namespace superpose::ops::cpu

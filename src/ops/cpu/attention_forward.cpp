@@ -1,9 +1,5 @@
-#include <ATen/ops/empty.h>
-#include <ATen/ops/empty_like.h>
-
+#include "ops/cpu/attention_groups.h"
 #include "ops/cpu/attention_kernel.h"
-#include "ops/cpu/attention_tiles.h"
-#include "ops/cpu/parallel.h"
 
 namespace superpose::ops::cpu {
 namespace {
@@ -99,21 +95,8 @@ class Forward {
 std::tuple<at::Tensor, at::Tensor> causal_attention(const at::Tensor& q, const at::Tensor& k,
                                                     const at::Tensor& v,
                                                     const std::optional<at::Tensor>& starts) {
-  const AttentionInputs inputs = attention_inputs(q, k, v, starts);
-  const std::int64_t num_heads = q.size(2);
-  const std::int64_t num_blocks = inputs.num_blocks();
-  const at::Tensor out = at::empty_like(inputs.q);
-  at::Tensor logsumexp = at::empty({q.size(0), num_heads, inputs.length()}, out.options());
-  at::parallel_for(0, q.size(0) * num_heads * num_blocks, grain_of(inputs),
-                   [&](std::int64_t begin, std::int64_t end) {
-                     Forward forward(inputs, out, logsumexp);
-                     for (std::int64_t i = begin; i < end; ++i) {
-                       const std::int64_t head = i / num_blocks;
-                       forward.attend(head / num_heads, head % num_heads,
-                                      balanced(i % num_blocks, num_blocks));
-                     }
-                   });
-  return {out.flatten(2).to(q.scalar_type()), std::move(logsumexp)};
+  auto [out, logsumexp] = attend<Forward>(attention_inputs(q, k, v, starts));
+  return {out.to(q.scalar_type()), std::move(logsumexp)};
 }
 
 }  // namespace superpose::ops::cpu

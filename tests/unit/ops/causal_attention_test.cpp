@@ -34,11 +34,12 @@ std::ostream& operator<<(std::ostream& out, const Shape& shape) {
 }
 
 // Blocks of queries are 64 long, tiles of keys 128: below, at and beyond both; odd widths; all
-// kinds of groups.
+// kinds of groups, also such that backward splits into parts of several heads (9 x 2 groups in 2).
 const std::vector<Shape> kShapes = {{1, 1, 1, 1, 1},    {2, 2, 2, 1, 8},    {1, 15, 2, 2, 16},
                                     {1, 63, 3, 3, 24},  {2, 64, 2, 2, 32},  {1, 65, 4, 2, 40},
                                     {1, 127, 1, 1, 5},  {1, 128, 3, 1, 64}, {1, 129, 2, 2, 6},
-                                    {3, 200, 6, 2, 32}, {1, 257, 2, 1, 80}, {1, 321, 2, 2, 128}};
+                                    {3, 200, 6, 2, 32}, {1, 257, 2, 1, 80}, {1, 321, 2, 2, 128},
+                                    {9, 67, 8, 2, 8}};
 
 struct Case {
   at::Tensor q, k, v, into;  // `into`: the gradient of the result
@@ -190,7 +191,8 @@ TEST(CausalAttention, BothFormsOfBf16AgreeWithF64) {
 
 TEST(CausalAttention, TheSameBitsForAnyNumberOfThreadsAndInEveryRun) {
   if (available_isa_levels().back() != "avx512") GTEST_SKIP() << "skipped: needs AVX-512";
-  for (const Shape shape : {Shape{3, 200, 6, 2, 32}, Shape{1, 321, 1, 1, 16}}) {
+  for (const Shape shape :
+       {Shape{3, 200, 6, 2, 32}, Shape{1, 321, 1, 1, 16}, Shape{9, 67, 8, 2, 8}}) {
     for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
       const auto run_on = [&](int threads) {
         const test::Threads scope(threads);
