@@ -4,19 +4,8 @@
 #          ArrowWheel_PYTHON       a Python interpreter whose pyarrow is asked for (default: .venv/bin/python)
 # Result   ArrowWheel::parquet     libparquet + libarrow, headers as system headers
 #          ArrowWheel_VERSION, ArrowWheel_ROOT
-set(ArrowWheel_PYTHON "${CMAKE_SOURCE_DIR}/.venv/bin/python" CACHE FILEPATH "Python whose pyarrow wheel is used")
-set(ArrowWheel_ROOT "" CACHE PATH "site-packages/pyarrow, if it is not to be asked of ArrowWheel_PYTHON")
-
-if(NOT ArrowWheel_ROOT)
-  # find_spec finds the folder without importing pyarrow.
-  execute_process(
-    COMMAND "${ArrowWheel_PYTHON}" -c
-            "import importlib.util as u, os; print(os.path.dirname(u.find_spec('pyarrow').origin), end='')"
-    OUTPUT_VARIABLE arrowwheel_found RESULT_VARIABLE arrowwheel_status ERROR_QUIET)
-  if(arrowwheel_status EQUAL 0)
-    set(ArrowWheel_ROOT "${arrowwheel_found}" CACHE PATH "site-packages/pyarrow" FORCE)
-  endif()
-endif()
+include(PythonWheel)
+superpose_find_wheel(ArrowWheel pyarrow)
 
 # A wheel has the libraries under their versioned names alone.
 foreach(name arrow parquet)
@@ -26,11 +15,8 @@ foreach(name arrow parquet)
   endif()
 endforeach()
 find_path(ArrowWheel_INCLUDE_DIR parquet/file_reader.h PATHS "${ArrowWheel_ROOT}/include" NO_DEFAULT_PATH)
-set(arrowwheel_config "${ArrowWheel_INCLUDE_DIR}/arrow/util/config.h")
-if(EXISTS "${arrowwheel_config}")
-  file(STRINGS "${arrowwheel_config}" arrowwheel_version_line REGEX "ARROW_VERSION_STRING")
-  string(REGEX MATCH "[0-9]+\\.[0-9]+\\.[0-9]+" ArrowWheel_VERSION "${arrowwheel_version_line}")
-endif()
+superpose_wheel_version(
+  ArrowWheel_VERSION "${ArrowWheel_INCLUDE_DIR}/arrow/util/config.h" ARROW_VERSION_STRING)
 
 include(FindPackageHandleStandardArgs)
 find_package_handle_standard_args(

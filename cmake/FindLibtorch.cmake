@@ -6,19 +6,8 @@
 # Result   Libtorch::torch         libtorch + libtorch_cpu + libc10, headers as system headers, C++ ABI of the wheel
 #          Libtorch::gomp          the wheel's own OpenMP runtime, so that one libgomp serves it and us
 #          Libtorch_VERSION, Libtorch_ROOT, Libtorch_LIBRARY_DIR, Libtorch_WITH_CUDA
-set(Libtorch_PYTHON "${CMAKE_SOURCE_DIR}/.venv/bin/python" CACHE FILEPATH "Python whose torch wheel is used")
-set(Libtorch_ROOT "" CACHE PATH "site-packages/torch, if it is not to be asked of Libtorch_PYTHON")
-
-if(NOT Libtorch_ROOT)
-  # find_spec finds the folder without importing torch (2 s).
-  execute_process(
-    COMMAND "${Libtorch_PYTHON}" -c
-            "import importlib.util as u, os; print(os.path.dirname(u.find_spec('torch').origin), end='')"
-    OUTPUT_VARIABLE libtorch_found RESULT_VARIABLE libtorch_status ERROR_QUIET)
-  if(libtorch_status EQUAL 0)
-    set(Libtorch_ROOT "${libtorch_found}" CACHE PATH "site-packages/torch" FORCE)
-  endif()
-endif()
+include(PythonWheel)
+superpose_find_wheel(Libtorch torch)
 
 set(Libtorch_LIBRARY_DIR "${Libtorch_ROOT}/lib")
 find_library(Libtorch_torch_LIBRARY torch PATHS "${Libtorch_LIBRARY_DIR}" NO_DEFAULT_PATH)
@@ -35,10 +24,7 @@ if(libtorch_gomp_count GREATER 0)
   list(GET libtorch_gomp 0 Libtorch_gomp_LIBRARY)
 endif()
 
-if(EXISTS "${Libtorch_ROOT}/version.py")
-  file(STRINGS "${Libtorch_ROOT}/version.py" libtorch_version_line REGEX "^__version__")
-  string(REGEX MATCH "[0-9]+\\.[0-9]+\\.[0-9]+" Libtorch_VERSION "${libtorch_version_line}")
-endif()
+superpose_wheel_version(Libtorch_VERSION "${Libtorch_ROOT}/version.py" "^__version__")
 if(Libtorch_cuda_LIBRARY)
   set(Libtorch_WITH_CUDA TRUE)
 else()

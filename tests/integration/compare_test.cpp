@@ -6,14 +6,13 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <map>
 #include <sstream>
 
 #include "checkpoint/checkpoint.h"
 #include "metrics/reader.h"
 #include "report/report.h"
-#include "support/temp_dir.h"
-#include "support/tiny_run.h"
+#include "support/error_of.h"
+#include "support/tiny_corpus_test.h"
 #include "util/error.h"
 #include "util/files.h"
 
@@ -29,22 +28,17 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 
-class Compare : public ::testing::Test {
+class Compare : public TinyCorpusTest {
  protected:
   static void SetUpTestSuite() {
-    folder_ = new TempDir;
-    write_tiny_corpus(folder_->path());
+    TinyCorpusTest::SetUpTestSuite();
     util::write_file_atomic(*folder_ / "plotly.js", "var Plotly = {};");
-  }
-  static void TearDownTestSuite() {
-    delete folder_;
-    folder_ = nullptr;
   }
 
   // 20 steps of tiny_config in <folder>/runs/<name>, baseline and tst.
   static Recipe tiny_recipe(const std::string& name) {
     Recipe recipe;
-    recipe.base = tiny_config(folder_->path(), name);
+    recipe.base = config(name);
     recipe.base.checkpoint.keep = 1;
     recipe.base.checkpoint.every = 0;
     return recipe;
@@ -64,12 +58,7 @@ class Compare : public ::testing::Test {
     return outcome;
   }
   std::string error_of(const Recipe& recipe, const std::string& only = "") {
-    try {
-      run(recipe, only);
-    } catch (const util::Error& error) {
-      return error.what();
-    }
-    return "no error";
+    return test::error_of([&] { run(recipe, only); });
   }
 
   static fs::path run_folder(const Recipe& recipe, const std::string& run) {
@@ -88,11 +77,8 @@ class Compare : public ::testing::Test {
     return run_folder(recipe, run) / "checkpoints" / checkpoint::folder_name(step);
   }
 
-  static TempDir* folder_;
   std::string printed_;
 };
-
-TempDir* Compare::folder_ = nullptr;
 
 TEST_F(Compare, RunsBothArmsAndReports) {
   const Recipe recipe = tiny_recipe("default");
@@ -178,7 +164,7 @@ TEST_F(Compare, BranchIsTheRunLaunchedDirectlyAtItsBudget) {
 
   for (const bool superposed : {false, true}) {
     const std::string arm = superposed ? "tst" : "baseline";
-    train::RunConfig direct = tiny_config(folder_->path(), "direct-" + arm);
+    train::RunConfig direct = config("direct-" + arm);
     direct.train.steps = 20;
     direct.checkpoint.every = 0;
     if (!superposed) direct.phases.clear();

@@ -6,12 +6,10 @@
 
 #include <filesystem>
 #include <string>
-#include <vector>
 
 #include "metrics/reader.h"
-#include "support/temp_dir.h"
-#include "support/tiny_run.h"
-#include "util/error.h"
+#include "support/error_of.h"
+#include "support/tiny_corpus_test.h"
 #include "util/files.h"
 
 namespace superpose::test {
@@ -41,16 +39,11 @@ train::RunConfig mixture_config(const std::filesystem::path& folder, const std::
   return config;
 }
 
-class TrainMixture : public ::testing::Test {
+class TrainMixture : public TinyCorpusTest {
  protected:
   static void SetUpTestSuite() {
-    folder_ = new TempDir;
-    write_tiny_corpus(folder_->path());
+    TinyCorpusTest::SetUpTestSuite();
     run_alone(config("uninterrupted"));
-  }
-  static void TearDownTestSuite() {
-    delete folder_;
-    folder_ = nullptr;
   }
 
   static train::RunConfig config(const std::string& name) {
@@ -60,18 +53,9 @@ class TrainMixture : public ::testing::Test {
     return fingerprint_of(checkpoint_of(config("uninterrupted"), 20));
   }
   static std::string error_of(const train::RunConfig& config) {
-    try {
-      run_alone(config);
-    } catch (const util::Error& error) {
-      return error.what();
-    }
-    return "no error";
+    return test::error_of([&] { run_alone(config); });
   }
-
-  static TempDir* folder_;
 };
-
-TempDir* TrainMixture::folder_ = nullptr;
 
 TEST_F(TrainMixture, PlanSaysWhatEachSourceGives) {
   distributed::LocalCollective collective;

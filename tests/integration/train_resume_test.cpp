@@ -9,9 +9,8 @@
 #include <string>
 
 #include "metrics/reader.h"
-#include "support/temp_dir.h"
-#include "support/tiny_run.h"
-#include "util/error.h"
+#include "support/error_of.h"
+#include "support/tiny_corpus_test.h"
 #include "util/files.h"
 
 namespace superpose::test {
@@ -19,37 +18,20 @@ namespace {
 
 using ::testing::HasSubstr;
 
-class TrainResume : public ::testing::Test {
+class TrainResume : public TinyCorpusTest {
  protected:
   static void SetUpTestSuite() {
-    folder_ = new TempDir;
-    write_tiny_corpus(folder_->path());
+    TinyCorpusTest::SetUpTestSuite();
     run_alone(config("uninterrupted"));
   }
-  static void TearDownTestSuite() {
-    delete folder_;
-    folder_ = nullptr;
-  }
 
-  static train::RunConfig config(const std::string& name) {
-    return tiny_config(folder_->path(), name);
-  }
   static Fingerprint expected() {
     return fingerprint_of(checkpoint_of(config("uninterrupted"), 20));
   }
   static std::string error_of(const train::RunConfig& config) {
-    try {
-      run_alone(config);
-    } catch (const util::Error& error) {
-      return error.what();
-    }
-    return "no error";
+    return test::error_of([&] { run_alone(config); });
   }
-
-  static TempDir* folder_;
 };
-
-TempDir* TrainResume::folder_ = nullptr;
 
 class TrainResumeAt : public TrainResume, public ::testing::WithParamInterface<int> {};
 

@@ -6,33 +6,14 @@
 #include <vector>
 
 #include "superposition/phases.h"
-#include "support/temp_dir.h"
-#include "support/tiny_run.h"
+#include "support/tiny_corpus_test.h"
 #include "support/tolerances.h"
 #include "util/error.h"
 
 namespace superpose::test {
 namespace {
 
-class TrainSameRun : public ::testing::Test {
- protected:
-  static void SetUpTestSuite() {
-    folder_ = new TempDir;
-    write_tiny_corpus(folder_->path());
-  }
-  static void TearDownTestSuite() {
-    delete folder_;
-    folder_ = nullptr;
-  }
-
-  static train::RunConfig config(const std::string& name) {
-    return tiny_config(folder_->path(), name);
-  }
-
-  static TempDir* folder_;
-};
-
-TempDir* TrainSameRun::folder_ = nullptr;
+using TrainSameRun = TinyCorpusTest;
 
 superposition::PhaseConfig phase(double share, std::int64_t bag_size, std::int64_t target_size) {
   superposition::PhaseConfig result;

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "metrics/reader.h"
+#include "support/error_of.h"
 #include "support/temp_dir.h"
 #include "support/tiny_run.h"
-#include "util/error.h"
 #include "util/files.h"
 
 namespace superpose::test {
@@ -41,12 +41,7 @@ class ValidationSets : public ::testing::Test {
     return metrics::read_run(config.run.dir).validations;
   }
   static std::string error_of(const train::RunConfig& config) {
-    try {
-      run_alone(config);
-    } catch (const util::Error& error) {
-      return error.what();
-    }
-    return "no error";
+    return test::error_of([&] { run_alone(config); });
   }
 
   TempDir folder_;

@@ -10,6 +10,7 @@
 #include <algorithm>
 
 #include "contents.h"
+#include "support/error_of.h"
 #include "support/temp_dir.h"
 #include "util/error.h"
 #include "util/files.h"
@@ -33,12 +34,7 @@ std::vector<std::string> names_in(const fs::path& folder) {
 }
 
 std::string error_of(const fs::path& folder, Check check = Check::kHashes) {
-  try {
-    open(folder, check);
-    return "no error";
-  } catch (const util::Error& error) {
-    return error.what();
-  }
+  return test::error_of([&] { open(folder, check); });
 }
 
 void change_byte(const fs::path& file, std::size_t at) {
@@ -126,13 +122,13 @@ TEST_F(CheckpointTest, EveryAlteredFileIsRefusedByName) {
       EXPECT_THAT(error_of(folder, check), HasSubstr(std::string(name) + ": expected"));
     }
     write_file(folder / name, good);
-    EXPECT_EQ(error_of(folder), "no error");
+    EXPECT_EQ(error_of(folder), "");
     fs::remove(folder / name);
     EXPECT_THAT(error_of(folder, Check::kSizes),
                 HasSubstr(std::string(name) + ": No such file or directory"));
     write_file(folder / name, good);
   }
-  EXPECT_EQ(error_of(folder), "no error");
+  EXPECT_EQ(error_of(folder), "");
 }
 
 TEST_F(CheckpointTest, TheCheapCheckSeesSizesAlone) {
@@ -155,7 +151,7 @@ TEST_F(CheckpointTest, NoChangeOfTheManifestGoesUnseen) {
     std::string damaged = good;
     damaged[i] = damaged[i] == '7' ? '8' : '7';
     write_file(manifest, damaged);
-    EXPECT_NE(error_of(folder, Check::kSizes), "no error") << i;
+    EXPECT_NE(error_of(folder, Check::kSizes), "") << i;
   }
   fs::remove(manifest);
   EXPECT_THAT(error_of(folder), HasSubstr("trainer/manifest.json: missing, so the save was not"));
@@ -226,7 +222,7 @@ TEST_F(CheckpointTest, PruneSparesThePinned) {
   for (std::int64_t step = 1; step <= 5; ++step) save_step(step);
   set_pinned(dir() / "step-00000002", true);
   set_pinned(dir() / "step-00000005", true);
-  EXPECT_EQ(error_of(dir() / "step-00000002"), "no error");
+  EXPECT_EQ(error_of(dir() / "step-00000002"), "");
   prune(dir(), 1);
   EXPECT_THAT(names(), ElementsAre("step-00000002", "step-00000004", "step-00000005"));
   set_pinned(dir() / "step-00000002", false);

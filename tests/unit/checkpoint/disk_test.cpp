@@ -5,12 +5,11 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 
-#include <cerrno>
 #include <cstring>
 
 #include "contents.h"
+#include "support/error_of.h"
 #include "support/temp_dir.h"
-#include "util/error.h"
 
 namespace superpose::checkpoint {
 namespace {
@@ -23,12 +22,7 @@ using testing::HasSubstr;
 std::string error_of_save(const fs::path& dir, std::int64_t step, std::int64_t num_elements) {
   Contents contents = small_contents(step);
   contents.model.push_back({"lm_head.weight", at::arange(num_elements, at::kFloat)});
-  try {
-    save(dir, step, contents);
-    return "no error";
-  } catch (const util::Error& error) {
-    return error.what();
-  }
+  return test::error_of([&] { save(dir, step, contents); });
 }
 
 // A file system of its own, in memory. Needs the right to mount.
@@ -61,7 +55,7 @@ void expect_only_step_1(const fs::path& dir) {
 TEST(SmallDisk, TooSmallIsSaidBeforeAnythingIsWritten) {
   const SmallDisk disk("size=1m");
   if (!disk.mounted()) GTEST_SKIP() << kSkipped;
-  ASSERT_EQ(error_of_save(disk.path(), 1, 1), "no error");
+  ASSERT_EQ(error_of_save(disk.path(), 1, 1), "");
   EXPECT_THAT(error_of_save(disk.path(), 2, 1 << 20),
               AllOf(HasSubstr("step-00000002 was not saved: it needs "), HasSubstr(" are free")));
   expect_only_step_1(disk.path());
@@ -71,7 +65,7 @@ TEST(SmallDisk, TooSmallIsSaidBeforeAnythingIsWritten) {
 TEST(SmallDisk, FullWhileSavingLeavesTheOlderOnes) {
   const SmallDisk disk("size=4m,nr_inodes=16");
   if (!disk.mounted()) GTEST_SKIP() << kSkipped;
-  ASSERT_EQ(error_of_save(disk.path(), 1, 1), "no error");
+  ASSERT_EQ(error_of_save(disk.path(), 1, 1), "");
   EXPECT_THAT(error_of_save(disk.path(), 2, 1000),
               AllOf(HasSubstr("step-00000002 was not saved: "),
                     HasSubstr("No space left on device; it needs "),
@@ -102,14 +96,14 @@ class FileSizeLimit {
 
 TEST(FailedWrite, LeavesTheOlderOnes) {
   const test::TempDir dir;
-  ASSERT_EQ(error_of_save(dir.path(), 1, 1), "no error");
+  ASSERT_EQ(error_of_save(dir.path(), 1, 1), "");
   {
     const FileSizeLimit limit(100'000);
     EXPECT_THAT(error_of_save(dir.path(), 2, 100'000),
                 AllOf(HasSubstr("model.safetensors: cannot write: "), HasSubstr("it needs ")));
   }
   expect_only_step_1(dir.path());
-  EXPECT_EQ(error_of_save(dir.path(), 2, 100'000), "no error");
+  EXPECT_EQ(error_of_save(dir.path(), 2, 100'000), "");
 }
 
 TEST(FailedWrite, NamesAFolderThatCannotBeMade) {

@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "support/error_of.h"
 #include "support/shared.h"
 #include "support/temp_dir.h"
 #include "util/error.h"
@@ -35,12 +36,7 @@ std::vector<std::string> file_names(const std::map<std::string, FileDigest>& wri
 }
 
 std::string error_of(const std::filesystem::path& folder) {
-  try {
-    const ModelFiles files(folder);
-    return "no error";
-  } catch (const util::Error& error) {
-    return error.what();
-  }
+  return test::error_of([&] { const ModelFiles files(folder); });
 }
 
 TEST(ModelFiles, IsOneFileUpToTheLimit) {
@@ -88,7 +84,7 @@ TEST(ModelFiles, AnIndexMustBeTrue) {
     write_file(dir / "model.safetensors.index.json", text);
     return error_of(dir.path());
   };
-  EXPECT_EQ(with_index(R"({"weight_map":{"a":"one","b":"two"}})"), "no error");
+  EXPECT_EQ(with_index(R"({"weight_map":{"a":"one","b":"two"}})"), "");
   EXPECT_THAT(with_index(R"({"weight_map":{"a":"one","b":"one"}})"),
               HasSubstr("tensor b is not in one"));
   EXPECT_THAT(with_index(R"({"weight_map":{"a":"two","b":"two"}})"), HasSubstr("tensor a"));

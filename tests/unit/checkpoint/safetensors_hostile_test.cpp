@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "checkpoint/safetensors.h"
+#include "support/error_of.h"
 #include "support/temp_dir.h"
 #include "util/error.h"
 #include "util/files.h"
@@ -244,12 +245,8 @@ TEST(UnreadableDtype, IsListedAndNamed) {
   write_file(dir / "a", file_of(R"({"x":{"dtype":"F4","shape":[4],"data_offsets":[0,2]}})", 2));
   const SafetensorsFile file(dir / "a");
   EXPECT_EQ(file.entries().at("x").dtype, "F4");
-  try {
-    file.tensor("x");
-    FAIL();
-  } catch (const util::Error& error) {
-    EXPECT_THAT(error.what(), HasSubstr("tensor x: dtype F4 cannot be read"));
-  }
+  EXPECT_THAT(test::error_of([&] { file.tensor("x"); }),
+              HasSubstr("tensor x: dtype F4 cannot be read"));
 }
 
 TEST(BoolOfAnotherWriter, IsTrueForEveryByteButZero) {

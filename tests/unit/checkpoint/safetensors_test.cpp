@@ -10,6 +10,7 @@
 
 #include <cstring>
 
+#include "support/error_of.h"
 #include "support/temp_dir.h"
 #include "util/error.h"
 #include "util/files.h"
@@ -191,12 +192,8 @@ TEST_F(SafetensorsFileTest, GivesCopiesThatOutliveIt) {
 }
 
 TEST_F(SafetensorsFileTest, NamesAMissingFile) {
-  try {
-    SafetensorsFile file(dir_ / "none");
-    FAIL();
-  } catch (const util::Error& error) {
-    EXPECT_THAT(error.what(), HasSubstr((dir_ / "none").string()));
-  }
+  EXPECT_THAT(test::error_of([&] { SafetensorsFile file(dir_ / "none"); }),
+              HasSubstr((dir_ / "none").string()));
 }
 
 }  // namespace

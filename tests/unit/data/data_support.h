@@ -1,6 +1,5 @@
 #pragma once
 
-#include <gtest/gtest.h>
 #include <sys/wait.h>
 
 #include <cstdint>
@@ -15,7 +14,7 @@
 
 #include "data/shard_writer.h"
 #include "data/token_shards.h"
-#include "util/error.h"
+#include "support/error_of.h"
 
 namespace superpose::test {
 
@@ -60,17 +59,6 @@ inline std::vector<Document> numbered_documents(const std::vector<std::int64_t>&
     documents.push_back(std::move(document));
   }
   return documents;
-}
-
-// The message of the util::Error that an action throws; "" where it throws none.
-template <class Action>
-std::string error_of(const Action& action) {
-  try {
-    action();
-  } catch (const util::Error& error) {
-    return error.what();
-  }
-  return "";
 }
 
 inline std::string python() {

@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <map>
 
-#include "util/error.h"
+#include "support/error_of.h"
 
 namespace superpose::distributed {
 namespace {
@@ -25,12 +25,7 @@ class RendezvousTest : public testing::Test {
   static std::string error_of(const std::map<std::string, std::string>& variables) {
     clear();
     set(variables);
-    try {
-      rendezvous_from_environment();
-      return "no error";
-    } catch (const util::Error& error) {
-      return error.what();
-    }
+    return test::error_of([&] { rendezvous_from_environment(); });
   }
 
  private:

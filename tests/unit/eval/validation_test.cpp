@@ -9,17 +9,16 @@
 #include <cmath>
 #include <cstdint>
 #include <fstream>
-#include <memory>
 #include <numbers>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "model/initialize.h"
+#include "support/error_of.h"
 #include "support/temp_dir.h"
 #include "support/tolerances.h"
 #include "tokenizer/bytes.h"
-#include "util/error.h"
 
 namespace superpose::eval {
 namespace {
@@ -132,14 +131,9 @@ TEST(ValidationSet, FewAreSpreadOverAllDocuments) {
 TEST(ValidationSet, TooLittleTextIsAnError) {
   const test::TempDir folder;
   const data::PreparedCorpus corpus = make_corpus(folder.path(), 4);
-  try {
-    make_validation_set("books", corpus, 4096, {});
-    FAIL() << "no error";
-  } catch (const util::Error& error) {
-    EXPECT_THAT(error.what(),
-                ::testing::HasSubstr("validation set books: its documents must fill a "
-                                     "window of 4097 tokens, got "));
-  }
+  EXPECT_THAT(test::error_of([&] { make_validation_set("books", corpus, 4096, {}); }),
+              ::testing::HasSubstr("validation set books: its documents must fill a "
+                                   "window of 4097 tokens, got "));
 }
 
 TEST(Validate, IsTheMeanLossOfLogSoftmax) {

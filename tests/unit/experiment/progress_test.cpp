@@ -7,6 +7,7 @@
 
 #include "metrics/json.h"
 #include "recipes.h"
+#include "support/error_of.h"
 #include "support/synthetic_runs.h"
 #include "support/temp_dir.h"
 #include "util/error.h"
@@ -109,12 +110,7 @@ TEST_F(Rates, DivergedPointsAreLeftOut) {
   for (const char* rate : {"0.001", "0.002", "0.004"}) {
     progress_["tst-seed-0-rate-" + std::string(rate)] = diverged;
   }
-  try {
-    choose_rates(runs_, progress_, arms_);
-    FAIL() << "no error";
-  } catch (const util::Error& error) {
-    EXPECT_THAT(error.what(), HasSubstr("arm tst"));
-  }
+  EXPECT_THAT(test::error_of([&] { choose_rates(runs_, progress_, arms_); }), HasSubstr("arm tst"));
 }
 
 TEST_F(Rates, LossOfHalfAIsNeeded) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "recipes.h"
+#include "support/error_of.h"
 #include "util/error.h"
 
 namespace superpose::experiment {
@@ -21,12 +22,7 @@ std::vector<PlannedRun> plan(const Recipe& recipe, const BestRates& best = {}) {
 }
 
 std::string plan_error(const Recipe& recipe) {
-  try {
-    plan(recipe);
-  } catch (const util::Error& error) {
-    return error.what();
-  }
-  return "no error";
+  return test::error_of([&] { plan(recipe); });
 }
 
 std::vector<std::string> folders(const std::vector<PlannedRun>& runs) {
@@ -166,14 +162,14 @@ TEST(RunList, BudgetsThatCannotBranchAreRefused) {
   EXPECT_THAT(plan_error(late),
               AllOf(HasSubstr("arm tst"), HasSubstr("r <= 1 - optim.decay_share")));
   late.base.phases[0].share = 0.8;  // r = 1 - d
-  EXPECT_EQ(plan_error(late), "no error");
+  EXPECT_EQ(plan_error(late), "");
 
   Recipe warm = small_recipe(budgets);
   warm.base.optim.warmup_steps = 13;  // the superposed branch leaves at 12
   EXPECT_THAT(plan_error(warm),
               AllOf(HasSubstr("arm tst"), HasSubstr("step 12"), HasSubstr("warm-up")));
   warm.base.optim.warmup_steps = 12;
-  EXPECT_EQ(plan_error(warm), "no error");
+  EXPECT_EQ(plan_error(warm), "");
 
   EXPECT_THAT(plan_error(small_recipe("[compare]\nbudgets = [0.001, 1.0]\n")),
               HasSubstr("no step at all"));

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "recipes.h"
-#include "util/error.h"
+#include "support/error_of.h"
 
 namespace superpose::experiment {
 namespace {
@@ -25,12 +25,7 @@ std::vector<std::string> only(const std::string& text, const std::string& compar
 }
 
 std::string error_of(const std::string& text) {
-  try {
-    only(text, "");
-  } catch (const util::Error& error) {
-    return error.what();
-  }
-  return "no error";
+  return test::error_of([&] { only(text, ""); });
 }
 
 TEST(Selection, EmptyTextIsEverything) {

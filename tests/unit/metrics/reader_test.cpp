@@ -9,8 +9,8 @@
 
 #include "metrics/json.h"
 #include "sample_records.h"
+#include "support/error_of.h"
 #include "support/temp_dir.h"
-#include "util/error.h"
 
 namespace superpose::metrics {
 namespace {
@@ -29,12 +29,7 @@ class Reader : public testing::Test {
     return folder_ / name;
   }
   std::string error_of(const std::filesystem::path& path) const {
-    try {
-      read_run(path);
-    } catch (const util::Error& error) {
-      return error.what();
-    }
-    return "no error";
+    return test::error_of([&] { read_run(path); });
   }
   static std::string line(const Record& record) { return to_json(record).dump() + "\n"; }
 

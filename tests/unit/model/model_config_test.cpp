@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "small_decoder.h"
-#include "util/error.h"
+#include "support/error_of.h"
 
 namespace superpose::model {
 namespace {
@@ -12,12 +12,7 @@ namespace {
 using ::testing::HasSubstr;
 
 std::string error_of(const ModelConfig& config, std::int64_t vocabulary = 0) {
-  try {
-    resolve(config, vocabulary);
-  } catch (const util::Error& error) {
-    return error.what();
-  }
-  return "";
+  return test::error_of([&] { resolve(config, vocabulary); });
 }
 
 TEST(ModelConfig, FillsWhatIsLeftOpen) {

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "support/error_of.h"
 #include "util/error.h"
 
 namespace superpose::optim {
@@ -89,12 +90,7 @@ TEST(OptimConfig, NamesTheKeyThatIsWrong) {
   const auto error_of = [](auto change) -> std::string {
     OptimConfig config;
     change(config);
-    try {
-      config.validate();
-    } catch (const util::Error& error) {
-      return error.what();
-    }
-    return "";
+    return test::error_of([&] { config.validate(); });
   };
   using ::testing::HasSubstr;
   EXPECT_EQ(error_of([](OptimConfig&) {}), "");

@@ -42,7 +42,7 @@ TEST_F(Load, ArmsGivenOneByOneMayDifferInRecipeButNotWithinAnArm) {
   test::SyntheticRun run = small_run("tst", 1, 1.0);
   run.fingerprints.recipe = "recipe-2";
   add(run);
-  EXPECT_EQ(error_of_analysis(), "no error");
+  EXPECT_EQ(error_of_analysis(), "");
   run.seed = 2;
   run.fingerprints.recipe = "recipe-3";
   add(run);

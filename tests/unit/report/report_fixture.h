@@ -5,9 +5,9 @@
 #include <string>
 
 #include "report/report.h"
+#include "support/error_of.h"
 #include "support/synthetic_runs.h"
 #include "support/temp_dir.h"
-#include "util/error.h"
 
 namespace superpose::report {
 
@@ -52,12 +52,7 @@ class ReportTest : public testing::Test {
   }
 
   std::string error_of_analysis() const {
-    try {
-      analyze(experiment_);
-    } catch (const util::Error& error) {
-      return error.what();
-    }
-    return "no error";
+    return test::error_of([&] { analyze(experiment_); });
   }
 
   test::TempDir folder_;

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "support/error_of.h"
 #include "util/error.h"
 
 namespace superpose::superposition {
@@ -19,12 +20,7 @@ using ::testing::StartsWith;
 const std::vector<PhaseConfig> kDefaultRecipe = {{.share = 0.3, .bag_size = 6}};
 
 std::string error_of(const std::vector<PhaseConfig>& configs, std::int64_t total = 100) {
-  try {
-    make_phases(configs, total);
-  } catch (const util::Error& error) {
-    return error.what();
-  }
-  return "no error";
+  return test::error_of([&] { make_phases(configs, total); });
 }
 
 TEST(Phases, DefaultRecipeIsSuperpositionThenNextTokenPrediction) {
@@ -139,7 +135,7 @@ TEST(Phases, ListThatIsLongerThanTheRunIsAnError) {
   EXPECT_THAT(error_of({{.steps = std::numeric_limits<std::int64_t>::max()},
                         {.steps = std::numeric_limits<std::int64_t>::max()}}),
               StartsWith("phases[0]: phases must fit"));
-  EXPECT_EQ(error_of({{.steps = 100}}), "no error");
+  EXPECT_EQ(error_of({{.steps = 100}}), "");
 }
 
 TEST(PhaseAt, FindsTheStretchOfEveryStep) {

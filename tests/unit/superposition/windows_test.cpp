@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "support/error_of.h"
 #include "util/error.h"
 #include "util/random.h"
 
@@ -37,12 +38,7 @@ Cut cut(const WindowShape& shape, const std::vector<std::int32_t>& raw,
 
 std::string error_of(const WindowShape& shape, const std::vector<std::int32_t>& raw,
                      const std::vector<std::int32_t>& documents = {}) {
-  try {
-    cut(shape, raw, documents);
-  } catch (const util::Error& error) {
-    return error.what();
-  }
-  return "no error";
+  return test::error_of([&] { cut(shape, raw, documents); });
 }
 
 std::vector<std::int32_t> numbered(std::int64_t length) {

@@ -3,8 +3,6 @@
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
-#include <string>
-
 #include "util/json_fields.h"
 
 namespace superpose::train {

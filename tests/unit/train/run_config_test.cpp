@@ -6,7 +6,7 @@
 #include <string>
 
 #include "config/config.h"
-#include "util/error.h"
+#include "support/error_of.h"
 #include "util/files.h"
 
 namespace superpose::train {
@@ -21,12 +21,7 @@ RunConfig read(const std::string& text) {
 }
 
 std::string error_of(const std::string& text) {
-  try {
-    read(text);
-  } catch (const util::Error& error) {
-    return error.what();
-  }
-  return "no error";
+  return test::error_of([&] { read(text); });
 }
 
 TEST(RunConfig, DefaultIsBagsOfSixForThreeTenths) {

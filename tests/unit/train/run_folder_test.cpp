@@ -4,10 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <memory>
-#include <string>
 
+#include "support/error_of.h"
 #include "support/temp_dir.h"
-#include "util/error.h"
 #include "util/files.h"
 
 namespace superpose::train {
@@ -16,12 +15,8 @@ namespace {
 TEST(RunFolder, IsHeldByOneAtATime) {
   const test::TempDir folder;
   auto held = std::make_unique<RunFolder>(folder / "a/b");
-  try {
-    const RunFolder second(folder / "a/b");
-    FAIL() << "expected an error";
-  } catch (const util::Error& error) {
-    EXPECT_THAT(error.what(), ::testing::HasSubstr("another process is training in it"));
-  }
+  EXPECT_THAT(test::error_of([&] { const RunFolder second(folder / "a/b"); }),
+              ::testing::HasSubstr("another process is training in it"));
   held.reset();
   const RunFolder again(folder / "a/b");
 }
@@ -35,12 +30,8 @@ TEST(RunFolder, KeepsTheRecipe) {
 TEST(RunFolder, NamesAPathThatCannotBeMade) {
   const test::TempDir folder;
   util::write_file_atomic(folder / "file", "");
-  try {
-    const RunFolder run(folder / "file/run");
-    FAIL() << "expected an error";
-  } catch (const util::Error& error) {
-    EXPECT_THAT(error.what(), ::testing::HasSubstr("file/run"));
-  }
+  EXPECT_THAT(test::error_of([&] { const RunFolder run(folder / "file/run"); }),
+              ::testing::HasSubstr("file/run"));
 }
 
 }  // namespace

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "util/error.h"
+#include "support/error_of.h"
 
 namespace superpose::train {
 namespace {
@@ -35,12 +35,7 @@ RunState sample() {
 }
 
 std::string error_of(const util::Json& json) {
-  try {
-    run_state_from_json(json, "state.json");
-  } catch (const util::Error& error) {
-    return error.what();
-  }
-  return "no error";
+  return test::error_of([&] { run_state_from_json(json, "state.json"); });
 }
 
 TEST(RunState, JsonRoundTrip) {

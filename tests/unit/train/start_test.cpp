@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "support/error_of.h"
 #include "support/temp_dir.h"
 #include "util/error.h"
 
@@ -24,12 +25,7 @@ Start start_at(Start::Kind kind, std::int64_t step) {
 }
 
 std::string error_of(const Start& start, const StartExpectation& expected) {
-  try {
-    check_start(start, expected);
-  } catch (const util::Error& error) {
-    return error.what();
-  }
-  return "no error";
+  return test::error_of([&] { check_start(start, expected); });
 }
 
 StartExpectation expectation(const std::string& seed, const std::string& steps) {
@@ -40,17 +36,17 @@ StartExpectation expectation(const std::string& seed, const std::string& steps) 
 
 TEST(CheckStart, ResumeWantsEverySettingAsItWas) {
   const Start start = start_at(Start::Kind::kResume, 5);
-  EXPECT_EQ(error_of(start, expectation("1", "20")), "no error");
+  EXPECT_EQ(error_of(start, expectation("1", "20")), "");
   EXPECT_THAT(error_of(start, expectation("1", "30")), HasSubstr("train.steps"));
 }
 
 TEST(CheckStart, ResumeOfAFinishedRunIsFine) {
-  EXPECT_EQ(error_of(start_at(Start::Kind::kResume, 20), expectation("1", "20")), "no error");
+  EXPECT_EQ(error_of(start_at(Start::Kind::kResume, 20), expectation("1", "20")), "");
 }
 
 TEST(CheckStart, BranchMayChangeStepsButNotTheSeed) {
   const Start start = start_at(Start::Kind::kBranch, 5);
-  EXPECT_EQ(error_of(start, expectation("1", "30")), "no error");
+  EXPECT_EQ(error_of(start, expectation("1", "30")), "");
   EXPECT_THAT(error_of(start, expectation("2", "30")),
               HasSubstr("train.seed (checkpoint 1, recipe 2)"));
 }
@@ -73,7 +69,7 @@ TEST(CheckStart, NamesTheFilesThatChanged) {
   start.corpus = {"abc", "held", {{"a.txt", 3, 1}, {"b.txt", 4, 2}, {"c.txt", 5, 3}}};
   StartExpectation now = expectation("1", "20");
   now.corpus.files = {{"a.txt", 3, 1}, {"b.txt", 4, 7}, {"d.txt", 5, 9}};
-  EXPECT_EQ(error_of(start, now), "no error") << "the same documents out of other files";
+  EXPECT_EQ(error_of(start, now), "") << "the same documents out of other files";
   now.corpus.fingerprint = "def";
   EXPECT_THAT(error_of(start, now),
               HasSubstr("was abc and is def: changed b.txt; removed c.txt; added d.txt"));
@@ -82,7 +78,7 @@ TEST(CheckStart, NamesTheFilesThatChanged) {
   EXPECT_THAT(error_of(start, now), HasSubstr("text of the validation sets must be the same"));
   EXPECT_THAT(error_of(start, now), HasSubstr("changed b.txt"));
   start.kind = Start::Kind::kBranch;
-  EXPECT_EQ(error_of(start, now), "no error") << "a branch may be measured on other text";
+  EXPECT_EQ(error_of(start, now), "") << "a branch may be measured on other text";
 }
 
 TEST(FindStart, FolderWithoutCheckpointsIsAFreshStart) {
