@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "data/sidecar.h"
+#include "util/error.h"
 #include "util/hash.h"
 
 namespace superpose::data {
@@ -35,6 +36,14 @@ void update_settings(util::Hasher& hasher, const DataConfig& config) {
   }
 }
 
+tokenizer::LoadedTokenizer load_tokenizer(const DataConfig& config) {
+  try {
+    return tokenizer::load_tokenizer(config.tokenizer, config.end_of_document);
+  } catch (const util::Error& error) {
+    util::fail("data.tokenizer: ", error.what());
+  }
+}
+
 // An .idx belongs to its .bin.
 void leave_out_indexes(std::vector<SourceFile>& sources) {
   const auto is_index = [](const SourceFile& source) {
@@ -48,11 +57,7 @@ void leave_out_indexes(std::vector<SourceFile>& sources) {
 
 PreparePlan make_plan(const DataConfig& config, const PrepareOptions& options) {
   PreparePlan plan{
-      config,
-      options,
-      tokenizer::load_tokenizer(config.tokenizer, config.end_of_document),
-      list_sources(config),
-      {},
+      config, options, load_tokenizer(config), list_sources(config), {},
   };
   leave_out_indexes(plan.sources);
   util::Hasher names;

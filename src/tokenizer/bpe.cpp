@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <functional>
 #include <limits>
 #include <unordered_map>
 
@@ -16,11 +17,6 @@ constexpr std::size_t kShort = 32;
 
 // Places in a word are 32 bit.
 constexpr std::size_t kLongestWord = std::numeric_limits<std::int32_t>::max();
-
-// The heap gives the smallest first.
-constexpr auto kLater = [](const Bpe::Scratch::Candidate& a, const Bpe::Scratch::Candidate& b) {
-  return a.order > b.order;
-};
 
 }  // namespace
 
@@ -85,6 +81,7 @@ void Bpe::encode(std::string_view word, Scratch& scratch, std::vector<std::int32
   util::require(word.size() <= kLongestWord, "tokenizer: a stretch without a place to split it is ",
                 "longer than ", kLongestWord, " bytes, got ", word.size());
   scratch.symbols.clear();
+  scratch.symbols.reserve(word.size());
   for (const char c : word) {
     const std::int32_t id = byte_ids_[static_cast<unsigned char>(c)];
     if (id == kNone) continue;
@@ -131,9 +128,8 @@ bool Bpe::add_candidate(Scratch& scratch, std::int32_t place) const {
   const auto& right = scratch.symbols[static_cast<std::size_t>(symbol.next)];
   const Slot* slot = find(symbol.id, right.id);
   if (slot == nullptr) return false;
-  const std::uint64_t order =
-      (static_cast<std::uint64_t>(slot->rank) << 32) | static_cast<std::uint32_t>(place);
-  scratch.heap.push_back({order, slot->merged, symbol.id, right.id});
+  scratch.heap.push_back((static_cast<std::uint64_t>(slot->rank) << 32) |
+                         static_cast<std::uint32_t>(place));
   return true;
 }
 
@@ -145,22 +141,24 @@ void Bpe::merge_long(Scratch& scratch, std::vector<std::int32_t>& ids) const {
     return symbols[static_cast<std::size_t>(place)];
   };
   const auto push = [&](std::int32_t place) {
-    if (add_candidate(scratch, place)) std::push_heap(heap.begin(), heap.end(), kLater);
+    if (add_candidate(scratch, place)) std::push_heap(heap.begin(), heap.end(), std::greater<>());
   };
   heap.clear();
+  heap.reserve(2 * symbols.size());  // a merge takes one away and adds two at most
   for (std::int32_t place = 0; place + 1 < end; ++place) add_candidate(scratch, place);
-  std::make_heap(heap.begin(), heap.end(), kLater);
+  std::make_heap(heap.begin(), heap.end(), std::greater<>());
   while (!heap.empty()) {
-    std::pop_heap(heap.begin(), heap.end(), kLater);
-    const Scratch::Candidate candidate = heap.back();
+    std::pop_heap(heap.begin(), heap.end(), std::greater<>());
+    const std::uint64_t candidate = heap.back();
     heap.pop_back();
-    const auto place = static_cast<std::int32_t>(candidate.order & 0xFFFFFFFF);
+    const auto place = static_cast<std::int32_t>(candidate & 0xFFFFFFFF);
     Scratch::Symbol& left = symbol(place);
-    // Out of date where one of the two has been merged since.
-    if (left.id != candidate.left || left.next == end) continue;
+    if (left.id == kNone || left.next == end) continue;
     Scratch::Symbol& right = symbol(left.next);
-    if (right.id != candidate.right) continue;
-    left.id = candidate.merged;
+    // Out of date where one of the two has been merged since: a rank belongs to one pair.
+    const Slot* slot = find(left.id, right.id);
+    if (slot == nullptr || slot->rank != candidate >> 32) continue;
+    left.id = slot->merged;
     right.id = kNone;
     left.next = right.next;
     if (left.next != end) {

@@ -94,6 +94,8 @@ std::string end_token_beside(const std::string& config_json, const std::string& 
 Tokenizer open_tokenizer(const std::string& spec) {
   if (spec == kBytes) return Tokenizer::from_json(byte_tokenizer_json(), spec);
   const fs::path file = file_of(spec);
+  util::require(fs::exists(file), file.string(), ": no such file; a tokenizer is \"bytes\", a ",
+                "tokenizer.json, a folder that holds one, or a tiktoken rank file");
   const std::string content = util::read_file(file);
   const std::string name = file.string();
   if (is_rank_file(content)) {

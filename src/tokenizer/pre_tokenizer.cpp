@@ -133,6 +133,9 @@ void PreTokenizer::apply(std::size_t first, std::string_view text, Scratch& scra
       if (step.scanner == KnownPattern::kGpt2) return scan<Gpt2Scanner>(text, go_on_word);
       if (step.scanner == KnownPattern::kQwen) return scan<Cl100kScanner<1>>(text, go_on_word);
       if (step.scanner == KnownPattern::kCl100k) return scan<Cl100kScanner<3>>(text, go_on_word);
+      if (step.scanner == KnownPattern::kTiktokenCl100k) {
+        return scan<TiktokenCl100kScanner>(text, go_on_word);
+      }
       if (step.scanner == KnownPattern::kO200k) return scan<O200kScanner>(text, go_on_word);
       return split_by(
           text, step.description,

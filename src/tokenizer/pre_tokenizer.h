@@ -35,6 +35,8 @@ class PreTokenizer {
         return scan<Cl100kScanner<1>>(text, visit);
       case KnownPattern::kCl100k:
         return scan<Cl100kScanner<3>>(text, visit);
+      case KnownPattern::kTiktokenCl100k:
+        return scan<TiktokenCl100kScanner>(text, visit);
       case KnownPattern::kO200k:
         return scan<O200kScanner>(text, visit);
       case KnownPattern::kNone:

@@ -182,6 +182,17 @@ class Cl100kScanner : public TextScanner {
   }
 };
 
+// kTiktokenCl100kPattern.
+class TiktokenCl100kScanner : public Cl100kScanner<3> {
+ public:
+  using Cl100kScanner::Cl100kScanner;
+
+  std::size_t next(std::size_t begin) const {
+    const bool ends_the_text = at(begin).is(kSpace) && run(begin, kSpace) == end_;
+    return ends_the_text ? end_ : Cl100kScanner::next(begin);
+  }
+};
+
 // kO200kPattern: a word ends where a small letter is followed by a capital one.
 class O200kScanner : public TextScanner {
  public:

@@ -70,7 +70,7 @@ std::optional<Encoding> encoding_of(const std::string& file_name) {
     return Encoding{.pattern = kGpt2Pattern, .specials = {{"<|endoftext|>", 50256}}};
   }
   if (stem == "cl100k_base") {
-    return Encoding{.pattern = kCl100kPattern,
+    return Encoding{.pattern = kTiktokenCl100kPattern,
                     .specials = {{"<|endoftext|>", 100257},
                                  {"<|fim_prefix|>", 100258},
                                  {"<|fim_middle|>", 100259},

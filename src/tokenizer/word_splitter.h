@@ -21,7 +21,7 @@ class WordSplitter {
   explicit WordSplitter(SplitPattern pattern);
 
   // Replaces `words` by the words of the text, in order. Bytes that are not UTF-8 are left out, and
-  // a word does not reach over them: encoding takes them one by one.
+  // a word does not reach over them (encoding does otherwise, docs/formats/tokenizers.md).
   void split(std::string_view text, std::vector<std::string_view>& words);
 
  private:

@@ -84,5 +84,23 @@ TEST(TokenizedCorpus, IdsOfQwen3AreThoseOfTokenizers) {
   compare(dir / "qwen3.json", dir);
 }
 
+// Its key, what is wrong, and the value.
+TEST(TokenizedCorpus, ATokenizerThatCannotBeOpenedIsNamedByItsKey) {
+  const test::TempDir dir;
+  test::write_text(dir / "in.txt", "text");
+  DataConfig config;
+  config.sources = {(dir / "in.txt").string()};
+  config.cache_dir = (dir / "cache").string();
+  config.tokenizer = (dir / "none").string();
+  EXPECT_EQ(test::error_of([&] { prepare_corpus(config); }),
+            "data.tokenizer: " + config.tokenizer +
+                ": no such file; a tokenizer is \"bytes\", a tokenizer.json, a folder that holds "
+                "one, or a tiktoken rank file");
+  config.tokenizer = "bytes";
+  config.end_of_document = "</s>";
+  EXPECT_THAT(test::error_of([&] { prepare_corpus(config); }),
+              ::testing::StartsWith("data.tokenizer: bytes: the end-of-document token \"</s>\""));
+}
+
 }  // namespace
 }  // namespace superpose::data

@@ -67,9 +67,9 @@ def slices(shared, megabytes):
             yield from raw.decode("utf-8", "ignore").split("\n\n")
 
 
-def ours(program, path, texts):
-    """((ids, decoded) with special tokens recognised, (ids, decoded) with them as text) of each text."""
-    packed = b"".join(struct.pack("<I", len(t)) + t for t in (text.encode() for text in texts))
+def answers(program, path, documents):
+    """((ids, decoded) with special tokens recognised, (ids, decoded) with them as text) of each document; all in bytes."""
+    packed = b"".join(struct.pack("<I", len(document)) + document for document in documents)
     out = memoryview(subprocess.run([program, path], input=packed, stdout=subprocess.PIPE, check=True).stdout)
     at = 0
 
@@ -80,8 +80,14 @@ def ours(program, path, texts):
         at += 4 + width * count
         return piece
 
-    for _ in texts:
-        yield tuple((block(4).cast("i").tolist(), bytes(block(1)).decode("utf-8", "replace")) for _ in range(2))
+    for _ in documents:
+        yield tuple((block(4).cast("i").tolist(), bytes(block(1))) for _ in range(2))
+
+
+def ours(program, path, texts):
+    """The answers to texts, decoded to text."""
+    for answer in answers(program, path, [text.encode() for text in texts]):
+        yield tuple((ids, decoded.decode("utf-8", "replace")) for ids, decoded in answer)
 
 
 def differences(program, path, texts, modes=(False, True)):

@@ -1,9 +1,10 @@
 // Encodes and decodes for a test in another language:
 //
-//   encode_main TOKENIZER_JSON < TEXTS > RESULTS
+//   encode_main TOKENIZER < TEXTS > RESULTS
 //
-// TEXTS: u32 bytes and the bytes, for each text. RESULTS: for each text, with special tokens
-// recognised and then as text, u32 ids and the i32 ids, u32 bytes and the bytes of the ids decoded.
+// TOKENIZER: as --tokenizer of the program. TEXTS: u32 bytes and the bytes, for each text. RESULTS:
+// for each text, with special tokens recognised and then as text, u32 ids and the i32 ids, u32
+// bytes and the bytes of the ids decoded.
 #include <cstdint>
 #include <cstdio>
 #include <exception>
@@ -12,8 +13,8 @@
 #include <string>
 #include <vector>
 
+#include "tokenizer/load.h"
 #include "tokenizer/tokenizer.h"
-#include "util/files.h"
 
 namespace {
 
@@ -43,7 +44,7 @@ void answer(const Tokenizer& tokenizer, Encoder& encoder, const std::string& tex
 int main(int argc, char** argv) {
   try {
     if (argc != 2) return 2;
-    const Tokenizer tokenizer = Tokenizer::from_json(superpose::util::read_file(argv[1]), argv[1]);
+    const Tokenizer tokenizer = superpose::tokenizer::open_tokenizer(argv[1]);
     Encoder encoder(tokenizer);
     std::uint32_t size = 0;
     for (std::string text; std::fread(&size, sizeof size, 1, stdin) == 1;) {

@@ -90,7 +90,11 @@ TEST(Load, SaysWhatAFileIsNot) {
   const std::string path = (dir / "spiece.model").string();
   std::ofstream(path) << "\n\x0E\n\x05<unk>\x15";
   EXPECT_THAT(message_of([&] { open_tokenizer(path); }), HasSubstr("neither a tokenizer.json"));
-  EXPECT_THAT(message_of([&] { open_tokenizer((dir / "none").string()); }), HasSubstr("none"));
+  EXPECT_THAT(message_of([&] { open_tokenizer((dir / "none").string()); }),
+              HasSubstr("none: no such"));
+  EXPECT_THAT(
+      message_of([&] { open_tokenizer(dir.path().string()); }),
+      HasSubstr("tokenizer.json: no such file; a tokenizer is \"bytes\", a tokenizer.json, "));
 }
 
 std::string base64(std::string_view bytes) {

@@ -1,4 +1,4 @@
-// Text by text against Hugging Face tokenizers, run by Python; without that package skipped.
+// Text by text against Hugging Face tokenizers and tiktoken, run by Python; without them skipped.
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
@@ -39,6 +39,15 @@ TEST(Peer, EveryDocumentOfBothCorpora) {
   }
   const int code = run_python("compare_with_tokenizers.py", arguments);
   if (code == kSkipped) GTEST_SKIP() << "skipped: tokenizers is absent";
+  EXPECT_EQ(code, 0);
+}
+
+// Also documents that are not UTF-8, and the special tokens and expressions of rank files.
+TEST(Peer, Tiktoken) {
+  const bool has_files = test::has_shared("data/tokenizers");
+  const int code = run_python("compare_with_tiktoken.py",
+                              has_files ? test::shared_path("").string() : std::string());
+  if (code == kSkipped) GTEST_SKIP() << "skipped: tiktoken or tokenizers is absent";
   EXPECT_EQ(code, 0);
 }
 

@@ -81,7 +81,7 @@ TEST_P(Scanners, CutAsTheExpressionDoes) {
 
 INSTANTIATE_TEST_SUITE_P(Patterns, Scanners,
                          ::testing::Values(kGpt2Pattern, kQwenPattern, kCl100kPattern,
-                                           kO200kPattern));
+                                           kTiktokenCl100kPattern, kO200kPattern));
 
 }  // namespace
 }  // namespace superpose::tokenizer

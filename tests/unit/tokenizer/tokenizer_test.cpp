@@ -8,6 +8,7 @@
 
 #include "tokenizer/bpe.h"
 #include "tokenizer/bytes.h"
+#include "tokenizer/patterns.h"
 #include "util/error.h"
 #include "util/json.h"
 
@@ -122,22 +123,91 @@ TEST(Tokenizer, ThreadsMayShareOne) {
   for (std::thread& thread : threads) thread.join();
 }
 
-// Each byte that is not UTF-8 is a piece by itself; what lies between is encoded as a text.
-TEST(Tokenizer, BytesThatAreNotUtf8GoOneByOne) {
+// From the first byte that is not UTF-8 on all is one word, together with the word before.
+TEST(Tokenizer, WhatFollowsABadByteIsOneWord) {
   const Tokenizer tokenizer = Tokenizer::from_json(file_with_merges().dump(), "small");
   EXPECT_THAT(encoded(tokenizer, "the\xFF the"), ElementsAre(260, 0xFF, 261));
+  EXPECT_THAT(encoded(tokenizer,
+                      "the aa\xFF"
+                      "aathe the"),
+              ElementsAre(260, ' ', 257, 0xFF, 257, 260, 261));
+  EXPECT_THAT(encoded(tokenizer, "\xFF"), ElementsAre(0xFF));
   EXPECT_THAT(encoded(tokenizer, "\xC3"), ElementsAre(0xC3));
   EXPECT_THAT(encoded(tokenizer, "t\xE2\x82"), ElementsAre('t', 0xE2, 0x82));
   EXPECT_THAT(encoded(tokenizer, "\xED\xA0\x80"), ElementsAre(0xED, 0xA0, 0x80));  // a surrogate
   EXPECT_THAT(encoded(tokenizer, "\xC0\x80"), ElementsAre(0xC0, 0x80));            // too long
   EXPECT_THAT(encoded(tokenizer, "\xF4\x90\x80\x80"), ElementsAre(0xF4, 0x90, 0x80, 0x80));
-  EXPECT_THAT(encoded(tokenizer, "<|endof\xFFtext|>").size(), 14U);
   std::mt19937 source(6);
   for (int i = 0; i < 2000; ++i) {
     std::string text(source() % 30, ' ');
     for (char& c : text) c = static_cast<char>(source() % 3 == 0 ? source() % 256 : 'a');
     EXPECT_EQ(tokenizer.decode(encoded(tokenizer, text)), text);
   }
+}
+
+TEST(Tokenizer, ABadByteJoinsWhatTheSplitKeptApart) {
+  Json file = file_with_merges();
+  std::int32_t id = 263;
+  const auto merge = [&](const std::string& left, const std::string& right) {
+    file["model"]["merges"].push_back(left + " " + right);
+    file["model"]["vocab"][left + right] = id++;
+  };
+  merge("\u0120", "\u0120");  // 263: two spaces
+  merge("e", "\u00ff");       // 264: "e" and the byte FF
+  merge("\u010a", "\u00ff");  // 265: a new line and the byte FF
+  merge("\u010a", "\u0120");  // 266: a new line and a space
+  const Tokenizer tokenizer = Tokenizer::from_json(file.dump(), "small");
+  EXPECT_THAT(encoded(tokenizer, "e\xFF"), ElementsAre(264));
+  // White space before takes part, token by token, also where the split keeps it apart: Llama 3's
+  // cuts behind a line end.
+  const Json split = {{"type", "Split"},
+                      {"pattern", {{"Regex", kCl100kPattern}}},
+                      {"behavior", "Isolated"},
+                      {"invert", false}};
+  file["pre_tokenizer"]["use_regex"] = false;
+  file["pre_tokenizer"] = {{"type", "Sequence"}, {"pretokenizers", {split, file["pre_tokenizer"]}}};
+  const Tokenizer lines = Tokenizer::from_json(file.dump(), "lines");
+  EXPECT_THAT(encoded(lines, "a\n "), ElementsAre('a', '\n', ' '));
+  EXPECT_THAT(encoded(lines, "a\n \xFF"), ElementsAre('a', 266, 0xFF));
+  EXPECT_THAT(encoded(lines, "a\n  \xFF"), ElementsAre('a', '\n', 263, 0xFF));
+  EXPECT_THAT(encoded(lines, "a\nb\xFF"), ElementsAre('a', '\n', 'b', 0xFF));
+}
+
+// Before the bad byte all is as ever: added tokens, the normaliser. Behind it nothing is.
+TEST(Tokenizer, ABadByteEndsAddedTokensAndNormalising) {
+  Json file = file_with_merges();
+  file["normalizer"] = {{"type", "NFC"}};
+  const Tokenizer tokenizer = Tokenizer::from_json(file.dump(), "small");
+  EXPECT_THAT(encoded(tokenizer, "aa<|endoftext|>\xFF"), ElementsAre(257, 256, 0xFF));
+  EXPECT_THAT(encoded(tokenizer,
+                      "<|endoftext|>\xFF"
+                      "aa"),
+              ElementsAre(256, 0xFF, 257));
+  EXPECT_EQ(encoded(tokenizer, "\xFF<|endoftext|>").size(), 14U);
+  EXPECT_EQ(encoded(tokenizer, "<|endof\xFFtext|>").size(), 14U);
+  EXPECT_EQ(encoded(tokenizer, "<|endoftext|>\xFF", SpecialText::kAsText).size(), 14U);
+  EXPECT_EQ(tokenizer.decode(encoded(tokenizer,
+                                     "e\u0301\xFF"
+                                     "e\u0301")),
+            "\u00e9\xFF"
+            "e\u0301");
+}
+
+TEST(Tokenizer, AWholeTailMayBeOneToken) {
+  Json file = file_with_merges();
+  file["model"]["vocab"]["t\u00ff\u0120t"] = 263;
+  EXPECT_THAT(encoded(Tokenizer::from_json(file.dump(), "small"), "t\xFF t"),
+              ElementsAre('t', 0xFF, ' ', 't'));
+  file["model"]["ignore_merges"] = true;
+  EXPECT_THAT(encoded(Tokenizer::from_json(file.dump(), "small"), "t\xFF t"), ElementsAre(263));
+}
+
+TEST(Tokenizer, ATailOfManyMegabytesTakesNoSquareOfItsSize) {
+  const Tokenizer tokenizer = Tokenizer::from_json(file_with_merges().dump(), "small");
+  std::string text(8'000'000, ' ');
+  std::mt19937 source(7);
+  for (char& c : text) c = "aaathe \xFF"[source() % 8];
+  EXPECT_EQ(tokenizer.decode(encoded(tokenizer, text)), text);
 }
 
 TEST(Tokenizer, SpecialTokensAreRecognisedOrText) {

@@ -14,6 +14,7 @@ import compare_with_tokenizers as compare
 import tokenizers
 
 LLAMA3 = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+CL100K = LLAMA3.replace(r"|\s*[\r\n]+", r"|\s+(?!\s|\S)|\s*[\r\n]+")
 QWEN2 = LLAMA3.replace("{1,3}", "")
 UPPER, LOWER = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]", r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]"
 TAIL = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
@@ -73,7 +74,7 @@ def variants():
     yield "prefix space", with_steps(BYTE_LEVEL | {"add_prefix_space": True, "use_regex": True})
     yield "no regex", with_steps(BYTE_LEVEL)
     yield "no regex, prefix space", with_steps(BYTE_LEVEL | {"add_prefix_space": True})
-    for name, regex in (("llama3", LLAMA3), ("qwen2", QWEN2), ("o200k", O200K)):
+    for name, regex in (("llama3", LLAMA3), ("tiktoken's cl100k", CL100K), ("qwen2", QWEN2), ("o200k", O200K)):
         yield name, with_steps(SPLIT | {"pattern": {"Regex": regex}}, BYTE_LEVEL)
         yield name + ", Removed, inverted", with_steps(SPLIT | {"pattern": {"Regex": regex}, "behavior": "Removed", "invert": True}, BYTE_LEVEL)
     yield "llama3, MergedWithNext", with_steps(SPLIT | {"behavior": "MergedWithNext"}, BYTE_LEVEL)
