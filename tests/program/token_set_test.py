@@ -10,7 +10,7 @@ class TokenSet(program.ProgramTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        program.write_corpus(cls.folder / "set", documents=12, words=310)
+        program.write_corpus(cls.folder / "set", documents=6, words=310)
         # In training, too: to be left out.
         (cls.folder / "corpus" / "copy.txt").write_text((cls.folder / "set" / "03.txt").read_text())
         cls.make_token_files()
@@ -64,7 +64,7 @@ class TokenSet(program.ProgramTest):
         words = ("--data.sources", "[]", "--data.validation", f'["{self.tokens}"]')
         words += ("--mixture", f"[{', '.join(entries)}]", "--train.steps", "20")
         result = self.train("held-out-tokens", *words)
-        self.assertIn("held_out: 16 windows of 12 documents; copies of these inside token files", result.out)
+        self.assertRegex(result.out, r"held_out: \d+ windows of 6 documents; copies of these inside token files")
         self.assertEqual(len(program.records(self.run_folder("held-out-tokens"), "validation")), 2)
 
 
