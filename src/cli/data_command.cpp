@@ -60,6 +60,9 @@ void print_corpus(const data::PreparedCorpus& corpus) {
   print_split("training", corpus.train_stats);
   print_split("held out", corpus.validation_stats);
   print_counts(corpus);
+  if (corpus.has_token_files) {
+    std::cout << "  token files, read in place: copies of held-out documents are not looked for\n";
+  }
   std::cout << "  fingerprint " << corpus.fingerprint << ", held out "
             << corpus.validation_fingerprint << '\n';
 }

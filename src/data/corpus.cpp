@@ -155,6 +155,7 @@ PreparedCorpus open_with(const fs::path& folder, const Sidecar& sidecar) {
   for (const SourceRecord& source : sidecar.sources) {
     corpus.left_out_documents += source.counts.left_out;
   }
+  corpus.has_token_files = !sidecar.token_format.empty();
   corpus.fingerprint = sidecar.train.fingerprint;
   corpus.validation_fingerprint = sidecar.validation.fingerprint;
   corpus.vocabulary_size = sidecar.tokenizer.vocabulary_size;

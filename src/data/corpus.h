@@ -41,6 +41,7 @@ struct PreparedCorpus {
   SplitStats validation_stats;
   double held_out_share = 0;            // validation bytes / all bytes
   std::int64_t left_out_documents = 0;  // of training, with the content of a validation document
+  bool has_token_files = false;         // read in place: copies in them are not looked for
   // 16 hexadecimal digits each, of what the shards hold (document borders and texts, in order):
   // independent of paths, times and machine.
   std::string fingerprint;                  // training documents

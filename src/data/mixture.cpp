@@ -1,11 +1,13 @@
 #include "data/mixture.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "data/corpus_builder.h"
 #include "data/reading_plan.h"
 #include "data/sidecar.h"
+#include "data/token_corpus.h"
 #include "util/error.h"
 #include "util/hash.h"
 #include "util/random.h"
@@ -75,12 +77,23 @@ std::string joint_fingerprint(const std::vector<PreparedSource>& sources,
   return util::hex64(hasher.digest64());
 }
 
+// What a source holds out.
+std::vector<TokenFile> held_out_files(const fs::path& folder) {
+  const Sidecar sidecar = read_sidecar(folder);
+  if (!sidecar.token_format.empty()) return open_sources(sidecar, true);
+  std::vector<TokenFile> files;
+  for (const ShardInfo& shard : sidecar.validation.shards) {
+    files.push_back(
+        open_token_file(folder / (shard.name + ".bin"), {.format = TokenFormat::kMegatron}));
+  }
+  return files;
+}
+
 void join_held_out(const std::vector<PreparedSource>& sources, PreparedCorpus& whole) {
-  std::vector<fs::path> prefixes;
+  std::vector<TokenFile> held_out;
   for (const PreparedSource& source : sources) {
-    for (const ShardInfo& shard : read_sidecar(source.corpus.folder).validation.shards) {
-      prefixes.push_back(source.corpus.folder / shard.name);
-    }
+    std::vector<TokenFile> files = held_out_files(source.corpus.folder);
+    std::move(files.begin(), files.end(), std::back_inserter(held_out));
     const auto& halves = source.corpus.validation_halves;
     whole.validation_halves.insert(whole.validation_halves.end(), halves.begin(), halves.end());
     const auto& contents = source.corpus.validation_contents;
@@ -88,7 +101,7 @@ void join_held_out(const std::vector<PreparedSource>& sources, PreparedCorpus& w
                                      contents.end());
     add(whole.validation_stats, source.corpus.validation_stats);
   }
-  whole.validation = std::make_shared<TokenShards>(prefixes, whole.vocabulary_size);
+  whole.validation = std::make_shared<TokenShards>(std::move(held_out), whole.vocabulary_size);
   whole.validation_fingerprint =
       joint_fingerprint(sources, &PreparedCorpus::validation_fingerprint);
 }
@@ -149,6 +162,7 @@ PreparedCorpus whole_corpus(const std::vector<PreparedSource>& sources, const Da
                   " ids, got ", source.corpus.vocabulary_size);
     add(whole.train_stats, source.corpus.train_stats);
     whole.left_out_documents += source.corpus.left_out_documents;
+    whole.has_token_files = whole.has_token_files || source.corpus.has_token_files;
     const auto& files = source.corpus.sources;
     whole.sources.insert(whole.sources.end(), files.begin(), files.end());
   }

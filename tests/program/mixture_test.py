@@ -1,6 +1,7 @@
 """Several corpora by weights: the example of docs/formats/mixture.md as it stands there, shown, prepared and trained on."""
 
 import json
+import math
 import re
 import shutil
 
@@ -85,6 +86,22 @@ class Mixture(program.ProgramTest):
             self.assert_one_line(self.in_folder(*words, code=1), "the corpus must be the same", "changed web/07.txt")
         finally:
             changed.write_text(before)
+
+    def test_two_ranks_read_the_same_rows(self):
+        runs = {}
+        for name, launch in (("one-rank", ()), ("two-ranks", ("launch", "-n", "2"))):
+            run = self.folder / name
+            words = ("train", self.recipe, "--run.dir", run, "--train.steps", "20", "--log.every", "1")
+            result = self.in_folder(*launch, *words, "--optim.learning_rate", "0.001")
+            self.assertIn(f"{1 + bool(launch)} rank", result.out)
+            (last,) = program.checkpoints(run)[-1:]
+            runs[name] = json.loads((last / "trainer" / "state.json").read_text())["data"], program.records(run, "step")
+        (data, steps), (other_data, other_steps) = runs.values()
+        self.assertEqual(data, other_data, "the same tokens in the same order")
+        self.assertEqual(len(data["consumed"]), 2, "both phases")
+        for one, two in zip(steps, other_steps, strict=True):
+            self.assertEqual(one["source_epochs"], two["source_epochs"])
+            self.assertTrue(math.isclose(one["loss"], two["loss"], abs_tol=program.loss_tolerance(one["loss"])), (one, two))
 
     def test_errors_are_one_line(self):
         for words, part in (

@@ -127,6 +127,11 @@ def records(run_folder, kind=None):
     return [record for record in found if kind in (None, record["kind"])]
 
 
+def loss_tolerance(loss, positions=512):
+    """The positions of a step summed in another order, over some steps of drift."""
+    return 2.0**-23 * positions * loss
+
+
 def checkpoints(run_folder):
     """Folders of finished saves, oldest first."""
     return sorted((run_folder / "checkpoints").glob("step-" + "[0-9]" * 8))

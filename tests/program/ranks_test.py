@@ -19,11 +19,6 @@ GENTLE = ["--train.steps", STEPS, "--optim.learning_rate", "0.001", "--checkpoin
 WITHOUT_END = ["--train.steps", "1000000", "--checkpoint.every", "0", "--evaluation.every", "0"]
 
 
-def loss_tolerance(loss):
-    """512 positions of a step summed in another order, over some steps of drift."""
-    return 2.0**-23 * 512 * loss
-
-
 def alive(pid):
     try:
         os.kill(pid, 0)
@@ -66,12 +61,12 @@ class Ranks(program.ProgramTest):
             found = program.records(self.run_folder(name), kind)
             self.assertEqual([record["step"] for record in found], [record["step"] for record in expected])
             for a, b in zip(expected, found):
-                self.assertTrue(math.isclose(a["loss"], b["loss"], abs_tol=loss_tolerance(a["loss"])), (a, b))
+                self.assertTrue(math.isclose(a["loss"], b["loss"], abs_tol=program.loss_tolerance(a["loss"])), (a, b))
                 self.assertEqual((a["positions"], a["raw_tokens"]), (b["positions"], b["raw_tokens"]))
                 self.assertEqual(len(a.get("sets", [])), 2 if kind == "validation" else 0)
                 for one, other in zip(a.get("sets", []), b.get("sets", []), strict=True):
                     self.assertEqual(one["name"], other["name"])
-                    self.assertTrue(math.isclose(one["loss"], other["loss"], abs_tol=loss_tolerance(one["loss"])), (a, b))
+                    self.assertTrue(math.isclose(one["loss"], other["loss"], abs_tol=program.loss_tolerance(one["loss"])), (a, b))
 
     def stop(self, name, words):
         """Starts, sends SIGTERM after some steps; returns the step of the checkpoint left."""

@@ -10,7 +10,9 @@ namespace superpose::test {
 // A fresh empty folder, removed with all that is in it at the end of the scope.
 class TempDir : public util::TemporaryFolder {
  public:
-  TempDir() : TemporaryFolder("superpose-test") {}
+  // In the system's folder of temporary files, or in `parent`.
+  explicit TempDir(const std::filesystem::path& parent = {})
+      : TemporaryFolder((parent / "superpose-test").string()) {}
   std::filesystem::path operator/(std::string_view name) const { return path() / name; }
 };
 

@@ -11,6 +11,7 @@
 #include <set>
 
 #include "data_support.h"
+#include "support/privileges.h"
 #include "support/temp_dir.h"
 #include "tokenizer/bytes.h"
 #include "util/files.h"
@@ -355,28 +356,12 @@ TEST_F(Corpus, ErrorsSayWhatToDo) {
   EXPECT_THAT(error_of([&] { prepare_corpus(config_); }), HasSubstr("data.cache_dir"));
 }
 
-// Root may read every file, so it steps down for the while.
-class WithoutPrivileges {
- public:
-  WithoutPrivileges() : user_(::geteuid()) {
-    if (user_ == 0) {
-      EXPECT_EQ(::seteuid(65534), 0);
-    }
-  }
-  ~WithoutPrivileges() { EXPECT_EQ(::seteuid(user_), 0); }
-  WithoutPrivileges(const WithoutPrivileges&) = delete;
-  WithoutPrivileges& operator=(const WithoutPrivileges&) = delete;
-
- private:
-  uid_t user_;
-};
-
 TEST_F(Corpus, UnreadableSourceIsNamed) {
   fs::create_directory(dir_ / "cache");
   fs::permissions(dir_ / "cache", fs::perms::all);
-  fs::permissions(dir_.path(), fs::perms::all);
   fs::permissions(dir_ / "text/f3.txt", fs::perms::none);
-  const WithoutPrivileges unprivileged;
+  const test::WithoutPrivileges unprivileged(dir_.path());
+  if (!unprivileged.steps_down()) GTEST_SKIP() << test::kMayNotStepDown;
   EXPECT_THAT(error_of([&] { prepare_corpus(config_); }),
               AllOf(HasSubstr("f3.txt"), HasSubstr("Permission denied")));
   EXPECT_EQ(folders_in_cache(), 0U);

@@ -6,6 +6,7 @@
 #include "data/document_reader.h"
 #include "data/line_reader.h"
 #include "reader_support.h"
+#include "support/privileges.h"
 #include "support/temp_dir.h"
 #include "util/files.h"
 
@@ -175,11 +176,23 @@ TEST(Documents, WhatCannotBeOpenedIsNamed) {
   write_text(dir / "empty.gz", "");
   EXPECT_THAT(error_of([&] { open_documents(dir / "empty.gz", {}); }),
               HasSubstr("empty.gz: expected gzip data, got an empty file"));
-  write_text(dir / "secret.txt", "a");
-  std::filesystem::permissions(dir / "secret.txt", std::filesystem::perms::none);
-  if (::geteuid() == 0) return;  // reads everything
-  EXPECT_THAT(error_of([&] { open_documents(dir / "secret.txt", {}); }),
-              HasSubstr("secret.txt: cannot open: Permission denied"));
+}
+
+TEST(Documents, WhatMayNotBeReadIsNamed) {
+  const TempDir dir;
+  const std::vector<std::string> names{"a.txt",     "a.py",        "a.txt.gz",
+                                       "a.txt.zst", "a.txt.xz",    "a.jsonl",
+                                       "a.ndjson",  "a.jsonl.zst", "a.parquet"};
+  for (const std::string& name : names) {
+    write_text(dir / name, "a");
+    std::filesystem::permissions(dir / name, std::filesystem::perms::none);
+  }
+  const test::WithoutPrivileges unprivileged(dir.path());
+  if (!unprivileged.steps_down()) GTEST_SKIP() << test::kMayNotStepDown;
+  for (const std::string& name : names) {
+    EXPECT_EQ(error_of([&] { open_documents(dir / name, {}); }),
+              (dir / name).string() + ": cannot open: Permission denied");
+  }
 }
 
 class Compressed : public ::testing::Test {

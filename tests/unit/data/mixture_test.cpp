@@ -126,6 +126,21 @@ TEST_F(MixtureTest, HeldOutDocumentsOfAllSourcesAreJoined) {
   EXPECT_EQ(first[0], 'w');
 }
 
+TEST_F(MixtureTest, TokenFilesAreHeldOutToo) {
+  for (const char* name : {"held-ids", "ids", "more-ids"}) {
+    const std::size_t documents = name[0] == 'h' ? 2 : 40;
+    std::filesystem::create_directory(folder_ / name);
+    test::write_shards(folder_ / name, std::vector(documents, test::Document{'a', 'b', 256}));
+  }
+  data_.validation = {(folder_ / "held-ids").string()};
+  const PreparedCorpus whole =
+      whole_corpus(prepare_sources(data_, {entry("ids"), entry("more-ids")}), data_);
+  EXPECT_EQ(whole.validation_stats.tokens, 6);
+  EXPECT_EQ(whole.validation->num_tokens(), 6);
+  EXPECT_EQ(whole.validation->num_documents(), 2);
+  EXPECT_TRUE(whole.has_token_files);
+}
+
 // The rule for the held-out share is about the sum: a small source may stand beside much held-out
 // text, but not alone.
 TEST_F(MixtureTest, HeldOutShareIsThatOfAllSourcesTogether) {

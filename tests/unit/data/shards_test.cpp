@@ -1,9 +1,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <random>
 
+#include "data/preparation_journal.h"
 #include "data/shard_writer.h"
+#include "data/sidecar.h"
+#include "data/split_writer.h"
 #include "data/token_shards.h"
 #include "data_support.h"
 #include "support/temp_dir.h"
@@ -19,6 +23,7 @@ using test::make_shards;
 using test::numbered_documents;
 using test::TempDir;
 using test::write_shards;
+using test::write_text;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -100,13 +105,13 @@ TEST(Shards, CutOffFilesAreRefusedByName) {
   const auto open = [&] { TokenShards({dir / "train-00000"}, kAllU16); };
   const std::string bin = util::read_file(dir / "train-00000.bin");
   const std::string idx = util::read_file(dir / "train-00000.idx");
-  test::write_text(dir / "train-00000.bin", bin.substr(0, bin.size() - 1));
+  write_text(dir / "train-00000.bin", bin.substr(0, bin.size() - 1));
   EXPECT_THAT(error_of(open),
               AllOf(HasSubstr("train-00000.bin"), HasSubstr("16 bytes"), HasSubstr("got 15")));
-  test::write_text(dir / "train-00000.bin", bin);
+  write_text(dir / "train-00000.bin", bin);
   EXPECT_EQ(error_of(open), "");
   for (std::size_t size = 0; size < idx.size(); ++size) {
-    test::write_text(dir / "train-00000.idx", idx.substr(0, size));
+    write_text(dir / "train-00000.idx", idx.substr(0, size));
     EXPECT_THAT(error_of(open), HasSubstr("train-00000.idx: is cut off in its")) << size;
   }
   std::filesystem::remove(dir / "train-00000.idx");
@@ -124,7 +129,7 @@ TEST(Shards, DamagedIndexNeverReadsOutside) {
     for (int flips = 0; flips < 2; ++flips) {
       damaged[random() % damaged.size()] = static_cast<char>(random());
     }
-    test::write_text(dir / "train-00000.idx", damaged);
+    write_text(dir / "train-00000.idx", damaged);
     error_of([&] {
       const TokenShards shards({dir / "train-00000"}, kAllU16);
       EXPECT_EQ(read_all(shards).size(), 10U);
@@ -141,7 +146,7 @@ TEST(Shards, HeaderIsChecked) {
   const auto message_with = [&](std::size_t at, char value) {
     std::string changed = idx;
     changed[at] = value;
-    test::write_text(dir / "train-00000.idx", changed);
+    write_text(dir / "train-00000.idx", changed);
     return error_of([&] { TokenShards({dir / "train-00000"}, kAllU16); });
   };
   EXPECT_THAT(message_with(0, 'X'), HasSubstr("wrong magic"));
@@ -158,6 +163,88 @@ TEST(ShardWriter, SaysWhichFileItCannotWrite) {
   const TempDir dir;
   EXPECT_THAT(error_of([&] { write_shards(dir / "absent", numbered_documents({3})); }),
               AllOf(HasSubstr("train-00000.bin"), HasSubstr("cannot write")));
+}
+
+// The state of a preparation that has written more than 2^31 tokens, all but its files' holes
+// faked.
+class LargeShards : public ::testing::Test {
+ protected:
+  static constexpr std::int64_t kLarge = (std::int64_t{1} << 31) + 1000;  // tokens
+
+  void SetUp() override {
+    write_text(dir_ / "train-00000.bin", "");
+    std::filesystem::resize_file(dir_ / "train-00000.bin", 2 * kLarge);
+    write_numbers("train.lengths", {kLarge - 5, 5});
+    write_numbers("train.contents", {1, 2});
+    PreparationJournal journal;
+    journal.bytes_read = 5 * kLarge;
+    journal.counts = {.documents = 2, .text_bytes = 4 * kLarge, .tokens = kLarge};
+    journal.train = {.stats = {.documents = 2, .bytes = 4 * kLarge, .tokens = kLarge},
+                     .shards = {.finished = {}, .open_documents = 2, .open_tokens = kLarge}};
+    write_journal(dir_.path(), journal);
+  }
+  void write_numbers(const char* name, const std::vector<std::int64_t>& numbers) {
+    write_text(dir_ / name, {reinterpret_cast<const char*>(numbers.data()), numbers.size() * 8});
+  }
+  // The i64 at this byte of the first shard's index.
+  std::int64_t index_number(std::size_t at) const {
+    std::int64_t number = 0;
+    std::memcpy(&number, util::read_file(dir_ / "train-00000.idx").data() + at, sizeof number);
+    return number;
+  }
+  static void write(SplitWriter& writer, const Document& tokens) {
+    writer.write({.tokens = std::as_bytes(std::span(tokens)), .content = 3, .text_bytes = 9});
+  }
+
+  // In memory, where the holes of files take no time to read.
+  TempDir dir_{std::filesystem::is_directory("/dev/shm") ? "/dev/shm"
+                                                         : std::filesystem::temp_directory_path()};
+};
+
+TEST_F(LargeShards, AreGoneOnWith) {
+  const PreparationJournal journal = read_journal(dir_.path()).value();
+  EXPECT_EQ(journal.bytes_read, 5 * kLarge);
+  EXPECT_EQ(journal.counts.text_bytes, 4 * kLarge);
+  SplitWriter writer(dir_.path(), "train", {.shard_tokens = kLarge + 5}, journal.train);
+  write(writer, {7, 9, 8});
+  EXPECT_EQ(writer.sync().shards.open_tokens, kLarge + 3) << "the shard is not full yet";
+  write(writer, {5, 6});
+  write(writer, {4});
+  EXPECT_EQ(writer.stats().tokens, kLarge + 6);
+  EXPECT_EQ(writer.stats().bytes, 4 * kLarge + 27);
+  const std::vector<ShardInfo> shards = writer.finish();
+  ASSERT_EQ(shards.size(), 2U);
+  EXPECT_EQ(shards[0].tokens, kLarge + 5);
+  EXPECT_EQ(shards[1].tokens, 1);
+
+  // The first document has sequences of 2^30, 2^30 and 995 tokens, the others one each.
+  const std::size_t pointers = 34 + 6 * 4;
+  EXPECT_EQ(index_number(pointers + 2 * 8), std::int64_t{1} << 32);
+  EXPECT_EQ(index_number(pointers + 5 * 8), 2 * (kLarge + 3));
+  const TokenShards tokens({dir_ / "train-00000", dir_ / "train-00001"}, kAllU16);
+  EXPECT_THAT(tokens.document_ends(),
+              ElementsAre(kLarge - 5, kLarge, kLarge + 3, kLarge + 5, kLarge + 6));
+  std::vector<std::int32_t> last(7);
+  tokens.read(kLarge - 1, last);
+  EXPECT_THAT(last, ElementsAre(0, 7, 9, 8, 5, 6, 4));
+}
+
+TEST_F(LargeShards, AreDescribedInTheSidecar) {
+  Sidecar sidecar;
+  sidecar.train.stats = {.documents = kLarge, .bytes = 4 * kLarge, .tokens = 2 * kLarge};
+  sidecar.train.shards = {{.name = "train-00000", .tokens = 2 * kLarge, .documents = kLarge}};
+  sidecar.sources = {{.name = "a",
+                      .path = "/a",
+                      .bytes = 5 * kLarge,
+                      .counts = {.documents = kLarge, .tokens = 2 * kLarge}}};
+  write_text(dir_ / kSidecarName, to_json(sidecar));
+  const Sidecar found = read_sidecar(dir_.path());
+  EXPECT_EQ(found.train.stats.documents, kLarge);
+  EXPECT_EQ(found.train.stats.bytes, 4 * kLarge);
+  EXPECT_EQ(found.train.stats.tokens, 2 * kLarge);
+  EXPECT_EQ(found.train.shards.at(0).tokens, 2 * kLarge);
+  EXPECT_EQ(found.sources.at(0).bytes, 5 * kLarge);
+  EXPECT_EQ(found.sources.at(0).counts.tokens, 2 * kLarge);
 }
 
 }  // namespace

@@ -6,12 +6,14 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <map>
 #include <random>
 #include <utility>
 
 #include "data/document_scan.h"
 #include "data/token_shards.h"
 #include "reader_support.h"
+#include "support/privileges.h"
 #include "support/temp_dir.h"
 #include "util/files.h"
 
@@ -88,7 +90,7 @@ TEST_F(Layouts, PlainNumbers) {
   for (const auto& [format, name] : formats) {
     expect_documents(name, {.format = format, .end_of_document = 9});
     EXPECT_THAT(message(name), AllOf(HasSubstr(name), HasSubstr("cannot tell its format"),
-                                     HasSubstr("token_format = \"raw-u16\"")));
+                                     HasSubstr("data.format = \"raw-u16\"")));
   }
   EXPECT_THAT(message("raw-u8.bin", {.format = TokenFormat::kRawU16}),
               EndsWith("raw-u8.bin: must hold whole tokens of 2 bytes, got 9 bytes"));
@@ -105,8 +107,8 @@ TEST_F(Layouts, PlainNumbers) {
 
 TEST_F(Layouts, HeadersAreNotReadAsTokens) {
   const TokenFileOptions raw{.format = TokenFormat::kRawU16};
-  EXPECT_THAT(message("gpt2.bin", raw), EndsWith("set token_format = \"llm.c\""));
-  EXPECT_THAT(message("uint16.npy", raw), EndsWith("set token_format = \"npy\""));
+  EXPECT_THAT(message("gpt2.bin", raw), EndsWith("set data.format = \"llm.c\""));
+  EXPECT_THAT(message("uint16.npy", raw), EndsWith("set data.format = \"npy\""));
   EXPECT_THAT(message("raw-u16.bin", {.format = TokenFormat::kLlmC}),
               HasSubstr("expected a header of llm.c"));
   EXPECT_THAT(message("raw-u16.bin", {.format = TokenFormat::kNumpy}),
@@ -373,6 +375,34 @@ TEST(TokenFiles, WhatCannotBeOpenedIsNamed) {
   EXPECT_THAT(error_of([&] { open(dir.path()); }), HasSubstr("expected a file, got a folder"));
   write_text(dir / "a.idx", "x");
   EXPECT_THAT(error_of([&] { open(dir / "a.bin"); }), HasSubstr("a.idx: is cut off in its magic"));
+}
+
+TEST(TokenFiles, WhatMayNotBeReadIsNamed) {
+  const TempDir dir;
+  test::write_shards(dir.path(), test::numbered_documents({3}));
+  std::filesystem::copy(dir / "train-00000.bin", dir / "b.bin");
+  std::filesystem::copy(dir / "train-00000.idx", dir / "b.idx");
+  const std::map<std::string, TokenFormat> formats{
+      {"train-00000.bin", TokenFormat::kAuto},  // Megatron, by the index
+      {"b.idx", TokenFormat::kMegatron},
+      {"c.bin", TokenFormat::kAuto},
+      {"llm.bin", TokenFormat::kLlmC},
+      {"d.npy", TokenFormat::kAuto},
+      {"e.npy", TokenFormat::kNumpy},
+      {"u8", TokenFormat::kRawU8},
+      {"u16", TokenFormat::kRawU16},
+      {"u32", TokenFormat::kRawU32},
+      {"u64", TokenFormat::kRawU64}};
+  for (const auto& [name, format] : formats) {
+    if (!std::filesystem::exists(dir / name)) write_text(dir / name, "a");
+    std::filesystem::permissions(dir / name, std::filesystem::perms::none);
+  }
+  const test::WithoutPrivileges unprivileged(dir.path());
+  if (!unprivileged.steps_down()) GTEST_SKIP() << test::kMayNotStepDown;
+  for (const auto& [name, format] : formats) {
+    EXPECT_EQ(error_of([&] { open(dir / name, {.format = format}); }),
+              (dir / name).string() + ": cannot open: Permission denied");
+  }
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <functional>
 
+#include "support/privileges.h"
 #include "support/shared.h"
 #include "support/temp_dir.h"
 #include "support/zstd.h"
@@ -55,6 +56,26 @@ TEST(Load, Bytes) {
   EXPECT_EQ(loaded.json, byte_tokenizer_json());
   EXPECT_EQ(loaded.config_json, byte_tokenizer_config_json());
   EXPECT_THAT(message_of([] { load_tokenizer("bytes", "</s>"); }), HasSubstr("</s>"));
+}
+
+TEST(Load, WhatMayNotBeReadIsNamed) {
+  namespace fs = std::filesystem;
+  const test::TempDir dir;
+  fs::create_directory(dir / "folder");
+  const std::vector<fs::path> files{dir / "a.json", dir / "cl100k_base.tiktoken",
+                                    dir / "folder/tokenizer.json"};
+  for (const fs::path& file : files) {
+    util::write_file_atomic(file, byte_tokenizer_json());
+    fs::permissions(file, fs::perms::none);
+  }
+  const test::WithoutPrivileges unprivileged(dir.path());
+  if (!unprivileged.steps_down()) GTEST_SKIP() << test::kMayNotStepDown;
+  for (const fs::path& file : files) {
+    const bool in_folder = file.filename() == "tokenizer.json";
+    const fs::path spec = in_folder ? file.parent_path() : file;
+    EXPECT_EQ(message_of([&] { load_tokenizer(spec.string()); }),
+              file.string() + ": cannot open: Permission denied");
+  }
 }
 
 TEST(Load, EndOfDocumentIsNamedOrConfiguredOrUsual) {
