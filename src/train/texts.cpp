@@ -101,9 +101,12 @@ Texts prepare_texts(const RunConfig& config, const data::PrepareScreen& screen,
                     distributed::Collective& collective) {
   const bool leads = collective.rank() == 0;
   Texts texts;
-  if (leads) texts = prepare_all(config, screen);
-  const util::Json mine = leads ? util::Json(folders_of(config, texts)) : util::Json();
-  const std::string text = collective.broadcast_text(mine.dump(), 0);
+  const std::string text = collective.broadcast_result(
+      [&] {
+        texts = prepare_all(config, screen);
+        return util::Json(folders_of(config, texts)).dump();
+      },
+      0);
   if (leads) return texts;
   return open_all(config, util::parse_json(text, "folders").get<std::vector<std::string>>());
 }

@@ -25,11 +25,11 @@ struct Texts {
   std::vector<SetCorpus> validation;          // in the recipe's order
 };
 
-// Prepares them, or opens what is prepared: rank 0 first, then the others what it wrote. A training
-// document with the content of one of any set is left out. Sets with sources of their own are read
-// as [data] says, but for its include and exclude, and held out as a whole; where no set is what
-// [data] holds out, nothing is held out of it. Every rank calls it. Throws util::Error; of a set
-// with its name.
+// Prepares them, or opens what is prepared: rank 0 first, then the others what it wrote, however
+// long that takes. A training document with the content of one of any set is left out. Sets with
+// sources of their own are read as [data] says, but for its include and exclude, and held out as a
+// whole; where no set is what [data] holds out, nothing is held out of it. Every rank calls it.
+// Throws util::Error; of a set with its name.
 Texts prepare_texts(const RunConfig& config, const data::PrepareScreen& screen,
                     distributed::Collective& collective);
 
