@@ -116,15 +116,19 @@ void build(const PreparePlan& plan, const fs::path& final_path, const PrepareCal
   folder.commit();
 }
 
-std::shared_ptr<const TokenShards> open_split(const fs::path& folder, const Sidecar& sidecar,
-                                              const SidecarSplit& split) {
-  if (!sidecar.token_format.empty()) {
-    return std::make_shared<TokenShards>(open_sources(sidecar, &split == &sidecar.validation),
-                                         sidecar.tokenizer.vocabulary_size);
-  }
+std::vector<TokenFile> open_files(const fs::path& folder, const Sidecar& sidecar,
+                                  const SidecarSplit& split) {
+  if (!sidecar.token_format.empty()) return open_sources(sidecar, &split == &sidecar.validation);
   std::vector<fs::path> prefixes;
   for (const ShardInfo& shard : split.shards) prefixes.push_back(folder / shard.name);
-  auto shards = std::make_shared<TokenShards>(prefixes, sidecar.tokenizer.vocabulary_size);
+  return open_shards(prefixes);
+}
+
+std::shared_ptr<const TokenShards> open_split(const fs::path& folder, const Sidecar& sidecar,
+                                              const SidecarSplit& split) {
+  auto shards = std::make_shared<TokenShards>(open_files(folder, sidecar, split),
+                                              sidecar.tokenizer.vocabulary_size);
+  if (!sidecar.token_format.empty()) return shards;
   util::require(shards->num_tokens() == split.stats.tokens &&
                     shards->num_documents() == split.stats.documents,
                 "corpus ", folder.string(), ": must hold ", split.stats.tokens, " tokens in ",
@@ -164,6 +168,11 @@ PreparedCorpus open_with(const fs::path& folder, const Sidecar& sidecar) {
 }
 
 }  // namespace
+
+std::vector<TokenFile> open_held_out(const fs::path& folder) {
+  const Sidecar sidecar = read_sidecar(folder);
+  return open_files(folder, sidecar, sidecar.validation);
+}
 
 PreparedCorpus open_corpus(const fs::path& folder) {
   return open_with(folder, read_sidecar(folder));

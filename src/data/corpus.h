@@ -77,6 +77,10 @@ PreparedCorpus prepare_corpus(const DataConfig& config, const PrepareCallback& p
 // Opens a prepared folder without looking at its sources.
 PreparedCorpus open_corpus(const std::filesystem::path& folder);
 
+// The files of a prepared folder that hold its held-out documents: shards, or token files that are
+// read in place.
+std::vector<TokenFile> open_held_out(const std::filesystem::path& folder);
+
 struct VerifyReport {
   std::int64_t shards = 0;
   std::int64_t sources = 0;                  // re-read and equal

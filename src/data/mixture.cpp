@@ -5,7 +5,6 @@
 
 #include "data/corpus_builder.h"
 #include "data/reading_plan.h"
-#include "data/sidecar.h"
 #include "util/error.h"
 #include "util/hash.h"
 #include "util/random.h"
@@ -75,12 +74,19 @@ std::string joint_fingerprint(const std::vector<PreparedSource>& sources,
   return util::hex64(hasher.digest64());
 }
 
+// data.validation names the held-out files: they are the same in every source.
+void take_held_out(const PreparedCorpus& from, PreparedCorpus& whole) {
+  whole.validation = from.validation;
+  whole.validation_halves = from.validation_halves;
+  whole.validation_contents = from.validation_contents;
+  whole.validation_stats = from.validation_stats;
+  whole.validation_fingerprint = from.validation_fingerprint;
+}
+
 void join_held_out(const std::vector<PreparedSource>& sources, PreparedCorpus& whole) {
-  std::vector<fs::path> prefixes;
+  std::vector<TokenFile> files;
   for (const PreparedSource& source : sources) {
-    for (const ShardInfo& shard : read_sidecar(source.corpus.folder).validation.shards) {
-      prefixes.push_back(source.corpus.folder / shard.name);
-    }
+    for (TokenFile& file : open_held_out(source.corpus.folder)) files.push_back(std::move(file));
     const auto& halves = source.corpus.validation_halves;
     whole.validation_halves.insert(whole.validation_halves.end(), halves.begin(), halves.end());
     const auto& contents = source.corpus.validation_contents;
@@ -88,7 +94,7 @@ void join_held_out(const std::vector<PreparedSource>& sources, PreparedCorpus& w
                                      contents.end());
     add(whole.validation_stats, source.corpus.validation_stats);
   }
-  whole.validation = std::make_shared<TokenShards>(prefixes, whole.vocabulary_size);
+  whole.validation = std::make_shared<TokenShards>(std::move(files), whole.vocabulary_size);
   whole.validation_fingerprint =
       joint_fingerprint(sources, &PreparedCorpus::validation_fingerprint);
 }
@@ -153,9 +159,11 @@ PreparedCorpus whole_corpus(const std::vector<PreparedSource>& sources, const Da
     whole.sources.insert(whole.sources.end(), files.begin(), files.end());
   }
   whole.fingerprint = joint_fingerprint(sources, &PreparedCorpus::fingerprint);
-  const bool named = !data.validation.empty();
-  join_held_out(named ? std::vector<PreparedSource>{sources[0]} : sources, whole);
-  if (named) whole.validation_fingerprint = first.validation_fingerprint;
+  if (data.validation.empty()) {
+    join_held_out(sources, whole);
+  } else {
+    take_held_out(first, whole);
+  }
   if (!options.none_held_out) check_held_out_share(whole.train_stats, whole.validation_stats);
   whole.held_out_share = held_out_share(whole.train_stats, whole.validation_stats);
   return whole;

@@ -126,6 +126,25 @@ TEST_F(MixtureTest, HeldOutDocumentsOfAllSourcesAreJoined) {
   EXPECT_EQ(first[0], 'w');
 }
 
+// Token files are read in place: what they hold out lies in no shard.
+TEST_F(MixtureTest, HeldOutTokenFilesAreThoseOfTheMixture) {
+  const auto fill = [](char letter, std::int64_t length) {
+    test::Document document(static_cast<std::size_t>(length), static_cast<std::uint16_t>(letter));
+    document.push_back(256);
+    return document;
+  };
+  test::write_shards(folder_ / "a", {fill('a', 500)});
+  test::write_shards(folder_ / "b", {fill('b', 500)});
+  test::write_shards(folder_ / "v", {fill('v', 20), fill('w', 20)});
+  mixture_ = {entry("a"), entry("b")};
+  data_.validation = {(folder_ / "v").string()};
+  const auto sources = prepare_sources(data_, mixture_);
+  EXPECT_EQ(whole_corpus(sources, data_).validation->num_tokens(), 42);
+  // As of a validation set: joined from each where no file is named.
+  data_.validation.clear();
+  EXPECT_EQ(whole_corpus(sources, data_).validation->num_tokens(), 84);
+}
+
 // The rule for the held-out share is about the sum: a small source may stand beside much held-out
 // text, but not alone.
 TEST_F(MixtureTest, HeldOutShareIsThatOfAllSourcesTogether) {
