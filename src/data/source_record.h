@@ -2,6 +2,9 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
+
+#include "data/token_cut.h"
 
 namespace superpose::data {
 
@@ -44,6 +47,8 @@ struct SourceRecord {
   std::int64_t modified_ns = 0;  // of a file that is read in place, since the file system's epoch
   bool held_out = false;         // data.validation names it
   DocumentCounts counts;
+  // Of a file that is read in place: where documents with the content of a held-out one lie.
+  std::vector<TokenRange> left_out_at = {};
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {
@@ -54,6 +59,7 @@ struct SourceRecord {
     v.optional("modified_ns", self.modified_ns);
     v.optional("held_out", self.held_out);
     DocumentCounts::visit(self.counts, v);
+    v.unless_empty("left_out_at", self.left_out_at);
   }
 };
 

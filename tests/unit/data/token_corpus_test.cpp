@@ -71,6 +71,47 @@ TEST_F(TokenCorpus, AllOrNoneMayBeHeldOut) {
   EXPECT_EQ(all.train->num_tokens(), 0);
 }
 
+// As of text: what is held out is not trained on, wherever the copy lies and however it is stored.
+TEST_F(TokenCorpus, CopiesOfHeldOutDocumentsAreLeftOut) {
+  test::write_shards(dir_ / "in", {Document{'x', 'y', 256}, Document{'a', 'b', 256},
+                                   Document{'z', 256}, Document{256}, Document{'c', 256}});
+  const PreparedCorpus corpus = prepare_corpus(config_);
+  EXPECT_EQ(corpus.left_out_documents, 2);
+  EXPECT_EQ(corpus.train_stats.documents, 3);
+  EXPECT_EQ(corpus.train_stats.tokens, 6);
+  EXPECT_EQ(corpus.train_stats.bytes, 3);
+  std::vector<std::int32_t> ids(6);
+  corpus.train->read(0, ids);
+  EXPECT_THAT(ids, ElementsAre('a', 'b', 256, 256, 'c', 256));
+  EXPECT_THAT(corpus.train->document_ends(), ElementsAre(3, 4, 6));
+  EXPECT_EQ(verify_corpus(corpus.folder).sources, 2);
+
+  // A set of its own, by the contents of its documents.
+  config_.validation.clear();
+  const PrepareOptions options{.none_held_out = true, .left_out = {util::hash64("ab")}};
+  const PreparedCorpus other = prepare_corpus(config_, {}, options);
+  EXPECT_EQ(other.left_out_documents, 1);
+  EXPECT_THAT(other.train->document_ends(), ElementsAre(3, 5, 6, 8));
+  EXPECT_NE(other.fingerprint, prepare_corpus(config_, {}, {.none_held_out = true}).fingerprint);
+}
+
+TEST_F(TokenCorpus, CopiesAreLeftOutOfFilesThatMarkTheirDocuments) {
+  const auto write = [&](const fs::path& path, const Document& ids) {
+    test::write_text(path, {reinterpret_cast<const char*>(ids.data()), 2 * ids.size()});
+  };
+  write(dir_ / "raw/train.u16", {'x', 'y', 256, 'a', 256, 'z', 256, 'b', 'c', 256, 'x', 'y'});
+  write(dir_ / "raw/held.u16", {'x', 'y', 256, 'z', 256});
+  config_.sources = {(dir_ / "raw/train.u16").string()};
+  config_.validation = {(dir_ / "raw/held.u16").string()};
+  config_.format = TokenFormat::kRawU16;
+  const PreparedCorpus corpus = prepare_corpus(config_);
+  EXPECT_EQ(corpus.left_out_documents, 3);
+  std::vector<std::int32_t> ids(5);
+  corpus.train->read(0, ids);
+  EXPECT_THAT(ids, ElementsAre('a', 256, 'b', 'c', 256));
+  EXPECT_THAT(corpus.train->document_ends(), ElementsAre(2, 5));
+}
+
 TEST_F(TokenCorpus, ChangedFilesAreNamed) {
   const fs::path folder = prepare_corpus(config_).folder;
   const fs::path file = dir_ / "in/train-00000.bin";
