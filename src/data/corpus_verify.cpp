@@ -67,16 +67,25 @@ void verify_tokens(const TokenShards& shards) {
   }
 }
 
+// Whether a source, or a file beside it, is as it was; else the report names it.
+bool verify_source(const fs::path& path, std::uint64_t hash, VerifyReport& report) {
+  std::error_code error;
+  if (!fs::exists(path, error)) {
+    report.missing_sources.push_back(path.string());
+    return false;
+  }
+  if (util::hash_file(path) == hash) return true;
+  report.changed_sources.push_back(path.string());
+  return false;
+}
+
 void verify_sources(const Sidecar& sidecar, VerifyReport& report) {
   for (const SourceRecord& source : sidecar.sources) {
-    std::error_code error;
-    if (!fs::exists(source.path, error)) {
-      report.missing_sources.push_back(source.path);
-    } else if (util::hash_file(source.path) != source.hash) {
-      report.changed_sources.push_back(source.path);
-    } else {
-      ++report.sources;
+    bool is_same = verify_source(source.path, source.hash, report);
+    for (const FileRecord& file : source.beside) {
+      is_same = verify_source(file.path, file.hash, report) && is_same;
     }
+    report.sources += is_same ? 1 : 0;
   }
 }
 
@@ -85,6 +94,10 @@ void verify_sources(const Sidecar& sidecar, VerifyReport& report) {
 VerifyReport verify_corpus(const fs::path& folder) {
   const Sidecar sidecar = read_sidecar(folder);
   VerifyReport report;
+  verify_sources(sidecar, report);
+  // Tokens that are read in place are no longer those that the sidecar describes.
+  const bool is_changed = !report.changed_sources.empty() || !report.missing_sources.empty();
+  if (!sidecar.token_format.empty() && is_changed) return report;
   verify_shards(folder, sidecar.train, report);
   verify_shards(folder, sidecar.validation, report);
   const PreparedCorpus corpus = open_corpus(folder);
@@ -92,7 +105,6 @@ VerifyReport verify_corpus(const fs::path& folder) {
   verify_counts(folder, sidecar);
   verify_tokens(*corpus.train);
   verify_tokens(*corpus.validation);
-  verify_sources(sidecar, report);
   return report;
 }
 

@@ -44,6 +44,14 @@ void leave_out_indexes(std::vector<SourceFile>& sources) {
   std::erase_if(sources, is_index);
 }
 
+// An index decides what is read of its .bin, and in which order.
+void add_indexes(std::vector<SourceFile>& sources, TokenFormat format) {
+  for (SourceFile& source : sources) {
+    const std::filesystem::path index = index_of(source.path, format);
+    if (!index.empty()) source.beside = {state_of(index)};
+  }
+}
+
 }  // namespace
 
 PreparePlan make_plan(const DataConfig& config, const PrepareOptions& options) {
@@ -55,6 +63,7 @@ PreparePlan make_plan(const DataConfig& config, const PrepareOptions& options) {
       {},
   };
   leave_out_indexes(plan.sources);
+  add_indexes(plan.sources, config.format);
   util::Hasher names;
   util::Hasher files;
   for (const SourceFile& source : plan.sources) {
@@ -64,6 +73,11 @@ PreparePlan make_plan(const DataConfig& config, const PrepareOptions& options) {
     update_number(files, source.bytes);
     update_number(files, source.modified_ns);
     update_number(files, source.held_out);
+    for (const FileState& file : source.beside) {
+      update_text(files, file.path.string());
+      update_number(files, file.bytes);
+      update_number(files, file.modified_ns);
+    }
   }
   util::Hasher key;
   update_number(key, kCorpusSchema);

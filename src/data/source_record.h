@@ -38,6 +38,22 @@ struct DocumentCounts {
   }
 };
 
+// A file that is read with another one: Megatron's .idx.
+struct FileRecord {
+  std::string path;  // absolute
+  std::int64_t bytes = 0;
+  std::uint64_t hash = 0;  // XXH3 of the file
+  std::int64_t modified_ns = 0;
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& v) {
+    v.required("path", self.path);
+    v.required("bytes", self.bytes);
+    v.required("xxh3", self.hash);
+    v.required("modified_ns", self.modified_ns);
+  }
+};
+
 // One source file of a corpus.
 struct SourceRecord {
   std::string name;              // independent of where the corpus lies
@@ -49,6 +65,7 @@ struct SourceRecord {
   DocumentCounts counts;
   // Of a file that is read in place: where documents with the content of a held-out one lie.
   std::vector<TokenRange> left_out_at = {};
+  std::vector<FileRecord> beside = {};
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {
@@ -60,6 +77,7 @@ struct SourceRecord {
     v.optional("held_out", self.held_out);
     DocumentCounts::visit(self.counts, v);
     v.unless_empty("left_out_at", self.left_out_at);
+    v.unless_empty("beside", self.beside);
   }
 };
 

@@ -143,6 +143,7 @@ class Description {
     SourceRecord record = describe(source, tokens);
     record.counts.left_out = std::ssize(copies);
     totals_.train_hashes.push_back(record.hash);
+    for (const FileRecord& file : record.beside) totals_.train_hashes.push_back(file.hash);
     for (const TokenRange& range : copies) {
       totals_.train_hashes.push_back(static_cast<std::uint64_t>(range.first));
       totals_.train_hashes.push_back(static_cast<std::uint64_t>(range.count));
@@ -169,6 +170,10 @@ class Description {
                         .hash = util::hash_file(source.path),
                         .modified_ns = source.modified_ns,
                         .counts = count(tokens, plan_.tokenizer.tokenizer.bytes_per_id())};
+    for (const FileState& file : source.beside) {
+      record.beside.push_back(
+          {file.path.string(), file.bytes, util::hash_file(file.path), file.modified_ns});
+    }
     check_unchanged(source);
     return record;
   }
@@ -252,7 +257,11 @@ std::vector<TokenFile> open_sources(const Sidecar& sidecar, bool held_out) {
   std::vector<TokenFile> files;
   for (const SourceRecord& source : sidecar.sources) {
     if (source.held_out != held_out) continue;
-    check_unchanged({source.path, source.name, source.bytes, source.modified_ns, held_out});
+    SourceFile file{source.path, source.name, source.bytes, source.modified_ns, held_out};
+    for (const FileRecord& beside : source.beside) {
+      file.beside.push_back({beside.path, beside.bytes, beside.modified_ns});
+    }
+    check_unchanged(file);
     files.push_back(open_source(source.path,
                                 static_cast<TokenFormat>(format - kTokenFormatNames.begin()),
                                 sidecar.tokenizer.end_of_document));

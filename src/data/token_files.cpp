@@ -143,11 +143,15 @@ TokenFormat tell_format(const TokenFile& file) {
 
 }  // namespace
 
+fs::path index_of(const fs::path& path, TokenFormat format) {
+  const bool is_megatron = format == TokenFormat::kMegatron ||
+                           (format == TokenFormat::kAuto && has_index(path));
+  return is_megatron ? megatron_paths(path).idx : fs::path();
+}
+
 TokenFile open_token_file(const fs::path& path, const TokenFileOptions& options) {
   TokenFormat format = options.format;
-  if (format == TokenFormat::kMegatron || (format == TokenFormat::kAuto && has_index(path))) {
-    return open_megatron(path);
-  }
+  if (!index_of(path, format).empty()) return open_megatron(path);
   TokenFile file{.name = path.string(), .bytes = util::MappedFile(path)};
   if (format == TokenFormat::kAuto) format = tell_format(file);
   switch (format) {

@@ -67,4 +67,7 @@ struct TokenFile {
 // with a header; an end_of_document that the file's numbers cannot hold.
 TokenFile open_token_file(const std::filesystem::path& path, const TokenFileOptions& options = {});
 
+// The .idx that open_token_file reads with a file; empty where it reads none.
+std::filesystem::path index_of(const std::filesystem::path& path, TokenFormat format);
+
 }  // namespace superpose::data

@@ -116,7 +116,7 @@ std::vector<data::CorpusFile> list_files(const Texts& texts) {
   for (const SetCorpus& set : texts.validation) {
     if (set.corpus.folder == texts.training.folder) continue;  // what the sources hold out
     for (const data::SourceRecord& file : set.corpus.sources) {
-      files.push_back({"validation " + set.name + "/" + file.name, file.bytes, file.hash});
+      data::append_files("validation " + set.name + "/", file, files);
     }
   }
   return files;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "data/corpus.h"
+#include "data/corpus_record.h"
 #include "data_support.h"
 #include "support/temp_dir.h"
 #include "util/files.h"
@@ -110,6 +111,28 @@ TEST_F(TokenCorpus, CopiesAreLeftOutOfFilesThatMarkTheirDocuments) {
   corpus.train->read(0, ids);
   EXPECT_THAT(ids, ElementsAre('a', 256, 'b', 'c', 256));
   EXPECT_THAT(corpus.train->document_ends(), ElementsAre(2, 5));
+}
+
+// The same .bin read in another order by its .idx: sequences of 3 and 2 tokens are those of 2 and 3.
+TEST_F(TokenCorpus, AnIndexIsPartOfItsFile) {
+  const PreparedCorpus before = prepare_corpus(config_);
+  const fs::path bin = dir_ / "in/train-00000.bin";
+  const fs::path idx = dir_ / "in/train-00000.idx";
+  const std::string bytes = util::read_file(bin);
+  const auto time = fs::last_write_time(bin);
+  test::write_shards(dir_ / "in", {Document{'a', 'b'}, Document{256, 'c', 256}});
+  ASSERT_EQ(util::read_file(bin), bytes);
+  fs::last_write_time(bin, time);
+  EXPECT_THAT(error_of([&] { open_corpus(before.folder); }), HasSubstr(idx.string()));
+  EXPECT_THAT(verify_corpus(before.folder).changed_sources, ElementsAre(idx.string()));
+
+  const PreparedCorpus after = prepare_corpus(config_);
+  EXPECT_FALSE(after.was_cached);
+  EXPECT_NE(after.fingerprint, before.fingerprint);
+  std::vector<CorpusFile> files[2];
+  append_files("", before.sources[0], files[0]);
+  append_files("", after.sources[0], files[1]);
+  EXPECT_EQ(describe_changes(files[0], files[1]), "changed train-00000.idx");
 }
 
 TEST_F(TokenCorpus, ChangedFilesAreNamed) {
