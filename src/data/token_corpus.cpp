@@ -189,6 +189,14 @@ class Description {
   ContentSet left_out_;
 };
 
+// A file that was only touched since is as good as before.
+void check_recorded(const FileRecord& file) {
+  const FileState now = state_of(file.path);
+  if (now.bytes == file.bytes && now.modified_ns == file.modified_ns) return;
+  util::require(now.bytes == file.bytes && util::hash_file(file.path) == file.hash,
+                "data: ", file.path, ": changed since the corpus was prepared; prepare it again");
+}
+
 void write_contents(const fs::path& folder, const std::vector<std::uint64_t>& contents) {
   const auto bytes = std::as_bytes(std::span(contents));
   util::write_file_atomic(folder / (std::string("validation") + kContentsEnding),
@@ -257,11 +265,8 @@ std::vector<TokenFile> open_sources(const Sidecar& sidecar, bool held_out) {
   std::vector<TokenFile> files;
   for (const SourceRecord& source : sidecar.sources) {
     if (source.held_out != held_out) continue;
-    SourceFile file{source.path, source.name, source.bytes, source.modified_ns, held_out};
-    for (const FileRecord& beside : source.beside) {
-      file.beside.push_back({beside.path, beside.bytes, beside.modified_ns});
-    }
-    check_unchanged(file);
+    check_recorded({source.path, source.bytes, source.hash, source.modified_ns});
+    for (const FileRecord& file : source.beside) check_recorded(file);
     files.push_back(open_source(source.path,
                                 static_cast<TokenFormat>(format - kTokenFormatNames.begin()),
                                 sidecar.tokenizer.end_of_document));

@@ -148,6 +148,14 @@ TEST_F(TokenCorpus, ChangedFilesAreNamed) {
   EXPECT_THAT(error_of([&] { open_corpus(folder); }), HasSubstr(file.string()));
 }
 
+TEST_F(TokenCorpus, TouchedFilesAreAsGoodAsBefore) {
+  const fs::path folder = prepare_corpus(config_).folder;
+  const fs::path file = dir_ / "in/train-00000.bin";
+  fs::last_write_time(file, fs::last_write_time(file) + std::chrono::seconds(1));
+  EXPECT_EQ(open_corpus(folder).train->num_tokens(), 5);
+  EXPECT_EQ(verify_corpus(folder).sources, 2);
+}
+
 TEST_F(TokenCorpus, ForeignTokensAreNamedWithTheirPlace) {
   test::write_shards(dir_ / "in", {Document{'a', 300, 256}});
   EXPECT_THAT(error_of([&] { prepare_corpus(config_); }),
