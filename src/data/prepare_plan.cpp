@@ -72,7 +72,6 @@ PreparePlan make_plan(const DataConfig& config, const PrepareOptions& options) {
     update_text(files, source.name);
     update_number(files, source.bytes);
     update_number(files, source.modified_ns);
-    update_number(files, source.held_out);
     for (const FileState& file : source.beside) {
       update_text(files, file.path.string());
       update_number(files, file.bytes);
@@ -82,6 +81,7 @@ PreparePlan make_plan(const DataConfig& config, const PrepareOptions& options) {
   util::Hasher key;
   update_number(key, kCorpusSchema);
   update_number(key, files.digest64());
+  for (const SourceFile& source : plan.sources) update_number(key, source.held_out);
   update_settings(key, config);
   update_number(key, plan.tokenizer.tokenizer.hash());
   update_number(key, plan.tokenizer.end_of_document);
