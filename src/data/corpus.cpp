@@ -137,6 +137,12 @@ std::shared_ptr<const TokenShards> open_split(const fs::path& folder, const Side
   return shards;
 }
 
+// The cache may hold what was prepared as one of several corpora, where the sum is what counts.
+void check_share(const PreparedCorpus& corpus, const PrepareOptions& options) {
+  if (options.all_held_out || options.none_held_out || options.any_share) return;
+  check_held_out_share(corpus.train_stats, corpus.validation_stats);
+}
+
 PreparedCorpus open_with(const fs::path& folder, const Sidecar& sidecar) {
   PreparedCorpus corpus;
   corpus.train = open_split(folder, sidecar, sidecar.train);
@@ -186,13 +192,15 @@ PreparedCorpus prepare_corpus(const DataConfig& config, const PrepareCallback& p
   const fs::path folder = fs::path(config.cache_dir) / (kFolderPrefix + plan.keys.key);
   const bool was_cached = fs::exists(folder);
   if (!was_cached) build(plan, folder, progress);
+  PreparedCorpus corpus;
   try {
-    PreparedCorpus corpus = open_corpus(folder);
-    corpus.was_cached = was_cached;
-    return corpus;
+    corpus = open_corpus(folder);
   } catch (const util::Error& error) {
     util::fail(error.what(), "; remove ", folder.string(), " to prepare the corpus again");
   }
+  check_share(corpus, options);
+  corpus.was_cached = was_cached;
+  return corpus;
 }
 
 }  // namespace superpose::data

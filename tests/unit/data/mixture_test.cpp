@@ -157,6 +157,16 @@ TEST_F(MixtureTest, HeldOutShareIsThatOfAllSourcesTogether) {
               HasSubstr("held-out share must lie in 0.2-10 %"));
 }
 
+// What is in the cache as an entry of a mixture is not thereby good enough to stand alone.
+TEST_F(MixtureTest, HeldOutShareIsCheckedOfWhatIsInTheCacheToo) {
+  test::write_text(folder_ / "small/s.txt", std::string(500, 's'));
+  mixture_.push_back(entry("small"));
+  prepare_sources(data_, mixture_);
+  data_.sources = {(folder_ / "small").string()};
+  EXPECT_THAT(error_of([&] { prepare_corpus(data_); }),
+              HasSubstr("held-out share must lie in 0.2-10 %"));
+}
+
 TEST_F(MixtureTest, EachSourceHasAnOrderOfItsOwn) {
   mixture_[1].sources = mixture_[0].sources;  // the same text under two names
   const auto sources = prepare_sources(data_, mixture_);

@@ -19,6 +19,9 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
+// Few tokens, many of them held out.
+const PrepareOptions kAnyShare{.any_share = true};
+
 class TokenCorpus : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -34,7 +37,7 @@ class TokenCorpus : public ::testing::Test {
 };
 
 TEST_F(TokenCorpus, IsReadInPlace) {
-  const PreparedCorpus corpus = prepare_corpus(config_);
+  const PreparedCorpus corpus = prepare_corpus(config_, {}, kAnyShare);
   std::vector<std::int32_t> ids(5);
   corpus.train->read(0, ids);
   EXPECT_THAT(ids, ElementsAre('a', 'b', 256, 'c', 256));
@@ -52,7 +55,7 @@ TEST_F(TokenCorpus, IsReadInPlace) {
   for (const auto& entry : fs::directory_iterator(corpus.folder)) {
     EXPECT_NE(entry.path().extension(), ".bin");
   }
-  const PreparedCorpus again = prepare_corpus(config_);
+  const PreparedCorpus again = prepare_corpus(config_, {}, kAnyShare);
   EXPECT_TRUE(again.was_cached);
   EXPECT_EQ(again.fingerprint, corpus.fingerprint);
   const VerifyReport report = verify_corpus(corpus.folder);
@@ -62,7 +65,7 @@ TEST_F(TokenCorpus, IsReadInPlace) {
 
 TEST_F(TokenCorpus, AllOrNoneMayBeHeldOut) {
   config_.validation.clear();
-  EXPECT_THAT(error_of([&] { prepare_corpus(config_); }),
+  EXPECT_THAT(error_of([&] { prepare_corpus(config_, {}, kAnyShare); }),
               AllOf(HasSubstr("data.validation"), HasSubstr("name the files that are held out")));
   const PreparedCorpus none = prepare_corpus(config_, {}, {.none_held_out = true});
   EXPECT_EQ(none.validation->num_tokens(), 0);
@@ -76,7 +79,7 @@ TEST_F(TokenCorpus, AllOrNoneMayBeHeldOut) {
 TEST_F(TokenCorpus, CopiesOfHeldOutDocumentsAreLeftOut) {
   test::write_shards(dir_ / "in", {Document{'x', 'y', 256}, Document{'a', 'b', 256},
                                    Document{'z', 256}, Document{256}, Document{'c', 256}});
-  const PreparedCorpus corpus = prepare_corpus(config_);
+  const PreparedCorpus corpus = prepare_corpus(config_, {}, kAnyShare);
   EXPECT_EQ(corpus.left_out_documents, 2);
   EXPECT_EQ(corpus.train_stats.documents, 3);
   EXPECT_EQ(corpus.train_stats.tokens, 6);
@@ -105,7 +108,7 @@ TEST_F(TokenCorpus, CopiesAreLeftOutOfFilesThatMarkTheirDocuments) {
   config_.sources = {(dir_ / "raw/train.u16").string()};
   config_.validation = {(dir_ / "raw/held.u16").string()};
   config_.format = TokenFormat::kRawU16;
-  const PreparedCorpus corpus = prepare_corpus(config_);
+  const PreparedCorpus corpus = prepare_corpus(config_, {}, kAnyShare);
   EXPECT_EQ(corpus.left_out_documents, 3);
   std::vector<std::int32_t> ids(5);
   corpus.train->read(0, ids);
@@ -115,7 +118,7 @@ TEST_F(TokenCorpus, CopiesAreLeftOutOfFilesThatMarkTheirDocuments) {
 
 // The same .bin read in another order by its .idx: sequences of 3 and 2 tokens are those of 2 and 3.
 TEST_F(TokenCorpus, AnIndexIsPartOfItsFile) {
-  const PreparedCorpus before = prepare_corpus(config_);
+  const PreparedCorpus before = prepare_corpus(config_, {}, kAnyShare);
   const fs::path bin = dir_ / "in/train-00000.bin";
   const fs::path idx = dir_ / "in/train-00000.idx";
   const std::string bytes = util::read_file(bin);
@@ -126,7 +129,7 @@ TEST_F(TokenCorpus, AnIndexIsPartOfItsFile) {
   EXPECT_THAT(error_of([&] { open_corpus(before.folder); }), HasSubstr(idx.string()));
   EXPECT_THAT(verify_corpus(before.folder).changed_sources, ElementsAre(idx.string()));
 
-  const PreparedCorpus after = prepare_corpus(config_);
+  const PreparedCorpus after = prepare_corpus(config_, {}, kAnyShare);
   EXPECT_FALSE(after.was_cached);
   EXPECT_NE(after.fingerprint, before.fingerprint);
   std::vector<CorpusFile> files[2];
@@ -136,7 +139,7 @@ TEST_F(TokenCorpus, AnIndexIsPartOfItsFile) {
 }
 
 TEST_F(TokenCorpus, ChangedFilesAreNamed) {
-  const fs::path folder = prepare_corpus(config_).folder;
+  const fs::path folder = prepare_corpus(config_, {}, kAnyShare).folder;
   const fs::path file = dir_ / "in/train-00000.bin";
   std::string bytes = util::read_file(file);
   const auto time = fs::last_write_time(file);
@@ -148,8 +151,13 @@ TEST_F(TokenCorpus, ChangedFilesAreNamed) {
   EXPECT_THAT(error_of([&] { open_corpus(folder); }), HasSubstr(file.string()));
 }
 
+TEST_F(TokenCorpus, HeldOutShareIsThatOfText) {
+  EXPECT_THAT(error_of([&] { prepare_corpus(config_); }),
+              HasSubstr("held-out share must lie in 0.2-10 %"));
+}
+
 TEST_F(TokenCorpus, TouchedFilesAreAsGoodAsBefore) {
-  const fs::path folder = prepare_corpus(config_).folder;
+  const fs::path folder = prepare_corpus(config_, {}, kAnyShare).folder;
   const fs::path file = dir_ / "in/train-00000.bin";
   fs::last_write_time(file, fs::last_write_time(file) + std::chrono::seconds(1));
   EXPECT_EQ(open_corpus(folder).train->num_tokens(), 5);
@@ -158,7 +166,7 @@ TEST_F(TokenCorpus, TouchedFilesAreAsGoodAsBefore) {
 
 TEST_F(TokenCorpus, ForeignTokensAreNamedWithTheirPlace) {
   test::write_shards(dir_ / "in", {Document{'a', 300, 256}});
-  EXPECT_THAT(error_of([&] { prepare_corpus(config_); }),
+  EXPECT_THAT(error_of([&] { prepare_corpus(config_, {}, kAnyShare); }),
               AllOf(HasSubstr("train-00000.bin"), HasSubstr("below 257, got 300 at token 1")));
   EXPECT_FALSE(fs::exists(config_.cache_dir) && !fs::is_empty(config_.cache_dir));
 }
