@@ -12,9 +12,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// A file of the folder. Throws where its content is another.
 void verify_file(const fs::path& path, std::uint64_t expected) {
   const std::uint64_t found = util::hash_file(path);
-  util::require(found == expected, "shard ", path.string(), ": is damaged: its hash must be ",
+  util::require(found == expected, path.string(), ": is damaged: its hash must be ",
                 util::hex64(expected), ", got ", util::hex64(found));
 }
 
@@ -34,16 +35,16 @@ void verify_contents(const fs::path& folder, const char* name, const SidecarSpli
 }
 
 void verify_fingerprints(const fs::path& folder, const Sidecar& sidecar) {
-  if (!sidecar.token_format.empty()) return;  // the sources are the tokens
   const auto fingerprint = [&](const char* name, const SidecarSplit& split,
                                std::string_view halves) {
     const fs::path path = folder / (std::string(name) + kContentsEnding);
     return fingerprint_of(read_numbers<std::uint64_t>(path, 0, split.stats.documents), halves,
                           sidecar.tokenizer);
   };
-  verify_contents(folder, "train", sidecar.train, fingerprint("train", sidecar.train, ""));
   verify_contents(folder, "validation", sidecar.validation,
                   fingerprint("validation", sidecar.validation, sidecar.validation_halves));
+  if (!sidecar.token_format.empty()) return;  // the sources are the training tokens
+  verify_contents(folder, "train", sidecar.train, fingerprint("train", sidecar.train, ""));
 }
 
 void verify_counts(const fs::path& folder, const Sidecar& sidecar) {
@@ -93,6 +94,7 @@ void verify_sources(const Sidecar& sidecar, VerifyReport& report) {
 
 VerifyReport verify_corpus(const fs::path& folder) {
   const Sidecar sidecar = read_sidecar(folder);
+  for (const SidecarFile& file : sidecar.files) verify_file(folder / file.name, file.hash);
   VerifyReport report;
   verify_sources(sidecar, report);
   // Tokens that are read in place are no longer those that the sidecar describes.

@@ -301,7 +301,8 @@ TEST_F(Corpus, VerifyFindsAFlippedByteInEveryFile) {
   const VerifyReport clean = verify_corpus(folder);
   EXPECT_EQ(clean.shards, 2);
   EXPECT_EQ(clean.sources, kDocuments);
-  for (const char* name : {"train-00000.bin", "train-00000.idx", "validation-00000.bin"}) {
+  for (const char* name : {"train-00000.bin", "train-00000.idx", "validation-00000.bin",
+                           "bytes_per_id.i32", "tokenizer.json", "tokenizer_config.json"}) {
     const std::string content = util::read_file(folder / name);
     std::string damaged = content;
     damaged[damaged.size() / 2] = static_cast<char>(damaged[damaged.size() / 2] ^ 1);
@@ -328,11 +329,11 @@ TEST_F(Corpus, DamagedCacheIsRefusedByName) {
   fs::resize_file(folder / "train-00000.bin", 100);
   EXPECT_THAT(error_of([&] { prepare_corpus(config_); }),
               AllOf(HasSubstr("train-00000.bin"), HasSubstr("remove " + folder.string())));
-  write_text(folder / "corpus.json", "{\"schema\": 2}");
+  write_text(folder / "corpus.json", "{\"schema\": 3}");
   EXPECT_THAT(error_of([&] { open_corpus(folder); }),
               AllOf(HasSubstr("corpus.json"), HasSubstr("missing field 'key'")));
   write_text(folder / "corpus.json", "{\"schema\": 99}");
-  EXPECT_THAT(error_of([&] { open_corpus(folder); }), HasSubstr("schema must be 2, got 99"));
+  EXPECT_THAT(error_of([&] { open_corpus(folder); }), HasSubstr("schema must be 3, got 99"));
   fs::remove(folder / "corpus.json");
   EXPECT_THAT(error_of([&] { open_corpus(folder); }), HasSubstr("corpus.json"));
 }

@@ -151,6 +151,19 @@ TEST_F(TokenCorpus, ChangedFilesAreNamed) {
   EXPECT_THAT(error_of([&] { open_corpus(folder); }), HasSubstr(file.string()));
 }
 
+TEST_F(TokenCorpus, VerifyFindsDamageBesideTheTokens) {
+  const fs::path folder = prepare_corpus(config_, {}, kAnyShare).folder;
+  for (const char* name : {"bytes_per_id.i32", "tokenizer.json", "validation.contents"}) {
+    const std::string content = util::read_file(folder / name);
+    std::string damaged = content;
+    damaged[damaged.size() / 2] = static_cast<char>(damaged[damaged.size() / 2] ^ 1);
+    test::write_text(folder / name, damaged);
+    EXPECT_THAT(error_of([&] { verify_corpus(folder); }),
+                AllOf(HasSubstr(name), HasSubstr("is damaged")));
+    test::write_text(folder / name, content);
+  }
+}
+
 TEST_F(TokenCorpus, HeldOutShareIsThatOfText) {
   EXPECT_THAT(error_of([&] { prepare_corpus(config_); }),
               HasSubstr("held-out share must lie in 0.2-10 %"));
