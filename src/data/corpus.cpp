@@ -184,6 +184,28 @@ PreparedCorpus open_corpus(const fs::path& folder) {
   return open_with(folder, read_sidecar(folder));
 }
 
+std::optional<fs::path> find_corpus(const DataConfig& config, const PrepareOptions& options) {
+  const std::string wanted = request_key(config, options);
+  std::optional<fs::path> newest;
+  fs::file_time_type newest_time;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(config.cache_dir, error)) {
+    const fs::path& folder = entry.path();
+    const fs::path sidecar = folder / kSidecarName;
+    if (folder.extension() == ".partial" || !fs::exists(sidecar)) continue;
+    try {
+      if (read_sidecar(folder).request_key != wanted) continue;
+    } catch (const util::Error&) {
+      continue;  // of another version of the program
+    }
+    const auto time = fs::last_write_time(sidecar);
+    if (newest && time <= newest_time) continue;
+    newest = folder;
+    newest_time = time;
+  }
+  return newest;
+}
+
 PreparedCorpus prepare_corpus(const DataConfig& config, const PrepareCallback& progress,
                               const PrepareOptions& options) {
   config.validate();
@@ -199,6 +221,9 @@ PreparedCorpus prepare_corpus(const DataConfig& config, const PrepareCallback& p
     util::fail(error.what(), "; remove ", folder.string(), " to prepare the corpus again");
   }
   check_share(corpus, options);
+  // The newest is what was asked for last: find_corpus. A cache may be read-only.
+  std::error_code ignored;
+  if (was_cached) fs::last_write_time(folder / kSidecarName, fs::file_time_type::clock::now(), ignored);
   corpus.was_cached = was_cached;
   return corpus;
 }

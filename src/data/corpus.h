@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -80,6 +81,11 @@ PreparedCorpus open_corpus(const std::filesystem::path& folder);
 // The files of a prepared folder that hold its held-out documents: shards, or token files that are
 // read in place.
 std::vector<TokenFile> open_held_out(const std::filesystem::path& folder);
+
+// The folder that prepare_corpus made last for such a recipe, whatever became of the files since;
+// none where it made none. Documents that the options leave out do not count. Reads no source.
+std::optional<std::filesystem::path> find_corpus(const DataConfig& config,
+                                                 const PrepareOptions& options = {});
 
 struct VerifyReport {
   std::int64_t shards = 0;

@@ -213,6 +213,7 @@ SidecarSplit CorpusBuilder::close(SplitWriter& split, const char* name, const st
 
 void CorpusBuilder::finish() {
   Sidecar sidecar;
+  sidecar.request_key = request_key(plan_.config, plan_.options);
   sidecar.key = plan_.keys.key;
   sidecar.tokenizer = describe(plan_.tokenizer);
   sidecar.validation_halves = draw_halves(contents_of(validation_, "validation"));

@@ -119,6 +119,16 @@ std::vector<PreparedSource> prepare_sources(const DataConfig& data,
   return sources;
 }
 
+std::vector<FoundCorpus> find_sources(const DataConfig& data,
+                                      const std::vector<MixtureConfig>& mixture,
+                                      const PrepareOptions& options) {
+  std::vector<FoundCorpus> found;
+  for (const MixtureConfig& entry : entries_of(data, mixture)) {
+    found.push_back({entry.name, find_corpus(config_of(entry, data), options)});
+  }
+  return found;
+}
+
 std::vector<PreparedSource> open_sources(const DataConfig& data,
                                          const std::vector<MixtureConfig>& mixture,
                                          const std::vector<fs::path>& folders) {

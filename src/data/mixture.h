@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,17 @@ std::vector<PreparedSource> prepare_sources(const DataConfig& data,
                                             const std::vector<MixtureConfig>& mixture,
                                             const PrepareOptions& options = {},
                                             const PrepareScreen& screen = {});
+
+// A corpus of a recipe by name, and its folder where it was prepared.
+struct FoundCorpus {
+  std::string name;
+  std::optional<std::filesystem::path> folder;
+};
+
+// find_corpus for each corpus that prepare_sources prepares.
+std::vector<FoundCorpus> find_sources(const DataConfig& data,
+                                      const std::vector<MixtureConfig>& mixture,
+                                      const PrepareOptions& options = {});
 
 // Opens the folders of corpora that prepare_sources made, in the order of the recipe.
 std::vector<PreparedSource> open_sources(const DataConfig& data,

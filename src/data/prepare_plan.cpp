@@ -35,6 +35,16 @@ void update_settings(util::Hasher& hasher, const DataConfig& config) {
   }
 }
 
+void update_path(util::Hasher& hasher, const std::string& path) {
+  if (path.empty()) return update_text(hasher, path);
+  update_text(hasher, std::filesystem::absolute(path).lexically_normal().string());
+}
+
+void update_list(util::Hasher& hasher, const std::vector<std::string>& texts) {
+  update_number(hasher, texts.size());
+  for (const std::string& text : texts) update_text(hasher, text);
+}
+
 // An .idx belongs to its .bin.
 void leave_out_indexes(std::vector<SourceFile>& sources) {
   const auto is_index = [](const SourceFile& source) {
@@ -53,6 +63,24 @@ void add_indexes(std::vector<SourceFile>& sources, TokenFormat format) {
 }
 
 }  // namespace
+
+std::string request_key(const DataConfig& config, const PrepareOptions& options) {
+  util::Hasher hasher;
+  for (const auto* paths : {&config.sources, &config.validation}) {
+    update_number(hasher, paths->size());
+    for (const std::string& path : *paths) update_path(hasher, path);
+  }
+  update_list(hasher, config.python_distributions);
+  if (!config.python_distributions.empty()) update_path(hasher, config.site_packages);
+  update_list(hasher, config.include);
+  update_list(hasher, config.exclude);
+  update_settings(hasher, config);
+  if (config.tokenizer != "bytes") update_path(hasher, config.tokenizer);
+  update_text(hasher, config.end_of_document);
+  update_number(hasher, options.all_held_out);
+  update_number(hasher, options.none_held_out);
+  return util::hex64(hasher.digest64());
+}
 
 PreparePlan make_plan(const DataConfig& config, const PrepareOptions& options) {
   PreparePlan plan{

@@ -66,6 +66,7 @@ struct SidecarFile {
 // corpus.json of a prepared corpus (docs/formats/shards.md).
 struct Sidecar {
   std::string key;
+  std::string request_key;  // of what was asked for, whatever the files were
   SidecarTokenizer tokenizer;
   // Of sources that are read in place, as data.format names it; empty where there are shards.
   std::string token_format;
@@ -78,6 +79,7 @@ struct Sidecar {
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {
     v.required("key", self.key);
+    v.required("request_key", self.request_key);
     v.required("tokenizer", self.tokenizer);
     v.optional("token_format", self.token_format);
     v.required("train", self.train);

@@ -222,6 +222,7 @@ void describe_tokens(const PreparePlan& plan, const fs::path& folder,
                      const PrepareCallback& callback) {
   check_settings(plan);
   Sidecar sidecar;
+  sidecar.request_key = request_key(plan.config, plan.options);
   sidecar.key = plan.keys.key;
   sidecar.tokenizer = describe(plan.tokenizer);
   sidecar.token_format = kTokenFormatNames[static_cast<std::size_t>(plan.config.format)];

@@ -8,16 +8,19 @@
 namespace superpose::train {
 namespace {
 
-data::PreparedCorpus prepare_set(const RunConfig& config, const eval::ValidationSetConfig& set,
-                                 const data::PrepareScreen& screen) {
-  data::DataConfig data = config.data;
+data::DataConfig data_config_of(const eval::ValidationSetConfig& set, data::DataConfig data) {
   data.sources = set.sources;
   data.python_distributions.clear();
   data.include.clear();
   data.exclude.clear();
   data.validation.clear();
+  return data;
+}
+
+data::PreparedCorpus prepare_set(const RunConfig& config, const eval::ValidationSetConfig& set,
+                                 const data::PrepareScreen& screen) {
   try {
-    return data::prepare_shown(data, {.all_held_out = true},
+    return data::prepare_shown(data_config_of(set, config.data), {.all_held_out = true},
                                screen.showing("the validation set " + set.name));
   } catch (const util::Error& error) {
     util::fail("validation set ", set.name, ": ", error.what());
@@ -109,6 +112,17 @@ Texts prepare_texts(const RunConfig& config, const data::PrepareScreen& screen,
       0);
   if (leads) return texts;
   return open_all(config, util::parse_json(text, "folders").get<std::vector<std::string>>());
+}
+
+std::vector<data::FoundCorpus> find_texts(const RunConfig& config) {
+  auto found =
+      data::find_sources(config.data, config.mixture, {.none_held_out = !holds_out(config)});
+  for (const eval::ValidationSetConfig& set : config.validation) {
+    if (set.is_held_out()) continue;
+    found.push_back({"validation " + set.name,
+                     data::find_corpus(data_config_of(set, config.data), {.all_held_out = true})});
+  }
+  return found;
 }
 
 std::vector<data::CorpusFile> list_files(const Texts& texts) {

@@ -33,6 +33,10 @@ struct Texts {
 Texts prepare_texts(const RunConfig& config, const data::PrepareScreen& screen,
                     distributed::Collective& collective);
 
+// The folders of what prepare_texts prepares, where it is prepared: the newest for each, whatever
+// became of the files since. Sets with sources of their own are called "validation NAME".
+std::vector<data::FoundCorpus> find_texts(const RunConfig& config);
+
 // The files of the sources, as data::list_files has them, and those of sets with sources of their
 // own, below "validation NAME/".
 std::vector<data::CorpusFile> list_files(const Texts& texts);
