@@ -193,13 +193,33 @@ void check_phase_weights(const std::vector<superposition::Phase>& phases,
   }
 }
 
-std::vector<StreamLayout> choose_layouts(const std::vector<PreparedSource>& sources,
-                                         std::int64_t longest_window, const DataConfig& data) {
-  std::vector<StreamLayout> layouts;
+std::vector<bool> find_read(const std::vector<PreparedSource>& sources,
+                            const std::vector<superposition::Phase>& phases) {
+  std::vector<std::string> names;
+  std::vector<double> own;
   for (const PreparedSource& source : sources) {
-    layouts.push_back(of_entry(source.name, [&] {
-      return choose_layout(source.corpus.train->num_tokens(), longest_window, data.lanes,
-                           data.block_tokens);
+    names.push_back(source.name);
+    own.push_back(source.weight);
+  }
+  std::vector<bool> is_read(sources.size());
+  for (const superposition::Phase& phase : phases) {
+    const std::vector<double> weights = phase_weights(names, own, phase.weights);
+    for (std::size_t i = 0; i < weights.size(); ++i) is_read[i] = is_read[i] || weights[i] > 0;
+  }
+  return is_read;
+}
+
+std::vector<StreamLayout> choose_layouts(const std::vector<PreparedSource>& sources,
+                                         const std::vector<superposition::Phase>& phases,
+                                         std::int64_t sequence_length, const DataConfig& data) {
+  const std::int64_t longest = longest_window(phases, sequence_length);
+  const std::vector<bool> is_read = find_read(sources, phases);
+  std::vector<StreamLayout> layouts;
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    const std::int64_t num_tokens = sources[i].corpus.train->num_tokens();
+    layouts.push_back(of_entry(sources[i].name, [&] {
+      return choose_layout(num_tokens, is_read[i] ? longest : std::min(longest, num_tokens),
+                           data.lanes, data.block_tokens);
     }));
   }
   return layouts;

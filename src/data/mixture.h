@@ -57,9 +57,14 @@ PreparedCorpus whole_corpus(const std::vector<PreparedSource>& sources, const Da
 void check_phase_weights(const std::vector<superposition::Phase>& phases,
                          const std::vector<MixtureConfig>& mixture);
 
-// choose_layout for each corpus.
+// Whether any phase gives each source a weight.
+std::vector<bool> find_read(const std::vector<PreparedSource>& sources,
+                            const std::vector<superposition::Phase>& phases);
+
+// choose_layout for each corpus. One that no phase reads may be shorter than a window.
 std::vector<StreamLayout> choose_layouts(const std::vector<PreparedSource>& sources,
-                                         std::int64_t longest_window, const DataConfig& data);
+                                         const std::vector<superposition::Phase>& phases,
+                                         std::int64_t sequence_length, const DataConfig& data);
 
 struct OrderOptions {
   std::uint64_t seed = 0;

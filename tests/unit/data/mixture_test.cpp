@@ -234,8 +234,15 @@ TEST_F(MixtureTest, PhasesNameSourcesThatThereAre) {
 
 TEST_F(MixtureTest, TooShortASourceIsNamed) {
   const auto sources = prepare_sources(data_, mixture_);
-  EXPECT_THAT(error_of([&] { choose_layouts(sources, 6000, data_); }),
+  std::vector<superposition::Phase> phases(2);
+  EXPECT_THAT(error_of([&] { choose_layouts(sources, phases, 6000, data_); }),
               HasSubstr("mixture web: data: corpus is shorter than one window"));
+  // One that no phase reads may be.
+  for (auto& phase : phases) phase.weights = {{"books", 1}};
+  const auto layouts = choose_layouts(sources, phases, 6000, data_);
+  EXPECT_THAT(open_streams(sources, {.seed = 5, .layouts = layouts}), SizeIs(2));
+  phases[1].weights["web"] = 0.1;
+  EXPECT_NE(error_of([&] { choose_layouts(sources, phases, 6000, data_); }), "");
 }
 
 TEST_F(MixtureTest, FilesAreNamedBelowTheirSource) {
