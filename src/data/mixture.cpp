@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "data/batch_reader.h"
 #include "data/corpus_builder.h"
 #include "data/reading_plan.h"
 #include "util/error.h"
@@ -59,6 +60,17 @@ DataConfig config_of(const MixtureConfig& entry, const DataConfig& data) {
   return entry.name.empty() ? data : data_config_of(entry, data);
 }
 
+// The options for an entry of a mixture, or for the one corpus.
+PrepareOptions options_of(const MixtureConfig& entry, const DataConfig& data,
+                          PrepareOptions options) {
+  if (entry.name.empty()) return options;
+  // A small source beside much held-out text is none of its own: whole_corpus checks the sum.
+  options.any_share = true;
+  // The held-out files are the same for all entries, so they are read as [data] says.
+  if (!data.validation.empty()) options.held_out_reading = read_options(data);
+  return options;
+}
+
 void add(SplitStats& sum, const SplitStats& part) {
   sum.documents += part.documents;
   sum.bytes += part.bytes;
@@ -108,9 +120,7 @@ std::vector<PreparedSource> prepare_sources(const DataConfig& data,
   std::vector<PreparedSource> sources;
   for (const MixtureConfig& entry : entries_of(data, mixture)) {
     sources.push_back(of_entry(entry.name, [&] {
-      // A small source beside much held-out text is none of its own: whole_corpus checks the sum.
-      PrepareOptions own = options;
-      own.any_share = own.any_share || !entry.name.empty();
+      const PrepareOptions own = options_of(entry, data, options);
       const std::string what = entry.name.empty() ? "the corpus" : "the source " + entry.name;
       return make_source(entry, data,
                          prepare_shown(config_of(entry, data), own, screen.showing(what)));
@@ -124,7 +134,7 @@ std::vector<FoundCorpus> find_sources(const DataConfig& data,
                                       const PrepareOptions& options) {
   std::vector<FoundCorpus> found;
   for (const MixtureConfig& entry : entries_of(data, mixture)) {
-    found.push_back({entry.name, find_corpus(config_of(entry, data), options)});
+    found.push_back({entry.name, find_corpus(config_of(entry, data), options_of(entry, data, options))});
   }
   return found;
 }

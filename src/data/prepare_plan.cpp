@@ -2,6 +2,7 @@
 
 #include <string_view>
 
+#include "data/batch_reader.h"
 #include "data/sidecar.h"
 #include "util/hash.h"
 
@@ -45,6 +46,14 @@ void update_list(util::Hasher& hasher, const std::vector<std::string>& texts) {
   for (const std::string& text : texts) update_text(hasher, text);
 }
 
+void update_held_out_reading(util::Hasher& hasher, const DataConfig& config,
+                             const PrepareOptions& options) {
+  if (!options.held_out_reading || *options.held_out_reading == read_options(config)) return;
+  update_text(hasher, options.held_out_reading->document_separator);
+  update_text(hasher, options.held_out_reading->text_field);
+  update_number(hasher, options.held_out_reading->on_bad_record);
+}
+
 // An .idx belongs to its .bin.
 void leave_out_indexes(std::vector<SourceFile>& sources) {
   const auto is_index = [](const SourceFile& source) {
@@ -75,6 +84,7 @@ std::string request_key(const DataConfig& config, const PrepareOptions& options)
   update_list(hasher, config.include);
   update_list(hasher, config.exclude);
   update_settings(hasher, config);
+  update_held_out_reading(hasher, config, options);
   if (config.tokenizer != "bytes") update_path(hasher, config.tokenizer);
   update_text(hasher, config.end_of_document);
   update_number(hasher, options.all_held_out);
@@ -111,6 +121,7 @@ PreparePlan make_plan(const DataConfig& config, const PrepareOptions& options) {
   update_number(key, files.digest64());
   for (const SourceFile& source : plan.sources) update_number(key, source.held_out);
   update_settings(key, config);
+  update_held_out_reading(key, config, options);
   update_number(key, plan.tokenizer.tokenizer.hash());
   update_number(key, plan.tokenizer.end_of_document);
   update_number(key, options.all_held_out);

@@ -9,6 +9,7 @@
 #include "data/corpus_record.h"
 #include "data_support.h"
 #include "support/temp_dir.h"
+#include "util/hash.h"
 
 namespace superpose::data {
 namespace {
@@ -143,6 +144,32 @@ TEST_F(MixtureTest, HeldOutTokenFilesAreThoseOfTheMixture) {
   // As of a validation set: joined from each where no file is named.
   data_.validation.clear();
   EXPECT_EQ(whole_corpus(sources, data_).validation->num_tokens(), 84);
+}
+
+// An entry's text_field and separator are those of its own files.
+TEST_F(MixtureTest, HeldOutFilesAreReadAsDataSays) {
+  std::string lines;
+  for (int i = 0; i < 9; ++i) {
+    lines += "{\"content\": \"" + std::string(300, 'c') + std::to_string(i) + "\"}\n";
+  }
+  lines += "{\"content\": \"held one\"}\n";
+  test::write_text(folder_ / "lines/c.jsonl", lines);
+  test::write_text(folder_ / "held/h.jsonl", "{\"text\": \"held one\"}\n");
+  test::write_text(folder_ / "held/h.txt", "held two--held three");
+  test::write_text(folder_ / "cut/c.txt", "held three--" + std::string(500, 'k'));
+  mixture_ = {entry("cut"), entry("lines"), entry("books")};
+  mixture_[0].document_separator = "--";
+  mixture_[1].text_field = "content";
+  const auto sources = prepare_sources(data_, mixture_);
+  for (const PreparedSource& source : sources) {
+    EXPECT_THAT(source.corpus.validation_contents,
+                ElementsAre(util::hash64("held one"), util::hash64("held two--held three")));
+  }
+  EXPECT_EQ(sources[0].corpus.left_out_documents, 1);
+  EXPECT_EQ(sources[1].corpus.left_out_documents, 1);
+  const auto found = find_sources(data_, mixture_);
+  EXPECT_EQ(found[0].folder, sources[0].corpus.folder);
+  EXPECT_EQ(found[1].folder, sources[1].corpus.folder);
 }
 
 // The rule for the held-out share is about the sum: a small source may stand beside much held-out
