@@ -4,8 +4,10 @@
 #include <utility>
 
 #include "data/batch_reader.h"
+#include "data/content_set.h"
 #include "data/corpus_builder.h"
 #include "data/reading_plan.h"
+#include "data/token_cut.h"
 #include "util/error.h"
 #include "util/hash.h"
 #include "util/random.h"
@@ -95,18 +97,77 @@ void take_held_out(const PreparedCorpus& from, PreparedCorpus& whole) {
   whole.validation_fingerprint = from.validation_fingerprint;
 }
 
-void join_held_out(const std::vector<PreparedSource>& sources, PreparedCorpus& whole) {
-  std::vector<TokenFile> files;
-  for (const PreparedSource& source : sources) {
-    for (TokenFile& file : open_held_out(source.corpus.folder)) files.push_back(std::move(file));
-    const auto& halves = source.corpus.validation_halves;
-    whole.validation_halves.insert(whole.validation_halves.end(), halves.begin(), halves.end());
-    const auto& contents = source.corpus.validation_contents;
-    whole.validation_contents.insert(whole.validation_contents.end(), contents.begin(),
-                                     contents.end());
-    add(whole.validation_stats, source.corpus.validation_stats);
+// Adds the held-out documents of several corpora up, each text once: two entries may read the same
+// files.
+class HeldOut {
+ public:
+  explicit HeldOut(PreparedCorpus& whole) : whole_(whole) {}
+
+  void add(const PreparedCorpus& corpus) {
+    const std::vector<TokenRange> known = find_known(corpus);
+    std::int64_t begin = 0;
+    for (TokenFile& file : open_held_out(corpus.folder)) {
+      const std::int64_t num_tokens = file.num_tokens;
+      std::vector<TokenRange> ranges;
+      for (const TokenRange& range : known) {
+        if (range.first >= begin && range.first < begin + num_tokens) {
+          ranges.push_back({range.first - begin, range.count});
+        }
+      }
+      begin += num_tokens;
+      cut_out(file, ranges);
+      files_.push_back(std::move(file));
+    }
   }
-  whole.validation = std::make_shared<TokenShards>(std::move(files), whole.vocabulary_size);
+
+  void finish() {
+    whole_.validation =
+        std::make_shared<TokenShards>(std::move(files_), whole_.vocabulary_size);
+  }
+
+ private:
+  // Where documents of the corpus lie that another one holds out, too. Takes up all others.
+  std::vector<TokenRange> find_known(const PreparedCorpus& corpus) {
+    std::vector<TokenRange> known;
+    SplitStats stats = corpus.validation_stats;
+    std::int64_t begin = 0;
+    const auto ends = corpus.validation->document_ends();
+    for (std::size_t i = 0; i < ends.size(); ++i) {
+      const TokenRange document{begin, ends[i] - begin};
+      begin = ends[i];
+      const std::uint64_t content = corpus.validation_contents[i];
+      if (before_.contains(content)) {
+        known.push_back(document);
+        --stats.documents;
+        stats.tokens -= document.count;
+        stats.bytes -= text_bytes(corpus, document);
+      } else {
+        whole_.validation_contents.push_back(content);
+        whole_.validation_halves.push_back(corpus.validation_halves[i]);
+      }
+    }
+    for (const std::uint64_t content : corpus.validation_contents) before_.insert(content);
+    data::add(whole_.validation_stats, stats);
+    return known;
+  }
+
+  static std::int64_t text_bytes(const PreparedCorpus& corpus, const TokenRange& document) {
+    std::vector<std::int32_t> ids(static_cast<std::size_t>(document.count));
+    corpus.validation->read(document.first, ids);
+    std::int64_t bytes = 0;
+    for (const std::int32_t id : ids) bytes += corpus.bytes_per_id[static_cast<std::size_t>(id)];
+    return bytes;
+  }
+
+  PreparedCorpus& whole_;
+  std::vector<TokenFile> files_;
+  ContentSet before_;  // of the corpora added
+};
+
+void join_held_out(const std::vector<PreparedSource>& sources, PreparedCorpus& whole) {
+  HeldOut held_out(whole);
+  for (const PreparedSource& source : sources) held_out.add(source.corpus);
+  held_out.finish();
   whole.validation_fingerprint =
       joint_fingerprint(sources, &PreparedCorpus::validation_fingerprint);
 }

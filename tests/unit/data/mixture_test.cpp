@@ -141,9 +141,28 @@ TEST_F(MixtureTest, HeldOutTokenFilesAreThoseOfTheMixture) {
   data_.validation = {(folder_ / "v").string()};
   const auto sources = prepare_sources(data_, mixture_);
   EXPECT_EQ(whole_corpus(sources, data_).validation->num_tokens(), 42);
-  // As of a validation set: joined from each where no file is named.
+  // The files of each where no file is named; the documents are the same, so once.
   data_.validation.clear();
-  EXPECT_EQ(whole_corpus(sources, data_).validation->num_tokens(), 84);
+  EXPECT_EQ(whole_corpus(sources, data_).validation->num_tokens(), 42);
+}
+
+// Two entries may read the same files, say one of them at a higher weight.
+TEST_F(MixtureTest, TheSameHeldOutDocumentsCountOnce) {
+  data_.validation.clear();
+  data_.validation_share = 0.06;
+  const auto once = prepare_sources(data_, mixture_);
+  const PreparedCorpus expected = whole_corpus(once, data_);
+  mixture_.push_back(entry("again"));
+  mixture_[2].sources = mixture_[1].sources;
+  const auto sources = prepare_sources(data_, mixture_);
+  ASSERT_GT(sources[2].corpus.validation_stats.documents, 0);
+  const PreparedCorpus whole = whole_corpus(sources, data_);
+  EXPECT_EQ(whole.validation_contents, expected.validation_contents);
+  EXPECT_EQ(whole.validation_halves, expected.validation_halves);
+  EXPECT_EQ(whole.validation->num_tokens(), expected.validation->num_tokens());
+  EXPECT_EQ(whole.validation->num_documents(), expected.validation->num_documents());
+  EXPECT_EQ(whole.validation_stats.bytes, expected.validation_stats.bytes);
+  EXPECT_EQ(whole.validation_stats.documents, expected.validation_stats.documents);
 }
 
 // An entry's text_field and separator are those of its own files.
