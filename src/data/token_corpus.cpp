@@ -259,18 +259,14 @@ void describe_tokens(const PreparePlan& plan, const fs::path& folder,
 }
 
 std::vector<TokenFile> open_sources(const Sidecar& sidecar, bool held_out) {
-  const auto format =
-      std::find(kTokenFormatNames.begin(), kTokenFormatNames.end(), sidecar.token_format);
-  util::require(format != kTokenFormatNames.end(), "corpus: unknown token_format ",
-                sidecar.token_format);
+  const std::optional<TokenFormat> format = token_format_of(sidecar.token_format);
+  util::require(format.has_value(), "corpus: unknown token_format ", sidecar.token_format);
   std::vector<TokenFile> files;
   for (const SourceRecord& source : sidecar.sources) {
     if (source.held_out != held_out) continue;
     check_recorded({source.path, source.bytes, source.hash, source.modified_ns});
     for (const FileRecord& file : source.beside) check_recorded(file);
-    files.push_back(open_source(source.path,
-                                static_cast<TokenFormat>(format - kTokenFormatNames.begin()),
-                                sidecar.tokenizer.end_of_document));
+    files.push_back(open_source(source.path, *format, sidecar.tokenizer.end_of_document));
     cut_out(files.back(), source.left_out_at);
   }
   return files;

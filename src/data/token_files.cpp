@@ -1,5 +1,6 @@
 #include "data/token_files.h"
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
 #include <utility>
@@ -7,6 +8,7 @@
 #include "data/megatron_index.h"
 #include "data/numpy_header.h"
 #include "util/error.h"
+#include "util/text.h"
 
 namespace superpose::data {
 namespace {
@@ -142,6 +144,17 @@ TokenFormat tell_format(const TokenFile& file) {
 }
 
 }  // namespace
+
+std::optional<TokenFormat> token_format_of(std::string_view name) {
+  const auto found = std::find(kTokenFormatNames.begin(), kTokenFormatNames.end(), name);
+  if (found == kTokenFormatNames.end()) return std::nullopt;
+  return static_cast<TokenFormat>(found - kTokenFormatNames.begin());
+}
+
+std::string token_format_list() {
+  const std::vector<std::string> names(kTokenFormatNames.begin(), kTokenFormatNames.end());
+  return util::join(names, ", ");
+}
 
 fs::path index_of(const fs::path& path, TokenFormat format) {
   const bool is_megatron = format == TokenFormat::kMegatron ||

@@ -14,6 +14,9 @@ data::DataConfig data_config_of(const eval::ValidationSetConfig& set, data::Data
   data.include.clear();
   data.exclude.clear();
   data.validation.clear();
+  if (!set.format.empty()) data.format = data::token_format_of(set.format).value();
+  if (!set.document_separator.empty()) data.document_separator = set.document_separator;
+  if (!set.text_field.empty()) data.text_field = set.text_field;
   return data;
 }
 

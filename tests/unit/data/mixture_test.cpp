@@ -191,6 +191,22 @@ TEST_F(MixtureTest, HeldOutFilesAreReadAsDataSays) {
   EXPECT_EQ(found[1].folder, sources[1].corpus.folder);
 }
 
+// Plain numbers are known by nothing but the recipe.
+TEST_F(MixtureTest, AnEntryHasAFormatOfItsOwn) {
+  const std::vector<std::uint16_t> ids(300, 'n');
+  test::write_text(folder_ / "raw/n.u16", {reinterpret_cast<const char*>(ids.data()), 600});
+  mixture_.push_back(entry("raw"));
+  mixture_[2].format = "raw-u16";
+  data_.validation.clear();
+  const auto sources = prepare_sources(data_, mixture_, {.none_held_out = true});
+  EXPECT_EQ(sources[2].corpus.train->num_tokens(), 300);
+  EXPECT_EQ(sources[0].corpus.train_stats.documents, 40);
+  mixture_[2].format = "raw";
+  EXPECT_THAT(error_of([&] { mixture_[2].validate(); }),
+              HasSubstr("format: must be one of auto, megatron, llm.c, npy, raw-u8, raw-u16, "
+                        "raw-u32, raw-u64, got \"raw\""));
+}
+
 // The rule for the held-out share is about the sum: a small source may stand beside much held-out
 // text, but not alone.
 TEST_F(MixtureTest, HeldOutShareIsThatOfAllSourcesTogether) {
