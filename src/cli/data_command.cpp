@@ -60,9 +60,6 @@ void print_corpus(const data::PreparedCorpus& corpus) {
   print_split("training", corpus.train_stats);
   print_split("held out", corpus.validation_stats);
   print_counts(corpus);
-  if (corpus.has_token_files) {
-    std::cout << "  token files, read in place: copies of held-out documents are not looked for\n";
-  }
   std::cout << "  fingerprint " << corpus.fingerprint << ", held out "
             << corpus.validation_fingerprint << '\n';
 }
@@ -217,10 +214,9 @@ void inspect(const NamedCorpus& named, const DataOptions& options) {
 }
 
 // Whether shards and sources are as recorded.
-bool verify(const NamedCorpus& named) {
-  const fs::path& folder = named.corpus.folder;
+bool verify(const std::string& prefix, const fs::path& folder) {
   const data::VerifyReport report = data::verify_corpus(folder);
-  std::cout << prefix(named) << folder.string() << ": " << report.shards << " shards as recorded, "
+  std::cout << prefix << folder.string() << ": " << report.shards << " shards as recorded, "
             << report.sources << " sources unchanged\n";
   for (const std::string& source : report.changed_sources) {
     std::cout << "  changed since: " << source << '\n';
@@ -251,8 +247,19 @@ int data_inspect_command(const DataOptions& options) {
 }
 
 int data_verify_command(const DataOptions& options) {
+  if (fs::is_directory(options.target)) return verify("", options.target) ? kDone : kFailed;
+  const train::RunConfig recipe = load_recipe(options.target, options.overrides).base;
   bool unchanged = true;
-  for (const NamedCorpus& named : open(options)) unchanged = verify(named) && unchanged;
+  for (const data::FoundCorpus& found : train::find_texts(recipe)) {
+    const std::string prefix = found.name.empty() ? "" : found.name + ", ";
+    if (found.folder) {
+      unchanged = verify(prefix, *found.folder) && unchanged;
+    } else {
+      std::cout << prefix << "not prepared: `superpose data prepare " << options.target
+                << "` does that\n";
+      unchanged = false;
+    }
+  }
   return unchanged ? kDone : kFailed;
 }
 

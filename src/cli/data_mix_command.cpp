@@ -21,8 +21,7 @@ int data_mix_command(const DataOptions& options) {
       train::prepare_texts(recipe, {.stream = &std::cout, .columns = terminal_columns()}, alone)
           .sources;
   const std::int64_t length = recipe.train.sequence_length;
-  const auto layouts =
-      data::choose_layouts(sources, data::longest_window(phases, length), recipe.data);
+  const auto layouts = data::choose_layouts(sources, phases, length, recipe.data);
   const data::BatchSource source(
       data::open_streams(sources, {.seed = static_cast<std::uint64_t>(recipe.train.seed),
                                    .layouts = layouts,

@@ -20,9 +20,9 @@ ReadOptions read_options(const DataConfig& config) {
           .on_bad_record = config.on_bad_record};
 }
 
-BatchReader::BatchReader(const DataConfig& config, std::vector<SourceFile> sources,
-                         DocumentRules& rules, ReadPlace start)
-    : options_(read_options(config)), sources_(std::move(sources)), rules_(rules), at_(start) {}
+BatchReader::BatchReader(Reading reading, std::vector<SourceFile> sources, DocumentRules& rules,
+                         ReadPlace start)
+    : reading_(std::move(reading)), sources_(std::move(sources)), rules_(rules), at_(start) {}
 
 // A future of std::async waits for its end.
 BatchReader::~BatchReader() { stop_.request_stop(); }
@@ -45,7 +45,7 @@ bool BatchReader::next(DocumentBatch& batch) {
 void BatchReader::open() {
   const SourceFile& source = sources_[static_cast<std::size_t>(at_.source)];
   check_unchanged(source);
-  reader_ = open_documents(source.path, options_);
+  reader_ = open_documents(source.path, source.held_out ? reading_.held_out : reading_.training);
   hash_ = std::async(std::launch::async, [path = source.path, stop = stop_.get_token()] {
     return util::hash_file(path, stop);
   });

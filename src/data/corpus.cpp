@@ -116,21 +116,31 @@ void build(const PreparePlan& plan, const fs::path& final_path, const PrepareCal
   folder.commit();
 }
 
-std::shared_ptr<const TokenShards> open_split(const fs::path& folder, const Sidecar& sidecar,
-                                              const SidecarSplit& split) {
-  if (!sidecar.token_format.empty()) {
-    return std::make_shared<TokenShards>(open_sources(sidecar, &split == &sidecar.validation),
-                                         sidecar.tokenizer.vocabulary_size);
-  }
+std::vector<TokenFile> open_files(const fs::path& folder, const Sidecar& sidecar,
+                                  const SidecarSplit& split) {
+  if (!sidecar.token_format.empty()) return open_sources(sidecar, &split == &sidecar.validation);
   std::vector<fs::path> prefixes;
   for (const ShardInfo& shard : split.shards) prefixes.push_back(folder / shard.name);
-  auto shards = std::make_shared<TokenShards>(prefixes, sidecar.tokenizer.vocabulary_size);
+  return open_shards(prefixes);
+}
+
+std::shared_ptr<const TokenShards> open_split(const fs::path& folder, const Sidecar& sidecar,
+                                              const SidecarSplit& split) {
+  auto shards = std::make_shared<TokenShards>(open_files(folder, sidecar, split),
+                                              sidecar.tokenizer.vocabulary_size);
+  if (!sidecar.token_format.empty()) return shards;
   util::require(shards->num_tokens() == split.stats.tokens &&
                     shards->num_documents() == split.stats.documents,
                 "corpus ", folder.string(), ": must hold ", split.stats.tokens, " tokens in ",
                 split.stats.documents, " documents by its sidecar, got ", shards->num_tokens(),
                 " in ", shards->num_documents());
   return shards;
+}
+
+// The cache may hold what was prepared as one of several corpora, where the sum is what counts.
+void check_share(const PreparedCorpus& corpus, const PrepareOptions& options) {
+  if (options.all_held_out || options.none_held_out || options.any_share) return;
+  check_held_out_share(corpus.train_stats, corpus.validation_stats);
 }
 
 PreparedCorpus open_with(const fs::path& folder, const Sidecar& sidecar) {
@@ -155,7 +165,6 @@ PreparedCorpus open_with(const fs::path& folder, const Sidecar& sidecar) {
   for (const SourceRecord& source : sidecar.sources) {
     corpus.left_out_documents += source.counts.left_out;
   }
-  corpus.has_token_files = !sidecar.token_format.empty();
   corpus.fingerprint = sidecar.train.fingerprint;
   corpus.validation_fingerprint = sidecar.validation.fingerprint;
   corpus.vocabulary_size = sidecar.tokenizer.vocabulary_size;
@@ -166,8 +175,35 @@ PreparedCorpus open_with(const fs::path& folder, const Sidecar& sidecar) {
 
 }  // namespace
 
+std::vector<TokenFile> open_held_out(const fs::path& folder) {
+  const Sidecar sidecar = read_sidecar(folder);
+  return open_files(folder, sidecar, sidecar.validation);
+}
+
 PreparedCorpus open_corpus(const fs::path& folder) {
   return open_with(folder, read_sidecar(folder));
+}
+
+std::optional<fs::path> find_corpus(const DataConfig& config, const PrepareOptions& options) {
+  const std::string wanted = request_key(config, options);
+  std::optional<fs::path> newest;
+  fs::file_time_type newest_time;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(config.cache_dir, error)) {
+    const fs::path& folder = entry.path();
+    const fs::path sidecar = folder / kSidecarName;
+    if (folder.extension() == ".partial" || !fs::exists(sidecar)) continue;
+    try {
+      if (read_sidecar(folder).request_key != wanted) continue;
+    } catch (const util::Error&) {
+      continue;  // of another version of the program
+    }
+    const auto time = fs::last_write_time(sidecar);
+    if (newest && time <= newest_time) continue;
+    newest = folder;
+    newest_time = time;
+  }
+  return newest;
 }
 
 PreparedCorpus prepare_corpus(const DataConfig& config, const PrepareCallback& progress,
@@ -178,13 +214,19 @@ PreparedCorpus prepare_corpus(const DataConfig& config, const PrepareCallback& p
   const fs::path folder = fs::path(config.cache_dir) / (kFolderPrefix + plan.keys.key);
   const bool was_cached = fs::exists(folder);
   if (!was_cached) build(plan, folder, progress);
+  PreparedCorpus corpus;
   try {
-    PreparedCorpus corpus = open_corpus(folder);
-    corpus.was_cached = was_cached;
-    return corpus;
+    corpus = open_corpus(folder);
   } catch (const util::Error& error) {
     util::fail(error.what(), "; remove ", folder.string(), " to prepare the corpus again");
   }
+  check_share(corpus, options);
+  // The newest is what was asked for last: find_corpus. A cache may be read-only.
+  std::error_code ignored;
+  if (was_cached)
+    fs::last_write_time(folder / kSidecarName, fs::file_time_type::clock::now(), ignored);
+  corpus.was_cached = was_cached;
+  return corpus;
 }
 
 }  // namespace superpose::data

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,7 +42,6 @@ struct PreparedCorpus {
   SplitStats validation_stats;
   double held_out_share = 0;            // validation bytes / all bytes
   std::int64_t left_out_documents = 0;  // of training, with the content of a validation document
-  bool has_token_files = false;         // read in place: copies in them are not looked for
   // 16 hexadecimal digits each, of what the shards hold (document borders and texts, in order):
   // independent of paths, times and machine.
   std::string fingerprint;                  // training documents
@@ -83,6 +83,15 @@ PreparedCorpus prepare_corpus(const DataConfig& config, const PrepareCallback& p
 
 // Opens a prepared folder without looking at its sources.
 PreparedCorpus open_corpus(const std::filesystem::path& folder);
+
+// The files of a prepared folder that hold its held-out documents: shards, or token files that are
+// read in place.
+std::vector<TokenFile> open_held_out(const std::filesystem::path& folder);
+
+// The folder that prepare_corpus made last for such a recipe, whatever became of the files since;
+// none where it made none. Documents that the options leave out do not count. Reads no source.
+std::optional<std::filesystem::path> find_corpus(const DataConfig& config,
+                                                 const PrepareOptions& options = {});
 
 struct VerifyReport {
   std::int64_t shards = 0;

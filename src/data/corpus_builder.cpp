@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "data/batch_pipeline.h"
-#include "data/batch_reader.h"
 #include "data/document_encoder.h"
 #include "data/halves.h"
 #include "data/number_file.h"
@@ -81,7 +80,7 @@ CorpusBuilder::CorpusBuilder(const PreparePlan& plan, fs::path folder,
 void CorpusBuilder::add_all(const PrepareCallback& callback) {
   collect_held_out();
   remember_written();
-  BatchReader reader(plan_.config, plan_.sources, rules_, at_.place);
+  BatchReader reader(reading(), plan_.sources, rules_, at_.place);
   BatchPipeline pipeline([&reader](DocumentBatch& batch) { return reader.next(batch); },
                          make_encoders());
   if (callback) callback(progress());
@@ -92,12 +91,26 @@ void CorpusBuilder::add_all(const PrepareCallback& callback) {
   write_progress();
 }
 
+BatchReader::Reading CorpusBuilder::reading() const {
+  const ReadOptions own = read_options(plan_.config);
+  return {.training = own, .held_out = plan_.options.held_out_reading.value_or(own)};
+}
+
 void CorpusBuilder::collect_held_out() {
+  const auto [training, held_out] = reading();
+  std::vector<ReadOptions> ways = {held_out};
+  // A source that is cut otherwise has copies of parts.
+  if (training.document_separator != held_out.document_separator) {
+    ways.push_back(held_out);
+    ways.back().document_separator = training.document_separator;
+  }
   std::string text;
   for (const SourceFile& source : plan_.sources) {
     if (!source.held_out) continue;
-    const auto reader = open_documents(source.path, read_options(plan_.config));
-    while (reader->next(text)) rules_.leave_out_copies_of(text);
+    for (const ReadOptions& way : ways) {
+      const auto reader = open_documents(source.path, way);
+      while (reader->next(text)) rules_.leave_out_copies_of(text);
+    }
   }
 }
 
@@ -213,6 +226,7 @@ SidecarSplit CorpusBuilder::close(SplitWriter& split, const char* name, const st
 
 void CorpusBuilder::finish() {
   Sidecar sidecar;
+  sidecar.request_key = request_key(plan_.config, plan_.options);
   sidecar.key = plan_.keys.key;
   sidecar.tokenizer = describe(plan_.tokenizer);
   sidecar.validation_halves = draw_halves(contents_of(validation_, "validation"));

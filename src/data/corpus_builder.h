@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "data/batch_reader.h"
 #include "data/corpus.h"
 #include "data/document_batch.h"
 #include "data/document_rules.h"
@@ -37,6 +38,7 @@ class CorpusBuilder {
   void finish();
 
  private:
+  BatchReader::Reading reading() const;
   void collect_held_out();
   void remember_written();
   void add(const DocumentBatch& batch);

@@ -1,5 +1,6 @@
 #include "data/corpus_record.h"
 
+#include <filesystem>
 #include <map>
 
 #include "data/mixture.h"
@@ -20,12 +21,22 @@ std::string sentence(const char* verb, std::vector<std::string> names) {
 
 }  // namespace
 
+void append_files(const std::string& prefix, const SourceRecord& source,
+                  std::vector<CorpusFile>& files) {
+  const std::filesystem::path name = prefix + source.name;
+  files.push_back({name.string(), source.bytes, source.hash});
+  for (const FileRecord& file : source.beside) {
+    const std::filesystem::path last = std::filesystem::path(file.path).filename();
+    files.push_back({(name.parent_path() / last).string(), file.bytes, file.hash});
+  }
+}
+
 std::vector<CorpusFile> list_files(const std::vector<PreparedSource>& sources) {
   std::vector<CorpusFile> files;
   for (const PreparedSource& source : sources) {
     const std::string prefix = source.name.empty() ? "" : source.name + "/";
     for (const SourceRecord& file : source.corpus.sources) {
-      files.push_back({prefix + file.name, file.bytes, file.hash});
+      append_files(prefix, file, files);
     }
   }
   return files;

@@ -7,6 +7,7 @@
 namespace superpose::data {
 
 struct PreparedSource;
+struct SourceRecord;
 
 // One file of a corpus as it was read.
 struct CorpusFile {
@@ -38,6 +39,10 @@ struct CorpusRecord {
     v.required("files", self.files);
   }
 };
+
+// Appends a source, and the files that are read with it, below a prefix.
+void append_files(const std::string& prefix, const SourceRecord& source,
+                  std::vector<CorpusFile>& files);
 
 // The files of some prepared corpora, in their order.
 std::vector<CorpusFile> list_files(const std::vector<PreparedSource>& sources);

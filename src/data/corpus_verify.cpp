@@ -12,9 +12,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// A file of the folder. Throws where its content is another.
 void verify_file(const fs::path& path, std::uint64_t expected) {
   const std::uint64_t found = util::hash_file(path);
-  util::require(found == expected, "shard ", path.string(), ": is damaged: its hash must be ",
+  util::require(found == expected, path.string(), ": is damaged: its hash must be ",
                 util::hex64(expected), ", got ", util::hex64(found));
 }
 
@@ -34,16 +35,16 @@ void verify_contents(const fs::path& folder, const char* name, const SidecarSpli
 }
 
 void verify_fingerprints(const fs::path& folder, const Sidecar& sidecar) {
-  if (!sidecar.token_format.empty()) return;  // the sources are the tokens
   const auto fingerprint = [&](const char* name, const SidecarSplit& split,
                                std::string_view halves) {
     const fs::path path = folder / (std::string(name) + kContentsEnding);
     return fingerprint_of(read_numbers<std::uint64_t>(path, 0, split.stats.documents), halves,
                           sidecar.tokenizer);
   };
-  verify_contents(folder, "train", sidecar.train, fingerprint("train", sidecar.train, ""));
   verify_contents(folder, "validation", sidecar.validation,
                   fingerprint("validation", sidecar.validation, sidecar.validation_halves));
+  if (!sidecar.token_format.empty()) return;  // the sources are the training tokens
+  verify_contents(folder, "train", sidecar.train, fingerprint("train", sidecar.train, ""));
 }
 
 void verify_counts(const fs::path& folder, const Sidecar& sidecar) {
@@ -67,16 +68,25 @@ void verify_tokens(const TokenShards& shards) {
   }
 }
 
+// Whether a source, or a file beside it, is as it was; else the report names it.
+bool verify_source(const fs::path& path, std::uint64_t hash, VerifyReport& report) {
+  std::error_code error;
+  if (!fs::exists(path, error)) {
+    report.missing_sources.push_back(path.string());
+    return false;
+  }
+  if (util::hash_file(path) == hash) return true;
+  report.changed_sources.push_back(path.string());
+  return false;
+}
+
 void verify_sources(const Sidecar& sidecar, VerifyReport& report) {
   for (const SourceRecord& source : sidecar.sources) {
-    std::error_code error;
-    if (!fs::exists(source.path, error)) {
-      report.missing_sources.push_back(source.path);
-    } else if (util::hash_file(source.path) != source.hash) {
-      report.changed_sources.push_back(source.path);
-    } else {
-      ++report.sources;
+    bool is_same = verify_source(source.path, source.hash, report);
+    for (const FileRecord& file : source.beside) {
+      is_same = verify_source(file.path, file.hash, report) && is_same;
     }
+    report.sources += is_same ? 1 : 0;
   }
 }
 
@@ -84,7 +94,12 @@ void verify_sources(const Sidecar& sidecar, VerifyReport& report) {
 
 VerifyReport verify_corpus(const fs::path& folder) {
   const Sidecar sidecar = read_sidecar(folder);
+  for (const SidecarFile& file : sidecar.files) verify_file(folder / file.name, file.hash);
   VerifyReport report;
+  verify_sources(sidecar, report);
+  // Tokens that are read in place are no longer those that the sidecar describes.
+  const bool is_changed = !report.changed_sources.empty() || !report.missing_sources.empty();
+  if (!sidecar.token_format.empty() && is_changed) return report;
   verify_shards(folder, sidecar.train, report);
   verify_shards(folder, sidecar.validation, report);
   const PreparedCorpus corpus = open_corpus(folder);
@@ -92,7 +107,6 @@ VerifyReport verify_corpus(const fs::path& folder) {
   verify_counts(folder, sidecar);
   verify_tokens(*corpus.train);
   verify_tokens(*corpus.validation);
-  verify_sources(sidecar, report);
   return report;
 }
 

@@ -17,6 +17,8 @@ struct ReadOptions {
   // Of JSON records and Parquet: dotted path of the field or column that holds the text.
   std::string text_field = "text";
   BadRecord on_bad_record = BadRecord::kError;
+
+  bool operator==(const ReadOptions&) const = default;
 };
 
 // The documents of one source file, in order. One thread at a time; memory is bounded by the

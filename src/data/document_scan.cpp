@@ -20,44 +20,62 @@ Number token_at(const std::byte* tokens, std::int64_t index) {
   return value;
 }
 
-// Positions of `marker` among tokens [begin, end).
+// Tokens that lie side by side.
+struct Part {
+  const std::byte* tokens;
+  std::int64_t first_token;  // position in the file
+  std::int64_t num_tokens;
+};
+
+std::vector<Part> parts_of(const TokenFile& file) {
+  const auto width = static_cast<std::int64_t>(token_bytes(file.type));
+  std::vector<Part> parts;
+  std::int64_t position = 0;
+  for (const TokenExtent& extent : file.extents) {
+    for (std::int64_t begin = 0; begin < extent.num_tokens; begin += kPartTokens) {
+      parts.push_back({.tokens = file.bytes.data() + extent.first_byte + begin * width,
+                       .first_token = position + begin,
+                       .num_tokens = std::min(kPartTokens, extent.num_tokens - begin)});
+    }
+    position += extent.num_tokens;
+  }
+  return parts;
+}
+
+// Positions in the file of `marker` in a part.
 template <class Number>
-std::vector<std::int64_t> find_markers(const std::byte* tokens, std::int64_t begin,
-                                       std::int64_t end, Number marker) {
+std::vector<std::int64_t> find_markers(const Part& part, Number marker) {
   std::vector<std::int64_t> found;
-  for (std::int64_t block = begin; block < end; block += kBlockTokens) {
-    const std::int64_t stop = std::min(block + kBlockTokens, end);
+  for (std::int64_t block = 0; block < part.num_tokens; block += kBlockTokens) {
+    const std::int64_t stop = std::min(block + kBlockTokens, part.num_tokens);
     bool any = false;
-    for (std::int64_t i = block; i < stop; ++i) any |= token_at<Number>(tokens, i) == marker;
+    for (std::int64_t i = block; i < stop; ++i) any |= token_at<Number>(part.tokens, i) == marker;
     if (!any) continue;
     for (std::int64_t i = block; i < stop; ++i) {
-      if (token_at<Number>(tokens, i) == marker) found.push_back(i);
+      if (token_at<Number>(part.tokens, i) == marker) found.push_back(part.first_token + i);
     }
   }
   return found;
 }
 
-// Positions of the file's marker, in order; files with a marker have one extent.
+// Positions of the file's marker, in order.
 std::vector<std::int64_t> scan(const TokenFile& file) {
-  const std::byte* tokens = file.bytes.data() + file.extents.front().first_byte;
-  const std::int64_t num_parts = (file.num_tokens + kPartTokens - 1) / kPartTokens;
-  std::vector<std::vector<std::int64_t>> found(static_cast<std::size_t>(num_parts));
-  std::atomic<std::int64_t> next_part = 0;
+  const std::vector<Part> parts = parts_of(file);
+  std::vector<std::vector<std::int64_t>> found(parts.size());
+  std::atomic<std::size_t> next_part = 0;
   const auto work = [&] {
-    for (std::int64_t part = next_part++; part < num_parts; part = next_part++) {
-      const std::int64_t begin = part * kPartTokens;
-      const std::int64_t end = std::min(begin + kPartTokens, file.num_tokens);
-      found[static_cast<std::size_t>(part)] = with_token_type(file.type, [&](auto number) {
+    for (std::size_t part = next_part++; part < parts.size(); part = next_part++) {
+      found[part] = with_token_type(file.type, [&](auto number) {
         using Number = decltype(number);
-        return find_markers(tokens, begin, end, static_cast<Number>(file.marker));
+        return find_markers(parts[part], static_cast<Number>(file.marker));
       });
     }
   };
   file.bytes.expect(util::AccessPattern::kSequential);
   {
-    const auto cores = static_cast<std::int64_t>(std::thread::hardware_concurrency());
+    const std::size_t cores = std::thread::hardware_concurrency();
     std::vector<std::jthread> threads;
-    while (std::ssize(threads) + 1 < std::min(cores, num_parts)) threads.emplace_back(work);
+    while (threads.size() + 1 < std::min(cores, parts.size())) threads.emplace_back(work);
     work();
   }
   file.bytes.expect(util::AccessPattern::kMixed);

@@ -1,13 +1,13 @@
 #include "data/mixture.h"
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
+#include "data/batch_reader.h"
+#include "data/content_set.h"
 #include "data/corpus_builder.h"
 #include "data/reading_plan.h"
-#include "data/sidecar.h"
-#include "data/token_corpus.h"
+#include "data/token_cut.h"
 #include "util/error.h"
 #include "util/hash.h"
 #include "util/random.h"
@@ -62,6 +62,17 @@ DataConfig config_of(const MixtureConfig& entry, const DataConfig& data) {
   return entry.name.empty() ? data : data_config_of(entry, data);
 }
 
+// The options for an entry of a mixture, or for the one corpus.
+PrepareOptions options_of(const MixtureConfig& entry, const DataConfig& data,
+                          PrepareOptions options) {
+  if (entry.name.empty()) return options;
+  // A small source beside much held-out text is none of its own: whole_corpus checks the sum.
+  options.any_share = true;
+  // The held-out files are the same for all entries, so they are read as [data] says.
+  if (!data.validation.empty()) options.held_out_reading = read_options(data);
+  return options;
+}
+
 void add(SplitStats& sum, const SplitStats& part) {
   sum.documents += part.documents;
   sum.bytes += part.bytes;
@@ -77,31 +88,85 @@ std::string joint_fingerprint(const std::vector<PreparedSource>& sources,
   return util::hex64(hasher.digest64());
 }
 
-// What a source holds out.
-std::vector<TokenFile> held_out_files(const fs::path& folder) {
-  const Sidecar sidecar = read_sidecar(folder);
-  if (!sidecar.token_format.empty()) return open_sources(sidecar, true);
-  std::vector<TokenFile> files;
-  for (const ShardInfo& shard : sidecar.validation.shards) {
-    files.push_back(
-        open_token_file(folder / (shard.name + ".bin"), {.format = TokenFormat::kMegatron}));
-  }
-  return files;
+// data.validation names the held-out files: they are the same in every source.
+void take_held_out(const PreparedCorpus& from, PreparedCorpus& whole) {
+  whole.validation = from.validation;
+  whole.validation_halves = from.validation_halves;
+  whole.validation_contents = from.validation_contents;
+  whole.validation_stats = from.validation_stats;
+  whole.validation_fingerprint = from.validation_fingerprint;
 }
 
-void join_held_out(const std::vector<PreparedSource>& sources, PreparedCorpus& whole) {
-  std::vector<TokenFile> held_out;
-  for (const PreparedSource& source : sources) {
-    std::vector<TokenFile> files = held_out_files(source.corpus.folder);
-    std::move(files.begin(), files.end(), std::back_inserter(held_out));
-    const auto& halves = source.corpus.validation_halves;
-    whole.validation_halves.insert(whole.validation_halves.end(), halves.begin(), halves.end());
-    const auto& contents = source.corpus.validation_contents;
-    whole.validation_contents.insert(whole.validation_contents.end(), contents.begin(),
-                                     contents.end());
-    add(whole.validation_stats, source.corpus.validation_stats);
+// Adds the held-out documents of several corpora up, each text once: two entries may read the same
+// files.
+class HeldOut {
+ public:
+  explicit HeldOut(PreparedCorpus& whole) : whole_(whole) {}
+
+  void add(const PreparedCorpus& corpus) {
+    const std::vector<TokenRange> known = find_known(corpus);
+    std::int64_t begin = 0;
+    for (TokenFile& file : open_held_out(corpus.folder)) {
+      const std::int64_t num_tokens = file.num_tokens;
+      std::vector<TokenRange> ranges;
+      for (const TokenRange& range : known) {
+        if (range.first >= begin && range.first < begin + num_tokens) {
+          ranges.push_back({range.first - begin, range.count});
+        }
+      }
+      begin += num_tokens;
+      cut_out(file, ranges);
+      files_.push_back(std::move(file));
+    }
   }
-  whole.validation = std::make_shared<TokenShards>(std::move(held_out), whole.vocabulary_size);
+
+  void finish() {
+    whole_.validation = std::make_shared<TokenShards>(std::move(files_), whole_.vocabulary_size);
+  }
+
+ private:
+  // Where documents of the corpus lie that another one holds out, too. Takes up all others.
+  std::vector<TokenRange> find_known(const PreparedCorpus& corpus) {
+    std::vector<TokenRange> known;
+    SplitStats stats = corpus.validation_stats;
+    std::int64_t begin = 0;
+    const auto ends = corpus.validation->document_ends();
+    for (std::size_t i = 0; i < ends.size(); ++i) {
+      const TokenRange document{begin, ends[i] - begin};
+      begin = ends[i];
+      const std::uint64_t content = corpus.validation_contents[i];
+      if (before_.contains(content)) {
+        known.push_back(document);
+        --stats.documents;
+        stats.tokens -= document.count;
+        stats.bytes -= text_bytes(corpus, document);
+      } else {
+        whole_.validation_contents.push_back(content);
+        whole_.validation_halves.push_back(corpus.validation_halves[i]);
+      }
+    }
+    for (const std::uint64_t content : corpus.validation_contents) before_.insert(content);
+    data::add(whole_.validation_stats, stats);
+    return known;
+  }
+
+  static std::int64_t text_bytes(const PreparedCorpus& corpus, const TokenRange& document) {
+    std::vector<std::int32_t> ids(static_cast<std::size_t>(document.count));
+    corpus.validation->read(document.first, ids);
+    std::int64_t bytes = 0;
+    for (const std::int32_t id : ids) bytes += corpus.bytes_per_id[static_cast<std::size_t>(id)];
+    return bytes;
+  }
+
+  PreparedCorpus& whole_;
+  std::vector<TokenFile> files_;
+  ContentSet before_;  // of the corpora added
+};
+
+void join_held_out(const std::vector<PreparedSource>& sources, PreparedCorpus& whole) {
+  HeldOut held_out(whole);
+  for (const PreparedSource& source : sources) held_out.add(source.corpus);
+  held_out.finish();
   whole.validation_fingerprint =
       joint_fingerprint(sources, &PreparedCorpus::validation_fingerprint);
 }
@@ -115,15 +180,24 @@ std::vector<PreparedSource> prepare_sources(const DataConfig& data,
   std::vector<PreparedSource> sources;
   for (const MixtureConfig& entry : entries_of(data, mixture)) {
     sources.push_back(of_entry(entry.name, [&] {
-      // A small source beside much held-out text is none of its own: whole_corpus checks the sum.
-      PrepareOptions own = options;
-      own.any_share = own.any_share || !entry.name.empty();
+      const PrepareOptions own = options_of(entry, data, options);
       const std::string what = entry.name.empty() ? "the corpus" : "the source " + entry.name;
       return make_source(entry, data,
                          prepare_shown(config_of(entry, data), own, screen.showing(what)));
     }));
   }
   return sources;
+}
+
+std::vector<FoundCorpus> find_sources(const DataConfig& data,
+                                      const std::vector<MixtureConfig>& mixture,
+                                      const PrepareOptions& options) {
+  std::vector<FoundCorpus> found;
+  for (const MixtureConfig& entry : entries_of(data, mixture)) {
+    found.push_back(
+        {entry.name, find_corpus(config_of(entry, data), options_of(entry, data, options))});
+  }
+  return found;
 }
 
 std::vector<PreparedSource> open_sources(const DataConfig& data,
@@ -162,14 +236,15 @@ PreparedCorpus whole_corpus(const std::vector<PreparedSource>& sources, const Da
                   " ids, got ", source.corpus.vocabulary_size);
     add(whole.train_stats, source.corpus.train_stats);
     whole.left_out_documents += source.corpus.left_out_documents;
-    whole.has_token_files = whole.has_token_files || source.corpus.has_token_files;
     const auto& files = source.corpus.sources;
     whole.sources.insert(whole.sources.end(), files.begin(), files.end());
   }
   whole.fingerprint = joint_fingerprint(sources, &PreparedCorpus::fingerprint);
-  const bool named = !data.validation.empty();
-  join_held_out(named ? std::vector<PreparedSource>{sources[0]} : sources, whole);
-  if (named) whole.validation_fingerprint = first.validation_fingerprint;
+  if (data.validation.empty()) {
+    join_held_out(sources, whole);
+  } else {
+    take_held_out(first, whole);
+  }
   if (!options.none_held_out) check_held_out_share(whole.train_stats, whole.validation_stats);
   whole.held_out_share = held_out_share(whole.train_stats, whole.validation_stats);
   return whole;
@@ -189,13 +264,33 @@ void check_phase_weights(const std::vector<superposition::Phase>& phases,
   }
 }
 
-std::vector<StreamLayout> choose_layouts(const std::vector<PreparedSource>& sources,
-                                         std::int64_t longest_window, const DataConfig& data) {
-  std::vector<StreamLayout> layouts;
+std::vector<bool> find_read(const std::vector<PreparedSource>& sources,
+                            const std::vector<superposition::Phase>& phases) {
+  std::vector<std::string> names;
+  std::vector<double> own;
   for (const PreparedSource& source : sources) {
-    layouts.push_back(of_entry(source.name, [&] {
-      return choose_layout(source.corpus.train->num_tokens(), longest_window, data.lanes,
-                           data.block_tokens);
+    names.push_back(source.name);
+    own.push_back(source.weight);
+  }
+  std::vector<bool> is_read(sources.size());
+  for (const superposition::Phase& phase : phases) {
+    const std::vector<double> weights = phase_weights(names, own, phase.weights);
+    for (std::size_t i = 0; i < weights.size(); ++i) is_read[i] = is_read[i] || weights[i] > 0;
+  }
+  return is_read;
+}
+
+std::vector<StreamLayout> choose_layouts(const std::vector<PreparedSource>& sources,
+                                         const std::vector<superposition::Phase>& phases,
+                                         std::int64_t sequence_length, const DataConfig& data) {
+  const std::int64_t longest = longest_window(phases, sequence_length);
+  const std::vector<bool> is_read = find_read(sources, phases);
+  std::vector<StreamLayout> layouts;
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    const std::int64_t num_tokens = sources[i].corpus.train->num_tokens();
+    layouts.push_back(of_entry(sources[i].name, [&] {
+      return choose_layout(num_tokens, is_read[i] ? longest : std::min(longest, num_tokens),
+                           data.lanes, data.block_tokens);
     }));
   }
   return layouts;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,13 +30,25 @@ std::vector<PreparedSource> prepare_sources(const DataConfig& data,
                                             const PrepareOptions& options = {},
                                             const PrepareScreen& screen = {});
 
+// A corpus of a recipe by name, and its folder where it was prepared.
+struct FoundCorpus {
+  std::string name;
+  std::optional<std::filesystem::path> folder;
+};
+
+// find_corpus for each corpus that prepare_sources prepares.
+std::vector<FoundCorpus> find_sources(const DataConfig& data,
+                                      const std::vector<MixtureConfig>& mixture,
+                                      const PrepareOptions& options = {});
+
 // Opens the folders of corpora that prepare_sources made, in the order of the recipe.
 std::vector<PreparedSource> open_sources(const DataConfig& data,
                                          const std::vector<MixtureConfig>& mixture,
                                          const std::vector<std::filesystem::path>& folders);
 
-// Several corpora as one: numbers added up, fingerprints of all, and the held-out documents of all
-// (of the first alone where data.validation names them, as then they are the same in each). `train`
+// Several corpora as one: numbers added up, fingerprints of all, and the held-out documents of all,
+// each text once (of the first alone where data.validation names them, as then they are the same in
+// each). `train`
 // is null: a mixture is read source by source. One corpus is returned as it is. Throws util::Error
 // for a held-out share of the sum outside 0.2-10 %, unless the options hold out nothing.
 PreparedCorpus whole_corpus(const std::vector<PreparedSource>& sources, const DataConfig& data,
@@ -45,9 +58,14 @@ PreparedCorpus whole_corpus(const std::vector<PreparedSource>& sources, const Da
 void check_phase_weights(const std::vector<superposition::Phase>& phases,
                          const std::vector<MixtureConfig>& mixture);
 
-// choose_layout for each corpus.
+// Whether any phase gives each source a weight.
+std::vector<bool> find_read(const std::vector<PreparedSource>& sources,
+                            const std::vector<superposition::Phase>& phases);
+
+// choose_layout for each corpus. One that no phase reads may be shorter than a window.
 std::vector<StreamLayout> choose_layouts(const std::vector<PreparedSource>& sources,
-                                         std::int64_t longest_window, const DataConfig& data);
+                                         const std::vector<superposition::Phase>& phases,
+                                         std::int64_t sequence_length, const DataConfig& data);
 
 struct OrderOptions {
   std::uint64_t seed = 0;

@@ -26,6 +26,8 @@ void MixtureConfig::validate() const {
           weight.value_or(0));
   require(std::isfinite(max_epochs) && max_epochs >= 0, "max_epochs: must be >= 0, got ",
           max_epochs);
+  require(format.empty() || token_format_of(format), "format: must be one of ", token_format_list(),
+          ", got \"", format, "\"");
   require(max_tokens >= 0, "max_tokens: must be >= 0, got ", max_tokens);
 }
 
@@ -54,6 +56,7 @@ DataConfig data_config_of(const MixtureConfig& entry, const DataConfig& data) {
   DataConfig config = data;
   config.sources = entry.sources;
   config.python_distributions.clear();
+  if (!entry.format.empty()) config.format = token_format_of(entry.format).value();
   if (!entry.document_separator.empty()) config.document_separator = entry.document_separator;
   if (!entry.text_field.empty()) config.text_field = entry.text_field;
   return config;

@@ -17,6 +17,7 @@ struct MixtureConfig {
   std::optional<double> weight;
   double max_epochs = 0;
   std::int64_t max_tokens = 0;
+  std::string format;
   std::string document_separator;
   std::string text_field;
 
@@ -31,6 +32,7 @@ struct MixtureConfig {
             "passes over it at most, may be fractional; 0 = no limit, or 1 where "
             "data.when_exhausted = \"stop\"");
     v.field("max_tokens", self.max_tokens, "tokens read of it at most, all epochs; 0 = no limit");
+    v.field("format", self.format, "overrides data.format; empty = as there");
     v.field("document_separator", self.document_separator,
             "overrides data.document_separator; empty = as there");
     v.field("text_field", self.text_field, "overrides data.text_field; empty = as there");

@@ -1,7 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
+
+#include "data/document_reader.h"
 
 namespace superpose::data {
 
@@ -12,6 +15,8 @@ struct PrepareOptions {
   bool any_share = false;      // of held-out text: whoever joins several corpora checks their sum
   // Content hashes, sorted: training documents with one of these are left out.
   std::vector<std::uint64_t> left_out = {};
+  // How the files of data.validation are read, where it is otherwise than the sources.
+  std::optional<ReadOptions> held_out_reading = {};
   // Bytes of text between two points at which a killed preparation is gone on with.
   std::int64_t journal_bytes = std::int64_t{1} << 27;
 };

@@ -2,6 +2,7 @@
 
 #include <string_view>
 
+#include "data/batch_reader.h"
 #include "data/sidecar.h"
 #include "util/error.h"
 #include "util/hash.h"
@@ -44,6 +45,24 @@ tokenizer::LoadedTokenizer load_tokenizer(const DataConfig& config) {
   }
 }
 
+void update_path(util::Hasher& hasher, const std::string& path) {
+  if (path.empty()) return update_text(hasher, path);
+  update_text(hasher, std::filesystem::absolute(path).lexically_normal().string());
+}
+
+void update_list(util::Hasher& hasher, const std::vector<std::string>& texts) {
+  update_number(hasher, texts.size());
+  for (const std::string& text : texts) update_text(hasher, text);
+}
+
+void update_held_out_reading(util::Hasher& hasher, const DataConfig& config,
+                             const PrepareOptions& options) {
+  if (!options.held_out_reading || *options.held_out_reading == read_options(config)) return;
+  update_text(hasher, options.held_out_reading->document_separator);
+  update_text(hasher, options.held_out_reading->text_field);
+  update_number(hasher, options.held_out_reading->on_bad_record);
+}
+
 // An .idx belongs to its .bin.
 void leave_out_indexes(std::vector<SourceFile>& sources) {
   const auto is_index = [](const SourceFile& source) {
@@ -53,13 +72,41 @@ void leave_out_indexes(std::vector<SourceFile>& sources) {
   std::erase_if(sources, is_index);
 }
 
+// An index decides what is read of its .bin, and in which order.
+void add_indexes(std::vector<SourceFile>& sources, TokenFormat format) {
+  for (SourceFile& source : sources) {
+    const std::filesystem::path index = index_of(source.path, format);
+    if (!index.empty()) source.beside = {state_of(index)};
+  }
+}
+
 }  // namespace
+
+std::string request_key(const DataConfig& config, const PrepareOptions& options) {
+  util::Hasher hasher;
+  for (const auto* paths : {&config.sources, &config.validation}) {
+    update_number(hasher, paths->size());
+    for (const std::string& path : *paths) update_path(hasher, path);
+  }
+  update_list(hasher, config.python_distributions);
+  if (!config.python_distributions.empty()) update_path(hasher, config.site_packages);
+  update_list(hasher, config.include);
+  update_list(hasher, config.exclude);
+  update_settings(hasher, config);
+  update_held_out_reading(hasher, config, options);
+  if (config.tokenizer != "bytes") update_path(hasher, config.tokenizer);
+  update_text(hasher, config.end_of_document);
+  update_number(hasher, options.all_held_out);
+  update_number(hasher, options.none_held_out);
+  return util::hex64(hasher.digest64());
+}
 
 PreparePlan make_plan(const DataConfig& config, const PrepareOptions& options) {
   PreparePlan plan{
       config, options, load_tokenizer(config), list_sources(config), {},
   };
   leave_out_indexes(plan.sources);
+  add_indexes(plan.sources, config.format);
   util::Hasher names;
   util::Hasher files;
   for (const SourceFile& source : plan.sources) {
@@ -68,12 +115,18 @@ PreparePlan make_plan(const DataConfig& config, const PrepareOptions& options) {
     update_text(files, source.name);
     update_number(files, source.bytes);
     update_number(files, source.modified_ns);
-    update_number(files, source.held_out);
+    for (const FileState& file : source.beside) {
+      update_text(files, file.path.string());
+      update_number(files, file.bytes);
+      update_number(files, file.modified_ns);
+    }
   }
   util::Hasher key;
   update_number(key, kCorpusSchema);
   update_number(key, files.digest64());
+  for (const SourceFile& source : plan.sources) update_number(key, source.held_out);
   update_settings(key, config);
+  update_held_out_reading(key, config, options);
   update_number(key, plan.tokenizer.tokenizer.hash());
   update_number(key, plan.tokenizer.end_of_document);
   update_number(key, options.all_held_out);

@@ -31,13 +31,17 @@ SidecarTokenizer describe(const tokenizer::LoadedTokenizer& tokenizer) {
           .end_of_document = tokenizer.end_of_document};
 }
 
-void write_sidecar(const std::filesystem::path& folder, const Sidecar& sidecar,
+void write_sidecar(const std::filesystem::path& folder, Sidecar sidecar,
                    const tokenizer::LoadedTokenizer& tokenizer) {
-  util::write_file_atomic(folder / kTokenizerName, tokenizer.json);
-  util::write_file_atomic(folder / kTokenizerConfigName, tokenizer.config_json);
+  const auto write = [&](const char* name, std::string_view content) {
+    util::write_file_atomic(folder / name, content);
+    sidecar.files.push_back({name, util::hash64(content)});
+  };
+  sidecar.files.clear();
+  write(kTokenizerName, tokenizer.json);
+  write(kTokenizerConfigName, tokenizer.config_json);
   const auto bytes = std::as_bytes(tokenizer.tokenizer.bytes_per_id());
-  util::write_file_atomic(folder / kBytesPerIdName,
-                          {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  write(kBytesPerIdName, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
   util::write_file_atomic(folder / kSidecarName, to_json(sidecar));
 }
 

@@ -13,7 +13,7 @@
 
 namespace superpose::data {
 
-inline constexpr std::int64_t kCorpusSchema = 2;
+inline constexpr std::int64_t kCorpusSchema = 3;
 inline constexpr const char* kSidecarName = "corpus.json";
 // Beside it: the tokenizer, as a model folder has it, and i32 bytes of text that each id stands
 // for.
@@ -51,25 +51,41 @@ struct SidecarSplit {
   }
 };
 
+// A file of the folder that no shard is: the tokenizer, and what its ids stand for.
+struct SidecarFile {
+  std::string name;
+  std::uint64_t hash = 0;
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& v) {
+    v.required("name", self.name);
+    v.required("xxh3", self.hash);
+  }
+};
+
 // corpus.json of a prepared corpus (docs/formats/shards.md).
 struct Sidecar {
   std::string key;
+  std::string request_key;  // of what was asked for, whatever the files were
   SidecarTokenizer tokenizer;
   // Of sources that are read in place, as data.format names it; empty where there are shards.
   std::string token_format;
   SidecarSplit train;
   SidecarSplit validation;
-  std::string validation_halves;  // a letter A or B for each validation document
+  std::string validation_halves;   // a letter A or B for each validation document
+  std::vector<SidecarFile> files;  // beside it
   std::vector<SourceRecord> sources;
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {
     v.required("key", self.key);
+    v.required("request_key", self.request_key);
     v.required("tokenizer", self.tokenizer);
     v.optional("token_format", self.token_format);
     v.required("train", self.train);
     v.required("validation", self.validation);
     v.required("validation_halves", self.validation_halves);
+    v.required("files", self.files);
     v.required("sources", self.sources);
   }
 };
@@ -83,8 +99,8 @@ SidecarTokenizer describe(const tokenizer::LoadedTokenizer& tokenizer);
 
 std::string to_json(const Sidecar& sidecar);
 
-// The sidecar and the tokenizer's files beside it; the sidecar last.
-void write_sidecar(const std::filesystem::path& folder, const Sidecar& sidecar,
+// The sidecar and the tokenizer's files beside it, which it is made to list; the sidecar last.
+void write_sidecar(const std::filesystem::path& folder, Sidecar sidecar,
                    const tokenizer::LoadedTokenizer& tokenizer);
 
 // Throws util::Error naming the file where it is not a sidecar of this schema.

@@ -2,6 +2,9 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
+
+#include "data/token_cut.h"
 
 namespace superpose::data {
 
@@ -35,6 +38,22 @@ struct DocumentCounts {
   }
 };
 
+// A file that is read with another one: Megatron's .idx.
+struct FileRecord {
+  std::string path;  // absolute
+  std::int64_t bytes = 0;
+  std::uint64_t hash = 0;  // XXH3 of the file
+  std::int64_t modified_ns = 0;
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& v) {
+    v.required("path", self.path);
+    v.required("bytes", self.bytes);
+    v.required("xxh3", self.hash);
+    v.required("modified_ns", self.modified_ns);
+  }
+};
+
 // One source file of a corpus.
 struct SourceRecord {
   std::string name;              // independent of where the corpus lies
@@ -44,6 +63,9 @@ struct SourceRecord {
   std::int64_t modified_ns = 0;  // of a file that is read in place, since the file system's epoch
   bool held_out = false;         // data.validation names it
   DocumentCounts counts;
+  // Of a file that is read in place: where documents with the content of a held-out one lie.
+  std::vector<TokenRange> left_out_at = {};
+  std::vector<FileRecord> beside = {};
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {
@@ -54,6 +76,8 @@ struct SourceRecord {
     v.optional("modified_ns", self.modified_ns);
     v.optional("held_out", self.held_out);
     DocumentCounts::visit(self.counts, v);
+    v.unless_empty("left_out_at", self.left_out_at);
+    v.unless_empty("beside", self.beside);
   }
 };
 

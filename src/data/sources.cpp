@@ -31,20 +31,11 @@ class Filter {
 };
 
 SourceFile make_source(const fs::path& path, std::string name) {
-  std::error_code error;
-  const auto status = fs::status(path, error);
-  util::require(fs::exists(status), "data: source does not exist: ", path.string());
-  util::require(fs::is_regular_file(status), "data: source is no regular file: ", path.string());
-  SourceFile source;
-  source.path = fs::absolute(path).lexically_normal();
-  source.name = std::move(name);
-  source.bytes = static_cast<std::int64_t>(fs::file_size(path, error));
-  util::require(!error, "data: cannot read size of ", path.string(), ": ", error.message());
-  const auto modified = fs::last_write_time(path, error);
-  util::require(!error, "data: cannot read time of ", path.string(), ": ", error.message());
-  source.modified_ns =
-      std::chrono::duration_cast<std::chrono::nanoseconds>(modified.time_since_epoch()).count();
-  return source;
+  FileState state = state_of(path);
+  return {.path = std::move(state.path),
+          .name = std::move(name),
+          .bytes = state.bytes,
+          .modified_ns = state.modified_ns};
 }
 
 bool is_hidden(const fs::path& path) { return path.filename().string().starts_with('.'); }
@@ -135,12 +126,33 @@ class Collection {
   std::map<fs::path, std::size_t> index_;
 };
 
+void check_state(const FileState& before) {
+  const FileState now = state_of(before.path);
+  util::require(now.bytes == before.bytes && now.modified_ns == before.modified_ns,
+                "data: source changed while it was read: ", before.path.string());
+}
+
 }  // namespace
 
+FileState state_of(const fs::path& path) {
+  std::error_code error;
+  const auto status = fs::status(path, error);
+  util::require(fs::exists(status), "data: source does not exist: ", path.string());
+  util::require(fs::is_regular_file(status), "data: source is no regular file: ", path.string());
+  FileState state;
+  state.path = fs::absolute(path).lexically_normal();
+  state.bytes = static_cast<std::int64_t>(fs::file_size(path, error));
+  util::require(!error, "data: cannot read size of ", path.string(), ": ", error.message());
+  const auto modified = fs::last_write_time(path, error);
+  util::require(!error, "data: cannot read time of ", path.string(), ": ", error.message());
+  state.modified_ns =
+      std::chrono::duration_cast<std::chrono::nanoseconds>(modified.time_since_epoch()).count();
+  return state;
+}
+
 void check_unchanged(const SourceFile& source) {
-  const SourceFile now = make_source(source.path, source.name);
-  util::require(now.bytes == source.bytes && now.modified_ns == source.modified_ns,
-                "data: source changed while it was read: ", source.path.string());
+  check_state({source.path, source.bytes, source.modified_ns});
+  for (const FileState& file : source.beside) check_state(file);
 }
 
 std::vector<SourceFile> list_sources(const DataConfig& config) {

@@ -9,6 +9,13 @@
 
 namespace superpose::data {
 
+// A file as it lies on the disk.
+struct FileState {
+  std::filesystem::path path;  // absolute
+  std::int64_t bytes = 0;
+  std::int64_t modified_ns = 0;  // modification time, since an epoch of the file system's clock
+};
+
 // One file of a corpus.
 struct SourceFile {
   std::filesystem::path path;  // absolute
@@ -16,6 +23,7 @@ struct SourceFile {
   std::int64_t bytes = 0;
   std::int64_t modified_ns = 0;  // modification time, since an epoch of the file system's clock
   bool held_out = false;         // named by config.validation
+  std::vector<FileState> beside = {};  // files that are read with it: Megatron's .idx
 };
 
 // The files that a recipe names, each once: config.sources in their order, then the distributions,
@@ -34,7 +42,11 @@ struct SourceFile {
 // that yields no file; a distribution that is not installed, or a file of it that is gone.
 std::vector<SourceFile> list_sources(const DataConfig& config);
 
-// Throws util::Error naming the file where it is gone, or its size or time is another.
+// Throws util::Error naming the file where it does not exist.
+FileState state_of(const std::filesystem::path& path);
+
+// Throws util::Error naming the file (or one beside it) where it is gone, or its size or time is
+// another.
 void check_unchanged(const SourceFile& source);
 
 }  // namespace superpose::data

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "data/content_set.h"
 #include "data/halves.h"
 #include "data/split_writer.h"
+#include "data/token_cut.h"
 #include "data/token_shards.h"
 #include "util/error.h"
 #include "util/files.h"
@@ -40,27 +42,48 @@ TokenFile open_source(const fs::path& path, TokenFormat format, std::int64_t end
 struct Totals {
   SplitStats train;
   SplitStats validation;
-  std::vector<std::uint64_t> train_hashes;         // of the files
+  std::vector<std::uint64_t> train_hashes;         // of the files, and what is left out of each
   std::vector<std::uint64_t> validation_contents;  // of the documents
 };
 
-// Hash of a document's text, as its content hash would be had it been read as text.
-std::uint64_t content_of(std::span<const std::int32_t> ids,
-                         const tokenizer::LoadedTokenizer& tokenizer) {
-  const auto is_end = [&](std::int32_t id) { return id == tokenizer.end_of_document; };
-  while (!ids.empty() && is_end(ids.back())) ids = ids.first(ids.size() - 1);
-  while (!ids.empty() && is_end(ids.front())) ids = ids.subspan(1);
-  return util::hash64(tokenizer.tokenizer.decode(ids));
+// The document without the tokens that end documents, at both ends.
+TokenRange without_markers(const TokenShards& tokens, TokenRange document, std::int64_t marker) {
+  const auto is_marker = [&](std::int64_t position) {
+    std::int32_t id = 0;
+    tokens.read(position, std::span(&id, 1));
+    return id == marker;
+  };
+  while (document.count > 0 && is_marker(document.first + document.count - 1)) --document.count;
+  while (document.count > 0 && is_marker(document.first)) {
+    ++document.first;
+    --document.count;
+  }
+  return document;
 }
 
-void add_contents(const TokenShards& tokens, const tokenizer::LoadedTokenizer& tokenizer,
-                  std::vector<std::uint64_t>& contents) {
-  std::int64_t begin = 0;
+// Hash of a document's text, as its content hash would be had it been read as text. In parts: a
+// file without marks is one document.
+std::uint64_t content_of(const TokenShards& tokens, const TokenRange& document,
+                         const tokenizer::LoadedTokenizer& tokenizer) {
+  const TokenRange text = without_markers(tokens, document, tokenizer.end_of_document);
+  util::Hasher hasher;
   std::vector<std::int32_t> ids;
+  for (std::int64_t done = 0; done < text.count; done += std::ssize(ids)) {
+    ids.resize(static_cast<std::size_t>(std::min(kStep, text.count - done)));
+    tokens.read(text.first + done, ids);
+    hasher.update(tokenizer.tokenizer.decode(ids));
+  }
+  return hasher.digest64();
+}
+
+// Calls visit(range, content) for each document.
+template <class Visit>
+void for_each_content(const TokenShards& tokens, const tokenizer::LoadedTokenizer& tokenizer,
+                      const Visit& visit) {
+  std::int64_t begin = 0;
   for (const std::int64_t end : tokens.document_ends()) {
-    ids.resize(static_cast<std::size_t>(end - begin));
-    tokens.read(begin, ids);
-    contents.push_back(content_of(ids, tokenizer));
+    const TokenRange document{begin, end - begin};
+    visit(document, content_of(tokens, document, tokenizer));
     begin = end;
   }
 }
@@ -81,30 +104,97 @@ DocumentCounts count(const TokenShards& tokens, std::span<const std::int32_t> by
   return counts;
 }
 
-SourceRecord describe_file(const PreparePlan& plan, const SourceFile& source, Totals& totals) {
-  const tokenizer::LoadedTokenizer& tokenizer = plan.tokenizer;
-  std::vector<TokenFile> files;
-  files.push_back(open_source(source.path, plan.config.format, tokenizer.end_of_document));
-  const TokenShards tokens(std::move(files), tokenizer.tokenizer.vocabulary_size());
-  const bool held_out = source.held_out || plan.options.all_held_out;
-  SourceRecord record{.name = source.name,
-                      .path = source.path.string(),
-                      .bytes = source.bytes,
-                      .hash = util::hash_file(source.path),
-                      .modified_ns = source.modified_ns,
-                      .held_out = held_out,
-                      .counts = count(tokens, tokenizer.tokenizer.bytes_per_id())};
-  SplitStats& stats = held_out ? totals.validation : totals.train;
-  stats.documents += record.counts.documents;
-  stats.bytes += record.counts.text_bytes;
-  stats.tokens += record.counts.tokens;
-  if (held_out) {
-    add_contents(tokens, tokenizer, totals.validation_contents);
-  } else {
-    totals.train_hashes.push_back(record.hash);
+// Where the documents lie that have one of these contents. Those without text have none.
+std::vector<TokenRange> find_copies(const TokenShards& tokens,
+                                    const tokenizer::LoadedTokenizer& tokenizer,
+                                    const ContentSet& contents) {
+  const std::uint64_t no_text = util::hash64(std::string_view());
+  std::vector<TokenRange> found;
+  for_each_content(tokens, tokenizer, [&](const TokenRange& range, std::uint64_t content) {
+    if (content != no_text && contents.contains(content)) found.push_back(range);
+  });
+  return found;
+}
+
+class Description {
+ public:
+  explicit Description(const PreparePlan& plan) : plan_(plan) {
+    for (const std::uint64_t content : plan.options.left_out) left_out_.insert(content);
   }
-  check_unchanged(source);
-  return record;
+
+  // Of a file that is held out; all of these come first.
+  SourceRecord add_held_out(const SourceFile& source) {
+    const TokenShards tokens = open(source, {});
+    for_each_content(tokens, plan_.tokenizer, [&](const TokenRange&, std::uint64_t content) {
+      totals_.validation_contents.push_back(content);
+      left_out_.insert(content);
+    });
+    SourceRecord record = describe(source, tokens);
+    record.held_out = true;
+    add(record.counts, totals_.validation);
+    return record;
+  }
+
+  SourceRecord add_training(const SourceFile& source) {
+    TokenShards tokens = open(source, {});
+    std::vector<TokenRange> copies;
+    if (left_out_.size() > 0) copies = find_copies(tokens, plan_.tokenizer, left_out_);
+    if (!copies.empty()) tokens = open(source, copies);
+    SourceRecord record = describe(source, tokens);
+    record.counts.left_out = std::ssize(copies);
+    totals_.train_hashes.push_back(record.hash);
+    for (const FileRecord& file : record.beside) totals_.train_hashes.push_back(file.hash);
+    for (const TokenRange& range : copies) {
+      totals_.train_hashes.push_back(static_cast<std::uint64_t>(range.first));
+      totals_.train_hashes.push_back(static_cast<std::uint64_t>(range.count));
+    }
+    record.left_out_at = std::move(copies);
+    add(record.counts, totals_.train);
+    return record;
+  }
+
+  const Totals& totals() const { return totals_; }
+
+ private:
+  TokenShards open(const SourceFile& source, std::span<const TokenRange> left_out) const {
+    std::vector<TokenFile> files;
+    files.push_back(open_source(source.path, plan_.config.format, plan_.tokenizer.end_of_document));
+    cut_out(files.back(), left_out);
+    return {std::move(files), plan_.tokenizer.tokenizer.vocabulary_size()};
+  }
+
+  SourceRecord describe(const SourceFile& source, const TokenShards& tokens) const {
+    SourceRecord record{.name = source.name,
+                        .path = source.path.string(),
+                        .bytes = source.bytes,
+                        .hash = util::hash_file(source.path),
+                        .modified_ns = source.modified_ns,
+                        .counts = count(tokens, plan_.tokenizer.tokenizer.bytes_per_id())};
+    for (const FileState& file : source.beside) {
+      record.beside.push_back(
+          {file.path.string(), file.bytes, util::hash_file(file.path), file.modified_ns});
+    }
+    check_unchanged(source);
+    return record;
+  }
+
+  static void add(const DocumentCounts& counts, SplitStats& stats) {
+    stats.documents += counts.documents;
+    stats.bytes += counts.text_bytes;
+    stats.tokens += counts.tokens;
+  }
+
+  const PreparePlan& plan_;
+  Totals totals_;
+  ContentSet left_out_;
+};
+
+// A file that was only touched since is as good as before.
+void check_recorded(const FileRecord& file) {
+  const FileState now = state_of(file.path);
+  if (now.bytes == file.bytes && now.modified_ns == file.modified_ns) return;
+  util::require(now.bytes == file.bytes && util::hash_file(file.path) == file.hash,
+                "data: ", file.path, ": changed since the corpus was prepared; prepare it again");
 }
 
 void write_contents(const fs::path& folder, const std::vector<std::uint64_t>& contents) {
@@ -132,21 +222,29 @@ void describe_tokens(const PreparePlan& plan, const fs::path& folder,
                      const PrepareCallback& callback) {
   check_settings(plan);
   Sidecar sidecar;
+  sidecar.request_key = request_key(plan.config, plan.options);
   sidecar.key = plan.keys.key;
   sidecar.tokenizer = describe(plan.tokenizer);
   sidecar.token_format = kTokenFormatNames[static_cast<std::size_t>(plan.config.format)];
-  Totals totals;
+  sidecar.sources.resize(plan.sources.size());
+  Description description(plan);
+  const Totals& totals = description.totals();
   PrepareProgress progress{.num_sources = std::ssize(plan.sources)};
   for (const SourceFile& source : plan.sources) progress.num_bytes += source.bytes;
   if (callback) callback(progress);
-  for (const SourceFile& source : plan.sources) {
-    sidecar.sources.push_back(describe_file(plan, source, totals));
-    ++progress.sources_done;
-    progress.bytes_done += source.bytes;
-    progress.text_bytes = totals.train.bytes + totals.validation.bytes;
-    progress.documents = totals.train.documents + totals.validation.documents;
-    progress.tokens = totals.train.tokens + totals.validation.tokens;
-    if (callback) callback(progress);
+  for (const bool held_out : {true, false}) {
+    for (std::size_t i = 0; i < plan.sources.size(); ++i) {
+      const SourceFile& source = plan.sources[i];
+      if ((source.held_out || plan.options.all_held_out) != held_out) continue;
+      sidecar.sources[i] =
+          held_out ? description.add_held_out(source) : description.add_training(source);
+      ++progress.sources_done;
+      progress.bytes_done += source.bytes;
+      progress.text_bytes = totals.train.bytes + totals.validation.bytes;
+      progress.documents = totals.train.documents + totals.validation.documents;
+      progress.tokens = totals.train.tokens + totals.validation.tokens;
+      if (callback) callback(progress);
+    }
   }
   sidecar.validation_halves = draw_halves(totals.validation_contents);
   sidecar.train = {.stats = totals.train,
@@ -161,17 +259,15 @@ void describe_tokens(const PreparePlan& plan, const fs::path& folder,
 }
 
 std::vector<TokenFile> open_sources(const Sidecar& sidecar, bool held_out) {
-  const auto format =
-      std::find(kTokenFormatNames.begin(), kTokenFormatNames.end(), sidecar.token_format);
-  util::require(format != kTokenFormatNames.end(), "corpus: unknown token_format ",
-                sidecar.token_format);
+  const std::optional<TokenFormat> format = token_format_of(sidecar.token_format);
+  util::require(format.has_value(), "corpus: unknown token_format ", sidecar.token_format);
   std::vector<TokenFile> files;
   for (const SourceRecord& source : sidecar.sources) {
     if (source.held_out != held_out) continue;
-    check_unchanged({source.path, source.name, source.bytes, source.modified_ns, held_out});
-    files.push_back(open_source(source.path,
-                                static_cast<TokenFormat>(format - kTokenFormatNames.begin()),
-                                sidecar.tokenizer.end_of_document));
+    check_recorded({source.path, source.bytes, source.hash, source.modified_ns});
+    for (const FileRecord& file : source.beside) check_recorded(file);
+    files.push_back(open_source(source.path, *format, sidecar.tokenizer.end_of_document));
+    cut_out(files.back(), source.left_out_at);
   }
   return files;
 }

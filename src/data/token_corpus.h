@@ -13,8 +13,9 @@ namespace superpose::data {
 // Such files are read in place. Throws util::Error where only some of them are.
 bool holds_tokens(const PreparePlan& plan);
 
-// Looks at every token of the sources once: counts, checks against the vocabulary, hashes. Writes
-// sidecar and content hashes into the folder; shards there are none.
+// Looks at every token of the sources: counts, checks against the vocabulary, hashes. Training
+// documents with the text of a held-out one, here or in the options, are left out: the sidecar says
+// where they lie. Writes sidecar and content hashes into the folder; shards there are none.
 //
 // Throws util::Error: a setting that only text can follow (hold-out by share, duplicates,
 // lengths); a file that does not fit its format; a token id that the tokenizer lacks, with file
@@ -22,8 +23,9 @@ bool holds_tokens(const PreparePlan& plan);
 void describe_tokens(const PreparePlan& plan, const std::filesystem::path& folder,
                      const PrepareCallback& progress);
 
-// The token files of a split. Throws util::Error naming one whose size or time is no longer what
-// the sidecar says.
+// The token files of a split, without the documents that are left out. Throws util::Error naming
+// one that is no longer what the sidecar says: by size and time, and where only the time is another
+// by its hash.
 std::vector<TokenFile> open_sources(const Sidecar& sidecar, bool held_out);
 
 }  // namespace superpose::data

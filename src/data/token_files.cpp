@@ -1,5 +1,6 @@
 #include "data/token_files.h"
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
 #include <utility>
@@ -7,6 +8,7 @@
 #include "data/megatron_index.h"
 #include "data/numpy_header.h"
 #include "util/error.h"
+#include "util/text.h"
 
 namespace superpose::data {
 namespace {
@@ -143,11 +145,26 @@ TokenFormat tell_format(const TokenFile& file) {
 
 }  // namespace
 
+std::optional<TokenFormat> token_format_of(std::string_view name) {
+  const auto found = std::find(kTokenFormatNames.begin(), kTokenFormatNames.end(), name);
+  if (found == kTokenFormatNames.end()) return std::nullopt;
+  return static_cast<TokenFormat>(found - kTokenFormatNames.begin());
+}
+
+std::string token_format_list() {
+  const std::vector<std::string> names(kTokenFormatNames.begin(), kTokenFormatNames.end());
+  return util::join(names, ", ");
+}
+
+fs::path index_of(const fs::path& path, TokenFormat format) {
+  const bool is_megatron =
+      format == TokenFormat::kMegatron || (format == TokenFormat::kAuto && has_index(path));
+  return is_megatron ? megatron_paths(path).idx : fs::path();
+}
+
 TokenFile open_token_file(const fs::path& path, const TokenFileOptions& options) {
   TokenFormat format = options.format;
-  if (format == TokenFormat::kMegatron || (format == TokenFormat::kAuto && has_index(path))) {
-    return open_megatron(path);
-  }
+  if (!index_of(path, format).empty()) return open_megatron(path);
   TokenFile file{.name = path.string(), .bytes = util::MappedFile(path)};
   if (format == TokenFormat::kAuto) format = tell_format(file);
   switch (format) {

@@ -27,6 +27,11 @@ enum class TokenFormat {
 inline constexpr std::array<std::string_view, 8> kTokenFormatNames{
     "auto", "megatron", "llm.c", "npy", "raw-u8", "raw-u16", "raw-u32", "raw-u64"};
 
+// None where there is no such name.
+std::optional<TokenFormat> token_format_of(std::string_view name);
+// "auto, megatron, ...": for messages.
+std::string token_format_list();
+
 struct TokenFileOptions {
   TokenFormat format = TokenFormat::kAuto;
   // Where documents end in the layouts that do not list them (all but Megatron's): behind this id;
@@ -66,5 +71,8 @@ struct TokenFile {
 // file of which the format cannot be told, saying what to set; a raw format for a file that begins
 // with a header; an end_of_document that the file's numbers cannot hold.
 TokenFile open_token_file(const std::filesystem::path& path, const TokenFileOptions& options = {});
+
+// The .idx that open_token_file reads with a file; empty where it reads none.
+std::filesystem::path index_of(const std::filesystem::path& path, TokenFormat format);
 
 }  // namespace superpose::data

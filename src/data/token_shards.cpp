@@ -26,16 +26,6 @@ struct TokenShards::Documents {
 
 namespace {
 
-std::vector<TokenFile> open_all(const std::vector<std::filesystem::path>& prefixes) {
-  std::vector<TokenFile> files;
-  for (const std::filesystem::path& prefix : prefixes) {
-    // With an ending, so that a dot in a prefix is not taken for one.
-    std::filesystem::path path = prefix;
-    files.push_back(open_token_file(path += ".bin", {.format = TokenFormat::kMegatron}));
-  }
-  return files;
-}
-
 // Copies tokens; the largest of them, or the largest number of all where one is negative or does
 // not fit. In signed 32 bits, since the least of vector units has no maximum of unsigned numbers.
 template <class Number>
@@ -74,9 +64,19 @@ template <class Number>
 
 }  // namespace
 
+std::vector<TokenFile> open_shards(const std::vector<std::filesystem::path>& prefixes) {
+  std::vector<TokenFile> files;
+  for (const std::filesystem::path& prefix : prefixes) {
+    // With an ending, so that a dot in a prefix is not taken for one.
+    std::filesystem::path path = prefix;
+    files.push_back(open_token_file(path += ".bin", {.format = TokenFormat::kMegatron}));
+  }
+  return files;
+}
+
 TokenShards::TokenShards(const std::vector<std::filesystem::path>& prefixes,
                          std::int64_t vocabulary_size)
-    : TokenShards(open_all(prefixes), vocabulary_size) {}
+    : TokenShards(open_shards(prefixes), vocabulary_size) {}
 
 TokenShards::TokenShards(std::vector<TokenFile> files, std::int64_t vocabulary_size)
     : vocabulary_size_(vocabulary_size),

@@ -10,6 +10,10 @@
 
 namespace superpose::data {
 
+// Opens prepared shards: Megatron pairs, without ".bin" and ".idx". Throws util::Error naming the
+// file at fault.
+std::vector<TokenFile> open_shards(const std::vector<std::filesystem::path>& prefixes);
+
 // The tokens of one or more token files, read in place as if they were one sequence. Token
 // positions run over all files, in the order given.
 //
@@ -17,8 +21,7 @@ namespace superpose::data {
 // thread-safe. A file must keep its size while it is open.
 class TokenShards {
  public:
-  // Prepared shards: Megatron pairs, without ".bin" and ".idx". Throws util::Error naming the file
-  // at fault.
+  // Of open_shards.
   TokenShards(const std::vector<std::filesystem::path>& prefixes, std::int64_t vocabulary_size);
 
   TokenShards(std::vector<TokenFile> files, std::int64_t vocabulary_size);

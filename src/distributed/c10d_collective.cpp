@@ -3,9 +3,15 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
 
+#include <algorithm>
 #include <chrono>
+#include <condition_variable>
 #include <cstring>
+#include <exception>
+#include <mutex>
+#include <stop_token>
 #include <string_view>
+#include <thread>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 #include <vector>
@@ -14,6 +20,10 @@
 
 namespace superpose::distributed {
 namespace {
+
+// Between two signs of life of a rank that works alone: well below the time limit.
+constexpr double kBeatSeconds = 5;
+constexpr double kBeatShare = 0.1;
 
 std::chrono::milliseconds time_limit(const Rendezvous& rendezvous) {
   return std::chrono::milliseconds(static_cast<std::int64_t>(rendezvous.timeout_seconds * 1000));
@@ -125,6 +135,52 @@ std::string C10dCollective::broadcast_text(const std::string& text, int root) {
   if (rank() == root) std::memcpy(bytes.mutable_data_ptr(), text.data(), text.size());
   broadcast(bytes, root);
   std::memcpy(result.data(), bytes.const_data_ptr(), result.size());
+  return result;
+}
+
+bool C10dCollective::broadcast_flag(bool flag, int root) {
+  const at::Tensor tensor = at::zeros({1}, at::kLong);
+  if (flag) *tensor.mutable_data_ptr<std::int64_t>() = 1;
+  broadcast(tensor, root);
+  return *tensor.const_data_ptr<std::int64_t>() != 0;
+}
+
+// While root works it sends flags that say "not yet", from a thread that does nothing else: so the
+// others wait for the next flag alone, and notice at once where root is gone.
+std::string C10dCollective::broadcast_result(const std::function<std::string()>& work, int root) {
+  check_root(rendezvous_, root);
+  std::string result;
+  if (rank() == root) {
+    result = work_and_beat(work, root);
+    broadcast_flag(true, root);
+  } else {
+    while (!broadcast_flag(false, root)) {
+    }
+  }
+  return broadcast_text(result, root);
+}
+
+std::string C10dCollective::work_and_beat(const std::function<std::string()>& work, int root) {
+  const auto interval = std::chrono::duration<double>(
+      std::min(kBeatSeconds, rendezvous_.timeout_seconds * kBeatShare));
+  std::string result;
+  std::exception_ptr lost;  // of a peer
+  {
+    const std::jthread beat([&](const std::stop_token& stop) {
+      std::mutex mutex;
+      std::unique_lock lock(mutex);
+      std::condition_variable_any wakes;
+      try {
+        while (!wakes.wait_for(lock, stop, interval, [&] { return stop.stop_requested(); })) {
+          broadcast_flag(false, root);
+        }
+      } catch (...) {
+        lost = std::current_exception();
+      }
+    });
+    result = work();
+  }
+  if (lost) std::rethrow_exception(lost);
   return result;
 }
 

@@ -23,8 +23,11 @@ class C10dCollective final : public Collective {
   void broadcast(const at::Tensor& tensor, int root) override;
   void barrier() override;
   std::string broadcast_text(const std::string& text, int root) override;
+  std::string broadcast_result(const std::function<std::string()>& work, int root) override;
 
  private:
+  std::string work_and_beat(const std::function<std::string()>& work, int root);
+  bool broadcast_flag(bool flag, int root);
   void wait_for(const char* operation,
                 const std::function<c10::intrusive_ptr<c10d::Work>()>& start) const;
 

@@ -5,6 +5,10 @@
 
 namespace superpose::distributed {
 
+std::string Collective::broadcast_result(const std::function<std::string()>& work, int root) {
+  return broadcast_text(rank() == root ? work() : std::string(), root);
+}
+
 void LocalCollective::all_reduce_sum(const at::Tensor& tensor) {
   TORCH_CHECK_VALUE(tensor.scalar_type() == at::kFloat && tensor.is_contiguous(),
                     "all_reduce_sum: expected a contiguous f32 tensor, got ", tensor.scalar_type());

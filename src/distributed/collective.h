@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -36,6 +37,11 @@ class Collective {
 
   // The text of `root`, on every rank; the argument of the others is not looked at.
   virtual std::string broadcast_text(const std::string& text, int root) = 0;
+
+  // What `work` returns, on every rank. It is called on `root` alone and may take any time: the
+  // time limit does not count while root is alive. Where it throws, root should end; the others
+  // then throw as for any rank that is gone.
+  virtual std::string broadcast_result(const std::function<std::string()>& work, int root);
 };
 
 // A collective of one process: every operation is the identity.

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "data/token_files.h"
 #include "util/error.h"
 
 namespace superpose::eval {
@@ -33,6 +34,9 @@ struct EvaluationConfig {
 struct ValidationSetConfig {
   std::string name = "held_out";
   std::vector<std::string> sources;
+  std::string format;
+  std::string document_separator;
+  std::string text_field;
 
   // Whether the set is the documents that [data] holds out.
   bool is_held_out() const { return sources.empty(); }
@@ -42,6 +46,10 @@ struct ValidationSetConfig {
     v.field("name", self.name, "what the set is called in records and report; [a-z0-9_-]");
     v.field("sources", self.sources,
             "its files, folders, globs, read as data.sources are; empty = what [data] holds out");
+    v.field("format", self.format, "overrides data.format; empty = as there");
+    v.field("document_separator", self.document_separator,
+            "overrides data.document_separator; empty = as there");
+    v.field("text_field", self.text_field, "overrides data.text_field; empty = as there");
   }
 
   void validate() const {
@@ -50,6 +58,12 @@ struct ValidationSetConfig {
     };
     util::require(!name.empty() && std::all_of(name.begin(), name.end(), is_allowed),
                   "name: must be of the letters a-z, digits, _ and -, got \"", name, "\"");
+    util::require(format.empty() || data::token_format_of(format), "format: must be one of ",
+                  data::token_format_list(), ", got \"", format, "\"");
+    util::require(
+        !is_held_out() || (format.empty() && document_separator.empty() && text_field.empty()),
+        "sources: a set that is what [data] holds out is read as [data] says, so format, "
+        "document_separator and text_field must be empty");
   }
 };
 

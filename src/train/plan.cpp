@@ -92,7 +92,6 @@ void plan_data(const RunSpec& spec, const Setup& setup, Plan& plan) {
   plan.raw_tokens_at_hand = setup.corpus.train_stats.tokens;
   plan.held_out_share = setup.corpus.held_out_share;
   plan.left_out_documents = setup.corpus.left_out_documents;
-  plan.has_token_files = setup.corpus.has_token_files;
   for (const eval::ValidationSet& set : setup.validation) {
     const bool has_both = set.half_a.num_windows() > 0 && set.half_b.num_windows() > 0;
     plan.validation.push_back(
@@ -277,7 +276,6 @@ std::string describe_validation(const Plan& plan) {
     text << "; " << plan.left_out_documents
          << " training documents left out, which have the content of one of these";
   }
-  if (plan.has_token_files) text << "; copies of these inside token files are not looked for";
   return text.str();
 }
 

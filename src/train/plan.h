@@ -68,7 +68,6 @@ struct Plan {
   std::vector<data::SourceReading> sources;  // of a mixture; else empty
   std::vector<PlannedSet> validation;
   std::int64_t left_out_documents = 0;  // of training, with the content of a validation document
-  bool has_token_files = false;         // to train on, in which such copies are not looked for
 
   MemoryPlan memory;                  // of a rank
   std::int64_t checkpoint_bytes = 0;  // one checkpoint

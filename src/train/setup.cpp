@@ -46,8 +46,9 @@ void check_shape(const RunConfig& config, const model::ModelConfig& model,
                 " ranks, got ", config.train.rows_per_step(), " rows");
 }
 
-void set_layouts(Setup& setup, const RunConfig& config, std::int64_t longest) {
-  const auto layouts = data::choose_layouts(setup.sources, longest, config.data);
+void set_layouts(Setup& setup, const RunConfig& config) {
+  const auto layouts =
+      data::choose_layouts(setup.sources, setup.phases, config.train.sequence_length, config.data);
   RunState& state = setup.start.state;
   if (config.mixture.empty()) {
     state.layout = layouts[0];
@@ -61,11 +62,13 @@ void set_layouts(Setup& setup, const RunConfig& config, std::int64_t longest) {
 }
 
 void check_layouts(const Setup& setup, std::int64_t longest) {
+  const std::vector<bool> is_read = data::find_read(setup.sources, setup.phases);
   const std::vector<data::StreamLayout> layouts = layouts_of(setup.start.state);
   util::require(layouts.size() == setup.sources.size(), "checkpoint ",
                 setup.start.checkpoint.string(), ": must have a layout for each of ",
                 setup.sources.size(), " sources, got ", layouts.size());
   for (std::size_t i = 0; i < layouts.size(); ++i) {
+    if (!is_read[i]) continue;
     const std::int64_t tokens = setup.sources[i].corpus.train->num_tokens();
     util::require(layouts[i].lanes * longest <= tokens, "phases: a row of ", longest,
                   " tokens must fit into a lane of the run that is branched from, which has ",
@@ -84,11 +87,10 @@ bool has_other_limits(const Setup& setup, const RunSpec& spec) {
 
 void open_stream(Setup& setup, const RunSpec& spec, const distributed::Collective& collective) {
   const RunConfig& config = spec.config;
-  const std::int64_t longest = data::longest_window(setup.phases, config.train.sequence_length);
   if (setup.start.kind == Start::Kind::kFresh) {
-    set_layouts(setup, config, longest);
+    set_layouts(setup, config);
   } else {
-    check_layouts(setup, longest);
+    check_layouts(setup, data::longest_window(setup.phases, config.train.sequence_length));
   }
   data::BatchPlan plan;
   plan.consumed = setup.start.state.consumed;

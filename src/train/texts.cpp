@@ -8,16 +8,22 @@
 namespace superpose::train {
 namespace {
 
-data::PreparedCorpus prepare_set(const RunConfig& config, const eval::ValidationSetConfig& set,
-                                 const data::PrepareScreen& screen) {
-  data::DataConfig data = config.data;
+data::DataConfig data_config_of(const eval::ValidationSetConfig& set, data::DataConfig data) {
   data.sources = set.sources;
   data.python_distributions.clear();
   data.include.clear();
   data.exclude.clear();
   data.validation.clear();
+  if (!set.format.empty()) data.format = data::token_format_of(set.format).value();
+  if (!set.document_separator.empty()) data.document_separator = set.document_separator;
+  if (!set.text_field.empty()) data.text_field = set.text_field;
+  return data;
+}
+
+data::PreparedCorpus prepare_set(const RunConfig& config, const eval::ValidationSetConfig& set,
+                                 const data::PrepareScreen& screen) {
   try {
-    return data::prepare_shown(data, {.all_held_out = true},
+    return data::prepare_shown(data_config_of(set, config.data), {.all_held_out = true},
                                screen.showing("the validation set " + set.name));
   } catch (const util::Error& error) {
     util::fail("validation set ", set.name, ": ", error.what());
@@ -101,11 +107,25 @@ Texts prepare_texts(const RunConfig& config, const data::PrepareScreen& screen,
                     distributed::Collective& collective) {
   const bool leads = collective.rank() == 0;
   Texts texts;
-  if (leads) texts = prepare_all(config, screen);
-  const util::Json mine = leads ? util::Json(folders_of(config, texts)) : util::Json();
-  const std::string text = collective.broadcast_text(mine.dump(), 0);
+  const std::string text = collective.broadcast_result(
+      [&] {
+        texts = prepare_all(config, screen);
+        return util::Json(folders_of(config, texts)).dump();
+      },
+      0);
   if (leads) return texts;
   return open_all(config, util::parse_json(text, "folders").get<std::vector<std::string>>());
+}
+
+std::vector<data::FoundCorpus> find_texts(const RunConfig& config) {
+  auto found =
+      data::find_sources(config.data, config.mixture, {.none_held_out = !holds_out(config)});
+  for (const eval::ValidationSetConfig& set : config.validation) {
+    if (set.is_held_out()) continue;
+    found.push_back({"validation " + set.name,
+                     data::find_corpus(data_config_of(set, config.data), {.all_held_out = true})});
+  }
+  return found;
 }
 
 std::vector<data::CorpusFile> list_files(const Texts& texts) {
@@ -113,7 +133,7 @@ std::vector<data::CorpusFile> list_files(const Texts& texts) {
   for (const SetCorpus& set : texts.validation) {
     if (set.corpus.folder == texts.training.folder) continue;  // what the sources hold out
     for (const data::SourceRecord& file : set.corpus.sources) {
-      files.push_back({"validation " + set.name + "/" + file.name, file.bytes, file.hash});
+      data::append_files("validation " + set.name + "/", file, files);
     }
   }
   return files;

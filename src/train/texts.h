@@ -25,13 +25,17 @@ struct Texts {
   std::vector<SetCorpus> validation;          // in the recipe's order
 };
 
-// Prepares them, or opens what is prepared: rank 0 first, then the others what it wrote. A training
-// document with the content of one of any set is left out. Sets with sources of their own are read
-// as [data] says, but for its include and exclude, and held out as a whole; where no set is what
-// [data] holds out, nothing is held out of it. Every rank calls it. Throws util::Error; of a set
-// with its name.
+// Prepares them, or opens what is prepared: rank 0 first, then the others what it wrote, however
+// long that takes. A training document with the content of one of any set is left out. Sets with
+// sources of their own are read as [data] says, but for its include and exclude, and held out as a
+// whole; where no set is what [data] holds out, nothing is held out of it. Every rank calls it.
+// Throws util::Error; of a set with its name.
 Texts prepare_texts(const RunConfig& config, const data::PrepareScreen& screen,
                     distributed::Collective& collective);
+
+// The folders of what prepare_texts prepares, where it is prepared: the newest for each, whatever
+// became of the files since. Sets with sources of their own are called "validation NAME".
+std::vector<data::FoundCorpus> find_texts(const RunConfig& config);
 
 // The files of the sources, as data::list_files has them, and those of sets with sources of their
 // own, below "validation NAME/".

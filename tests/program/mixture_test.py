@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import re
 import shutil
 
@@ -21,9 +22,9 @@ class Mixture(program.ProgramTest):
         cls.recipe = cls.folder / "recipe.toml"
         cls.recipe.write_text(MODEL + example)
 
-    def in_folder(self, *words, code=0):
+    def in_folder(self, *words, code=0, cache="cache"):
         """The program where the example's relative paths lead."""
-        result = program.run(*words, *("--data.cache_dir", "cache", "--train.threads", "1"), cwd=self.folder)
+        result = program.run(*words, *("--data.cache_dir", cache, "--train.threads", "1"), cwd=self.folder)
         self.assertEqual(result.code, code, result)
         return result
 
@@ -58,6 +59,23 @@ class Mixture(program.ProgramTest):
         self.assertRegex(prepared.out, r"books, (already )?prepared: ")
         self.assertRegex(prepared.out, r"web, (already )?prepared: ")
         self.assertEqual(self.in_folder("data", "verify", self.recipe).out.count("shards as recorded"), 2)
+
+    def test_data_verify_prepares_nothing(self):
+        missing = self.in_folder("data", "verify", self.recipe, code=1, cache="none")
+        self.assertIn("books, not prepared", missing.out)
+        self.assertFalse((self.folder / "none").exists())
+        self.in_folder("data", "prepare", self.recipe, cache="own")
+        file = next((self.folder / "books").iterdir())
+        text, times = file.read_bytes(), (file.stat().st_atime_ns, file.stat().st_mtime_ns)
+        file.write_bytes(b"another text")
+        changed = self.in_folder("data", "verify", self.recipe, code=1, cache="own")
+        self.assertIn(f"changed since: {file}", changed.out)
+        file.unlink()
+        gone = self.in_folder("data", "verify", self.recipe, code=1, cache="own")
+        self.assertIn(f"no longer there: {file}", gone.out)
+        file.write_bytes(text)
+        os.utime(file, ns=times)
+        self.in_folder("data", "verify", self.recipe, cache="own")
 
     def test_example_trains_and_goes_on_and_names_a_changed_file(self):
         run = self.folder / "run"

@@ -302,7 +302,8 @@ TEST_F(Corpus, VerifyFindsAFlippedByteInEveryFile) {
   const VerifyReport clean = verify_corpus(folder);
   EXPECT_EQ(clean.shards, 2);
   EXPECT_EQ(clean.sources, kDocuments);
-  for (const char* name : {"train-00000.bin", "train-00000.idx", "validation-00000.bin"}) {
+  for (const char* name : {"train-00000.bin", "train-00000.idx", "validation-00000.bin",
+                           "bytes_per_id.i32", "tokenizer.json", "tokenizer_config.json"}) {
     const std::string content = util::read_file(folder / name);
     std::string damaged = content;
     damaged[damaged.size() / 2] = static_cast<char>(damaged[damaged.size() / 2] ^ 1);
@@ -324,16 +325,39 @@ TEST_F(Corpus, VerifyListsSourcesThatChangedOrWent) {
   EXPECT_THAT(report.missing_sources, ::testing::ElementsAre((dir_ / "text/f6.txt").string()));
 }
 
+// What a recipe was prepared to is found whatever became of its files, and nothing is prepared.
+TEST_F(Corpus, IsFoundByItsRecipe) {
+  EXPECT_EQ(find_corpus(config_), std::nullopt);
+  const fs::path first = prepare_corpus(config_).folder;
+  EXPECT_EQ(find_corpus(config_), first);
+  write_text(dir_ / "text/f5.txt", "other");
+  fs::remove(dir_ / "text/f6.txt");
+  EXPECT_EQ(find_corpus(config_), first);
+  EXPECT_EQ(folders_in_cache(), 1U);
+  const auto before = fs::last_write_time(first / "corpus.json") - std::chrono::hours(1);
+  fs::last_write_time(first / "corpus.json", before);
+  const fs::path second = prepare_corpus(config_).folder;
+  EXPECT_EQ(find_corpus(config_), second);
+  // Asked for again, it is the last one again.
+  fs::last_write_time(second / "corpus.json", before);
+  fs::last_write_time(first / "corpus.json", before + std::chrono::seconds(1));
+  EXPECT_EQ(find_corpus(config_), first);
+  EXPECT_TRUE(prepare_corpus(config_).was_cached);
+  EXPECT_EQ(find_corpus(config_), second);
+  config_.min_document_bytes = 3;
+  EXPECT_EQ(find_corpus(config_), std::nullopt);
+}
+
 TEST_F(Corpus, DamagedCacheIsRefusedByName) {
   const fs::path folder = prepare_corpus(config_).folder;
   fs::resize_file(folder / "train-00000.bin", 100);
   EXPECT_THAT(error_of([&] { prepare_corpus(config_); }),
               AllOf(HasSubstr("train-00000.bin"), HasSubstr("remove " + folder.string())));
-  write_text(folder / "corpus.json", "{\"schema\": 2}");
+  write_text(folder / "corpus.json", "{\"schema\": 3}");
   EXPECT_THAT(error_of([&] { open_corpus(folder); }),
               AllOf(HasSubstr("corpus.json"), HasSubstr("missing field 'key'")));
   write_text(folder / "corpus.json", "{\"schema\": 99}");
-  EXPECT_THAT(error_of([&] { open_corpus(folder); }), HasSubstr("schema must be 2, got 99"));
+  EXPECT_THAT(error_of([&] { open_corpus(folder); }), HasSubstr("schema must be 3, got 99"));
   fs::remove(folder / "corpus.json");
   EXPECT_THAT(error_of([&] { open_corpus(folder); }), HasSubstr("corpus.json"));
 }

@@ -9,6 +9,7 @@
 #include "data/corpus_record.h"
 #include "data_support.h"
 #include "support/temp_dir.h"
+#include "util/hash.h"
 
 namespace superpose::data {
 namespace {
@@ -126,19 +127,84 @@ TEST_F(MixtureTest, HeldOutDocumentsOfAllSourcesAreJoined) {
   EXPECT_EQ(first[0], 'w');
 }
 
-TEST_F(MixtureTest, TokenFilesAreHeldOutToo) {
-  for (const char* name : {"held-ids", "ids", "more-ids"}) {
-    const std::size_t documents = name[0] == 'h' ? 2 : 40;
-    std::filesystem::create_directory(folder_ / name);
-    test::write_shards(folder_ / name, std::vector(documents, test::Document{'a', 'b', 256}));
+// Token files are read in place: what they hold out lies in no shard.
+TEST_F(MixtureTest, HeldOutTokenFilesAreThoseOfTheMixture) {
+  const auto fill = [](char letter, std::int64_t length) {
+    test::Document document(static_cast<std::size_t>(length), static_cast<std::uint16_t>(letter));
+    document.push_back(256);
+    return document;
+  };
+  test::write_shards(folder_ / "a", {fill('a', 500)});
+  test::write_shards(folder_ / "b", {fill('b', 500)});
+  test::write_shards(folder_ / "v", {fill('v', 20), fill('w', 20)});
+  mixture_ = {entry("a"), entry("b")};
+  data_.validation = {(folder_ / "v").string()};
+  const auto sources = prepare_sources(data_, mixture_);
+  EXPECT_EQ(whole_corpus(sources, data_).validation->num_tokens(), 42);
+  // The files of each where no file is named; the documents are the same, so once.
+  data_.validation.clear();
+  EXPECT_EQ(whole_corpus(sources, data_).validation->num_tokens(), 42);
+}
+
+// Two entries may read the same files, say one of them at a higher weight.
+TEST_F(MixtureTest, TheSameHeldOutDocumentsCountOnce) {
+  data_.validation.clear();
+  data_.validation_share = 0.06;
+  const auto once = prepare_sources(data_, mixture_);
+  const PreparedCorpus expected = whole_corpus(once, data_);
+  mixture_.push_back(entry("again"));
+  mixture_[2].sources = mixture_[1].sources;
+  const auto sources = prepare_sources(data_, mixture_);
+  ASSERT_GT(sources[2].corpus.validation_stats.documents, 0);
+  const PreparedCorpus whole = whole_corpus(sources, data_);
+  EXPECT_EQ(whole.validation_contents, expected.validation_contents);
+  EXPECT_EQ(whole.validation_halves, expected.validation_halves);
+  EXPECT_EQ(whole.validation->num_tokens(), expected.validation->num_tokens());
+  EXPECT_EQ(whole.validation->num_documents(), expected.validation->num_documents());
+  EXPECT_EQ(whole.validation_stats.bytes, expected.validation_stats.bytes);
+  EXPECT_EQ(whole.validation_stats.documents, expected.validation_stats.documents);
+}
+
+// An entry's text_field and separator are those of its own files.
+TEST_F(MixtureTest, HeldOutFilesAreReadAsDataSays) {
+  std::string lines;
+  for (int i = 0; i < 9; ++i) {
+    lines += "{\"content\": \"" + std::string(300, 'c') + std::to_string(i) + "\"}\n";
   }
-  data_.validation = {(folder_ / "held-ids").string()};
-  const PreparedCorpus whole =
-      whole_corpus(prepare_sources(data_, {entry("ids"), entry("more-ids")}), data_);
-  EXPECT_EQ(whole.validation_stats.tokens, 6);
-  EXPECT_EQ(whole.validation->num_tokens(), 6);
-  EXPECT_EQ(whole.validation->num_documents(), 2);
-  EXPECT_TRUE(whole.has_token_files);
+  lines += "{\"content\": \"held one\"}\n";
+  test::write_text(folder_ / "lines/c.jsonl", lines);
+  test::write_text(folder_ / "held/h.jsonl", "{\"text\": \"held one\"}\n");
+  test::write_text(folder_ / "held/h.txt", "held two--held three");
+  test::write_text(folder_ / "cut/c.txt", "held three--" + std::string(500, 'k'));
+  mixture_ = {entry("cut"), entry("lines"), entry("books")};
+  mixture_[0].document_separator = "--";
+  mixture_[1].text_field = "content";
+  const auto sources = prepare_sources(data_, mixture_);
+  for (const PreparedSource& source : sources) {
+    EXPECT_THAT(source.corpus.validation_contents,
+                ElementsAre(util::hash64("held one"), util::hash64("held two--held three")));
+  }
+  EXPECT_EQ(sources[0].corpus.left_out_documents, 1);
+  EXPECT_EQ(sources[1].corpus.left_out_documents, 1);
+  const auto found = find_sources(data_, mixture_);
+  EXPECT_EQ(found[0].folder, sources[0].corpus.folder);
+  EXPECT_EQ(found[1].folder, sources[1].corpus.folder);
+}
+
+// Plain numbers are known by nothing but the recipe.
+TEST_F(MixtureTest, AnEntryHasAFormatOfItsOwn) {
+  const std::vector<std::uint16_t> ids(300, 'n');
+  test::write_text(folder_ / "raw/n.u16", {reinterpret_cast<const char*>(ids.data()), 600});
+  mixture_.push_back(entry("raw"));
+  mixture_[2].format = "raw-u16";
+  data_.validation.clear();
+  const auto sources = prepare_sources(data_, mixture_, {.none_held_out = true});
+  EXPECT_EQ(sources[2].corpus.train->num_tokens(), 300);
+  EXPECT_EQ(sources[0].corpus.train_stats.documents, 40);
+  mixture_[2].format = "raw";
+  EXPECT_THAT(error_of([&] { mixture_[2].validate(); }),
+              HasSubstr("format: must be one of auto, megatron, llm.c, npy, raw-u8, raw-u16, "
+                        "raw-u32, raw-u64, got \"raw\""));
 }
 
 // The rule for the held-out share is about the sum: a small source may stand beside much held-out
@@ -150,6 +216,16 @@ TEST_F(MixtureTest, HeldOutShareIsThatOfAllSourcesTogether) {
   EXPECT_LT(whole.held_out_share, 0.03);
   mixture_ = {entry("small")};
   EXPECT_THAT(error_of([&] { whole_corpus(prepare_sources(data_, mixture_), data_); }),
+              HasSubstr("held-out share must lie in 0.2-10 %"));
+}
+
+// What is in the cache as an entry of a mixture is not thereby good enough to stand alone.
+TEST_F(MixtureTest, HeldOutShareIsCheckedOfWhatIsInTheCacheToo) {
+  test::write_text(folder_ / "small/s.txt", std::string(500, 's'));
+  mixture_.push_back(entry("small"));
+  prepare_sources(data_, mixture_);
+  data_.sources = {(folder_ / "small").string()};
+  EXPECT_THAT(error_of([&] { prepare_corpus(data_); }),
               HasSubstr("held-out share must lie in 0.2-10 %"));
 }
 
@@ -220,8 +296,15 @@ TEST_F(MixtureTest, PhasesNameSourcesThatThereAre) {
 
 TEST_F(MixtureTest, TooShortASourceIsNamed) {
   const auto sources = prepare_sources(data_, mixture_);
-  EXPECT_THAT(error_of([&] { choose_layouts(sources, 6000, data_); }),
+  std::vector<superposition::Phase> phases(2);
+  EXPECT_THAT(error_of([&] { choose_layouts(sources, phases, 6000, data_); }),
               HasSubstr("mixture web: data: corpus is shorter than one window"));
+  // One that no phase reads may be.
+  for (auto& phase : phases) phase.weights = {{"books", 1}};
+  const auto layouts = choose_layouts(sources, phases, 6000, data_);
+  EXPECT_THAT(open_streams(sources, {.seed = 5, .layouts = layouts}), SizeIs(2));
+  phases[1].weights["web"] = 0.1;
+  EXPECT_NE(error_of([&] { choose_layouts(sources, phases, 6000, data_); }), "");
 }
 
 TEST_F(MixtureTest, FilesAreNamedBelowTheirSource) {

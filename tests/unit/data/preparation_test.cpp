@@ -196,6 +196,21 @@ TEST_F(Preparation, ChangedSettingsStartAnewAndSaySo) {
   EXPECT_THAT(notes[0], HasSubstr("with other settings"));
 }
 
+// The files are the same: which of them are held out is a setting, so nothing is removed.
+TEST_F(Preparation, AnotherHeldOutFileIsAnotherSetting) {
+  DataConfig config = in_cache("cache");
+  config.validation = {(dir_ / "in/d1.txt").string()};
+  ASSERT_TRUE(killed_at(config, 5));
+  config.validation = {(dir_ / "in/d2.txt").string()};
+  std::vector<std::string> notes;
+  const auto listen = [&](const PrepareProgress& progress) {
+    if (!progress.note.empty()) notes.emplace_back(progress.note);
+  };
+  prepare_corpus(config, listen, {.any_share = true});
+  ASSERT_EQ(notes.size(), 1U);
+  EXPECT_THAT(notes[0], HasSubstr("with other settings"));
+}
+
 // Both wait for one lock; the second finds the work done.
 TEST_F(Preparation, TwoProcessesPrepareOnce) {
   const DataConfig config = in_cache("cache");

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "data/corpus.h"
+#include "data/corpus_record.h"
 #include "data_support.h"
 #include "support/temp_dir.h"
 #include "util/files.h"
@@ -17,6 +18,9 @@ using test::error_of;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+
+// Few tokens, many of them held out.
+const PrepareOptions kAnyShare{.any_share = true};
 
 class TokenCorpus : public ::testing::Test {
  protected:
@@ -33,7 +37,7 @@ class TokenCorpus : public ::testing::Test {
 };
 
 TEST_F(TokenCorpus, IsReadInPlace) {
-  const PreparedCorpus corpus = prepare_corpus(config_);
+  const PreparedCorpus corpus = prepare_corpus(config_, {}, kAnyShare);
   std::vector<std::int32_t> ids(5);
   corpus.train->read(0, ids);
   EXPECT_THAT(ids, ElementsAre('a', 'b', 256, 'c', 256));
@@ -51,7 +55,7 @@ TEST_F(TokenCorpus, IsReadInPlace) {
   for (const auto& entry : fs::directory_iterator(corpus.folder)) {
     EXPECT_NE(entry.path().extension(), ".bin");
   }
-  const PreparedCorpus again = prepare_corpus(config_);
+  const PreparedCorpus again = prepare_corpus(config_, {}, kAnyShare);
   EXPECT_TRUE(again.was_cached);
   EXPECT_EQ(again.fingerprint, corpus.fingerprint);
   const VerifyReport report = verify_corpus(corpus.folder);
@@ -61,7 +65,7 @@ TEST_F(TokenCorpus, IsReadInPlace) {
 
 TEST_F(TokenCorpus, AllOrNoneMayBeHeldOut) {
   config_.validation.clear();
-  EXPECT_THAT(error_of([&] { prepare_corpus(config_); }),
+  EXPECT_THAT(error_of([&] { prepare_corpus(config_, {}, kAnyShare); }),
               AllOf(HasSubstr("data.validation"), HasSubstr("name the files that are held out")));
   const PreparedCorpus none = prepare_corpus(config_, {}, {.none_held_out = true});
   EXPECT_EQ(none.validation->num_tokens(), 0);
@@ -71,8 +75,72 @@ TEST_F(TokenCorpus, AllOrNoneMayBeHeldOut) {
   EXPECT_EQ(all.train->num_tokens(), 0);
 }
 
+// As of text: what is held out is not trained on, wherever the copy lies and however it is stored.
+TEST_F(TokenCorpus, CopiesOfHeldOutDocumentsAreLeftOut) {
+  test::write_shards(dir_ / "in", {Document{'x', 'y', 256}, Document{'a', 'b', 256},
+                                   Document{'z', 256}, Document{256}, Document{'c', 256}});
+  const PreparedCorpus corpus = prepare_corpus(config_, {}, kAnyShare);
+  EXPECT_EQ(corpus.left_out_documents, 2);
+  EXPECT_EQ(corpus.train_stats.documents, 3);
+  EXPECT_EQ(corpus.train_stats.tokens, 6);
+  EXPECT_EQ(corpus.train_stats.bytes, 3);
+  std::vector<std::int32_t> ids(6);
+  corpus.train->read(0, ids);
+  EXPECT_THAT(ids, ElementsAre('a', 'b', 256, 256, 'c', 256));
+  EXPECT_THAT(corpus.train->document_ends(), ElementsAre(3, 4, 6));
+  EXPECT_EQ(verify_corpus(corpus.folder).sources, 2);
+
+  // A set of its own, by the contents of its documents.
+  config_.validation.clear();
+  const PrepareOptions options{.none_held_out = true, .left_out = {util::hash64("ab")}};
+  const PreparedCorpus other = prepare_corpus(config_, {}, options);
+  EXPECT_EQ(other.left_out_documents, 1);
+  EXPECT_THAT(other.train->document_ends(), ElementsAre(3, 5, 6, 8));
+  EXPECT_NE(other.fingerprint, prepare_corpus(config_, {}, {.none_held_out = true}).fingerprint);
+}
+
+TEST_F(TokenCorpus, CopiesAreLeftOutOfFilesThatMarkTheirDocuments) {
+  const auto write = [&](const fs::path& path, const Document& ids) {
+    test::write_text(path, {reinterpret_cast<const char*>(ids.data()), 2 * ids.size()});
+  };
+  write(dir_ / "raw/train.u16", {'x', 'y', 256, 'a', 256, 'z', 256, 'b', 'c', 256, 'x', 'y'});
+  write(dir_ / "raw/held.u16", {'x', 'y', 256, 'z', 256});
+  config_.sources = {(dir_ / "raw/train.u16").string()};
+  config_.validation = {(dir_ / "raw/held.u16").string()};
+  config_.format = TokenFormat::kRawU16;
+  const PreparedCorpus corpus = prepare_corpus(config_, {}, kAnyShare);
+  EXPECT_EQ(corpus.left_out_documents, 3);
+  std::vector<std::int32_t> ids(5);
+  corpus.train->read(0, ids);
+  EXPECT_THAT(ids, ElementsAre('a', 256, 'b', 'c', 256));
+  EXPECT_THAT(corpus.train->document_ends(), ElementsAre(2, 5));
+}
+
+// The same .bin read in another order by its .idx: sequences of 3 and 2 tokens are those of 2
+// and 3.
+TEST_F(TokenCorpus, AnIndexIsPartOfItsFile) {
+  const PreparedCorpus before = prepare_corpus(config_, {}, kAnyShare);
+  const fs::path bin = dir_ / "in/train-00000.bin";
+  const fs::path idx = dir_ / "in/train-00000.idx";
+  const std::string bytes = util::read_file(bin);
+  const auto time = fs::last_write_time(bin);
+  test::write_shards(dir_ / "in", {Document{'a', 'b'}, Document{256, 'c', 256}});
+  ASSERT_EQ(util::read_file(bin), bytes);
+  fs::last_write_time(bin, time);
+  EXPECT_THAT(error_of([&] { open_corpus(before.folder); }), HasSubstr(idx.string()));
+  EXPECT_THAT(verify_corpus(before.folder).changed_sources, ElementsAre(idx.string()));
+
+  const PreparedCorpus after = prepare_corpus(config_, {}, kAnyShare);
+  EXPECT_FALSE(after.was_cached);
+  EXPECT_NE(after.fingerprint, before.fingerprint);
+  std::vector<CorpusFile> files[2];
+  append_files("", before.sources[0], files[0]);
+  append_files("", after.sources[0], files[1]);
+  EXPECT_EQ(describe_changes(files[0], files[1]), "changed train-00000.idx");
+}
+
 TEST_F(TokenCorpus, ChangedFilesAreNamed) {
-  const fs::path folder = prepare_corpus(config_).folder;
+  const fs::path folder = prepare_corpus(config_, {}, kAnyShare).folder;
   const fs::path file = dir_ / "in/train-00000.bin";
   std::string bytes = util::read_file(file);
   const auto time = fs::last_write_time(file);
@@ -84,9 +152,35 @@ TEST_F(TokenCorpus, ChangedFilesAreNamed) {
   EXPECT_THAT(error_of([&] { open_corpus(folder); }), HasSubstr(file.string()));
 }
 
+TEST_F(TokenCorpus, VerifyFindsDamageBesideTheTokens) {
+  const fs::path folder = prepare_corpus(config_, {}, kAnyShare).folder;
+  for (const char* name : {"bytes_per_id.i32", "tokenizer.json", "validation.contents"}) {
+    const std::string content = util::read_file(folder / name);
+    std::string damaged = content;
+    damaged[damaged.size() / 2] = static_cast<char>(damaged[damaged.size() / 2] ^ 1);
+    test::write_text(folder / name, damaged);
+    EXPECT_THAT(error_of([&] { verify_corpus(folder); }),
+                AllOf(HasSubstr(name), HasSubstr("is damaged")));
+    test::write_text(folder / name, content);
+  }
+}
+
+TEST_F(TokenCorpus, HeldOutShareIsThatOfText) {
+  EXPECT_THAT(error_of([&] { prepare_corpus(config_); }),
+              HasSubstr("held-out share must lie in 0.2-10 %"));
+}
+
+TEST_F(TokenCorpus, TouchedFilesAreAsGoodAsBefore) {
+  const fs::path folder = prepare_corpus(config_, {}, kAnyShare).folder;
+  const fs::path file = dir_ / "in/train-00000.bin";
+  fs::last_write_time(file, fs::last_write_time(file) + std::chrono::seconds(1));
+  EXPECT_EQ(open_corpus(folder).train->num_tokens(), 5);
+  EXPECT_EQ(verify_corpus(folder).sources, 2);
+}
+
 TEST_F(TokenCorpus, ForeignTokensAreNamedWithTheirPlace) {
   test::write_shards(dir_ / "in", {Document{'a', 300, 256}});
-  EXPECT_THAT(error_of([&] { prepare_corpus(config_); }),
+  EXPECT_THAT(error_of([&] { prepare_corpus(config_, {}, kAnyShare); }),
               AllOf(HasSubstr("train-00000.bin"), HasSubstr("below 257, got 300 at token 1")));
   EXPECT_FALSE(fs::exists(config_.cache_dir) && !fs::is_empty(config_.cache_dir));
 }

@@ -81,6 +81,18 @@ TEST(C10dCollective, ARankThatHangsEndsTheOthersAfterTheLimit) {
   EXPECT_LT(outcome.seconds, 10);
 }
 
+// The limit of these ranks is 1 s: it must not count while rank 0 works alone.
+TEST(C10dCollective, WorkOfOneRankMayTakeLongerThanTheLimit) {
+  EXPECT_EQ(launch_ranks(2, {"work-alone", "3"}).code, 0);
+  EXPECT_EQ(launch_ranks(3, {"work-alone", "0"}).code, 0);
+}
+
+TEST(C10dCollective, ARankThatDiesAtItsWorkEndsTheOthersAtOnce) {
+  const Outcome outcome = launch_ranks(3, {"work-alone", "2", "7"});
+  EXPECT_EQ(outcome.code, 7);
+  EXPECT_LT(outcome.seconds, 10);
+}
+
 TEST(C10dCollective, ARankThatNeverComesIsAnErrorAfterTheLimit) {
   const Rendezvous alone{.rank = 0,
                          .world_size = 2,

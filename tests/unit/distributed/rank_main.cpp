@@ -4,6 +4,9 @@
 //   die-after N CODE   N barriers; then rank 1 ends with CODE, the others must get an error in the
 //                      next one, print it and end with 1
 //   hang               rank 1 stays away; the others must get an error after 1 s
+//   work-alone SECONDS [CODE]
+//                      rank 0 works that long alone, under a time limit of 1 s, then ends with CODE
+//                      where there is one; the others must get its result, or an error
 //   until-signal       connects, waits for SIGTERM or SIGINT, ends with 3
 //   launch MODE ...    launches two ranks of this program
 #include <ATen/core/Tensor.h>
@@ -119,6 +122,29 @@ int hang() {
   return expect_error(*group);
 }
 
+int work_alone(int seconds, int code) {
+  auto rendezvous = rendezvous_from_environment();
+  rendezvous->timeout_seconds = 1;
+  const auto group = make_collective(rendezvous);
+  // The launcher ends the others too; here the collective has to do it.
+  ::signal(SIGTERM, SIG_IGN);
+  const auto work = [&]() -> std::string {
+    ::sleep(static_cast<unsigned>(seconds));
+    if (code != 0) ::_exit(code);
+    return "done by " + std::to_string(group->rank());
+  };
+  try {
+    const std::string result = group->broadcast_result(work, 0);
+    util::require(result == "done by 0", "broadcast_result: got ", result);
+  } catch (const util::Error& error) {
+    std::fprintf(stderr, "ERROR %s\n", error.what());
+    ::usleep(300'000);
+    return 1;
+  }
+  group->barrier();
+  return 0;
+}
+
 volatile sig_atomic_t signals_seen = 0;
 
 int until_signal() {
@@ -143,6 +169,10 @@ int run(const std::vector<std::string>& arguments, const std::string& program) {
   if (mode == "reduce") return reduce();
   if (mode == "die-after") return die_after(std::stoi(arguments.at(1)), std::stoi(arguments.at(2)));
   if (mode == "hang") return hang();
+  if (mode == "work-alone") {
+    return work_alone(std::stoi(arguments.at(1)),
+                      arguments.size() > 2 ? std::stoi(arguments[2]) : 0);
+  }
   if (mode == "until-signal") return until_signal();
   if (mode == "launch") {
     superpose::distributed::LaunchOptions options{.ranks = 2, .command = arguments};

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "data/token_files.h"
+
+namespace superpose::data {
+
+// Tokens [first, first + count) of a file, in reading order.
+struct TokenRange {
+  std::int64_t first = 0;
+  std::int64_t count = 0;
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& v) {
+    v.required("first", self.first);
+    v.required("count", self.count);
+  }
+};
+
+// Takes whole documents out of what is read of a file.
+//
+//   ranges  ascending, without overlap, none empty; each a document. Throws util::Error naming the
+//           file where they do not lie inside it.
+void cut_out(TokenFile& file, std::span<const TokenRange> ranges);
+
+}  // namespace superpose::data
