@@ -6,8 +6,8 @@
 
 namespace superpose::data {
 
-// A set of content hashes: at most 32 bytes each, for corpora of many documents. The hashes are
-// spread already, so their low bits are the place in the table.
+// A set of content hashes, for corpora of many documents: at most 32 bytes each, 48 while it grows.
+// The hashes are spread already, so their low bits are the place in the table.
 class ContentSet {
  public:
   // Whether the hash is new.

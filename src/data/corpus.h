@@ -73,7 +73,7 @@ using PrepareCallback = std::function<void(const PrepareProgress&)>;
 // Held-out documents are drawn by the hash of their content alone (so copies of one document fall
 // on one side), or are those of config.validation; a training document with the content of a
 // held-out one is left out. Empty documents are left out. Memory is bounded by the threads and the
-// largest document, not by the corpus (docs/formats/preparing.md).
+// largest document, and 16 bytes a document of the corpus (docs/formats/preparing.md).
 //
 // Throws util::Error: no source named; a missing or unreadable file, or one that changes meanwhile;
 // a distribution that is not installed; an empty corpus; a held-out share outside 0.2-10 % (unless

@@ -11,10 +11,17 @@
 namespace superpose::data {
 namespace {
 
+// DEEPBIND: the library's names are looked up in itself and in Arrow before the program's. The
+// sanitizers, which stand in for malloc and others, refuse it.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr int kBinding = 0;
+#else
+constexpr int kBinding = RTLD_DEEPBIND;
+#endif
+
 // The library's function, or null and why not. The library stays until the program ends.
 OpenParquet* load(std::string& why_not) {
-  // DEEPBIND: its names are looked up in itself and in Arrow before the program's.
-  void* const library = dlopen(kParquetLibrary, RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND);
+  void* const library = dlopen(kParquetLibrary, RTLD_NOW | RTLD_LOCAL | kBinding);
   void* const function = library == nullptr ? nullptr : dlsym(library, kOpenParquet);
   if (function == nullptr) why_not = dlerror();
   return reinterpret_cast<OpenParquet*>(function);
