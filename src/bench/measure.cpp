@@ -5,6 +5,7 @@
 
 #include "bench/process.h"
 #include "util/error.h"
+#include "util/process.h"
 
 namespace superpose::bench {
 namespace {
@@ -57,7 +58,7 @@ Result measure(Session& session, const MeasureOptions& options) {
   take_first_steps(session, options, result);
   take_timed_blocks(session, options, result);
   result.ceiling = spread_of(result.ceilings);
-  result.peak_memory_bytes = peak_memory_bytes();
+  result.peak_memory_bytes = util::peak_memory_bytes();
   for (std::size_t index = 0; index < result.cases.size(); ++index) {
     CaseResult& item = result.cases[index];
     item.step = spread_of(item.step_seconds);

@@ -29,13 +29,4 @@ double seconds_since_start() {
          ticks / static_cast<double>(::sysconf(_SC_CLK_TCK));
 }
 
-std::int64_t peak_memory_bytes() {
-  std::ifstream file("/proc/self/status");
-  for (std::string word; file >> word;) {
-    std::int64_t kib = 0;
-    if (word == "VmHWM:" && file >> kib) return kib * 1024;
-  }
-  util::fail("bench: cannot read VmHWM from /proc/self/status");
-}
-
 }  // namespace superpose::bench

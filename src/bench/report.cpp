@@ -1,6 +1,5 @@
 #include "bench/report.h"
 
-#include <algorithm>
 #include <cstdio>
 #include <optional>
 #include <ostream>

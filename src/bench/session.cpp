@@ -1,13 +1,11 @@
 #include "bench/session.h"
 
-#include <algorithm>
-#include <chrono>
-
 #include "model/initialize.h"
 #include "ops/product_ceiling.h"
 #include "tokenizer/bytes.h"
 #include "train/setup.h"
 #include "train/step.h"
+#include "util/clock.h"
 #include "util/error.h"
 
 namespace superpose::bench {
@@ -85,13 +83,13 @@ TimedBlock Session::run(std::size_t index, std::int64_t steps) {
   input.micro_batch = micro_batch_;
   TimedBlock block;
   block.steps = steps;
-  const auto begin = std::chrono::steady_clock::now();
+  const double begin = util::steady_seconds();
   for (std::int64_t step = 0; step < steps; ++step) {
     block.losses.push_back(
         train::train_step(learner_, batches_.at(index), input, collective_).loss);
   }
   wait_for(learner_);
-  block.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  block.seconds = util::steady_seconds() - begin;
   return block;
 }
 

@@ -9,6 +9,7 @@
 #include "bench/process.h"
 #include "bench/report.h"
 #include "util/error.h"
+#include "util/process.h"
 
 namespace superpose::bench {
 namespace {
@@ -49,7 +50,7 @@ void take_turns(Session& session, std::istream& in, std::ostream& out) {
     } else if (command == "ceiling") {
       answer({{"ceiling", session.measure_ceiling()}});
     } else if (command == "status") {
-      util::Json status{{"peak_memory_bytes", peak_memory_bytes()},
+      util::Json status{{"peak_memory_bytes", util::peak_memory_bytes()},
                         {"first_step_seconds", nullptr}};
       if (first_step_seconds) status["first_step_seconds"] = *first_step_seconds;
       answer(status);

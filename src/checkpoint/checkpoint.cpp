@@ -1,7 +1,5 @@
 #include "checkpoint/checkpoint.h"
 
-#include <utility>
-
 #include "checkpoint/file_writer.h"
 #include "checkpoint/manifest.h"
 #include "util/error.h"

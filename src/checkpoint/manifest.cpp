@@ -1,7 +1,5 @@
 #include "checkpoint/manifest.h"
 
-#include <utility>
-
 #include "checkpoint/file_writer.h"
 #include "util/error.h"
 #include "util/files.h"

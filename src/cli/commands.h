@@ -13,7 +13,7 @@
 
 namespace superpose::cli {
 
-// Exit codes (docs/architecture.md, Commands).
+// Exit codes (docs/architecture.md, Failing).
 inline constexpr int kDone = 0;
 inline constexpr int kFailed = 1;
 inline constexpr int kUsage = 2;

@@ -4,6 +4,7 @@
 #include "cli/commands.h"
 #include "cli/environment.h"
 #include "cli/machine.h"
+#include "cli/overrides.h"
 #include "cli/recipe_file.h"
 #include "distributed/collective.h"
 #include "distributed/rendezvous.h"
@@ -11,17 +12,6 @@
 #include "util/files.h"
 
 namespace superpose::cli {
-namespace {
-
-std::string command_line(const CompareOptions& options) {
-  std::string command = "superpose compare " + options.recipe;
-  for (const config::Override& override : options.overrides) {
-    command += " --" + override.key + " '" + override.value + "'";
-  }
-  return command;
-}
-
-}  // namespace
 
 int compare_command(const CompareOptions& options) {
   const experiment::Recipe recipe = load_recipe(options.recipe, options.overrides);
@@ -34,7 +24,7 @@ int compare_command(const CompareOptions& options) {
   compare.only = options.only;
   compare.recipe_name = std::filesystem::path(options.recipe).filename();
   compare.recipe_text = util::read_file(options.recipe);
-  compare.commands = {command_line(options)};
+  compare.commands = {command_line("compare", options.recipe, options.overrides)};
   compare.plotly_script = plotly_script();
   compare.machine = describe_machine(rendezvous);
   compare.console_columns = terminal_columns();

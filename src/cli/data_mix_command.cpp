@@ -1,6 +1,4 @@
-#include <cstddef>
 #include <iostream>
-#include <vector>
 
 #include "cli/commands.h"
 #include "cli/environment.h"

@@ -9,17 +9,8 @@
 #include "util/error.h"
 
 namespace superpose::cli {
-namespace {
 
 namespace fs = std::filesystem;
-
-fs::path folder_of_program() {
-  std::error_code error;
-  const fs::path program = fs::read_symlink("/proc/self/exe", error);
-  return error ? fs::path() : program.parent_path();
-}
-
-}  // namespace
 
 fs::path default_cache_dir() {
   if (const char* cache = ::getenv("XDG_CACHE_HOME"); cache != nullptr && *cache != '\0') {
@@ -33,9 +24,14 @@ fs::path default_cache_dir() {
 
 fs::path default_site_packages() { return SUPERPOSE_SITE_PACKAGES; }
 
+fs::path program_file() {
+  std::error_code ignored;
+  return fs::read_symlink("/proc/self/exe", ignored);
+}
+
 fs::path plotly_script() {
   const fs::path beside =
-      folder_of_program().parent_path() / "share" / "superpose" / "plotly.min.js";
+      program_file().parent_path().parent_path() / "share" / "superpose" / "plotly.min.js";
   if (fs::exists(beside)) return beside;
   const fs::path packaged = default_site_packages() / "plotly" / "package_data" / "plotly.min.js";
   util::require(fs::exists(packaged), "report: needs plotly.min.js, found neither ",
@@ -74,10 +70,8 @@ void prepare_process(char** argv) {
     ::setenv(variable.name, variable.value, /*overwrite=*/0);
   }
   if (!missing) return;
-  std::error_code error;
-  const fs::path program = fs::read_symlink("/proc/self/exe", error);
   // Where this fails the program goes on as it is: slower at worst.
-  if (!error) ::execv(program.c_str(), argv);
+  ::execv(program_file().c_str(), argv);
 }
 
 }  // namespace superpose::cli

@@ -15,6 +15,9 @@ std::filesystem::path default_cache_dir();
 // site-packages of the environment that the program was built against.
 std::filesystem::path default_site_packages();
 
+// This program's file; empty where the system does not say.
+std::filesystem::path program_file();
+
 // Plotly's script for the report: beside an installed or built binary (../share/superpose), else in
 // site-packages. Throws util::Error naming both places.
 std::filesystem::path plotly_script();

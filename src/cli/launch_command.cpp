@@ -1,8 +1,8 @@
 #include <array>
-#include <filesystem>
 #include <string_view>
 
 #include "cli/commands.h"
+#include "cli/environment.h"
 #include "distributed/launch.h"
 
 namespace superpose::cli {
@@ -20,7 +20,7 @@ int launch_command(const LaunchCommandOptions& options) {
       options.all_output ? distributed::RankOutput::kAll : distributed::RankOutput::kFirst;
   for (const std::string_view name : kLaunchable) {
     if (!options.command.empty() && options.command.front() == name) {
-      launch.command.push_back(std::filesystem::read_symlink("/proc/self/exe").string());
+      launch.command.push_back(program_file().string());
     }
   }
   launch.command.insert(launch.command.end(), options.command.begin(), options.command.end());

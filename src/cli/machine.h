@@ -9,7 +9,7 @@
 
 namespace superpose::cli {
 
-// "superpose 0.1.0"
+// "0.1.0"
 std::string program_version();
 
 // CPU model and features, kernels in use, versions, processes of this run on this machine.

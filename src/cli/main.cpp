@@ -157,7 +157,7 @@ CLI::App* add_launch(CLI::App& app, Arguments& arguments) {
   return command;
 }
 
-// A sub-command of two words, and what it does.
+// The sub-commands of `data`.
 struct DataCommands {
   CLI::App* prepare;
   CLI::App* inspect;
@@ -210,7 +210,7 @@ DataCommands add_data(CLI::App& app, Arguments& arguments) {
   return commands;
 }
 
-// Sub-commands that turn text into ids, and the way back.
+// The sub-commands of `tokenizer` that turn text into ids, and the way back.
 struct TokenizerTextCommands {
   CLI::App* encode;
   CLI::App* decode;

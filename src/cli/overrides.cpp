@@ -42,4 +42,13 @@ std::vector<config::Override> take_overrides(std::vector<std::string>& arguments
   return overrides;
 }
 
+std::string command_line(const std::string& command, const std::string& recipe,
+                         const std::vector<config::Override>& overrides) {
+  std::string text = "superpose " + command + " " + recipe;
+  for (const config::Override& override : overrides) {
+    text += " --" + override.key + " '" + override.value + "'";
+  }
+  return text;
+}
+
 }  // namespace superpose::cli

@@ -1,7 +1,7 @@
-#include <filesystem>
 #include <iostream>
 
 #include "cli/commands.h"
+#include "cli/environment.h"
 #include "cli/machine.h"
 #include "selftest/selftest.h"
 #include "util/files.h"
@@ -11,7 +11,7 @@ namespace superpose::cli {
 int selftest_command(const SelftestOptions& options) {
   selftest::Options test;
   test.device = options.device;
-  test.program = std::filesystem::read_symlink("/proc/self/exe").string();
+  test.program = program_file().string();
   test.machine = describe_machine(std::nullopt);
   const selftest::Result result = selftest::run(test, std::cout);
   selftest::print(std::cout, result);

@@ -4,12 +4,12 @@
 
 #include "cli/commands.h"
 #include "cli/environment.h"
-#include "cli/progress_line.h"
 #include "cli/source_documents.h"
 #include "tokenizer/bpe_trainer.h"
 #include "tokenizer/trained_files.h"
 #include "util/error.h"
 #include "util/files.h"
+#include "util/status_line.h"
 #include "util/stop_signal.h"
 #include "util/text.h"
 
@@ -68,36 +68,45 @@ std::string eta(double seconds, double share) {
 class Watch {
  public:
   Watch(const SourceDocuments& documents, std::int64_t vocab_size)
-      : documents_(documents), vocab_size_(vocab_size), line_(std::cout, terminal_columns()) {}
+      : documents_(documents),
+        vocab_size_(vocab_size),
+        line_(std::cout, {.columns = terminal_columns()}),
+        started_(line_.now()) {
+    line_.postpone();
+  }
+  ~Watch() { line_.clear(); }
+  Watch(const Watch&) = delete;
+  Watch& operator=(const Watch&) = delete;
 
   void operator()(const TrainingProgress& progress) {
     util::require(!stop_.requested(), "tokenizer train: stopped by a signal, nothing is written");
-    if (!progress.counting && merging_since_ == 0) merging_since_ = line_.seconds();
+    if (!progress.counting && merging_since_ == 0) merging_since_ = seconds();
     if (line_.is_due()) line_.show(progress.counting ? counting(progress) : merging(progress));
   }
-  void finish() { line_.finish(); }
-  double seconds() const { return line_.seconds(); }
+  // Makes way for other output.
+  void finish() { line_.clear(); }
+  // Since the construction.
+  double seconds() const { return line_.now() - started_; }
 
  private:
   std::string counting(const TrainingProgress& progress) const {
-    const double seconds = line_.seconds();
-    const double rate = static_cast<double>(progress.bytes) / seconds;
+    const double rate = static_cast<double>(progress.bytes) / seconds();
     return "counting words | " + util::format_count(progress.documents) + " documents, " +
            util::format_bytes(static_cast<std::uint64_t>(progress.bytes)) + " | " +
            util::format_bytes(static_cast<std::uint64_t>(rate)) + "/s" +
-           eta(seconds, documents_.share_done());
+           eta(seconds(), documents_.share_done());
   }
   std::string merging(const TrainingProgress& progress) const {
     const auto done = static_cast<double>(progress.tokens) / static_cast<double>(vocab_size_);
     return "merging pairs | " + util::format_count(progress.tokens) + " of " +
-           util::format_count(vocab_size_) + " tokens" +
-           eta(line_.seconds() - merging_since_, done);
+           util::format_count(vocab_size_) + " tokens" + eta(seconds() - merging_since_, done);
   }
 
   const SourceDocuments& documents_;
   std::int64_t vocab_size_;
   util::StopSignal stop_;
-  ProgressLine line_;
+  util::StatusLine line_;
+  double started_;
   double merging_since_ = 0;
 };
 

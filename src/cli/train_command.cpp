@@ -3,6 +3,7 @@
 #include "cli/commands.h"
 #include "cli/environment.h"
 #include "cli/machine.h"
+#include "cli/overrides.h"
 #include "cli/recipe_file.h"
 #include "config/config.h"
 #include "distributed/collective.h"
@@ -48,10 +49,7 @@ int train_command(const TrainOptions& options) {
   spec.recipe_toml = config::to_toml(recipe.base);
   if (options.from) spec.start_from = *options.from;
   spec.machine = describe_machine(rendezvous);
-  spec.labels.command = "superpose train " + options.recipe;
-  for (const config::Override& override : options.overrides) {
-    spec.labels.command += " --" + override.key + " '" + override.value + "'";
-  }
+  spec.labels.command = command_line("train", options.recipe, options.overrides);
   if (is_first) spec.console = &std::cout;
   spec.console_columns = terminal_columns();
 

@@ -12,20 +12,20 @@
 //
 // The struct lives with its owner, needs no header of this module, and describes itself by
 //
-//   template <class Self, class Visitor> static void visit(Self& self, Visitor& v) {
-//     v.field("learning_rate", self.learning_rate, "peak learning rate");       // part of the
-//     experiment v.operational("threads", self.threads, "CPU threads; 0 = all cores");     // may
-//     change when a run is resumed v.choice("schedule", self.schedule, kScheduleNames, "shape of
-//     the rate"); // enum class, values 0, 1, ... v.section("model", self.model, "the decoder"); //
-//     a visitable struct: [model] v.list("phases", self.phases, "phases in order"); // std::vector
-//     of them: [[phases]]
+//   template <class Self, class Visitor>
+//   static void visit(Self& self, Visitor& v) {
+//     v.field("eps", self.eps, "AdamW's epsilon");              // part of the experiment
+//     v.operational("threads", self.threads, "CPU threads");    // may change at a resume
+//     v.choice("schedule", self.schedule, kNames, "its shape");  // enum class, values 0, 1, ...
+//     v.section("model", self.model, "the decoder");            // a visitable struct: [model]
+//     v.list("phases", self.phases, "in order");  // std::vector of them: [[phases]]
 //   }
 //
 // Field types: bool, std::int64_t, double, std::string, std::vector of the last three,
-// std::optional of the two numbers
-// ("auto" = empty), std::map<std::string, std::string> (dotted recipe key -> TOML text of its
-// value). Names are bare TOML keys. A struct may have `void validate() const` that throws
-// util::Error "<key>: rule, got value"; the key is written in full or relative to the struct.
+// std::optional of the two numbers ("auto" = empty), std::map<std::string, std::string> (dotted
+// recipe key -> TOML text of its value). Names are bare TOML keys. A struct may have
+// `void validate() const` that throws util::Error "<key>: rule, got value"; the key is written in
+// full or relative to the struct.
 namespace superpose::config {
 
 // One `--key value` of the command line. `value` is TOML, or a bare word for a key that holds text,

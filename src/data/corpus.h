@@ -13,13 +13,19 @@
 #include "data/source_record.h"
 #include "data/split_stats.h"
 #include "data/token_shards.h"
-#include "data/tokenizer_files.h"
 
 namespace superpose::data {
 
 // Validation documents are split in two by hash: learning rates are chosen on half A, results
 // quoted on half B.
 enum class Half : std::uint8_t { kA, kB };
+
+// What a checkpoint carries of the tokenizer that made a corpus.
+struct TokenizerFiles {
+  std::string tokenizer_json;
+  std::string tokenizer_config_json;
+  std::int64_t end_of_document = 0;
+};
 
 // A corpus in its cache folder, opened.
 struct PreparedCorpus {

@@ -1,52 +1,39 @@
 #pragma once
 
-#include <functional>
 #include <iosfwd>
 #include <string>
 
 #include "data/corpus.h"
+#include "util/status_line.h"
 
 namespace superpose::data {
-
-struct PrepareConsoleOptions {
-  std::string what = "the corpus";  // that is prepared
-  int columns = 0;                  // of the terminal that the stream is; 0 = none: plain lines
-  double interval_seconds = 15;     // between plain lines; a terminal's is redrawn 5 times a second
-  std::function<double()> clock = {};  // seconds; empty = steady clock (tests set their own)
-};
 
 // Where a preparation shows how it goes; null: nowhere.
 struct PrepareScreen {
   std::ostream* stream = nullptr;
-  int columns = 0;  // as PrepareConsoleOptions has it
+  int columns = 0;  // of the terminal that it is; 0 = it is none
   std::string what = "the corpus";
 
   PrepareScreen showing(const std::string& another) const { return {stream, columns, another}; }
 };
 
-// Shows how the preparation of a corpus goes: share of the files, MB of text a second, documents,
-// tokens, time left. On a terminal one line, drawn again in place; else a line now and then.
+// Shows how the preparation of a corpus goes, on a status line: share of the files, MB of text a
+// second, documents, tokens, time left.
 class PrepareConsole {
  public:
-  PrepareConsole(std::ostream& stream, PrepareConsoleOptions options);
-  ~PrepareConsole();  // ends an open line
-  PrepareConsole(const PrepareConsole&) = delete;
-  PrepareConsole& operator=(const PrepareConsole&) = delete;
+  // `what`: is prepared.
+  PrepareConsole(std::ostream& stream, std::string what, util::StatusLineOptions options);
 
   void write(const PrepareProgress& progress);
 
  private:
   std::string status(const PrepareProgress& progress, double seconds) const;
-  void draw(const std::string& line);
-  void print_line(const std::string& line);
 
-  std::ostream& stream_;
-  PrepareConsoleOptions options_;
+  std::string what_;
+  util::StatusLine line_;
   PrepareProgress first_;
   double started_ = 0;
-  double last_drawn_ = 0;
   bool has_begun_ = false;
-  bool line_open_ = false;
 };
 
 // prepare_corpus, shown on a screen.

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <numeric>
 #include <ostream>
 
@@ -28,12 +27,6 @@ std::vector<double> shares_of(const BatchSource& source, const Phase& phase) {
   return shares;
 }
 
-std::string decimals(double value, int digits) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.*f", digits, value);
-  return text;
-}
-
 std::string padded(const std::string& text, std::size_t width) {
   return text.size() < width ? std::string(width - text.size(), ' ') + text : text;
 }
@@ -52,9 +45,9 @@ void print_phase(std::ostream& out, const std::vector<SourceReading>& readings, 
     const PhaseReading& part = reading.phases[phase];
     const std::string name = name_of(reading);
     out << "  " << name << std::string(width - name.size(), ' ')
-        << padded(util::format_count(reading.tokens), 10) << padded(decimals(part.share, 4), 9)
+        << padded(util::format_count(reading.tokens), 10) << padded(util::fixed(part.share, 4), 9)
         << padded(std::to_string(part.rows), 10) << padded(util::format_count(part.raw_tokens), 12)
-        << padded(decimals(part.epochs, 3), 9) << '\n';
+        << padded(util::fixed(part.epochs, 3), 9) << '\n';
   }
 }
 

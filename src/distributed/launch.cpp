@@ -20,6 +20,7 @@
 #include "distributed/network.h"
 #include "distributed/rank_output.h"
 #include "util/error.h"
+#include "util/process.h"
 
 namespace superpose::distributed {
 namespace {
@@ -138,10 +139,6 @@ struct Start {
   ::_exit(kCannotStart);
 }
 
-int exit_code(int status) {
-  return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-}
-
 bool is_failure(int code) { return code != 0 && code != kStopped; }
 
 class Launcher {
@@ -245,7 +242,7 @@ class Launcher {
       Rank& rank = ranks_[i];
       int status = 0;
       if (rank.code.has_value() || ::waitpid(rank.pid, &status, WNOHANG) != rank.pid) continue;
-      rank.code = exit_code(status);
+      rank.code = util::exit_code(status);
       if (is_failure(*rank.code) && !first_failure_.has_value()) end_others(i, status);
     }
   }

@@ -9,7 +9,6 @@
 #include <numbers>
 #include <numeric>
 #include <span>
-#include <utility>
 
 #include "data/token_shards.h"
 #include "util/error.h"

@@ -1,9 +1,7 @@
 #include "experiment/compare.h"
 
-#include <memory>
 #include <ostream>
 #include <system_error>
-#include <utility>
 
 #include "checkpoint/checkpoint.h"
 #include "experiment/decision.h"

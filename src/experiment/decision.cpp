@@ -2,6 +2,7 @@
 
 #include "util/error.h"
 #include "util/json.h"
+#include "util/json_fields.h"
 
 namespace superpose::experiment {
 
@@ -20,39 +21,10 @@ std::string on_first_rank(distributed::Collective& collective,
   return text.substr(1);
 }
 
-std::string to_text(const Decision& decision) {
-  util::Json json;
-  json["all_done"] = decision.all_done;
-  const PlannedRun& run = decision.run;
-  json["arm"] = run.arm;
-  json["seed"] = run.seed;
-  json["learning_rate"] = run.learning_rate.value_or(0);
-  json["budget"] = run.budget;
-  json["is_tuning"] = run.role == report::Role::kTuning;
-  json["folder"] = run.folder;
-  json["parent"] = run.parent;
-  json["first_step"] = run.first_step;
-  json["total_steps"] = run.total_steps;
-  json["pinned_steps"] = run.pinned_steps;
-  return json.dump();
-}
+std::string to_text(const Decision& decision) { return util::fields_to_json(decision).dump(); }
 
 Decision decision_from_text(const std::string& text) {
-  const util::Json json = util::parse_json(text, "compare");
-  Decision decision;
-  decision.all_done = json.at("all_done");
-  PlannedRun& run = decision.run;
-  run.arm = json.at("arm");
-  run.seed = json.at("seed");
-  run.learning_rate = json.at("learning_rate").get<double>();
-  run.budget = json.at("budget");
-  if (json.at("is_tuning")) run.role = report::Role::kTuning;
-  run.folder = json.at("folder");
-  run.parent = json.at("parent");
-  run.first_step = json.at("first_step");
-  run.total_steps = json.at("total_steps");
-  run.pinned_steps = json.at("pinned_steps").get<std::vector<std::int64_t>>();
-  return decision;
+  return util::fields_from_json<Decision>(util::parse_json(text, "compare"), "compare");
 }
 
 }  // namespace superpose::experiment

@@ -16,9 +16,25 @@ std::string on_first_rank(distributed::Collective& collective,
 struct Decision {
   bool all_done = false;
   PlannedRun run;  // what to do next; nothing where all is done
+
+  // A run's phases do not travel: they matter to the plan alone.
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& v) {
+    v.required("all_done", self.all_done);
+    v.required("arm", self.run.arm);
+    v.required("seed", self.run.seed);
+    v.optional("learning_rate", self.run.learning_rate);
+    v.required("budget", self.run.budget);
+    v.choice("role", self.run.role, report::kRoleNames);
+    v.required("folder", self.run.folder);
+    v.required("parent", self.run.parent);
+    v.required("first_step", self.run.first_step);
+    v.required("total_steps", self.run.total_steps);
+    v.required("pinned_steps", self.run.pinned_steps);
+  }
 };
 
-// A decision as text and back. A run's phases do not travel: they matter to the plan alone.
+// A decision as text and back.
 std::string to_text(const Decision& decision);
 Decision decision_from_text(const std::string& text);
 

@@ -1,18 +1,14 @@
 #include "experiment/progress.h"
 
 #include "metrics/reader.h"
+#include "train/run_folder.h"
 #include "util/error.h"
 
 namespace superpose::experiment {
-namespace {
-
-constexpr const char* kRecordsFile = "metrics.jsonl";
-
-}  // namespace
 
 RunProgress read_progress(const std::filesystem::path& run_folder, std::int64_t total_steps) {
   RunProgress progress;
-  const std::filesystem::path records_file = run_folder / kRecordsFile;
+  const std::filesystem::path records_file = train::metrics_file(run_folder);
   // A kill before the first record is whole leaves an empty file.
   if (!std::filesystem::exists(records_file) || std::filesystem::file_size(records_file) == 0) {
     return progress;

@@ -2,8 +2,6 @@
 
 #include <ATen/ops/zeros.h>
 
-#include <utility>
-
 namespace superpose::model {
 namespace {
 

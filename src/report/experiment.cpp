@@ -1,14 +1,13 @@
 #include "report/experiment.h"
 
 #include <algorithm>
-#include <array>
-#include <string_view>
 #include <tuple>
 
 #include "metrics/reader.h"
 #include "util/error.h"
 #include "util/files.h"
 #include "util/json.h"
+#include "util/json_fields.h"
 #include "util/text.h"
 
 namespace superpose::report {
@@ -16,64 +15,8 @@ namespace {
 
 using util::Json;
 
-constexpr std::array<std::string_view, 4> kRoleNames = {"trunk", "branch", "final", "tuning"};
-
-Json run_to_json(const RunEntry& run) {
-  Json json;
-  json["arm"] = run.arm;
-  json["seed"] = run.seed;
-  json["learning_rate"] = run.learning_rate;
-  json["budget"] = run.budget;
-  json["role"] = kRoleNames.at(static_cast<std::size_t>(run.role));
-  json["folder"] = run.folder;
-  if (!run.parent.empty()) {
-    json["parent"] = run.parent;
-    json["parent_step"] = run.parent_step;
-  }
-  return json;
-}
-
-// Field of an object, with errors that name it.
-template <class T>
-T field(const Json& json, const char* name, const std::string& where) {
-  const auto found = json.find(name);
-  util::require(found != json.end() && !found->is_null(), where, ": missing field '", name, "'");
-  try {
-    return found->get<T>();
-  } catch (const Json::exception&) {
-    util::fail(where, ": field '", name, "': wrong type, got ", found->dump().substr(0, 60));
-  }
-}
-
-template <class T>
-T field_or(const Json& json, const char* name, const std::string& where, T otherwise) {
-  return json.contains(name) && !json[name].is_null() ? field<T>(json, name, where) : otherwise;
-}
-
-Role role_from(const std::string& name, const std::string& where) {
-  const auto* found = std::find(kRoleNames.begin(), kRoleNames.end(), name);
-  util::require(found != kRoleNames.end(), where,
-                ": field 'role': expected trunk, branch, final or tuning, got ", name);
-  return static_cast<Role>(found - kRoleNames.begin());
-}
-
 std::string absolute_folder(const std::string& folder, const std::filesystem::path& base) {
   return folder.empty() ? folder : (base / folder).lexically_normal().string();
-}
-
-RunEntry run_from_json(const Json& json, const std::string& where,
-                       const std::filesystem::path& base) {
-  util::require(json.is_object(), where, ": must be an object, got ", json.type_name());
-  RunEntry run;
-  run.arm = field<std::string>(json, "arm", where);
-  run.seed = field<std::int64_t>(json, "seed", where);
-  run.learning_rate = field<double>(json, "learning_rate", where);
-  run.budget = field<double>(json, "budget", where);
-  run.role = role_from(field<std::string>(json, "role", where), where);
-  run.folder = absolute_folder(field<std::string>(json, "folder", where), base);
-  run.parent = absolute_folder(field_or<std::string>(json, "parent", where, ""), base);
-  if (!run.parent.empty()) run.parent_step = field<std::int64_t>(json, "parent_step", where);
-  return run;
 }
 
 // The place that a run fills. A result's rate is not part of it: a part that has not tuned yet does
@@ -109,20 +52,9 @@ void merge_runs(std::vector<RunEntry>& to, const std::vector<RunEntry>& from) {
 }  // namespace
 
 void write_experiment(const std::filesystem::path& folder, const Experiment& experiment) {
-  Json json;
-  json["schema"] = kExperimentSchema;
-  json["title"] = experiment.title;
-  json["baseline"] = experiment.baseline;
-  json["arms"] = experiment.arms;
-  json["tuning_seed"] = experiment.tuning_seed ? Json(*experiment.tuning_seed) : Json();
-  json["learning_rates"] = experiment.learning_rates;
-  json["recipe_name"] = experiment.recipe_name;
-  json["recipe_text"] = experiment.recipe_text;
-  json["recipe_fingerprint"] = experiment.recipe_fingerprint;
-  json["commands"] = experiment.commands;
-  json["notes"] = experiment.notes;
-  json["runs"] = Json::array();
-  for (const RunEntry& run : experiment.runs) json["runs"].push_back(run_to_json(run));
+  Json json = {{"schema", kExperimentSchema}};
+  util::JsonWriter writer(json);
+  Experiment::visit(experiment, writer);
   util::write_file_atomic(folder / kExperimentFile,
                           json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
 }
@@ -131,29 +63,17 @@ Experiment read_experiment(const std::filesystem::path& folder) {
   const std::filesystem::path path = folder / kExperimentFile;
   const std::string where = path.string();
   const Json json = util::parse_json(util::read_file(path), where);
-  util::require(json.is_object(), where, ": must be an object, got ", json.type_name());
-  const auto schema = field<std::int64_t>(json, "schema", where);
+  std::int64_t schema = 0;
+  util::JsonReader reader(json, where);
+  reader.required("schema", schema);
   util::require(schema >= 1 && schema <= kExperimentSchema, where, ": schema must be 1 to ",
                 kExperimentSchema, " for this version, got ", schema);
   Experiment experiment;
-  experiment.title = field_or<std::string>(json, "title", where, "");
-  experiment.baseline = field<std::string>(json, "baseline", where);
-  experiment.arms = field<std::vector<std::string>>(json, "arms", where);
-  if (json.contains("tuning_seed") && !json["tuning_seed"].is_null()) {
-    experiment.tuning_seed = field<std::int64_t>(json, "tuning_seed", where);
-  }
-  experiment.learning_rates = field_or<std::vector<double>>(json, "learning_rates", where, {});
-  experiment.recipe_name = field_or<std::string>(json, "recipe_name", where, "");
-  experiment.recipe_text = field_or<std::string>(json, "recipe_text", where, "");
-  experiment.recipe_fingerprint = field<std::string>(json, "recipe_fingerprint", where);
-  experiment.commands = field_or<std::vector<std::string>>(json, "commands", where, {});
-  experiment.notes = field_or<std::vector<std::string>>(json, "notes", where, {});
-  const auto runs = json.find("runs");
-  util::require(runs != json.end() && runs->is_array(), where, ": missing field 'runs' (a list)");
+  Experiment::visit(experiment, reader);
   const std::filesystem::path base = std::filesystem::absolute(folder);
-  for (std::size_t i = 0; i < runs->size(); ++i) {
-    experiment.runs.push_back(
-        run_from_json((*runs)[i], where + ": runs[" + std::to_string(i) + "]", base));
+  for (RunEntry& run : experiment.runs) {
+    run.folder = absolute_folder(run.folder, base);
+    run.parent = absolute_folder(run.parent, base);
   }
   return experiment;
 }

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 // What a comparison consists of: written by the driver as experiment.json
@@ -21,6 +23,8 @@ enum class Role {
   kFinal,   // a run of its own from step 0: a result at its budget
   kTuning,  // one point of the learning-rate grid, tuning seed; chosen on half A
 };
+inline constexpr std::array<std::string_view, 4> kRoleNames = {"trunk", "branch", "final",
+                                                               "tuning"};
 
 // Whether a run of this role has a loss that is quoted.
 constexpr bool is_result(Role role) { return role == Role::kFinal || role == Role::kBranch; }
@@ -35,6 +39,18 @@ struct RunEntry {
   std::string
       parent;  // branch: the trunk's folder, whose records before parent_step belong to this run
   std::int64_t parent_step = 0;  // branch: steps finished at the checkpoint that it started from
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& v) {
+    v.required("arm", self.arm);
+    v.required("seed", self.seed);
+    v.required("learning_rate", self.learning_rate);
+    v.required("budget", self.budget);
+    v.choice("role", self.role, kRoleNames);
+    v.required("folder", self.folder);
+    v.unless_empty("parent", self.parent);
+    if (!self.parent.empty()) v.required("parent_step", self.parent_step);
+  }
 };
 
 struct Experiment {
@@ -54,6 +70,21 @@ struct Experiment {
   // Recipe fingerprints must agree across all runs (a comparison), or within an arm only (arms
   // given one by one).
   bool one_recipe = true;
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& v) {
+    v.optional("title", self.title);
+    v.required("baseline", self.baseline);
+    v.required("arms", self.arms);
+    v.optional("tuning_seed", self.tuning_seed);
+    v.optional("learning_rates", self.learning_rates);
+    v.optional("recipe_name", self.recipe_name);
+    v.optional("recipe_text", self.recipe_text);
+    v.required("recipe_fingerprint", self.recipe_fingerprint);
+    v.optional("commands", self.commands);
+    v.optional("notes", self.notes);
+    v.required("runs", self.runs);
+  }
 };
 
 // Writes <folder>/experiment.json atomically. Throws util::Error.

@@ -15,7 +15,6 @@ namespace {
 using util::Json;
 
 constexpr std::int64_t kReportSchema = 1;
-constexpr std::array<std::string_view, 4> kRoles = {"trunk", "branch", "final", "tuning"};
 constexpr std::array<std::string_view, 3> kMatches = {"equal", "interpolated", "unmatched"};
 constexpr std::array<std::string_view, 3> kBounds = {"exact", "at_least", "at_most"};
 constexpr std::array<std::string_view, 3> kQuoted = {"whole", "half_a", "half_b"};
@@ -126,7 +125,7 @@ Json run_json(const Run& run) {
   json["seed"] = run.entry.seed;
   json["learning_rate"] = run.entry.learning_rate;
   json["budget"] = run.entry.budget;
-  json["role"] = name(kRoles, run.entry.role);
+  json["role"] = name(kRoleNames, run.entry.role);
   json["finished"] = run.finished;
   json["flops"] = run.flops;
   json["raw_tokens"] = run.raw_tokens;
@@ -204,7 +203,7 @@ std::string csv_line(const std::vector<std::string>& cells) {
 std::vector<std::string> run_cells(const Run& run) {
   return {csv_text(run.entry.arm), std::to_string(run.entry.seed),
           csv_number(run.entry.learning_rate), csv_number(run.entry.budget),
-          std::string(name(kRoles, run.entry.role))};
+          std::string(name(kRoleNames, run.entry.role))};
 }
 
 std::vector<std::string> point_cells(const Run& run, const metrics::ValidationRecord& point) {

@@ -1,7 +1,5 @@
 #include "report/html.h"
 
-#include <utility>
-
 namespace superpose::report {
 namespace {
 

@@ -1,6 +1,5 @@
 #include "report/outcomes.h"
 
-#include <algorithm>
 #include <cmath>
 #include <set>
 #include <utility>
@@ -73,8 +72,7 @@ void close_gain(GainOutcome& outcome) {
 bool has_several_budgets(const Analysis& analysis, const std::string& arm) {
   std::set<double> budgets;
   for (const RunEntry& run : analysis.experiment.runs) {
-    if (run.arm == arm && (run.role == Role::kFinal || run.role == Role::kBranch))
-      budgets.insert(run.budget);
+    if (run.arm == arm && is_result(run.role)) budgets.insert(run.budget);
   }
   return budgets.size() >= 2;
 }
@@ -113,6 +111,29 @@ void close_speed_up(SpeedUpOutcome& outcome) {
     outcome.interval.low.reset();
     outcome.interval.high.reset();
   }
+}
+
+// At the final losses of `target` at budget 1; costs there are read off the budgets of `read_off`,
+// which is the arm or the baseline, as `read` says.
+SpeedUpOutcome speed_up(const Analysis& analysis, const std::string& target,
+                        const std::string& read_off, CostAxis axis, ReadArm read) {
+  SpeedUpOutcome outcome;
+  if (!has_several_budgets(analysis, read_off)) {
+    outcome.why_not = "needs a budget curve of " + read_off;
+    return outcome;
+  }
+  for (const Run* run : analysis.results(target, 1)) {
+    const std::vector<const Run*> budgets = budget_runs(analysis, read_off, run->entry.seed);
+    if (budgets.empty()) continue;
+    const auto points = curve(budgets, [axis](const Run& point) { return cost_of(point, axis); });
+    SeedSpeedUp seed = factor_of(cost_at_loss(points, run->final_loss), cost_of(*run, axis), read);
+    seed.seed = run->entry.seed;
+    seed.target_loss = run->final_loss;
+    outcome.seeds.push_back(seed);
+  }
+  close_speed_up(outcome);
+  if (!outcome.available) outcome.why_not = "no seed has finished in both arms";
+  return outcome;
 }
 
 std::optional<double> loss_at_flops(const Run& run, double flops) {
@@ -200,46 +221,12 @@ GainOutcome equal_raw_tokens_outcome(const Analysis& analysis, const std::string
 }
 
 SpeedUpOutcome speed_up_outcome(const Analysis& analysis, const std::string& arm, CostAxis axis) {
-  SpeedUpOutcome outcome;
-  if (!has_several_budgets(analysis, arm)) {
-    outcome.why_not = "needs a budget curve of " + arm;
-    return outcome;
-  }
-  for (const Run* baseline : analysis.results(analysis.experiment.baseline, 1)) {
-    const std::vector<const Run*> runs = budget_runs(analysis, arm, baseline->entry.seed);
-    if (runs.empty()) continue;
-    const auto points = curve(runs, [axis](const Run& run) { return cost_of(run, axis); });
-    const ReachedCost reached = cost_at_loss(points, baseline->final_loss);
-    SeedSpeedUp seed = factor_of(reached, cost_of(*baseline, axis), ReadArm::kArm);
-    seed.seed = baseline->entry.seed;
-    seed.target_loss = baseline->final_loss;
-    outcome.seeds.push_back(seed);
-  }
-  close_speed_up(outcome);
-  if (!outcome.available) outcome.why_not = "no seed has finished in both arms";
-  return outcome;
+  return speed_up(analysis, analysis.experiment.baseline, arm, axis, ReadArm::kArm);
 }
 
 SpeedUpOutcome secondary_speed_up_outcome(const Analysis& analysis, const std::string& arm) {
-  SpeedUpOutcome outcome;
-  if (!has_several_budgets(analysis, analysis.experiment.baseline)) {
-    outcome.why_not = "needs a budget curve of " + analysis.experiment.baseline;
-    return outcome;
-  }
-  for (const Run* other : analysis.results(arm, 1)) {
-    const std::vector<const Run*> runs =
-        budget_runs(analysis, analysis.experiment.baseline, other->entry.seed);
-    if (runs.empty()) continue;
-    const auto points = curve(runs, [](const Run& run) { return run.flops; });
-    const ReachedCost reached = cost_at_loss(points, other->final_loss);
-    SeedSpeedUp seed = factor_of(reached, other->flops, ReadArm::kBaseline);
-    seed.seed = other->entry.seed;
-    seed.target_loss = other->final_loss;
-    outcome.seeds.push_back(seed);
-  }
-  close_speed_up(outcome);
-  if (!outcome.available) outcome.why_not = "no seed has finished in both arms";
-  return outcome;
+  return speed_up(analysis, arm, analysis.experiment.baseline, CostAxis::kFlops,
+                  ReadArm::kBaseline);
 }
 
 void add_gaps(const Analysis& analysis, Comparison& comparison) {

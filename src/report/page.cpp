@@ -57,9 +57,9 @@ std::string tiles(const Analysis& analysis) {
     if (!arm.mean_loss) continue;
     std::string sub = "nats per token, lower is better";
     if (arm.mean_bits_per_byte)
-      sub = fixed(*arm.mean_bits_per_byte, 3) + " bits per byte" +
+      sub = util::fixed(*arm.mean_bits_per_byte, 3) + " bits per byte" +
             (analysis.quoted == QuotedLoss::kWhole ? "" : ", both halves");
-    html += tile("Final loss, " + arm.name, fixed(*arm.mean_loss, 4), sub);
+    html += tile("Final loss, " + arm.name, util::fixed(*arm.mean_loss, 4), sub);
   }
   for (const Comparison& comparison : analysis.comparisons) {
     const GainOutcome& gain = comparison.equal_flops;

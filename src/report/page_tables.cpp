@@ -47,7 +47,8 @@ Cell gain_result(const GainOutcome& outcome, const std::string& arm) {
   if (unmatched) sub += "; not at equal FLOPs: equal steps, and no budget to interpolate between";
   if (interpolated) sub += "; interpolated between budgets";
   return number(
-      fixed(std::abs(gain), 4) + " nats " + (gain >= 0 ? "lower" : "higher") + " with " + arm, sub);
+      util::fixed(std::abs(gain), 4) + " nats " + (gain >= 0 ? "lower" : "higher") + " with " + arm,
+      sub);
 }
 
 std::vector<Cell> gain_row(Cell question, const Analysis& analysis, const Comparison& comparison,
@@ -61,9 +62,9 @@ std::vector<Cell> gain_row(Cell question, const Analysis& analysis, const Compar
   };
   return {
       std::move(question),
-      number(fixed(mean(&SeedGain::baseline_loss), 4),
+      number(util::fixed(mean(&SeedGain::baseline_loss), 4),
              cost_line(base, mean(&SeedGain::baseline_flops), mean(&SeedGain::baseline_tokens))),
-      number(fixed(mean(&SeedGain::arm_loss), 4),
+      number(util::fixed(mean(&SeedGain::arm_loss), 4),
              cost_line(arm, mean(&SeedGain::arm_flops), mean(&SeedGain::arm_tokens))),
       gain_result(outcome, comparison.arm)};
 }
@@ -81,7 +82,7 @@ std::vector<Cell> speed_row(const Comparison& comparison, const Analysis& analys
       mean_of(speed, [](const SeedSpeedUp& seed) { return std::log(seed.baseline_cost); });
   const std::string target =
       "at loss " +
-      fixed(mean_of(speed, [](const SeedSpeedUp& seed) { return seed.target_loss; }), 4);
+      util::fixed(mean_of(speed, [](const SeedSpeedUp& seed) { return seed.target_loss; }), 4);
   const auto epochs_line = [&](const std::string& name) {
     const ArmSummary& arm = *analysis.find_arm(name);
     return target + ", " + format_epochs(arm.epochs) + " at budget 1";
@@ -122,7 +123,9 @@ std::map<std::int64_t, PhaseSpan> phase_spans(const Run& run) {
   return spans;
 }
 
-std::string loss_or_dash(const std::optional<double>& loss) { return loss ? fixed(*loss, 4) : "-"; }
+std::string loss_or_dash(const std::optional<double>& loss) {
+  return loss ? util::fixed(*loss, 4) : "-";
+}
 
 std::map<std::string, std::string> settings_of_arm(const Analysis& analysis,
                                                    const std::string& arm) {
@@ -164,13 +167,13 @@ std::string seed_table(const Analysis& analysis, const Comparison& comparison) {
   if (analysis.has_budgets) html.head.push_back(number("Speed-up at baseline's loss"));
   for (const SeedGain& seed : comparison.equal_flops.seeds) {
     std::vector<Cell> row = {{std::to_string(seed.seed), ""},
-                             number(fixed(seed.baseline_loss, 4)),
-                             number(fixed(seed.arm_loss, 4)),
+                             number(util::fixed(seed.baseline_loss, 4)),
+                             number(util::fixed(seed.arm_loss, 4)),
                              number(signed_fixed(seed.gain, 4))};
     for (const Crossing& crossing : comparison.crossings) {
       if (crossing.seed != seed.seed) continue;
-      row.push_back(
-          number(crossing.first_ahead ? "step " + with_commas(*crossing.first_ahead) : "never"));
+      row.push_back(number(crossing.first_ahead ? "step " + util::with_commas(*crossing.first_ahead)
+                                                : "never"));
       row.push_back(number(crossing.first_ahead ? (crossing.stays ? "yes" : "no") : "-"));
     }
     if (analysis.has_budgets) {
@@ -202,8 +205,8 @@ std::string sets_table(const Analysis& analysis) {
       html.rows.push_back(
           {{first ? set.name : "", first && is_primary ? "primary" : ""},
            {arm.arm, ""},
-           number(fixed(arm.loss, 4)),
-           number(fixed(arm.perplexity, 2)),
+           number(util::fixed(arm.loss, 4)),
+           number(util::fixed(arm.perplexity, 2)),
            number(loss_or_dash(arm.bits_per_byte)),
            arm.gain ? number(signed_fixed(arm.gain->mean, 4), support(*arm.gain)) : number("")});
     }
@@ -223,13 +226,13 @@ std::string runs_table(const Analysis& analysis) {
     html.rows.push_back(
         {{run.label(), run.finished || run.entry.role == Role::kTrunk ? "" : "not finished"},
          number(format_rate(run.entry.learning_rate)),
-         number(fixed(last.loss, 4)),
+         number(util::fixed(last.loss, 4)),
          number(loss_or_dash(last.loss_half_a)),
          number(loss_or_dash(last.loss_half_b)),
          number(loss_or_dash(last.bits_per_byte)),
          number(format_flops(run.flops)),
          number(format_tokens(static_cast<double>(run.raw_tokens))),
-         number(run.epochs > 0 ? fixed(run.epochs, 2) : "-"),
+         number(run.epochs > 0 ? util::fixed(run.epochs, 2) : "-"),
          number(util::format_duration(run.seconds))});
   }
   return table(html);
@@ -255,7 +258,7 @@ std::string speed_table(const Analysis& analysis) {
           {{run.label() + ", " + kind, ""},
            number(util::format_count(std::llround(rates.positions_per_second))),
            number(util::format_count(std::llround(rates.raw_tokens_per_second))),
-           number(fixed(100 * rates.wait_share, 1) + " %"),
+           number(util::fixed(100 * rates.wait_share, 1) + " %"),
            number(apart ? util::format_duration(run.records.summary->evaluation_seconds) : ""),
            number(apart ? util::format_duration(run.records.summary->checkpoint_seconds) : "")});
       first = false;
@@ -305,11 +308,11 @@ std::string machine_table(const Analysis& analysis) {
   for (const Run& run : analysis.runs) {
     const metrics::RunHeader& header = run.records.header;
     add("Model", header.model);
-    add("Parameters", with_commas(header.parameters));
+    add("Parameters", util::with_commas(header.parameters));
     add("FLOPs per position", format_flops(header.flops_per_position));
-    add("Positions per step", with_commas(header.positions_per_step));
-    add("Sequence length", with_commas(header.sequence_length));
-    add("Tokens to train on", with_commas(header.train_tokens));
+    add("Positions per step", util::with_commas(header.positions_per_step));
+    add("Sequence length", util::with_commas(header.sequence_length));
+    add("Tokens to train on", util::with_commas(header.train_tokens));
     add("CPU", header.cpu);
     add("Threads", std::to_string(header.threads));
     add("Ranks", std::to_string(header.ranks));

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
 #include <cstdio>
 
@@ -10,25 +9,10 @@
 
 namespace superpose::report {
 
-std::string fixed(double value, int digits) {
-  std::array<char, 64> text{};
-  std::snprintf(text.data(), text.size(), "%.*f", digits, value);
-  return text.data();
-}
-
 std::string signed_fixed(double value, int digits) {
   std::array<char, 64> text{};
   std::snprintf(text.data(), text.size(), "%+.*f", digits, value);
   return text.data();
-}
-
-std::string with_commas(std::int64_t value) {
-  std::string digits = std::to_string(value);
-  const std::ptrdiff_t first = value < 0 ? 1 : 0;
-  for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > first; at -= 3) {
-    digits.insert(static_cast<std::size_t>(at), ",");
-  }
-  return digits;
 }
 
 std::string format_flops(double flops) {
@@ -41,7 +25,7 @@ std::string format_flops(double flops) {
     ++unit;
   }
   const int digits = scaled < 9.995 ? 2 : scaled < 99.95 ? 1 : 0;
-  return fixed(scaled, digits) + " " + kUnits.at(unit);
+  return util::fixed(scaled, digits) + " " + kUnits.at(unit);
 }
 
 std::string format_tokens(double count) { return util::format_count(std::llround(count)); }
@@ -52,14 +36,14 @@ std::string format_rate(double learning_rate) {
   return text.data();
 }
 
-std::string format_times(double factor) { return fixed(factor, 2) + "x"; }
+std::string format_times(double factor) { return util::fixed(factor, 2) + "x"; }
 
 std::string format_epochs(double epochs) {
-  return epochs > 0 ? fixed(epochs, 2) + " epochs" : "epochs unknown";
+  return epochs > 0 ? util::fixed(epochs, 2) + " epochs" : "epochs unknown";
 }
 
 std::string count_of(std::int64_t count, const std::string& noun) {
-  return with_commas(count) + " " + noun + (count == 1 ? "" : "s");
+  return util::with_commas(count) + " " + noun + (count == 1 ? "" : "s");
 }
 
 std::string support(const Interval& gain) {

@@ -8,9 +8,7 @@
 // Numbers as the report writes them.
 namespace superpose::report {
 
-std::string fixed(double value, int digits);
 std::string signed_fixed(double value, int digits);  // "+0.042", "-0.042"
-std::string with_commas(std::int64_t value);         // "12,345"
 std::string format_flops(double flops);              // "12.4 PFLOP"
 std::string format_tokens(double count);             // "33.6M"
 std::string format_rate(double learning_rate);       // "0.004"

@@ -33,7 +33,7 @@ Sides mean_sides(const GainOutcome& outcome) {
 
 // A loss is minus the mean logarithm of the probability given to the right token.
 std::string probability_change(double gain) {
-  return fixed(100 * std::abs(std::expm1(gain)), 1) + " % " + (gain >= 0 ? "more" : "less") +
+  return util::fixed(100 * std::abs(std::expm1(gain)), 1) + " % " + (gain >= 0 ? "more" : "less") +
          " probability for the right next token";
 }
 
@@ -51,7 +51,7 @@ std::string repeated_words(const Analysis& analysis) {
   std::vector<std::string> parts;
   for (const ArmSummary& arm : analysis.arms) {
     if (arm.epochs > 1)
-      parts.push_back(arm.name + " read its text " + fixed(arm.epochs, 1) + " times");
+      parts.push_back(arm.name + " read its text " + util::fixed(arm.epochs, 1) + " times");
   }
   return util::join(parts, ", ");
 }
@@ -80,8 +80,8 @@ std::string headline_of(const Analysis& analysis, const Comparison& comparison) 
       break;
   }
   const int digits = std::abs(comparison.equal_flops.interval.mean) < 0.002 ? 4 : 3;
-  text +=
-      ": loss " + fixed(sides.arm_loss, digits) + " against " + fixed(sides.baseline_loss, digits);
+  text += ": loss " + util::fixed(sides.arm_loss, digits) + " against " +
+          util::fixed(sides.baseline_loss, digits);
   std::string tail = seeds_words(comparison.equal_flops.interval.count);
   const std::string repeated = repeated_words(analysis);
   if (!repeated.empty()) tail += "; " + repeated;
@@ -114,8 +114,8 @@ std::string method_sentence(const Analysis& analysis, const std::string& arm) {
     if (run.entry.arm != arm || switch_step == 0 || run.records.validations.empty()) continue;
     const metrics::PhaseInfo& first = header.phases.front();
     const std::int64_t steps = run.records.validations.back().step;
-    std::string text = arm + " was superposed for its first " + with_commas(switch_step) + " of " +
-                       with_commas(steps) + " steps: ";
+    std::string text = arm + " was superposed for its first " + util::with_commas(switch_step) +
+                       " of " + util::with_commas(steps) + " steps: ";
     if (first.bag_size > 1) {
       text += "it read bags of " + std::to_string(first.bag_size) + " tokens as one averaged input";
     } else {
@@ -134,9 +134,9 @@ std::string gain_sentence(const Analysis& analysis, const Comparison& comparison
   const GainOutcome& outcome = comparison.equal_flops;
   const Sides sides = mean_sides(outcome);
   const double gain = outcome.interval.mean;
-  std::string text = comparison.arm + " ends at " + fixed(sides.arm_loss, 4) + ", " +
-                     analysis.experiment.baseline + " at " + fixed(sides.baseline_loss, 4) + ": " +
-                     comparison.arm + " is " + fixed(std::abs(gain), 4) +
+  std::string text = comparison.arm + " ends at " + util::fixed(sides.arm_loss, 4) + ", " +
+                     analysis.experiment.baseline + " at " + util::fixed(sides.baseline_loss, 4) +
+                     ": " + comparison.arm + " is " + util::fixed(std::abs(gain), 4) +
                      (gain >= 0 ? " ahead" : " behind") + " (" + gain_support(outcome) +
                      "), which is " + probability_change(gain) + ".";
   if (analysis.quoted == QuotedLoss::kHalfB) {
@@ -160,23 +160,24 @@ const GapPoint* first_after(const std::vector<GapPoint>& gaps, std::int64_t swit
 }
 
 std::string ahead_or_behind(double gap) {
-  return fixed(std::abs(gap), 3) + (gap >= 0 ? " ahead" : " behind");
+  return util::fixed(std::abs(gap), 3) + (gap >= 0 ? " ahead" : " behind");
 }
 
 std::string one_crossing(const Comparison& comparison, const GapPoint& first) {
   const Crossing& crossing = comparison.crossings.front();
   const double last_gap = comparison.gaps.front().second.back().gap;
   std::string text = "The switch to ordinary training came at step " +
-                     with_commas(crossing.switch_step) + "; at the first check after it (step " +
-                     with_commas(first.step) + ") " + comparison.arm + " was " +
-                     ahead_or_behind(first.gap);
+                     util::with_commas(crossing.switch_step) +
+                     "; at the first check after it (step " + util::with_commas(first.step) + ") " +
+                     comparison.arm + " was " + ahead_or_behind(first.gap);
   if (!crossing.first_ahead) {
     return text + ". It never overtook the baseline; at the end it was " +
            ahead_or_behind(last_gap) + ".";
   }
   if (*crossing.first_ahead != first.step) {
-    text += ". It overtook the baseline by step " + with_commas(*crossing.first_ahead) + ", " +
-            with_commas(*crossing.first_ahead - crossing.switch_step) + " steps after the switch";
+    text += ". It overtook the baseline by step " + util::with_commas(*crossing.first_ahead) +
+            ", " + util::with_commas(*crossing.first_ahead - crossing.switch_step) +
+            " steps after the switch";
   }
   if (crossing.stays) return text + ", and stayed ahead to the end.";
   return text + ", but did not stay ahead all the way; at the end it was " +
@@ -200,12 +201,13 @@ std::string all_crossings(const Comparison& comparison) {
   }
   const auto seeds = static_cast<std::int64_t>(comparison.crossings.size());
   std::string text = "At the first check after the switch to ordinary training (step " +
-                     with_commas(comparison.crossings.front().switch_step) + ") " + comparison.arm +
-                     " was " + ahead_or_behind(first_gaps / static_cast<double>(seeds)) +
+                     util::with_commas(comparison.crossings.front().switch_step) + ") " +
+                     comparison.arm + " was " +
+                     ahead_or_behind(first_gaps / static_cast<double>(seeds)) +
                      " on average. It overtook the baseline in " + std::to_string(overtook) +
                      " of " + count_of(seeds, "seed");
   if (overtook == 0) return text + ".";
-  return text + ", at the latest " + with_commas(latest) +
+  return text + ", at the latest " + util::with_commas(latest) +
          " steps after the switch, and stayed ahead to the end in " + std::to_string(stayed) + ".";
 }
 
@@ -223,7 +225,7 @@ std::string sets_sentence(const Analysis& analysis, const std::string& arm) {
   for (std::size_t i = 1; i < analysis.sets.size(); ++i) {
     for (const ArmScore& score : analysis.sets[i].arms) {
       if (score.arm != arm || !score.gain) continue;
-      parts.push_back(fixed(std::abs(score.gain->mean), 4) +
+      parts.push_back(util::fixed(std::abs(score.gain->mean), 4) +
                       (score.gain->mean >= 0 ? " ahead" : " behind") + " on " +
                       analysis.sets[i].name + " (" + support(*score.gain) + ")");
     }
@@ -241,13 +243,13 @@ std::string tokens_sentence(const Analysis& analysis, const Comparison& comparis
                      " the raw text: " + format_tokens(arm->raw_tokens) + " tokens against " +
                      format_tokens(base->raw_tokens);
   if (arm->epochs > 0) {
-    text += " (" + fixed(arm->epochs, 2) + " and " + fixed(base->epochs, 2) +
+    text += " (" + util::fixed(arm->epochs, 2) + " and " + util::fixed(base->epochs, 2) +
             " passes over the corpus)";
   }
   const GainOutcome& equal = comparison.equal_raw_tokens;
   if (!equal.available) return text + ". A comparison at equal raw text was not run.";
   return text + ". At equal raw text " + comparison.arm + " is " +
-         fixed(std::abs(equal.interval.mean), 4) +
+         util::fixed(std::abs(equal.interval.mean), 4) +
          (equal.interval.mean >= 0 ? " ahead (" : " behind (") + gain_support(equal) + ").";
 }
 

@@ -1,12 +1,7 @@
 #include "selftest/resume_check.h"
 
-#include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <chrono>
 #include <exception>
@@ -18,6 +13,7 @@
 #include "util/error.h"
 #include "util/files.h"
 #include "util/hash.h"
+#include "util/process.h"
 #include "util/random.h"
 
 namespace superpose::selftest {
@@ -28,25 +24,6 @@ namespace fs = std::filesystem;
 constexpr std::int64_t kSteps = 240, kCheckpointEvery = 20;
 // The switch is at step 72: one kill before it, one after.
 constexpr std::array<std::int64_t, 2> kKilledAfter = {40, 120};
-
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string name = (fs::temp_directory_path() / "superpose-selftest-XXXXXX").string();
-    util::require(::mkdtemp(name.data()) != nullptr, name, ": cannot make a temporary folder");
-    path_ = name;
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
 
 std::string made_up_text(std::uint64_t document) {
   constexpr std::array<std::string_view, 12> kWords = {
@@ -87,73 +64,49 @@ void write_corpus_and_recipe(const fs::path& folder) {
           std::to_string(kCheckpointEvery) + "\n");
 }
 
-// The program in a process of its own.
-class Run {
- public:
-  Run(const std::string& program, const fs::path& folder, const std::string& name,
-      const std::string& device)
-      : log_(folder / (name + ".log")) {
-    std::vector<std::string> words = {program,     "train",       folder / "recipe.toml",
-                                      "--run.dir", folder / name, "--train.device",
-                                      device};
-    std::vector<char*> argv;
-    for (std::string& word : words) argv.push_back(word.data());
-    argv.push_back(nullptr);
-    posix_spawn_file_actions_t actions;
-    ::posix_spawn_file_actions_init(&actions);
-    ::posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, log_.c_str(),
-                                       O_WRONLY | O_CREAT | O_TRUNC, 0644);
-    ::posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO);
-    const int error = ::posix_spawn(&pid_, argv[0], &actions, nullptr, argv.data(), environ);
-    ::posix_spawn_file_actions_destroy(&actions);
-    util::require(error == 0, program, ": cannot be started");
-  }
-  ~Run() {
-    if (pid_ > 0) kill();
-  }
-  Run(const Run&) = delete;
-  Run& operator=(const Run&) = delete;
+struct TrainRun {
+  std::string program;
+  std::string device;
+  fs::path folder;
+  std::string name;
 
-  bool has_ended() {
-    if (pid_ > 0 && ::waitpid(pid_, &status_, WNOHANG) == pid_) pid_ = -1;
-    return pid_ <= 0;
+  util::Process start() const {
+    return util::Process({program, "train", folder / "recipe.toml", "--run.dir", folder / name,
+                          "--train.device", device},
+                         log());
   }
-  void kill() {
-    ::kill(pid_, SIGKILL);
-    ::waitpid(pid_, &status_, 0);
-    pid_ = -1;
-  }
-  // Throws with the last line that it wrote unless it ended well.
-  void expect_success() {
-    if (pid_ > 0) ::waitpid(pid_, &status_, 0);
-    pid_ = -1;
-    if (WIFEXITED(status_) && WEXITSTATUS(status_) == 0) return;
-    std::string text = util::read_file(log_);
+  // Throws with the last line that it wrote unless the process ends well.
+  void expect_success(util::Process& process) const {
+    if (process.wait() == 0) return;
+    std::string text = util::read_file(log());
     while (text.ends_with('\n')) text.pop_back();
     util::fail("train ended badly: ", text.substr(text.find_last_of('\n') + 1));
   }
+  fs::path checkpoint(std::int64_t step) const {
+    return folder / name / "checkpoints" / checkpoint::folder_name(step);
+  }
 
  private:
-  fs::path log_;
-  pid_t pid_ = -1;
-  int status_ = 0;
+  fs::path log() const { return folder / (name + ".log"); }
 };
 
-fs::path checkpoint_of(const fs::path& run, std::int64_t step) {
-  return run / "checkpoints" / checkpoint::folder_name(step);
+void run_to_the_end(const TrainRun& run) {
+  util::Process process = run.start();
+  run.expect_success(process);
 }
 
-void kill_after(Run& run, const fs::path& checkpoint) {
-  while (!fs::exists(checkpoint)) {
-    if (run.has_ended()) {
-      run.expect_success();
+void kill_at(const TrainRun& run, std::int64_t step) {
+  util::Process process = run.start();
+  while (!fs::exists(run.checkpoint(step))) {
+    if (process.has_ended()) {
+      run.expect_success(process);
       util::fail("the run ended before it could be killed");
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
-  run.kill();
-  util::require(!fs::exists(checkpoint_of(checkpoint.parent_path().parent_path(), kSteps)),
-                "the run ended before it could be killed");
+  process.send(SIGKILL);
+  process.wait();
+  util::require(!fs::exists(run.checkpoint(kSteps)), "the run ended before it could be killed");
 }
 
 double files_that_differ(const fs::path& a, const fs::path& b) {
@@ -165,16 +118,14 @@ double files_that_differ(const fs::path& a, const fs::path& b) {
 }
 
 double run_both(const std::string& program, const std::string& device) {
-  const TemporaryFolder folder;
+  const util::TemporaryFolder folder("superpose-selftest");
   write_corpus_and_recipe(folder.path());
-  Run(program, folder.path(), "undisturbed", device).expect_success();
-  for (const std::int64_t step : kKilledAfter) {
-    Run run(program, folder.path(), "killed", device);
-    kill_after(run, checkpoint_of(folder.path() / "killed", step));
-  }
-  Run(program, folder.path(), "killed", device).expect_success();
-  return files_that_differ(checkpoint_of(folder.path() / "undisturbed", kSteps),
-                           checkpoint_of(folder.path() / "killed", kSteps));
+  const TrainRun undisturbed{program, device, folder.path(), "undisturbed"};
+  const TrainRun killed{program, device, folder.path(), "killed"};
+  run_to_the_end(undisturbed);
+  for (const std::int64_t step : kKilledAfter) kill_at(killed, step);
+  run_to_the_end(killed);
+  return files_that_differ(undisturbed.checkpoint(kSteps), killed.checkpoint(kSteps));
 }
 
 }  // namespace

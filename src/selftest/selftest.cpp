@@ -3,17 +3,17 @@
 #include <ATen/Context.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <exception>
 #include <ostream>
 
-#include "bench/process.h"
 #include "bench/session.h"
 #include "selftest/operator_checks.h"
 #include "selftest/resume_check.h"
 #include "train/setup.h"
+#include "util/clock.h"
+#include "util/process.h"
 #include "util/text.h"
 
 namespace superpose::selftest {
@@ -110,7 +110,7 @@ bool Result::passed() const {
 }
 
 Result run(const Options& options, std::ostream& progress) {
-  const auto begin = std::chrono::steady_clock::now();
+  const double begin = util::steady_seconds();
   const at::Device device = train::choose_device(options.device);
   Result result;
   result.device = device.is_cpu() ? "cpu" : "cuda";
@@ -123,8 +123,8 @@ Result run(const Options& options, std::ostream& progress) {
   const train::Precision best =
       train::choose_precision(train::Precision::kAuto, device, options.machine);
   if (best != train::Precision::kF32) measure_speed(options, best, result);
-  result.peak_memory_bytes = bench::peak_memory_bytes();
-  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  result.peak_memory_bytes = util::peak_memory_bytes();
+  result.seconds = util::steady_seconds() - begin;
   return result;
 }
 

@@ -1,8 +1,5 @@
 #include "train/checkpoints.h"
 
-#include <utility>
-
-#include "data/tokenizer_files.h"
 #include "util/error.h"
 #include "util/json_fields.h"
 

@@ -1,12 +1,11 @@
 // A learner to and from a checkpoint folder.
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
 
 #include "checkpoint/checkpoint.h"
+#include "data/corpus.h"
 #include "data/corpus_record.h"
-#include "data/tokenizer_files.h"
 #include "distributed/collective.h"
 #include "model/model_config.h"
 #include "train/learner.h"

@@ -3,8 +3,6 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <cstdint>
-
 #include "model/decoder.h"
 #include "model/flat_parameters.h"
 #include "model/model_config.h"

@@ -1,7 +1,6 @@
 #include "train/loop.h"
 
 #include <algorithm>
-#include <chrono>
 #include <sstream>
 #include <vector>
 
@@ -12,16 +11,14 @@
 #include "train/checkpoints.h"
 #include "train/records.h"
 #include "train/run_folder.h"
+#include "util/clock.h"
 #include "util/error.h"
 #include "util/json_fields.h"
+#include "util/process.h"
 #include "util/text.h"
 
 namespace superpose::train {
 namespace {
-
-double now_seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 // Epochs of each source of a mixture before a step.
 util::NumberPairs source_epochs(const data::BatchSource& source, std::int64_t step) {
@@ -45,6 +42,15 @@ std::string describe_switch(const superposition::Phase& next) {
   return text;
 }
 
+// What a record of any kind says of where the run stands.
+template <class Record>
+void set_clocks(Record& record, std::int64_t step, const Clocks& clocks) {
+  record.step = step;
+  record.positions = clocks.positions;
+  record.raw_tokens = clocks.raw_tokens;
+  record.seconds = clocks.seconds;
+}
+
 bool is_multiple(std::int64_t step, std::int64_t every) { return every > 0 && step % every == 0; }
 
 }  // namespace
@@ -59,10 +65,7 @@ TrainingLoop::TrainingLoop(const LoopParts& parts)
   prefetcher_ =
       std::make_unique<data::Prefetcher>([&source](std::int64_t step) { return source.load(step); },
                                          step_, last_step_, config_.data.prefetch);
-  last_record_.step = step_;
-  last_record_.positions = clocks_.positions;
-  last_record_.raw_tokens = clocks_.raw_tokens;
-  last_record_.seconds = clocks_.seconds;
+  set_clocks(last_record_, step_, clocks_);
   last_record_.wait_seconds = clocks_.wait_seconds;
   result_.checkpoint = parts.setup.start.kind == Start::Kind::kResume ? parts.setup.start.checkpoint
                                                                       : std::filesystem::path();
@@ -72,12 +75,12 @@ RunResult TrainingLoop::run() {
   begin();
   bool stop = false;
   while (step_ < last_step_ && !stop) {
-    const double started = now_seconds();
+    const double started = util::steady_seconds();
     const double waited_before = prefetcher_->waited_seconds();
     const data::Batch batch = prefetcher_->next();
     const StepResult result = do_step(batch);
     clocks_.wait_seconds += prefetcher_->waited_seconds() - waited_before;
-    clocks_.seconds += now_seconds() - started;
+    clocks_.seconds += util::steady_seconds() - started;
     stop = result.stop;
     ++step_;
     ++result_.steps_done_now;
@@ -145,7 +148,7 @@ void TrainingLoop::after_step(const StepResult& result, const data::Batch& batch
 }
 
 void TrainingLoop::finish() {
-  result_.status = end_status();
+  result_.status = end_status(parts_.spec, parts_.setup);
   if (result_.status != RunStatus::kReachedStop) write_summary();
 }
 
@@ -161,7 +164,8 @@ bool TrainingLoop::is_record_due() const {
 }
 
 bool TrainingLoop::is_validation_due() const {
-  const bool ends = step_ == last_step_ && end_status() != RunStatus::kReachedStop;
+  const bool ends =
+      step_ == last_step_ && end_status(parts_.spec, parts_.setup) != RunStatus::kReachedStop;
   return ends || is_multiple(step_, config_.evaluation.every);
 }
 
@@ -180,7 +184,7 @@ void TrainingLoop::write_record(const StepResult& result, double epoch) {
   const std::size_t index = superposition::phase_index_at(parts_.setup.phases, step_ - 1);
   const superposition::Phase& phase = parts_.setup.phases[index];
   metrics::StepRecord record;
-  record.step = step_;
+  set_clocks(record, step_, clocks_);
   record.phase = static_cast<std::int64_t>(index);
   record.bag_size = phase.bag_size;
   record.target_size = phase.target_size;
@@ -188,9 +192,6 @@ void TrainingLoop::write_record(const StepResult& result, double epoch) {
   record.is_bag_loss = phase.target_size > 1;
   record.learning_rate = optim::learning_rate_at(config_.optim, step_ - 1, config_.train.steps);
   record.gradient_norm = result.gradient_norm;
-  record.positions = clocks_.positions;
-  record.raw_tokens = clocks_.raw_tokens;
-  record.seconds = clocks_.seconds;
   record.wait_seconds = clocks_.wait_seconds;
   record.epoch = epoch;
   record.source_epochs = source_epochs(*parts_.setup.source, step_);
@@ -203,7 +204,7 @@ void TrainingLoop::write_record(const StepResult& result, double epoch) {
 }
 
 void TrainingLoop::validate() {
-  const double started = now_seconds();
+  const double started = util::steady_seconds();
   metrics::ValidationRecord record;
   for (const eval::ValidationSet& set : parts_.setup.validation) {
     const eval::ValidationResult scores =
@@ -212,16 +213,13 @@ void TrainingLoop::validate() {
                            scores.perplexity, scores.bits_per_byte});
   }
   const metrics::SetScore& primary = record.sets.front();
-  record.step = step_;
-  record.positions = clocks_.positions;
-  record.raw_tokens = clocks_.raw_tokens;
-  record.seconds = clocks_.seconds;
+  set_clocks(record, step_, clocks_);
   record.loss = primary.loss;
   record.loss_half_a = primary.loss_half_a;
   record.loss_half_b = primary.loss_half_b;
   record.perplexity = primary.perplexity;
   record.bits_per_byte = primary.bits_per_byte;
-  record.evaluation_seconds = now_seconds() - started;
+  record.evaluation_seconds = util::steady_seconds() - started;
   clocks_.evaluation_seconds += record.evaluation_seconds;
   parts_.sink.write(record);
   result_.validation = record;
@@ -250,27 +248,24 @@ void TrainingLoop::note_end(const std::string& why) {
 }
 
 void TrainingLoop::save() {
-  const double started = now_seconds();
+  const double started = util::steady_seconds();
   const std::filesystem::path folder = checkpoints_folder(config_.run.dir);
   if (parts_.collective.rank() == 0) write_checkpoint(folder);
   parts_.collective.barrier();
   result_.checkpoint = folder / checkpoint::folder_name(step_);
-  clocks_.checkpoint_seconds += now_seconds() - started;
+  clocks_.checkpoint_seconds += util::steady_seconds() - started;
   write_event(metrics::EventKind::kCheckpoint, result_.checkpoint.string());
 }
 
 void TrainingLoop::write_summary() {
   metrics::SummaryRecord record;
-  record.step = step_;
-  record.positions = clocks_.positions;
-  record.raw_tokens = clocks_.raw_tokens;
-  record.seconds = clocks_.seconds;
+  set_clocks(record, step_, clocks_);
   record.wait_seconds = clocks_.wait_seconds;
   record.evaluation_seconds = clocks_.evaluation_seconds;
   record.checkpoint_seconds = clocks_.checkpoint_seconds;
   record.epochs = parts_.setup.source->epoch_before(step_);
   record.source_epochs = source_epochs(*parts_.setup.source, step_);
-  record.peak_memory_bytes = peak_memory_bytes();
+  record.peak_memory_bytes = util::peak_memory_bytes();
   record.finished_at = metrics::utc_now();
   parts_.sink.write(record);
 }
@@ -294,11 +289,6 @@ RunState TrainingLoop::state() const {
   state.environment = setup.environment;
   state.settings = parts_.spec.settings;
   return state;
-}
-
-RunStatus TrainingLoop::end_status() const {
-  if (parts_.setup.data_end_it) return RunStatus::kDataUsedUp;
-  return last_step_ == config_.train.steps ? RunStatus::kFinished : RunStatus::kReachedStop;
 }
 
 }  // namespace superpose::train

@@ -56,7 +56,6 @@ class TrainingLoop {
   void write_summary();
   void write_event(metrics::EventKind kind, const std::string& text);
   RunState state() const;
-  RunStatus end_status() const;
 
   LoopParts parts_;
   const RunConfig& config_;

@@ -2,6 +2,8 @@
 
 #include <ATen/ops/from_blob.h>
 
+#include <array>
+
 namespace superpose::train {
 namespace {
 

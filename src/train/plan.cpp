@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <filesystem>
 #include <ostream>
 #include <sstream>
 
@@ -22,12 +21,6 @@ constexpr std::int64_t kCheckpointBytesPerParameter = 12;
 std::string percent(double share) {
   char text[32];
   std::snprintf(text, sizeof(text), "%.3g %%", 100 * share);
-  return text;
-}
-
-std::string decimals(double value) {
-  char text[32];
-  std::snprintf(text, sizeof(text), "%.2f", value);
   return text;
 }
 
@@ -163,8 +156,7 @@ void add_warnings(const RunSpec& spec, const Setup& setup, Plan& plan) {
   if (!setup.device.is_cpu()) {
     plan.warnings.push_back(
         "the authors have not run this program on CUDA: \"superpose selftest --device cuda\" says "
-        "in a minute "
-        "or two whether it computes the right thing here");
+        "in a minute or two whether it computes the right thing here");
   }
   if (setup.precision == Precision::kBf16 && setup.device.is_cpu() && spec.machine.bf16.empty()) {
     plan.warnings.push_back(
@@ -227,13 +219,14 @@ std::string describe_switch(const Plan& plan) {
 std::string describe_factor(const Plan& plan) {
   if (plan.raw_tokens_factor == 1) return "";
   std::ostringstream text;
-  text << " (" << decimals(plan.raw_tokens_factor) << " times the baseline's";
+  text << " (" << util::fixed(plan.raw_tokens_factor, 2) << " times the baseline's";
   const auto has_bags = [](const superposition::Phase& phase) { return phase.bag_size > 1; };
   const auto& phases = plan.phases;
   if (std::count_if(phases.begin(), phases.end(), has_bags) == 1) {
     const auto phase = std::find_if(phases.begin(), phases.end(), has_bags);
     text << ": 1 + r (s - 1) with r = "
-         << decimals(static_cast<double>(phase->num_steps) / static_cast<double>(plan.total_steps))
+         << util::fixed(
+                static_cast<double>(phase->num_steps) / static_cast<double>(plan.total_steps), 2)
          << ", s = " << phase->bag_size;
   }
   text << ')';
@@ -245,9 +238,9 @@ std::string describe_source(const Plan& plan, const data::SourceReading& source)
   text << source.name << ": " << util::format_count(source.tokens) << " tokens at hand, weight ";
   for (std::size_t i = 0; i < source.phases.size(); ++i) {
     if (i > 0 && source.phases[i].share == source.phases[i - 1].share) continue;
-    text << (i > 0 ? ", then " : "") << decimals(source.phases[i].share);
+    text << (i > 0 ? ", then " : "") << util::fixed(source.phases[i].share, 2);
   }
-  text << "; " << decimals(source.phases.back().epochs) << " epochs at the end";
+  text << "; " << util::fixed(source.phases.back().epochs, 2) << " epochs at the end";
   if (source.used_up_from && *source.used_up_from < plan.last_step) {
     text << "; used up after step " << *source.used_up_from << ", the others take its share";
   } else if (source.repeats_from) {
@@ -260,7 +253,7 @@ std::string describe_data(const Plan& plan) {
   std::ostringstream text;
   text << util::format_count(plan.raw_tokens_needed) << " raw tokens needed"
        << describe_factor(plan) << ", " << util::format_count(plan.raw_tokens_at_hand)
-       << " at hand; " << decimals(plan.epochs) << " epochs at the end";
+       << " at hand; " << util::fixed(plan.epochs, 2) << " epochs at the end";
   if (plan.stops_with_data) {
     text << "; the data end the run after step " << plan.last_step;
   } else if (plan.first_epoch_ends_at) {

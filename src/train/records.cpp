@@ -1,7 +1,5 @@
 #include "train/records.h"
 
-#include <sys/resource.h>
-
 #include <memory>
 #include <utility>
 
@@ -78,10 +76,8 @@ metrics::SinkList open_sinks(const RunSpec& spec, const Setup& setup, const Plan
   sinks.write(header);
   write_start(setup.start, plan, sinks);
   if (spec.console != nullptr) {
-    metrics::ConsoleOptions options;
-    options.terminal = spec.console_columns > 0;
-    if (options.terminal) options.width = spec.console_columns;
-    auto console = std::make_unique<metrics::ConsoleSink>(*spec.console, options);
+    auto console = std::make_unique<metrics::ConsoleSink>(
+        *spec.console, util::StatusLineOptions{.columns = spec.console_columns});
     console->write(header);
     sinks.add(std::move(console));
   }
@@ -91,12 +87,6 @@ metrics::SinkList open_sinks(const RunSpec& spec, const Setup& setup, const Plan
 bool has_summary(const std::filesystem::path& run_folder) {
   const std::filesystem::path file = metrics_file(run_folder);
   return std::filesystem::exists(file) && metrics::read_json_lines(file).summary.has_value();
-}
-
-std::int64_t peak_memory_bytes() {
-  rusage usage{};
-  if (getrusage(RUSAGE_SELF, &usage) != 0) return 0;
-  return static_cast<std::int64_t>(usage.ru_maxrss) * 1024;
 }
 
 }  // namespace superpose::train

@@ -19,7 +19,4 @@ metrics::SinkList open_sinks(const RunSpec& spec, const Setup& setup, const Plan
 // Whether the folder's metrics.jsonl ends with a summary.
 bool has_summary(const std::filesystem::path& run_folder);
 
-// Highest resident memory of this process so far.
-std::int64_t peak_memory_bytes();
-
 }  // namespace superpose::train

@@ -1,7 +1,6 @@
 #include "train/run.h"
 
 #include <memory>
-#include <ostream>
 
 #include "metrics/sink.h"
 #include "model/initialize.h"
@@ -32,7 +31,8 @@ bool is_complete(const RunSpec& spec, const Setup& setup, distributed::Collectiv
   if (setup.start.kind != Start::Kind::kResume || setup.start.state.step < setup.last_step) {
     return false;
   }
-  const bool is_trunk = !setup.data_end_it && setup.last_step < spec.config.train.steps;
+  // A trunk that stops on its way has no summary.
+  const bool is_trunk = end_status(spec, setup) == RunStatus::kReachedStop;
   std::string answer;
   if (collective.rank() == 0) {
     answer = is_trunk || has_summary(spec.config.run.dir) ? "yes" : "no";
@@ -42,13 +42,9 @@ bool is_complete(const RunSpec& spec, const Setup& setup, distributed::Collectiv
 
 RunResult nothing_to_do(const RunSpec& spec, const Setup& setup) {
   RunResult result;
+  result.status = end_status(spec, setup);
   result.step = setup.start.state.step;
   result.checkpoint = setup.start.checkpoint;
-  if (setup.data_end_it) {
-    result.status = RunStatus::kDataUsedUp;
-  } else if (setup.last_step < spec.config.train.steps) {
-    result.status = RunStatus::kReachedStop;
-  }
   return result;
 }
 

@@ -172,6 +172,12 @@ Setup set_up(const RunSpec& spec, distributed::Collective& collective) {
   return setup;
 }
 
+RunStatus end_status(const RunSpec& spec, const Setup& setup) {
+  if (setup.data_end_it) return RunStatus::kDataUsedUp;
+  return setup.last_step == spec.config.train.steps ? RunStatus::kFinished
+                                                    : RunStatus::kReachedStop;
+}
+
 std::int64_t thread_count(const RunSpec& spec) {
   if (spec.config.train.threads > 0) return spec.config.train.threads;
   return std::max<std::int64_t>(

@@ -39,6 +39,9 @@ struct Setup {
   bool data_end_it = false;    // last_step is where the data are used up
 };
 
+// How a run ends that reaches setup.last_step.
+RunStatus end_status(const RunSpec& spec, const Setup& setup);
+
 // Prepares the corpus (rank 0 first; the others open what it wrote), finds the place to start from
 // and checks that it fits the recipe. Every rank calls it. Throws util::Error.
 Setup set_up(const RunSpec& spec, distributed::Collective& collective);

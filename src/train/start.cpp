@@ -1,6 +1,5 @@
 #include "train/start.h"
 
-#include <algorithm>
 #include <array>
 #include <string_view>
 

@@ -9,6 +9,7 @@
 
 #include <cerrno>
 #include <charconv>
+#include <cstdlib>
 #include <cstring>
 #include <system_error>
 #include <utility>
@@ -195,6 +196,14 @@ void AtomicDirectory::commit(Existing existing) {
   fsync_file(parent_of(final_));
   if (replaces) remove_quietly(old);
 }
+
+TemporaryFolder::TemporaryFolder(std::string_view name) {
+  std::string path = (fs::temp_directory_path() / name).string() + "-XXXXXX";
+  if (::mkdtemp(path.data()) == nullptr) fail_errno(path, "cannot create a temporary folder");
+  path_ = path;
+}
+
+TemporaryFolder::~TemporaryFolder() { remove_quietly(path_); }
 
 MappedFile::MappedFile(const fs::path& path) {
   const FileDescriptor file(path, O_RDONLY, "cannot open");

@@ -58,6 +58,21 @@ class AtomicDirectory {
   bool committed_ = false;
 };
 
+// A fresh empty folder for temporary files, removed with all that is in it at the end of the scope.
+class TemporaryFolder {
+ public:
+  // The folder's name begins with `name`.
+  explicit TemporaryFolder(std::string_view name);
+  ~TemporaryFolder();
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
 // How a mapped file is read: from place to place, or once from front to back (then more is read
 // ahead).
 enum class AccessPattern { kMixed, kSequential };

@@ -5,7 +5,7 @@
 //   static void visit(Self& self, Visitor& v) {
 //     v.required("step", self.step);
 //     v.optional("text", self.text);              // keeps its value where the object lacks it
-//     v.unless_empty("slots", self.slots);         // a list that is left out where it is empty
+//     v.unless_empty("slots", self.slots);         // a list or text, left out where it is empty
 //     v.choice("event", self.kind, kEventNames);  // enum class, values 0, 1, ...; required
 //     v.group("data", [&](auto& data) {           // an object around some of the fields
 //       data.required("lanes", self.lanes);
@@ -13,7 +13,7 @@
 //   }
 //
 // Types: bool, std::int64_t, double, std::string; std::uint64_t (a hash) as hexadecimal text;
-// std::optional<double>, left out where it is empty; visitable structs; std::vector of these;
+// std::optional of these, left out where it is empty; visitable structs; std::vector of these;
 // std::vector of pairs of texts, or of a text and a number, as an object.
 #pragma once
 
@@ -47,11 +47,12 @@ class JsonWriter {
   void optional(const char* name, const T& value) {
     required(name, value);
   }
-  void optional(const char* name, const std::optional<double>& value) {
+  template <class T>
+  void optional(const char* name, const std::optional<T>& value) {
     if (value) required(name, *value);
   }
   template <class T>
-  void unless_empty(const char* name, const std::vector<T>& values) {
+  void unless_empty(const char* name, const T& values) {
     if (!values.empty()) required(name, values);
   }
   template <class Enum, class Names>
@@ -107,11 +108,12 @@ class JsonReader {
   void optional(const char* name, T& value) {
     if (const Json* found = find(name)) decode(*found, name, value);
   }
-  void optional(const char* name, std::optional<double>& value) {
+  template <class T>
+  void optional(const char* name, std::optional<T>& value) {
     if (const Json* found = find(name)) decode(*found, name, value.emplace());
   }
   template <class T>
-  void unless_empty(const char* name, std::vector<T>& values) {
+  void unless_empty(const char* name, T& values) {
     optional(name, values);
   }
   template <class Enum, class Names>
@@ -145,7 +147,10 @@ class JsonReader {
   void decode(const Json& json, const char* name, std::vector<T>& values) const {
     if (!json.is_array()) wrong(name, "a list", json);
     values.clear();
-    for (const Json& item : json) decode(item, name, values.emplace_back());
+    for (const Json& item : json) {
+      const std::string item_name = std::string(name) + "[" + std::to_string(values.size()) + "]";
+      decode(item, item_name.c_str(), values.emplace_back());
+    }
   }
   template <class T>
   void decode(const Json& json, const char* name, T& record) const {

@@ -13,10 +13,7 @@ namespace {
 
 // Three significant digits without an exponent; value < 1000 unless it rounds up to it.
 std::string three_digits(double value) {
-  const int decimals = value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
-  std::array<char, 32> buffer;
-  const int length = std::snprintf(buffer.data(), buffer.size(), "%.*f", decimals, value);
-  return {buffer.data(), static_cast<std::size_t>(length)};
+  return fixed(value, value < 9.995 ? 2 : value < 99.95 ? 1 : 0);
 }
 
 // "1 h 02 m": the second number has two digits, so that columns line up.
@@ -72,6 +69,21 @@ std::string format_double(double value) {
   return text;
 }
 
+std::string fixed(double value, int digits) {
+  std::array<char, 512> buffer;  // the largest double has 309 digits before the point
+  std::snprintf(buffer.data(), buffer.size(), "%.*f", digits, value);
+  return buffer.data();
+}
+
+std::string with_commas(std::int64_t value) {
+  std::string digits = std::to_string(value);
+  const std::ptrdiff_t first = value < 0 ? 1 : 0;
+  for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > first; at -= 3) {
+    digits.insert(static_cast<std::size_t>(at), ",");
+  }
+  return digits;
+}
+
 std::string format_count(std::int64_t count) {
   const bool negative = count < 0;
   double value = std::abs(static_cast<double>(count));
@@ -91,11 +103,7 @@ std::string format_duration(double seconds) {
   if (!std::isfinite(seconds) || seconds > 1e12) return "unknown";
   if (seconds < 0) return "-" + format_duration(-seconds);
   if (seconds < 0.9995) return std::to_string(std::llround(seconds * 1000)) + " ms";
-  if (seconds < 59.95) {
-    std::array<char, 32> buffer;
-    std::snprintf(buffer.data(), buffer.size(), "%.1f s", seconds);
-    return buffer.data();
-  }
+  if (seconds < 59.95) return fixed(seconds, 1) + " s";
   const std::int64_t whole = std::llround(seconds);
   if (whole < 3600) return two_units(whole / 60, "m", whole % 60, "s");
   const std::int64_t minutes = (whole + 30) / 60;

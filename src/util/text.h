@@ -20,6 +20,12 @@ std::string nearest_name(std::string_view name, std::span<const std::string> can
 // "3.0", "1e-08", "inf".
 std::string format_double(double value);
 
+// "3.14" for 2 digits after the point.
+std::string fixed(double value, int digits);
+
+// "1,234,567".
+std::string with_commas(std::int64_t value);
+
 // Three significant digits: 950, "12.3K", "12.3M", "1.50B", "2.00T".
 std::string format_count(std::int64_t count);
 

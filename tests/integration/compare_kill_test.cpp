@@ -11,16 +11,16 @@
 #include "config/config.h"
 #include "experiment/recipe.h"
 #include "metrics/reader.h"
-#include "support/process.h"
-#include "support/temp_dir.h"
-#include "support/tiny_run.h"
+#include "support/tiny_corpus_test.h"
 #include "util/files.h"
+#include "util/process.h"
 
 namespace superpose::test {
 namespace {
 
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
+using util::Process;
 
 const fs::path kProgram = fs::path(SUPERPOSE_BUILD_DIR) / "bin" / "superpose";
 
@@ -30,11 +30,10 @@ const std::vector<std::pair<std::string, std::int64_t>> kRuns = {{"baseline-seed
                                                                  {"tst-seed-1", 120},
                                                                  {"tst-seed-1-budget-0.5", 60}};
 
-class CompareKill : public ::testing::Test {
+class CompareKill : public TinyCorpusTest {
  protected:
   static void SetUpTestSuite() {
-    folder_ = new TempDir;
-    write_tiny_corpus(folder_->path());
+    TinyCorpusTest::SetUpTestSuite();
     experiment::Recipe recipe;
     recipe.base = tiny_config(folder_->path(), "unused");
     recipe.base.train.steps = 120;
@@ -45,10 +44,6 @@ class CompareKill : public ::testing::Test {
     recipe.compare.budgets = {0.5, 1.0};
     util::write_file_atomic(*folder_ / "recipe.toml", config::to_toml(recipe));
     ASSERT_EQ(compare("uninterrupted"), 0) << output("uninterrupted");
-  }
-  static void TearDownTestSuite() {
-    delete folder_;
-    folder_ = nullptr;
   }
 
   static fs::path root(const std::string& name) { return folder_->path() / "runs" / name; }
@@ -86,11 +81,7 @@ class CompareKill : public ::testing::Test {
     }
     return step;
   }
-
-  static TempDir* folder_;
 };
-
-TempDir* CompareKill::folder_ = nullptr;
 
 TEST_F(CompareKill, GoesOnWithTheSameBits) {
   const std::string name = "killed";

@@ -1,16 +1,11 @@
 // The program itself, as processes: killed and started again, one rank and two.
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <memory>
 #include <string>
 #include <thread>
@@ -18,84 +13,22 @@
 
 #include "config/config.h"
 #include "metrics/reader.h"
-#include "support/temp_dir.h"
-#include "support/tiny_run.h"
+#include "support/tiny_corpus_test.h"
 #include "support/tolerances.h"
 #include "util/files.h"
+#include "util/process.h"
 
 namespace superpose::test {
 namespace {
 
 using ::testing::HasSubstr;
+using util::Process;
 
 constexpr std::int64_t kSteps = 120;
 constexpr std::int64_t kSwitch = 36;
 
 const std::filesystem::path kProgram =
     std::filesystem::path(SUPERPOSE_BUILD_DIR) / "bin" / "superpose";
-
-// A process, its output in a file.
-class Process {
- public:
-  Process(std::vector<std::string> arguments, const std::filesystem::path& output) {
-    arguments.insert(arguments.begin(), kProgram.string());
-    std::vector<char*> argv;
-    for (std::string& argument : arguments) argv.push_back(argument.data());
-    argv.push_back(nullptr);
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, output.c_str(),
-                                     O_WRONLY | O_CREAT | O_TRUNC, 0644);
-    posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO);
-    const int error = posix_spawn(&pid_, argv[0], &actions, nullptr, argv.data(), environ);
-    posix_spawn_file_actions_destroy(&actions);
-    if (error != 0) throw std::runtime_error("cannot start " + kProgram.string());
-  }
-  ~Process() {
-    if (pid_ > 0) {
-      ::kill(pid_, SIGKILL);
-      wait();
-    }
-  }
-  Process(const Process&) = delete;
-  Process& operator=(const Process&) = delete;
-
-  void send(int signal) const { ::kill(pid_, signal); }
-
-  // Of this process, in the order in which they were started.
-  std::vector<pid_t> children() const {
-    const std::string id = std::to_string(pid_);
-    std::ifstream file("/proc/" + id + "/task/" + id + "/children");
-    return {std::istream_iterator<pid_t>(file), std::istream_iterator<pid_t>()};
-  }
-
-  bool has_ended() {
-    if (pid_ <= 0) return true;
-    int status = 0;
-    if (::waitpid(pid_, &status, WNOHANG) != pid_) return false;
-    take(status);
-    return true;
-  }
-
-  // Exit code, or 128 + signal.
-  int wait() {
-    if (pid_ > 0) {
-      int status = 0;
-      ::waitpid(pid_, &status, 0);
-      take(status);
-    }
-    return code_;
-  }
-
- private:
-  void take(int status) {
-    code_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-    pid_ = -1;
-  }
-
-  pid_t pid_ = -1;
-  int code_ = -1;
-};
 
 // Step records of the run so far: lines that begin as one.
 std::int64_t steps_recorded(const std::filesystem::path& run_folder) {
@@ -110,11 +43,10 @@ std::int64_t steps_recorded(const std::filesystem::path& run_folder) {
 // A loss is a sum over the 512 positions of a step.
 double loss_tolerance(double loss) { return sum_tolerance(kEpsilonF32, 512, loss); }
 
-class TrainKill : public ::testing::Test {
+class TrainKill : public TinyCorpusTest {
  protected:
   static void SetUpTestSuite() {
-    folder_ = new TempDir;
-    write_tiny_corpus(folder_->path());
+    TinyCorpusTest::SetUpTestSuite();
     train::RunConfig config = tiny_config(folder_->path(), "unused");
     config.train.steps = kSteps;
     config.train.batch_positions = 512;
@@ -127,10 +59,6 @@ class TrainKill : public ::testing::Test {
     config.log.tensorboard = true;
     util::write_file_atomic(recipe(), config::to_toml(config));
     ASSERT_EQ(train("uninterrupted"), 0) << output("uninterrupted");
-  }
-  static void TearDownTestSuite() {
-    delete folder_;
-    folder_ = nullptr;
   }
 
   static std::filesystem::path recipe() { return *folder_ / "recipe.toml"; }
@@ -148,6 +76,7 @@ class TrainKill : public ::testing::Test {
   }
   static std::unique_ptr<Process> start(const std::string& name,
                                         std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), kProgram.string());
     return std::make_unique<Process>(std::move(arguments), folder_->path() / (name + ".out"));
   }
   static int train(const std::string& name, const std::vector<std::string>& more = {}) {
@@ -174,11 +103,7 @@ class TrainKill : public ::testing::Test {
     process->send(signal);
     return process->wait();
   }
-
-  static TempDir* folder_;
 };
-
-TempDir* TrainKill::folder_ = nullptr;
 
 TEST_F(TrainKill, KilledBeforeAtAndAfterTheSwitchEndsInTheSameBits) {
   const std::string name = "killed";

@@ -1,35 +1,17 @@
 #pragma once
 
-#include <stdlib.h>
-
 #include <filesystem>
-#include <stdexcept>
-#include <string>
 #include <string_view>
-#include <system_error>
+
+#include "util/files.h"
 
 namespace superpose::test {
 
 // A fresh empty folder, removed with all that is in it at the end of the scope.
-class TempDir {
+class TempDir : public util::TemporaryFolder {
  public:
-  TempDir() {
-    std::string name = (std::filesystem::temp_directory_path() / "superpose-test-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot create " + name);
-    path_ = name;
-  }
-  ~TempDir() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TempDir(const TempDir&) = delete;
-  TempDir& operator=(const TempDir&) = delete;
-
-  const std::filesystem::path& path() const { return path_; }
-  std::filesystem::path operator/(std::string_view name) const { return path_ / name; }
-
- private:
-  std::filesystem::path path_;
+  TempDir() : TemporaryFolder("superpose-test") {}
+  std::filesystem::path operator/(std::string_view name) const { return path() / name; }
 };
 
 }  // namespace superpose::test

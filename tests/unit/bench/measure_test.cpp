@@ -10,6 +10,7 @@
 #include "bench/report.h"
 #include "small_session.h"
 #include "util/error.h"
+#include "util/process.h"
 
 namespace superpose::bench {
 namespace {
@@ -32,7 +33,7 @@ TEST(SpreadOf, MedianAndExtremes) {
 }
 
 TEST(Process, MemoryAndTimeArePlausible) {
-  EXPECT_GT(peak_memory_bytes(), std::int64_t{1} << 20);
+  EXPECT_GT(util::peak_memory_bytes(), std::int64_t{1} << 20);
   EXPECT_GT(seconds_since_start(), 0);
   EXPECT_LT(seconds_since_start(), 3600);
 }

@@ -28,7 +28,7 @@ PrepareProgress after(std::int64_t quarter) {
 TEST(PrepareConsole, PrintsALineNowAndThen) {
   std::ostringstream out;
   double now = 0;
-  PrepareConsole console(out, {.clock = [&] { return now; }});
+  PrepareConsole console(out, "the corpus", {.clock = [&] { return now; }});
   console.write(after(0));
   EXPECT_EQ(out.str(), "preparing the corpus: 4 files, 100 MiB\n");
   out.str("");
@@ -48,7 +48,7 @@ TEST(PrepareConsole, DrawsABarOnATerminal) {
   std::ostringstream out;
   double now = 0;
   {
-    PrepareConsole console(out, {.what = "a set", .columns = 60, .clock = [&] { return now; }});
+    PrepareConsole console(out, "a set", {.columns = 60, .clock = [&] { return now; }});
     console.write(after(0));
     EXPECT_EQ(out.str(), "preparing a set: 4 files, 100 MiB\n");
     out.str("");
@@ -72,7 +72,7 @@ TEST(PrepareConsole, DrawsABarOnATerminal) {
 TEST(PrepareConsole, RateIsThatOfThisCall) {
   std::ostringstream out;
   double now = 0;
-  PrepareConsole console(out, {.clock = [&] { return now; }});
+  PrepareConsole console(out, "the corpus", {.clock = [&] { return now; }});
   console.write(after(2));
   now = 60;
   console.write(after(3));

@@ -10,6 +10,7 @@
 #include <chrono>
 
 #include "util/error.h"
+#include "util/process.h"
 
 namespace superpose::distributed {
 namespace {
@@ -160,7 +161,7 @@ class LauncherProcess {
   int wait() const {
     int status = 0;
     ::waitpid(pid_, &status, 0);
-    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+    return util::exit_code(status);
   }
 
  private:

@@ -16,12 +16,9 @@ using testing::Not;
 
 class Console : public testing::Test {
  protected:
-  ConsoleOptions options(bool terminal) {
-    ConsoleOptions made;
-    made.terminal = terminal;
-    made.interval_seconds = 10;
-    made.clock = [this] { return now_; };
-    return made;
+  // `columns`: 0 = no terminal.
+  util::StatusLineOptions options(int columns) {
+    return {.columns = columns, .interval_seconds = 10, .clock = [this] { return now_; }};
   }
   StepRecord step(std::int64_t number, bool bag) const {
     StepRecord before = sample_step(number - 10);
@@ -41,7 +38,7 @@ class Console : public testing::Test {
 };
 
 TEST_F(Console, StatusLineSaysEverything) {
-  ConsoleSink sink(out_, options(false));
+  ConsoleSink sink(out_, options(0));
   sink.write(sample_header());
   sink.write(sample_validation(10, 3.25));
   sink.write(step(20, true));
@@ -55,7 +52,7 @@ TEST_F(Console, StatusLineSaysEverything) {
 }
 
 TEST_F(Console, EpochsOfSourcesAreShownForAMixture) {
-  ConsoleSink sink(out_, options(false));
+  ConsoleSink sink(out_, options(0));
   StepRecord record = step(20, true);
   record.source_epochs = {{"books", 0.5}, {"web", 1.234}};
   sink.write(record);
@@ -63,7 +60,7 @@ TEST_F(Console, EpochsOfSourcesAreShownForAMixture) {
 }
 
 TEST_F(Console, NextTokenLossIsNamedAsSuch) {
-  ConsoleSink sink(out_, options(false));
+  ConsoleSink sink(out_, options(0));
   sink.write(sample_header());
   sink.write(step(400, false));
   EXPECT_THAT(out_.str(), HasSubstr("NTP | step 400/1,000 | NTP loss 2.5000"));
@@ -71,7 +68,7 @@ TEST_F(Console, NextTokenLossIsNamedAsSuch) {
 }
 
 TEST_F(Console, PlainLinesComeAtTheInterval) {
-  ConsoleSink sink(out_, options(false));
+  ConsoleSink sink(out_, options(0));
   sink.write(sample_header());
   for (std::int64_t number = 20; number < 120; number += 10) {
     sink.write(step(number, true));
@@ -82,10 +79,8 @@ TEST_F(Console, PlainLinesComeAtTheInterval) {
 }
 
 TEST_F(Console, TerminalLineIsRewrittenInPlaceAndCutToItsWidth) {
-  ConsoleOptions narrow = options(true);
-  narrow.width = 40;
   {
-    ConsoleSink sink(out_, narrow);
+    ConsoleSink sink(out_, options(40));
     sink.write(sample_header());
     sink.write(step(20, true));
     now_ += 1;
@@ -97,7 +92,7 @@ TEST_F(Console, TerminalLineIsRewrittenInPlaceAndCutToItsWidth) {
 }
 
 TEST_F(Console, EventsGetLinesOfTheirOwn) {
-  ConsoleSink sink(out_, options(true));
+  ConsoleSink sink(out_, options(160));
   sink.write(sample_header());
   sink.write(step(20, true));
   sink.write(EventRecord{300, EventKind::kSwitch, "bag size 4 -> 1"});
@@ -108,7 +103,7 @@ TEST_F(Console, EventsGetLinesOfTheirOwn) {
 }
 
 TEST_F(Console, SeveralValidationSetsGetALineWithTheirNames) {
-  ConsoleSink sink(out_, options(true));
+  ConsoleSink sink(out_, options(160));
   sink.write(sample_header());
   sink.write(step(1000, false));
   ValidationRecord one = sample_validation(1000, 1.0625);
@@ -123,7 +118,7 @@ TEST_F(Console, SeveralValidationSetsGetALineWithTheirNames) {
 }
 
 TEST_F(Console, EndNamesTheResult) {
-  ConsoleSink sink(out_, options(false));
+  ConsoleSink sink(out_, options(0));
   sink.write(sample_header());
   sink.write(step(1000, false));
   sink.write(sample_validation(1000, 1.0625));

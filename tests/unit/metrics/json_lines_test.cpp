@@ -11,23 +11,15 @@
 #include "metrics/json_lines_sink.h"
 #include "metrics/reader.h"
 #include "sample_records.h"
+#include "support/error_of.h"
 #include "support/temp_dir.h"
-#include "util/error.h"
 #include "util/files.h"
 
 namespace superpose::metrics {
 namespace {
 
+using test::error_of;
 using testing::HasSubstr;
-
-std::string message_of(const auto& action) {
-  try {
-    action();
-  } catch (const util::Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 Record round_trip(const Record& record) {
   return from_json(util::parse_json(to_json(record).dump(), "test"), "test:1");
@@ -87,13 +79,13 @@ TEST(Json, ValidationSetsKeepOrderAndMissingFields) {
   EXPECT_FALSE(back.sets[1].bits_per_byte.has_value());
   EXPECT_DOUBLE_EQ(back.sets[1].perplexity, std::exp(2.0));
   EXPECT_THAT(
-      message_of([] {
+      error_of([] {
         const auto text =
             R"({"kind":"validation","step":1,"positions":1,"raw_tokens":1,"seconds":1,"loss":1,
                         "sets":[{"name":"books"}]})";
         from_json(util::parse_json(text, "test"), "m.jsonl:7");
       }),
-      HasSubstr("m.jsonl:7: validation: sets: missing field 'loss'"));
+      HasSubstr("m.jsonl:7: validation: sets[0]: missing field 'loss'"));
 }
 
 TEST(Json, EventKindsHaveNames) {
@@ -105,7 +97,7 @@ TEST(Json, EventKindsHaveNames) {
 
 TEST(Json, MissingAndWrongFieldsAreNamed) {
   const auto read = [](const std::string& text) {
-    return message_of([&] { from_json(util::parse_json(text, "test"), "runs/m.jsonl:7"); });
+    return error_of([&] { from_json(util::parse_json(text, "test"), "runs/m.jsonl:7"); });
   };
   EXPECT_EQ(read(R"({"kind":"validation","step":1,"positions":1,"raw_tokens":1,"seconds":1})"),
             "runs/m.jsonl:7: validation: missing field 'loss'");
@@ -123,7 +115,7 @@ TEST(Json, MissingAndWrongFieldsAreNamed) {
   EXPECT_THAT(
       read(
           R"({"kind":"header","schema":1,"seed":1,"flops_per_position":1,"phases":[{"first_step":0}]})"),
-      HasSubstr("phases: missing field 'num_steps'"));
+      HasSubstr("phases[0]: missing field 'num_steps'"));
   EXPECT_THAT(read(R"({"kind":"header","schema":1,"seed":1,"flops_per_position":1,"phases":[],
                        "fingerprints":{"recipe":"r","data":"d"}})"),
               HasSubstr("fingerprints: missing field 'validation'"));
@@ -212,12 +204,12 @@ TEST_F(JsonLines, BadLineInTheMiddleIsNamed) {
   write_run(2);
   const std::string text = util::read_file(file());
   std::ofstream(file(), std::ios::binary) << "{broken\n" << text;
-  EXPECT_THAT(message_of([&] { JsonLinesSink(file(), 1); }), HasSubstr("metrics.jsonl:1"));
-  EXPECT_THAT(message_of([&] { read_json_lines(file()); }), HasSubstr("metrics.jsonl:1"));
+  EXPECT_THAT(error_of([&] { JsonLinesSink(file(), 1); }), HasSubstr("metrics.jsonl:1"));
+  EXPECT_THAT(error_of([&] { read_json_lines(file()); }), HasSubstr("metrics.jsonl:1"));
 }
 
 TEST_F(JsonLines, UnwritablePlaceIsAnError) {
-  EXPECT_THAT(message_of([&] { JsonLinesSink(folder_ / "absent" / "metrics.jsonl", -1); }),
+  EXPECT_THAT(error_of([&] { JsonLinesSink(folder_ / "absent" / "metrics.jsonl", -1); }),
               HasSubstr("cannot be opened"));
 }
 
@@ -230,7 +222,7 @@ TEST_F(JsonLines, FullDiskIsAnError) {
   const auto old_handler = std::signal(SIGXFSZ, SIG_IGN);
   const rlimit tight{std::filesystem::file_size(file()), before.rlim_max};
   ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &tight), 0);
-  const std::string message = message_of([&] { sink.write(sample_step(1)); });
+  const std::string message = error_of([&] { sink.write(sample_step(1)); });
   ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
   std::signal(SIGXFSZ, old_handler);
   EXPECT_THAT(message, HasSubstr("metrics.jsonl: cannot be written"));

@@ -5,26 +5,17 @@
 #include <fstream>
 
 #include "report_fixture.h"
+#include "support/error_of.h"
 
 namespace superpose::report {
 namespace {
 
+using test::error_of;
 using testing::ElementsAre;
 using testing::EndsWith;
 using testing::HasSubstr;
 
-class ExperimentFile : public ReportTest {
- protected:
-  template <class Action>
-  static std::string error_of(const Action& action) {
-    try {
-      action();
-    } catch (const util::Error& error) {
-      return error.what();
-    }
-    return "no error";
-  }
-};
+using ExperimentFile = ReportTest;
 
 TEST_F(ExperimentFile, ComesBackAsItWasWritten) {
   experiment_.title = "a \"title\"";
@@ -64,14 +55,14 @@ TEST_F(ExperimentFile, ErrorsNameFileAndField) {
   EXPECT_THAT(read(R"({"baseline":"b"})"), EndsWith("experiment.json: missing field 'schema'"));
   EXPECT_THAT(read(R"({"schema":2})"), HasSubstr("schema must be 1 to 1 for this version, got 2"));
   EXPECT_THAT(read(R"({"schema":1,"baseline":3})"),
-              HasSubstr("field 'baseline': wrong type, got 3"));
+              HasSubstr("field 'baseline': expected text, got 3"));
   EXPECT_THAT(
       read(
           R"({"schema":1,"baseline":"b","arms":["b"],"recipe_fingerprint":"r","runs":[{"arm":"b"}]})"),
       HasSubstr("runs[0]: missing field 'seed'"));
   EXPECT_THAT(read(R"({"schema":1,"baseline":"b","arms":["b"],"recipe_fingerprint":"r",
                        "runs":[{"arm":"b","seed":1,"learning_rate":1,"budget":1,"role":"x","folder":"f"}]})"),
-              HasSubstr("field 'role': expected trunk, branch, final or tuning, got x"));
+              HasSubstr("field 'role': expected trunk, branch, final or tuning, got \"x\""));
 }
 
 TEST_F(ExperimentFile, PartsAreMergedAndEachRunIsTakenFromWhereItFinished) {

@@ -6,17 +6,18 @@
 #include <unistd.h>
 
 #include <cstring>
-#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "support/error_of.h"
 #include "support/temp_dir.h"
 #include "util/error.h"
 
 namespace superpose::util {
 namespace {
 
+using test::error_of;
 namespace fs = std::filesystem;
 using superpose::test::TempDir;
 using ::testing::HasSubstr;
@@ -28,15 +29,6 @@ std::vector<std::string> names_in(const fs::path& folder) {
     names.push_back(entry.path().filename().string());
   }
   return names;
-}
-
-std::string error_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 std::string own_name(std::string_view name, std::string_view kind) {
@@ -86,7 +78,7 @@ TEST(WriteFileAtomic, WorksOnARelativeName) {
   fs::current_path(folder.path());
   const std::string error = error_of([] { write_file_atomic("plain", "x"); });
   fs::current_path(before);
-  EXPECT_EQ(error, "no error");
+  EXPECT_EQ(error, "");
   EXPECT_EQ(read_file(folder / "plain"), "x");
 }
 
@@ -183,6 +175,18 @@ TEST(AtomicDirectory, ParentThatIsAFileIsAnError) {
   write_file_atomic(folder / "a", "x");
   EXPECT_THAT(error_of([&] { AtomicDirectory directory(folder / "a/final"); }),
               HasSubstr("cannot create folder"));
+}
+
+TEST(TemporaryFolder, IsFreshAndGoesWithAllThatIsInIt) {
+  std::filesystem::path path;
+  {
+    const TemporaryFolder folder("superpose-test"), other("superpose-test");
+    path = folder.path();
+    EXPECT_NE(path, other.path());
+    EXPECT_TRUE(std::filesystem::is_empty(path));
+    write_file_atomic(path / "a.txt", "text");
+  }
+  EXPECT_FALSE(std::filesystem::exists(path));
 }
 
 TEST(RemoveAbandoned, TakesOnlyWhatEndedProcessesLeft) {

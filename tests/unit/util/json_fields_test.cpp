@@ -6,7 +6,7 @@
 #include <array>
 #include <string_view>
 
-#include "util/error.h"
+#include "support/error_of.h"
 
 namespace superpose::util {
 namespace {
@@ -37,6 +37,8 @@ struct Whole {
   TextPairs versions;
   NumberPairs shares;
   std::vector<std::int64_t> slots;
+  std::string note;
+  std::optional<std::int64_t> seed;
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {
@@ -53,31 +55,30 @@ struct Whole {
     v.optional("versions", self.versions);
     v.unless_empty("shares", self.shares);
     v.unless_empty("slots", self.slots);
+    v.unless_empty("note", self.note);
+    v.optional("seed", self.seed);
   }
 };
 
 constexpr const char* kText =
     R"({"name":"a","ready":true,"share":0.1,"loss":2.5,"colour":"green",)"
     R"("inner":{"hash":"000000000000beef","parts":[{"count":1},{"count":2}]},)"
-    R"("part":{"count":3},"versions":{"x":"1","y":"2"},"shares":{"b":0.1,"a":2.0},"slots":[4,5]})";
+    R"("part":{"count":3},"versions":{"x":"1","y":"2"},"shares":{"b":0.1,"a":2.0},"slots":[4,5],)"
+    R"("note":"b","seed":6})";
 
 Whole read(const std::string& text) {
   return fields_from_json<Whole>(parse_json(text, "test"), "w.json");
 }
 
 std::string error_of(const std::string& text) {
-  try {
-    read(text);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
+  return test::error_of([&] { read(text); });
 }
 
 TEST(JsonFields, TextComesBackAsItWas) {
   const Whole whole = read(kText);
   EXPECT_EQ(whole.hash, 0xbeefu);
   EXPECT_EQ(whole.colour, Colour::kGreen);
+  EXPECT_EQ(whole.seed, 6);
   EXPECT_EQ(whole.parts.at(1).count, 2);
   EXPECT_EQ(whole.versions.at(1).second, "2");
   EXPECT_EQ(whole.shares, (NumberPairs{{"b", 0.1}, {"a", 2}}));
@@ -92,6 +93,8 @@ TEST(JsonFields, OptionalFieldsKeepTheirValue) {
   EXPECT_FALSE(fields_to_json(whole).contains("loss"));
   EXPECT_FALSE(fields_to_json(whole).contains("shares")) << "left out where empty";
   EXPECT_FALSE(fields_to_json(whole).contains("slots"));
+  EXPECT_FALSE(fields_to_json(whole).contains("note"));
+  EXPECT_FALSE(fields_to_json(whole).contains("seed"));
 }
 
 TEST(JsonFields, ErrorsNameTheField) {
@@ -103,7 +106,7 @@ TEST(JsonFields, ErrorsNameTheField) {
   EXPECT_EQ(error_of(R"({"name":"a","colour":"red","inner":{"hash":"xyz"}})"),
             "w.json: inner: field 'hash': expected hexadecimal text, got \"xyz\"");
   EXPECT_EQ(error_of(R"({"name":"a","colour":"red","inner":{"hash":"1","parts":[{}]}})"),
-            "w.json: inner: parts: missing field 'count'");
+            "w.json: inner: parts[0]: missing field 'count'");
   EXPECT_THAT(error_of(R"({"name":"a","colour":"red","inner":{"hash":"1"},"part":{"count":1},)"
                        R"("shares":{"a":"x"}})"),
               HasSubstr("field 'a': expected a number, got \"x\""));

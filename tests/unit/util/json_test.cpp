@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "support/error_of.h"
 #include "util/error.h"
 
 namespace superpose::util {
@@ -14,12 +15,8 @@ TEST(Json, KeysKeepTheirOrder) {
 }
 
 TEST(Json, ErrorNamesTheTextAndThePlace) {
-  try {
-    parse_json("{\"a\": 1,, }", "state.json");
-    FAIL() << "no error";
-  } catch (const Error& error) {
-    EXPECT_THAT(error.what(), testing::StartsWith("state.json: not valid JSON at byte 9: "));
-  }
+  EXPECT_THAT(test::error_of([&] { parse_json("{\"a\": 1,, }", "state.json"); }),
+              testing::StartsWith("state.json: not valid JSON at byte 9: "));
 }
 
 TEST(Json, ZeroByteDoesNotEndTheText) {

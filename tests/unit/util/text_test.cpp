@@ -50,6 +50,20 @@ TEST(FormatDouble, ReadsBackExactly) {
   }
 }
 
+TEST(Fixed, HasThatManyDigits) {
+  EXPECT_EQ(fixed(3.14159, 2), "3.14");
+  EXPECT_EQ(fixed(-0.5, 0), "-0");
+  EXPECT_EQ(fixed(std::numeric_limits<double>::max(), 6).size(), 309u + 1 + 6);
+  EXPECT_EQ(fixed(std::nan(""), 2), "nan");
+}
+
+TEST(WithCommas, GroupsByThree) {
+  EXPECT_EQ(with_commas(0), "0");
+  EXPECT_EQ(with_commas(1234567), "1,234,567");
+  EXPECT_EQ(with_commas(-1234), "-1,234");
+  EXPECT_EQ(with_commas(-123), "-123");
+}
+
 TEST(FormatCount, ThreeSignificantDigits) {
   EXPECT_EQ(format_count(0), "0");
   EXPECT_EQ(format_count(999), "999");
