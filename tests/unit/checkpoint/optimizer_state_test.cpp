@@ -77,13 +77,8 @@ TEST_F(OptimizerStateTest, AnySplitLoadsAnySplit) {
 
 TEST_F(OptimizerStateTest, NamesWhatIsMissing) {
   const OptimizerState state = saved({stretch(0, 20), stretch(30, 60)});
-  const auto error = [&](std::int64_t begin, std::int64_t end) -> std::string {
-    try {
-      load(state, begin, end);
-      return "no error";
-    } catch (const util::Error& failure) {
-      return failure.what();
-    }
+  const auto error = [&](std::int64_t begin, std::int64_t end) {
+    return test::error_of([&] { load(state, begin, end); });
   };
   EXPECT_EQ(error(0, 20), "");
   EXPECT_EQ(error(35, 60), "");
