@@ -1,5 +1,6 @@
 #include "data/data_config.h"
 
+#include "data/text_documents.h"
 #include "util/error.h"
 
 namespace superpose::data {

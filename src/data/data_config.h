@@ -71,8 +71,9 @@ struct DataConfig {
     v.choice("format", self.format, kTokenFormatNames,
              "layout of sources that hold token ids; auto = text, JSON lines or Parquet by their "
              "names, .bin and .npy by how they begin");
-    v.field("document_separator", self.document_separator,
-            "text between two documents of a file; empty = a file is one document");
+    v.field(
+        "document_separator", self.document_separator,
+        "text between two documents of a file (\\n a line end); empty = a file is one document");
     v.field("text_field", self.text_field,
             "JSON lines and Parquet: dotted path of the field or column that holds the text");
     v.choice("on_bad_record", self.on_bad_record, kBadRecordNames,

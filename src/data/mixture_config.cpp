@@ -5,6 +5,7 @@
 #include <set>
 #include <string_view>
 
+#include "data/text_documents.h"
 #include "util/error.h"
 
 namespace superpose::data {
@@ -26,6 +27,7 @@ void MixtureConfig::validate() const {
           weight.value_or(0));
   require(std::isfinite(max_epochs) && max_epochs >= 0, "max_epochs: must be >= 0, got ",
           max_epochs);
+  unescape_separator("document_separator", document_separator);
   require(max_tokens >= 0, "max_tokens: must be >= 0, got ", max_tokens);
 }
 

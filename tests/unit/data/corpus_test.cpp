@@ -286,6 +286,17 @@ TEST_F(Corpus, SeparatorCutsFilesIntoDocuments) {
   EXPECT_EQ(one.train_stats.bytes, files.train_stats.bytes);
 }
 
+TEST_F(Corpus, SeparatorMayBeTypedWithEscapes) {
+  write_text(dir_ / "text/f0.txt", "one\n--\ntwo");
+  config_.document_separator = "\n--\n";
+  const std::string expected = prepare_corpus(config_).fingerprint;
+  config_.document_separator = "\\n--\\n";
+  EXPECT_EQ(prepare_corpus(config_).fingerprint, expected);
+  config_.document_separator = "\\section";
+  EXPECT_THAT(error_of([&] { config_.validate(); }),
+              HasSubstr("data.document_separator: a backslash must stand in \\n"));
+}
+
 TEST_F(Corpus, EveryByteValueSurvives) {
   std::string bytes;
   for (int i = 0; i < 256; ++i) bytes += static_cast<char>(i);
