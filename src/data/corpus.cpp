@@ -8,6 +8,7 @@
 #include "data/prepare_plan.h"
 #include "data/sidecar.h"
 #include "data/token_corpus.h"
+#include "tokenizer/load.h"
 #include "util/error.h"
 #include "util/files.h"
 
@@ -164,6 +165,10 @@ PreparedCorpus open_with(const fs::path& folder, const Sidecar& sidecar) {
 }
 
 }  // namespace
+
+std::int64_t padded_vocabulary_size(const DataConfig& config) {
+  return tokenizer::load_tokenizer(config.tokenizer, config.end_of_document).padded_vocabulary_size;
+}
 
 PreparedCorpus open_corpus(const fs::path& folder) {
   return open_with(folder, read_sidecar(folder));

@@ -20,8 +20,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr double kLeastShare = 0.002;
-constexpr double kLargestShare = 0.1;
+// Below so many documents a share drawn by document is far from the one asked for.
+constexpr std::int64_t kFewDocuments = 100;
+
 PreparationJournal start_of(const PreparePlan& plan) {
   PreparationJournal journal;
   journal.header = plan.keys;
@@ -51,10 +52,14 @@ std::size_t num_threads(const DataConfig& config) {
 
 void check_held_out_share(const SplitStats& train, const SplitStats& validation) {
   const double share = held_out_share(train, validation);
-  util::require(share >= kLeastShare && share <= kLargestShare,
+  const std::int64_t documents = train.documents + validation.documents;
+  util::require(share >= kLeastHeldOut && share <= kLargestHeldOut,
                 "data: held-out share must lie in 0.2-10 % of the text, got ", share * 100, " % (",
-                validation.documents, " of ", train.documents + validation.documents,
-                " documents): set data.validation_share, or name files in data.validation");
+                validation.documents, " of ", documents,
+                " documents): set data.validation_share, or name files in data.validation",
+                documents < kFewDocuments
+                    ? "; where a text file holds many documents, set data.document_separator"
+                    : "");
 }
 
 CorpusBuilder::CorpusBuilder(const PreparePlan& plan, fs::path folder,

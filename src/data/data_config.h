@@ -27,6 +27,10 @@ enum class InvalidUtf8 { kKeep, kReplace, kSkip, kError };
 inline constexpr std::array<std::string_view, 4> kInvalidUtf8Names{"keep", "replace", "skip",
                                                                    "error"};
 
+// Held-out bytes / all bytes must lie between these: less scores noise, more is missed in training.
+inline constexpr double kLeastHeldOut = 0.002;
+inline constexpr double kLargestHeldOut = 0.1;
+
 // Section [data] of a recipe.
 struct DataConfig {
   std::vector<std::string> sources;

@@ -57,9 +57,7 @@ void check_shape(const ModelConfig& config, std::int64_t corpus_vocab_size) {
   util::require(config.num_heads % config.num_kv_heads == 0,
                 "model.num_kv_heads: must divide num_heads = ", config.num_heads, ", got ",
                 config.num_kv_heads);
-  util::require(config.vocab_size >= corpus_vocab_size,
-                "model.vocab_size: must be >= the corpus's vocabulary of ", corpus_vocab_size,
-                ", got ", config.vocab_size);
+  check_vocabulary(config.vocab_size, corpus_vocab_size);
 }
 
 }  // namespace
@@ -97,6 +95,12 @@ void ModelConfig::validate() const {
   const std::vector<std::string> names = preset_names();
   util::require(preset.empty() || std::find(names.begin(), names.end(), preset) != names.end(),
                 "model.preset: must be one of ", joined(names), ", got ", preset);
+}
+
+void check_vocabulary(std::int64_t vocab_size, std::int64_t corpus_vocab_size) {
+  util::require(vocab_size >= corpus_vocab_size,
+                "model.vocab_size: must be >= the corpus's vocabulary of ", corpus_vocab_size,
+                ", got ", vocab_size);
 }
 
 ModelConfig resolve(const ModelConfig& config, std::int64_t corpus_vocab_size) {

@@ -85,8 +85,12 @@ struct ModelConfig {
   void validate() const;
 };
 
-// Every number filled in: the preset's where `config` has 0, then the defaults. `corpus_vocab_size`
-// serves where neither recipe nor preset names a vocabulary. Throws util::Error
+// Throws util::Error where the rows of the embedding are fewer than the corpus's ids, rounded up.
+void check_vocabulary(std::int64_t vocab_size, std::int64_t corpus_vocab_size);
+
+// Every number filled in: the preset's where `config` has 0, then the defaults. Where the recipe
+// names no vocabulary it is the preset's, or `corpus_vocab_size` if that is larger. Throws
+// util::Error
 // ("model.hidden_size: ...") for a shape that cannot be built, and where the vocabulary is smaller
 // than the corpus's.
 ModelConfig resolve(const ModelConfig& config, std::int64_t corpus_vocab_size);

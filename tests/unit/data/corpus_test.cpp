@@ -25,6 +25,7 @@ using test::error_of;
 using test::write_text;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 // The documents of a split as text.
 std::vector<std::string> texts(const TokenShards& shards) {
@@ -349,14 +350,11 @@ TEST_F(Corpus, DamagedCacheIsRefusedByName) {
 }
 
 TEST_F(Corpus, ErrorsSayWhatToDo) {
-  config_.validation_share = 0.5;
-  EXPECT_THAT(error_of([&] { prepare_corpus(config_); }),
-              AllOf(HasSubstr("0.2-10 %"), HasSubstr("set data.validation_share")));
-  EXPECT_EQ(folders_in_cache(), 0U);
-  config_.validation_share = 1e-6;
-  EXPECT_THAT(error_of([&] { prepare_corpus(config_); }), HasSubstr("got 0 %"));
-  config_.validation_share = -1;
-  EXPECT_THAT(error_of([&] { prepare_corpus(config_); }), HasSubstr("data.validation_share"));
+  for (const double share : {0.3, 0.001, -1.0}) {
+    config_.validation_share = share;
+    EXPECT_THAT(error_of([&] { config_.validate(); }),
+                HasSubstr("data.validation_share: must lie in [0.002, 0.1]"));
+  }
   config_.validation_share = 0.05;
 
   for (const auto& file : fs::directory_iterator(dir_ / "text")) fs::resize_file(file.path(), 0);
@@ -364,6 +362,17 @@ TEST_F(Corpus, ErrorsSayWhatToDo) {
               HasSubstr("corpus is empty: 200 files without any text"));
   config_.cache_dir = "";
   EXPECT_THAT(error_of([&] { prepare_corpus(config_); }), HasSubstr("data.cache_dir"));
+}
+
+TEST_F(Corpus, FewDocumentsAreToldOfTheSeparator) {
+  write_text(dir_ / "text/f0.txt", std::string(999'999, 'x'));
+  EXPECT_THAT(error_of([&] { prepare_corpus(config_); }),
+              AllOf(HasSubstr("0.2-10 %"), HasSubstr(" of 200 documents)"),
+                    HasSubstr("set data.validation_share"), Not(HasSubstr("separator"))));
+  EXPECT_EQ(folders_in_cache(), 0U);
+  config_.sources = {(dir_ / "text/f0.txt").string()};
+  EXPECT_THAT(error_of([&] { prepare_corpus(config_); }),
+              AllOf(HasSubstr("got 0 % (0 of 1 documents)"), HasSubstr("data.document_separator")));
 }
 
 // Root may read every file, so it steps down for the while.
