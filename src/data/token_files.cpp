@@ -56,7 +56,7 @@ void set_marker(TokenFile& file, DocumentEnds ends, std::optional<std::int64_t> 
   });
   util::require(fits, "token file ", file.name, ": end-of-document id must fit its numbers of ",
                 token_bytes(file.type) * 8, " bits, got ", *marker,
-                ": write the file with wider numbers");
+                *marker >= 0 ? ": write the file with wider numbers" : "");
   file.document_ends = ends;
   file.marker = *marker;
 }
