@@ -369,11 +369,11 @@ TEST_F(Corpus, DamagedCacheIsRefusedByName) {
   fs::resize_file(folder / "train-00000.bin", 100);
   EXPECT_THAT(error_of([&] { prepare_corpus(config_); }),
               AllOf(HasSubstr("train-00000.bin"), HasSubstr("remove " + folder.string())));
-  write_text(folder / "corpus.json", "{\"schema\": 2}");
+  write_text(folder / "corpus.json", "{\"schema\": 3}");
   EXPECT_THAT(error_of([&] { open_corpus(folder); }),
               AllOf(HasSubstr("corpus.json"), HasSubstr("missing field 'key'")));
   write_text(folder / "corpus.json", "{\"schema\": 99}");
-  EXPECT_THAT(error_of([&] { open_corpus(folder); }), HasSubstr("schema must be 2, got 99"));
+  EXPECT_THAT(error_of([&] { open_corpus(folder); }), HasSubstr("schema must be 3, got 99"));
   fs::remove(folder / "corpus.json");
   EXPECT_THAT(error_of([&] { open_corpus(folder); }), HasSubstr("corpus.json"));
 }
