@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "cli/environment.h"
 #include "cli/source_documents.h"
+#include "data/text_documents.h"
 #include "tokenizer/bpe_trainer.h"
 #include "tokenizer/trained_files.h"
 #include "util/error.h"
@@ -20,29 +21,13 @@ namespace fs = std::filesystem;
 using tokenizer::TrainedBpe;
 using tokenizer::TrainingProgress;
 
-// "\n" as typed is a line end, as in a recipe.
-std::string unescaped(const std::string& text) {
-  std::string result;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '\\') {
-      result += text[i];
-      continue;
-    }
-    const char c = ++i < text.size() ? text[i] : '\0';
-    util::require(c == 'n' || c == 't' || c == 'r' || c == '\\',
-                  R"(--separator: a backslash must stand in \n, \t, \r or \\, got )", text);
-    result += c == 'n' ? '\n' : c == 't' ? '\t' : c == 'r' ? '\r' : '\\';
-  }
-  return result;
-}
-
 SourceDocuments open_sources(const TokenizerTrainOptions& options) {
   util::require(options.max_bytes >= 0, "--max-bytes: must not be negative, got ",
                 options.max_bytes);
   data::DataConfig config;
   config.sources = options.sources;
   data::ReadOptions read;
-  read.document_separator = unescaped(options.separator);
+  read.document_separator = data::unescape_separator("--separator", options.separator);
   read.text_field = options.text_field;
   read.on_bad_record = options.skip_bad_records ? data::BadRecord::kSkip : data::BadRecord::kError;
   return SourceDocuments(data::list_sources(config), read, options.max_bytes);

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "data/text_documents.h"
 #include "util/error.h"
 #include "util/hash.h"
 
@@ -15,7 +16,8 @@ constexpr std::int64_t kBatchRecords = 1 << 14;
 }  // namespace
 
 ReadOptions read_options(const DataConfig& config) {
-  return {.document_separator = config.document_separator,
+  return {.document_separator =
+              unescape_separator("data.document_separator", config.document_separator),
           .text_field = config.text_field,
           .on_bad_record = config.on_bad_record};
 }

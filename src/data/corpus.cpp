@@ -8,6 +8,7 @@
 #include "data/prepare_plan.h"
 #include "data/sidecar.h"
 #include "data/token_corpus.h"
+#include "tokenizer/load.h"
 #include "util/error.h"
 #include "util/files.h"
 
@@ -178,6 +179,10 @@ PreparedCorpus open_with(const fs::path& folder, const Sidecar& sidecar) {
 std::vector<TokenFile> open_held_out(const fs::path& folder) {
   const Sidecar sidecar = read_sidecar(folder);
   return open_files(folder, sidecar, sidecar.validation);
+}
+
+std::int64_t padded_vocabulary_size(const DataConfig& config) {
+  return load_tokenizer(config).padded_vocabulary_size;
 }
 
 PreparedCorpus open_corpus(const fs::path& folder) {

@@ -81,6 +81,10 @@ using PrepareCallback = std::function<void(const PrepareProgress&)>;
 PreparedCorpus prepare_corpus(const DataConfig& config, const PrepareCallback& progress = {},
                               const PrepareOptions& options = {});
 
+// What PreparedCorpus has under this name, of the tokenizer alone. Throws util::Error as
+// tokenizer::load_tokenizer does.
+std::int64_t padded_vocabulary_size(const DataConfig& config);
+
 // Opens a prepared folder without looking at its sources.
 PreparedCorpus open_corpus(const std::filesystem::path& folder);
 

@@ -19,8 +19,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr double kLeastShare = 0.002;
-constexpr double kLargestShare = 0.1;
+// Below so many documents a share drawn by document is far from the one asked for.
+constexpr std::int64_t kFewDocuments = 100;
+
 PreparationJournal start_of(const PreparePlan& plan) {
   PreparationJournal journal;
   journal.header = plan.keys;
@@ -50,10 +51,14 @@ std::size_t num_threads(const DataConfig& config) {
 
 void check_held_out_share(const SplitStats& train, const SplitStats& validation) {
   const double share = held_out_share(train, validation);
-  util::require(share >= kLeastShare && share <= kLargestShare,
+  const std::int64_t documents = train.documents + validation.documents;
+  util::require(share >= kLeastHeldOut && share <= kLargestHeldOut,
                 "data: held-out share must lie in 0.2-10 % of the text, got ", share * 100, " % (",
-                validation.documents, " of ", train.documents + validation.documents,
-                " documents): set data.validation_share, or name files in data.validation");
+                validation.documents, " of ", documents,
+                " documents): set data.validation_share, or name files in data.validation",
+                documents < kFewDocuments
+                    ? "; where a text file holds many documents, set data.document_separator"
+                    : "");
 }
 
 CorpusBuilder::CorpusBuilder(const PreparePlan& plan, fs::path folder,
@@ -109,7 +114,13 @@ void CorpusBuilder::collect_held_out() {
     if (!source.held_out) continue;
     for (const ReadOptions& way : ways) {
       const auto reader = open_documents(source.path, way);
-      while (reader->next(text)) rules_.leave_out_copies_of(text);
+      for (std::int64_t document = 1; reader->next(text); ++document) {
+        try {
+          rules_.leave_out_copies_of(text);
+        } catch (const util::Error& error) {
+          util::fail(source.path.string(), ": document ", document, " ", error.what());
+        }
+      }
     }
   }
 }
@@ -218,9 +229,13 @@ std::vector<std::uint64_t> CorpusBuilder::contents_of(const SplitWriter& split,
                                      split.stats().documents);
 }
 
+SidecarTokenizer CorpusBuilder::sidecar_tokenizer() const {
+  return describe(plan_.tokenizer, plan_.config.special_tokens);
+}
+
 SidecarSplit CorpusBuilder::close(SplitWriter& split, const char* name, const std::string& halves) {
   SidecarSplit result{.stats = split.stats(), .fingerprint = "", .shards = split.finish()};
-  result.fingerprint = fingerprint_of(contents_of(split, name), halves, describe(plan_.tokenizer));
+  result.fingerprint = fingerprint_of(contents_of(split, name), halves, sidecar_tokenizer());
   return result;
 }
 
@@ -228,7 +243,7 @@ void CorpusBuilder::finish() {
   Sidecar sidecar;
   sidecar.request_key = request_key(plan_.config, plan_.options);
   sidecar.key = plan_.keys.key;
-  sidecar.tokenizer = describe(plan_.tokenizer);
+  sidecar.tokenizer = sidecar_tokenizer();
   sidecar.validation_halves = draw_halves(contents_of(validation_, "validation"));
   sidecar.train = close(train_, "train", "");
   sidecar.validation = close(validation_, "validation", sidecar.validation_halves);

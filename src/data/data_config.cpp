@@ -1,13 +1,16 @@
 #include "data/data_config.h"
 
+#include "data/text_documents.h"
 #include "util/error.h"
 
 namespace superpose::data {
 
 void DataConfig::validate() const {
   using util::require;
-  require(validation_share > 0 && validation_share < 1,
-          "data.validation_share: must lie between 0 and 1, got ", validation_share);
+  require(validation_share >= kLeastHeldOut && validation_share <= kLargestHeldOut,
+          "data.validation_share: must lie in [", kLeastHeldOut, ", ", kLargestHeldOut, "], got ",
+          validation_share);
+  unescape_separator("data.document_separator", document_separator);
   require(!text_field.empty(), "data.text_field: must name a field");
   require(!tokenizer.empty(), "data.tokenizer: must be \"bytes\" or a file");
   require(min_document_bytes >= 0, "data.min_document_bytes: must be >= 0, got ",

@@ -27,6 +27,10 @@ enum class InvalidUtf8 { kKeep, kReplace, kSkip, kError };
 inline constexpr std::array<std::string_view, 4> kInvalidUtf8Names{"keep", "replace", "skip",
                                                                    "error"};
 
+// Held-out bytes / all bytes must lie between these: less scores noise, more is missed in training.
+inline constexpr double kLeastHeldOut = 0.002;
+inline constexpr double kLargestHeldOut = 0.1;
+
 // Section [data] of a recipe.
 struct DataConfig {
   std::vector<std::string> sources;
@@ -71,8 +75,9 @@ struct DataConfig {
     v.choice("format", self.format, kTokenFormatNames,
              "layout of sources that hold token ids; auto = text, JSON lines or Parquet by their "
              "names, .bin and .npy by how they begin");
-    v.field("document_separator", self.document_separator,
-            "text between two documents of a file; empty = a file is one document");
+    v.field(
+        "document_separator", self.document_separator,
+        "text between two documents of a file (\\n a line end); empty = a file is one document");
     v.field("text_field", self.text_field,
             "JSON lines and Parquet: dotted path of the field or column that holds the text");
     v.choice("on_bad_record", self.on_bad_record, kBadRecordNames,

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <thread>
 
+#include "util/first_error.h"
+
 namespace superpose::data {
 namespace {
 
@@ -63,7 +65,8 @@ std::vector<std::int64_t> scan(const TokenFile& file) {
   const std::vector<Part> parts = parts_of(file);
   std::vector<std::vector<std::int64_t>> found(parts.size());
   std::atomic<std::size_t> next_part = 0;
-  const auto work = [&] {
+  util::FirstError first_error;
+  const auto find_all = [&] {
     for (std::size_t part = next_part++; part < parts.size(); part = next_part++) {
       found[part] = with_token_type(file.type, [&](auto number) {
         using Number = decltype(number);
@@ -71,6 +74,7 @@ std::vector<std::int64_t> scan(const TokenFile& file) {
       });
     }
   };
+  const auto work = [&] { first_error.run(find_all); };
   file.bytes.expect(util::AccessPattern::kSequential);
   {
     const std::size_t cores = std::thread::hardware_concurrency();
@@ -78,6 +82,7 @@ std::vector<std::int64_t> scan(const TokenFile& file) {
     while (threads.size() + 1 < std::min(cores, parts.size())) threads.emplace_back(work);
     work();
   }
+  first_error.rethrow();
   file.bytes.expect(util::AccessPattern::kMixed);
   std::vector<std::int64_t> all;
   for (std::vector<std::int64_t>& part : found) {

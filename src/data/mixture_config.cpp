@@ -5,6 +5,7 @@
 #include <set>
 #include <string_view>
 
+#include "data/text_documents.h"
 #include "util/error.h"
 
 namespace superpose::data {
@@ -28,6 +29,7 @@ void MixtureConfig::validate() const {
           max_epochs);
   require(format.empty() || token_format_of(format), "format: must be one of ", token_format_list(),
           ", got \"", format, "\"");
+  unescape_separator("document_separator", document_separator);
   require(max_tokens >= 0, "max_tokens: must be >= 0, got ", max_tokens);
 }
 

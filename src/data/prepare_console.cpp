@@ -14,9 +14,12 @@ std::string size_text(std::int64_t bytes) {
   return util::format_bytes(static_cast<std::uint64_t>(bytes));
 }
 
+// In [0, 1], also where a file has grown meanwhile.
 double share_of(const PrepareProgress& progress) {
   if (progress.num_bytes == 0) return 1;
-  return static_cast<double>(progress.bytes_done) / static_cast<double>(progress.num_bytes);
+  const double share =
+      static_cast<double>(progress.bytes_done) / static_cast<double>(progress.num_bytes);
+  return std::clamp(share, 0.0, 1.0);
 }
 
 std::string bar(double share) {
@@ -61,7 +64,8 @@ std::string PrepareConsole::status(const PrepareProgress& progress, double secon
           util::format_count(progress.tokens) + " tokens";
   const auto done = static_cast<double>(progress.bytes_done - first_.bytes_done);
   if (seconds >= kLeastSeconds && done > 0) {
-    const auto left = static_cast<double>(progress.num_bytes - progress.bytes_done);
+    const auto left =
+        static_cast<double>(std::max<std::int64_t>(progress.num_bytes - progress.bytes_done, 0));
     line += " | ETA " + util::format_duration(left / done * seconds);
   }
   return line;

@@ -1,5 +1,6 @@
 #include "data/prepare_plan.h"
 
+#include <set>
 #include <string_view>
 
 #include "data/batch_reader.h"
@@ -37,14 +38,6 @@ void update_settings(util::Hasher& hasher, const DataConfig& config) {
   }
 }
 
-tokenizer::LoadedTokenizer load_tokenizer(const DataConfig& config) {
-  try {
-    return tokenizer::load_tokenizer(config.tokenizer, config.end_of_document);
-  } catch (const util::Error& error) {
-    util::fail("data.tokenizer: ", error.what());
-  }
-}
-
 void update_path(util::Hasher& hasher, const std::string& path) {
   if (path.empty()) return update_text(hasher, path);
   update_text(hasher, std::filesystem::absolute(path).lexically_normal().string());
@@ -63,11 +56,16 @@ void update_held_out_reading(util::Hasher& hasher, const DataConfig& config,
   update_number(hasher, options.held_out_reading->on_bad_record);
 }
 
-// An .idx belongs to its .bin.
+// An .idx belongs to its .bin, which must be there.
 void leave_out_indexes(std::vector<SourceFile>& sources) {
-  const auto is_index = [](const SourceFile& source) {
-    return source.path.extension() == ".idx" &&
-           std::filesystem::exists(std::filesystem::path(source.path).replace_extension(".bin"));
+  std::set<std::filesystem::path> paths;
+  for (const SourceFile& source : sources) paths.insert(source.path);
+  const auto is_index = [&paths](const SourceFile& source) {
+    const std::filesystem::path bin = std::filesystem::path(source.path).replace_extension(".bin");
+    if (source.path.extension() != ".idx" || !std::filesystem::exists(bin)) return false;
+    util::require(paths.contains(bin), "data.sources: ", source.path.string(), " is the index of ",
+                  bin.filename().string(), ": name that one");
+    return true;
   };
   std::erase_if(sources, is_index);
 }
@@ -81,6 +79,14 @@ void add_indexes(std::vector<SourceFile>& sources, TokenFormat format) {
 }
 
 }  // namespace
+
+tokenizer::LoadedTokenizer load_tokenizer(const DataConfig& config) {
+  try {
+    return tokenizer::load_tokenizer(config.tokenizer, config.end_of_document);
+  } catch (const util::Error& error) {
+    util::fail("data.tokenizer: ", error.what());
+  }
+}
 
 std::string request_key(const DataConfig& config, const PrepareOptions& options) {
   util::Hasher hasher;

@@ -20,6 +20,9 @@ struct PreparePlan {
   JournalHeader keys;
 };
 
+// The recipe's tokenizer. Throws util::Error that names data.tokenizer where it cannot be read.
+tokenizer::LoadedTokenizer load_tokenizer(const DataConfig& config);
+
 // Loads the tokenizer, lists the sources and hashes what there is. `config` and `options` outlive
 // the plan. Throws util::Error as prepare_corpus does.
 PreparePlan make_plan(const DataConfig& config, const PrepareOptions& options);

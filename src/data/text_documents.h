@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "data/byte_stream.h"
 #include "data/document_reader.h"
@@ -14,5 +15,9 @@ namespace superpose::data {
 // the end, and an empty stream holds no document; other empty documents are delivered.
 std::unique_ptr<DocumentReader> read_text_documents(std::unique_ptr<ByteStream> bytes,
                                                     std::string separator);
+
+// A separator as the user wrote it, with \n, \t, \r and \\ for what they stand for: on a command
+// line a line end is hard to type. Throws util::Error "<key>: ..." for another backslash.
+std::string unescape_separator(std::string_view key, std::string_view text);
 
 }  // namespace superpose::data

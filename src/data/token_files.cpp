@@ -5,6 +5,7 @@
 #include <limits>
 #include <utility>
 
+#include "data/byte_stream.h"
 #include "data/megatron_index.h"
 #include "data/numpy_header.h"
 #include "util/error.h"
@@ -56,7 +57,8 @@ void set_marker(TokenFile& file, DocumentEnds ends, std::optional<std::int64_t> 
     return std::in_range<decltype(number)>(*marker) && *marker >= 0;
   });
   util::require(fits, "token file ", file.name, ": end-of-document id must fit its numbers of ",
-                token_bytes(file.type) * 8, " bits, got ", *marker);
+                token_bytes(file.type) * 8, " bits, got ", *marker,
+                *marker >= 0 ? ": write the file with wider numbers" : "");
   file.document_ends = ends;
   file.marker = *marker;
 }
@@ -163,6 +165,8 @@ fs::path index_of(const fs::path& path, TokenFormat format) {
 }
 
 TokenFile open_token_file(const fs::path& path, const TokenFileOptions& options) {
+  util::require(without_compression_ending(path) == path, "token file ", path.string(),
+                ": token files are read in place: unpack it");
   TokenFormat format = options.format;
   if (!index_of(path, format).empty()) return open_megatron(path);
   TokenFile file{.name = path.string(), .bytes = util::MappedFile(path)};

@@ -27,17 +27,20 @@ bool is_superposed(const train::RunConfig& config) {
   });
 }
 
-// Keys that decide which text is read and which is held out: equal for all arms, or nothing is
-// comparable.
-constexpr std::array<std::string_view, 9> kCorpusKeys = {
-    "data.sources",          "data.python_distributions", "data.include",
-    "data.exclude",          "data.document_separator",   "data.validation",
-    "data.validation_share", "evaluation.windows",        "mixture"};
+// The keys of [data] that decide how prepared tokens are read, or where and how fast they are
+// prepared. All others decide which text is read, as what ids, and which is held out: they are
+// equal for all arms, or nothing is comparable.
+constexpr std::array<std::string_view, 9> kReadingKeys = {
+    "data.block_tokens",    "data.lanes",           "data.document_aware",
+    "data.reset_attention", "data.reset_positions", "data.when_exhausted",
+    "data.cache_dir",       "data.threads",         "data.prefetch"};
 
 bool is_corpus_key(const std::string& key) {
-  return key.starts_with("validation") ||  // the list or one of its entries
-         key.starts_with("mixture[") ||
-         std::find(kCorpusKeys.begin(), kCorpusKeys.end(), key) != kCorpusKeys.end();
+  if (key.starts_with("data.")) {
+    return std::find(kReadingKeys.begin(), kReadingKeys.end(), key) == kReadingKeys.end();
+  }
+  // The lists, or one of their entries.
+  return key == "evaluation.windows" || key.starts_with("validation") || key.starts_with("mixture");
 }
 
 void check_override_keys(const ArmConfig& arm, const CompareConfig& compare) {

@@ -25,8 +25,9 @@ std::string joined(const std::vector<std::string>& names) {
   return text;
 }
 
-void apply(const Preset& preset, ModelConfig& config) {
-  fill(config.vocab_size, preset.vocab_size);
+void apply(const Preset& preset, std::int64_t corpus_vocab_size, ModelConfig& config) {
+  // A corpus may have more ids than the shape was named for.
+  fill(config.vocab_size, std::max(preset.vocab_size, corpus_vocab_size));
   fill(config.hidden_size, preset.hidden_size);
   fill(config.num_layers, preset.num_layers);
   // A recipe that changes the heads of a preset without saying anything of key/value heads wants as
@@ -57,9 +58,7 @@ void check_shape(const ModelConfig& config, std::int64_t corpus_vocab_size) {
   util::require(config.num_heads % config.num_kv_heads == 0,
                 "model.num_kv_heads: must divide num_heads = ", config.num_heads, ", got ",
                 config.num_kv_heads);
-  util::require(config.vocab_size >= corpus_vocab_size,
-                "model.vocab_size: must be >= the corpus's vocabulary of ", corpus_vocab_size,
-                ", got ", config.vocab_size);
+  check_vocabulary(config.vocab_size, corpus_vocab_size);
 }
 
 }  // namespace
@@ -99,12 +98,18 @@ void ModelConfig::validate() const {
                 "model.preset: must be one of ", joined(names), ", got ", preset);
 }
 
+void check_vocabulary(std::int64_t vocab_size, std::int64_t corpus_vocab_size) {
+  util::require(vocab_size >= corpus_vocab_size,
+                "model.vocab_size: must be >= the corpus's vocabulary of ", corpus_vocab_size,
+                ", got ", vocab_size);
+}
+
 ModelConfig resolve(const ModelConfig& config, std::int64_t corpus_vocab_size) {
   config.validate();
   config.rope_scaling.validate();
   ModelConfig resolved = config;
   for (const Preset& preset : presets()) {
-    if (preset.name == config.preset) apply(preset, resolved);
+    if (preset.name == config.preset) apply(preset, corpus_vocab_size, resolved);
   }
   fill(resolved.vocab_size, corpus_vocab_size);
   fill(resolved.num_kv_heads, resolved.num_heads);

@@ -57,8 +57,16 @@ bool holds_out(const RunConfig& config) {
                      [](const eval::ValidationSetConfig& set) { return set.is_held_out(); });
 }
 
+// A vocabulary that is too small is said before hours of preparing. One that the recipe leaves
+// open grows with the corpus.
+void check_vocabulary(const RunConfig& config) {
+  if (config.model.vocab_size == 0) return;
+  model::check_vocabulary(config.model.vocab_size, data::padded_vocabulary_size(config.data));
+}
+
 // Rank 0.
 Texts prepare_all(const RunConfig& config, const data::PrepareScreen& screen) {
+  check_vocabulary(config);
   Texts texts;
   for (const eval::ValidationSetConfig& set : config.validation) {
     if (!set.is_held_out()) {

@@ -10,6 +10,7 @@
 #include <map>
 #include <set>
 
+#include "data/sidecar.h"
 #include "data_support.h"
 #include "support/privileges.h"
 #include "support/temp_dir.h"
@@ -26,6 +27,7 @@ using test::error_of;
 using test::write_text;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 // The documents of a split as text.
 std::vector<std::string> texts(const TokenShards& shards) {
@@ -150,6 +152,23 @@ TEST_F(Corpus, FingerprintSeesContentAndBorders) {
   EXPECT_EQ(different.size(), 4U);
 }
 
+TEST_F(Corpus, FingerprintSeesHowSpecialTokensAreRead) {
+  const PreparedCorpus as_text = prepare_corpus(config_);
+  config_.special_tokens = SpecialTokens::kRecognise;
+  const PreparedCorpus recognised = prepare_corpus(config_);
+  EXPECT_NE(recognised.fingerprint, as_text.fingerprint);
+  EXPECT_NE(recognised.validation_fingerprint, as_text.validation_fingerprint);
+  EXPECT_EQ(verify_corpus(recognised.folder).sources, kDocuments);
+}
+
+TEST(Fingerprint, SeesWhichTokenEndsADocument) {
+  const std::vector<std::uint64_t> contents = {1, 2};
+  SidecarTokenizer tokenizer{.name = "a.json", .hash = 3, .end_of_document = 4};
+  const std::string one = fingerprint_of(contents, "AB", tokenizer);
+  tokenizer.end_of_document = 5;
+  EXPECT_NE(fingerprint_of(contents, "AB", tokenizer), one);
+}
+
 TEST_F(Corpus, CopiesFallOnOneSide) {
   for (int i = 0; i < kDocuments; ++i) {
     write_text(dir_ / ("text/copy" + std::to_string(i) + ".txt"), text_of(i));
@@ -222,6 +241,17 @@ TEST_F(Corpus, NamedValidationFilesAreHeldOutAndTheirCopiesLeftOut) {
   EXPECT_EQ(std::count(train.begin(), train.end(), text_of(105)), 0);
 }
 
+TEST_F(Corpus, HeldOutDocumentsThatAreNotUtf8AreNamed) {
+  write_text(dir_ / "held.txt",
+             "good|b\xFF"
+             "d");
+  config_.validation = {(dir_ / "held.txt").string()};
+  config_.document_separator = "|";
+  config_.on_invalid_utf8 = InvalidUtf8::kError;
+  EXPECT_THAT(error_of([&] { prepare_corpus(config_); }),
+              HasSubstr((dir_ / "held.txt").string() + ": document 2 is not UTF-8 at byte 1"));
+}
+
 TEST_F(Corpus, AllMayBeHeldOut) {
   const PreparedCorpus corpus = prepare_corpus(config_, {}, {.all_held_out = true});
   EXPECT_EQ(corpus.validation_stats.documents, kDocuments);
@@ -285,6 +315,17 @@ TEST_F(Corpus, SeparatorCutsFilesIntoDocuments) {
   EXPECT_EQ(std::ssize(one.sources), 1);
   EXPECT_EQ(one.train_stats.documents, files.train_stats.documents);
   EXPECT_EQ(one.train_stats.bytes, files.train_stats.bytes);
+}
+
+TEST_F(Corpus, SeparatorMayBeTypedWithEscapes) {
+  write_text(dir_ / "text/f0.txt", "one\n--\ntwo");
+  config_.document_separator = "\n--\n";
+  const std::string expected = prepare_corpus(config_).fingerprint;
+  config_.document_separator = "\\n--\\n";
+  EXPECT_EQ(prepare_corpus(config_).fingerprint, expected);
+  config_.document_separator = "\\section";
+  EXPECT_THAT(error_of([&] { config_.validate(); }),
+              HasSubstr("data.document_separator: a backslash must stand in \\n"));
 }
 
 TEST_F(Corpus, EveryByteValueSurvives) {
@@ -363,14 +404,11 @@ TEST_F(Corpus, DamagedCacheIsRefusedByName) {
 }
 
 TEST_F(Corpus, ErrorsSayWhatToDo) {
-  config_.validation_share = 0.5;
-  EXPECT_THAT(error_of([&] { prepare_corpus(config_); }),
-              AllOf(HasSubstr("0.2-10 %"), HasSubstr("set data.validation_share")));
-  EXPECT_EQ(folders_in_cache(), 0U);
-  config_.validation_share = 1e-6;
-  EXPECT_THAT(error_of([&] { prepare_corpus(config_); }), HasSubstr("got 0 %"));
-  config_.validation_share = -1;
-  EXPECT_THAT(error_of([&] { prepare_corpus(config_); }), HasSubstr("data.validation_share"));
+  for (const double share : {0.3, 0.001, -1.0}) {
+    config_.validation_share = share;
+    EXPECT_THAT(error_of([&] { config_.validate(); }),
+                HasSubstr("data.validation_share: must lie in [0.002, 0.1]"));
+  }
   config_.validation_share = 0.05;
 
   for (const auto& file : fs::directory_iterator(dir_ / "text")) fs::resize_file(file.path(), 0);
@@ -378,6 +416,17 @@ TEST_F(Corpus, ErrorsSayWhatToDo) {
               HasSubstr("corpus is empty: 200 files without any text"));
   config_.cache_dir = "";
   EXPECT_THAT(error_of([&] { prepare_corpus(config_); }), HasSubstr("data.cache_dir"));
+}
+
+TEST_F(Corpus, FewDocumentsAreToldOfTheSeparator) {
+  write_text(dir_ / "text/f0.txt", std::string(999'999, 'x'));
+  EXPECT_THAT(error_of([&] { prepare_corpus(config_); }),
+              AllOf(HasSubstr("0.2-10 %"), HasSubstr(" of 200 documents)"),
+                    HasSubstr("set data.validation_share"), Not(HasSubstr("separator"))));
+  EXPECT_EQ(folders_in_cache(), 0U);
+  config_.sources = {(dir_ / "text/f0.txt").string()};
+  EXPECT_THAT(error_of([&] { prepare_corpus(config_); }),
+              AllOf(HasSubstr("got 0 % (0 of 1 documents)"), HasSubstr("data.document_separator")));
 }
 
 TEST_F(Corpus, UnreadableSourceIsNamed) {

@@ -68,6 +68,18 @@ TEST(PrepareConsole, DrawsABarOnATerminal) {
   EXPECT_THAT(out.str(), EndsWith("\n"));
 }
 
+// A source that grows is an error at its end; until then the bar is full.
+TEST(PrepareConsole, MoreThanThereWasIsAll) {
+  std::ostringstream out;
+  double now = 0;
+  PrepareConsole console(out, {.columns = 200, .clock = [&] { return now; }});
+  console.write(after(0));
+  now = 5;
+  console.write(after(5));
+  EXPECT_THAT(out.str(), HasSubstr("\r[####################] 100.0 %"));
+  EXPECT_THAT(out.str(), HasSubstr("ETA 0 ms"));
+}
+
 // What an earlier call did is no part of the rate.
 TEST(PrepareConsole, RateIsThatOfThisCall) {
   std::ostringstream out;

@@ -95,7 +95,8 @@ TEST_F(Layouts, PlainNumbers) {
   EXPECT_THAT(message("raw-u8.bin", {.format = TokenFormat::kRawU16}),
               EndsWith("raw-u8.bin: must hold whole tokens of 2 bytes, got 9 bytes"));
   EXPECT_THAT(message("raw-u8.bin", {.format = TokenFormat::kRawU8, .end_of_document = 256}),
-              EndsWith("end-of-document id must fit its numbers of 8 bits, got 256"));
+              EndsWith("end-of-document id must fit its numbers of 8 bits, got 256: write the file "
+                       "with wider numbers"));
   EXPECT_THAT(message("raw-u16.bin", {.format = TokenFormat::kRawU16, .end_of_document = -1}),
               EndsWith("got -1"));
   write_text(dir_ / "empty", "");
@@ -373,6 +374,13 @@ TEST(TokenFiles, WhatCannotBeOpenedIsNamed) {
   const TempDir dir;
   EXPECT_THAT(error_of([&] { open(dir / "absent.bin"); }), HasSubstr("absent.bin: cannot open"));
   EXPECT_THAT(error_of([&] { open(dir.path()); }), HasSubstr("expected a file, got a folder"));
+  for (const char* name : {"a.bin.gz", "a.npy.zst"}) {
+    write_text(dir / name, "xxxx");
+    EXPECT_THAT(error_of([&] { open(dir / name); }), HasSubstr("are read in place: unpack it"));
+  }
+  write_text(dir / "plain.bin", "xxxx");
+  EXPECT_THAT(error_of([&] { open(dir / "plain.bin"); }),
+              HasSubstr("set data.format = \"raw-u16\", or raw-u8"));
   write_text(dir / "a.idx", "x");
   EXPECT_THAT(error_of([&] { open(dir / "a.bin"); }), HasSubstr("a.idx: is cut off in its magic"));
 }

@@ -80,10 +80,18 @@ TEST(Recipe, BadOverrideNamesArmAndKey) {
   EXPECT_THAT(arms_error(with("run.dir = \"x\"")), AllOf(HasSubstr("wild"), HasSubstr("run.dir")));
   EXPECT_THAT(arms_error(with("data.validation_share = 0.02")),
               AllOf(HasSubstr("wild"), HasSubstr("data.validation_share")));
-  EXPECT_THAT(arms_error(with("evaluation.windows = 8")), HasSubstr("same validation sets"));
+  for (const char* override :
+       {"data.tokenizer = \"a.json\"", "data.end_of_document = \"a\"", "data.format = \"npy\"",
+        "data.special_tokens = \"recognise\"", "data.text_field = \"a\"",
+        "data.on_bad_record = \"skip\"", "data.on_invalid_utf8 = \"skip\"",
+        "data.min_document_bytes = 5", "data.max_document_bytes = 5", "data.deduplicate = true",
+        "data.site_packages = \"a\"", "evaluation.windows = 8"}) {
+    EXPECT_THAT(arms_error(with(override)), HasSubstr("same validation sets")) << override;
+  }
   EXPECT_THAT(arms_error(with("\"validation[0].name\" = \"x\"")),
               HasSubstr("same validation sets"));
-  EXPECT_EQ(arms_error(with("data.document_aware = true, evaluation.every = 5")), "");
+  EXPECT_EQ(arms_error(with("data.document_aware = true, data.lanes = 8, evaluation.every = 5")),
+            "");
   EXPECT_THAT(arms_error(with("train.seed = 3")),
               AllOf(HasSubstr("wild"), HasSubstr("compare.seeds")));
   EXPECT_THAT(
