@@ -223,7 +223,8 @@ PreparedCorpus prepare_corpus(const DataConfig& config, const PrepareCallback& p
   check_share(corpus, options);
   // The newest is what was asked for last: find_corpus. A cache may be read-only.
   std::error_code ignored;
-  if (was_cached) fs::last_write_time(folder / kSidecarName, fs::file_time_type::clock::now(), ignored);
+  if (was_cached)
+    fs::last_write_time(folder / kSidecarName, fs::file_time_type::clock::now(), ignored);
   corpus.was_cached = was_cached;
   return corpus;
 }

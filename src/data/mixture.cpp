@@ -121,8 +121,7 @@ class HeldOut {
   }
 
   void finish() {
-    whole_.validation =
-        std::make_shared<TokenShards>(std::move(files_), whole_.vocabulary_size);
+    whole_.validation = std::make_shared<TokenShards>(std::move(files_), whole_.vocabulary_size);
   }
 
  private:
@@ -195,7 +194,8 @@ std::vector<FoundCorpus> find_sources(const DataConfig& data,
                                       const PrepareOptions& options) {
   std::vector<FoundCorpus> found;
   for (const MixtureConfig& entry : entries_of(data, mixture)) {
-    found.push_back({entry.name, find_corpus(config_of(entry, data), options_of(entry, data, options))});
+    found.push_back(
+        {entry.name, find_corpus(config_of(entry, data), options_of(entry, data, options))});
   }
   return found;
 }

@@ -26,8 +26,8 @@ void MixtureConfig::validate() const {
           weight.value_or(0));
   require(std::isfinite(max_epochs) && max_epochs >= 0, "max_epochs: must be >= 0, got ",
           max_epochs);
-  require(format.empty() || token_format_of(format), "format: must be one of ",
-          token_format_list(), ", got \"", format, "\"");
+  require(format.empty() || token_format_of(format), "format: must be one of ", token_format_list(),
+          ", got \"", format, "\"");
   require(max_tokens >= 0, "max_tokens: must be >= 0, got ", max_tokens);
 }
 

@@ -24,8 +24,9 @@ struct PreparePlan {
 // the plan. Throws util::Error as prepare_corpus does.
 PreparePlan make_plan(const DataConfig& config, const PrepareOptions& options);
 
-// 16 hexadecimal digits of what a recipe asks for: where its sources are looked for, the tokenizer's
-// name and the settings. Unlike the key it stays the same where files change, come or go.
+// 16 hexadecimal digits of what a recipe asks for: where its sources are looked for, the
+// tokenizer's name and the settings. Unlike the key it stays the same where files change, come or
+// go.
 std::string request_key(const DataConfig& config, const PrepareOptions& options);
 
 }  // namespace superpose::data

@@ -72,7 +72,7 @@ struct Sidecar {
   std::string token_format;
   SidecarSplit train;
   SidecarSplit validation;
-  std::string validation_halves;  // a letter A or B for each validation document
+  std::string validation_halves;   // a letter A or B for each validation document
   std::vector<SidecarFile> files;  // beside it
   std::vector<SourceRecord> sources;
 

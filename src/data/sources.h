@@ -45,7 +45,8 @@ std::vector<SourceFile> list_sources(const DataConfig& config);
 // Throws util::Error naming the file where it does not exist.
 FileState state_of(const std::filesystem::path& path);
 
-// Throws util::Error naming the file (or one beside it) where it is gone, or its size or time is another.
+// Throws util::Error naming the file (or one beside it) where it is gone, or its size or time is
+// another.
 void check_unchanged(const SourceFile& source);
 
 }  // namespace superpose::data

@@ -23,8 +23,9 @@ bool holds_tokens(const PreparePlan& plan);
 void describe_tokens(const PreparePlan& plan, const std::filesystem::path& folder,
                      const PrepareCallback& progress);
 
-// The token files of a split, without the documents that are left out. Throws util::Error naming one that is no longer what
-// the sidecar says: by size and time, and where only the time is another by its hash.
+// The token files of a split, without the documents that are left out. Throws util::Error naming
+// one that is no longer what the sidecar says: by size and time, and where only the time is another
+// by its hash.
 std::vector<TokenFile> open_sources(const Sidecar& sidecar, bool held_out);
 
 }  // namespace superpose::data

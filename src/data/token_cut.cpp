@@ -11,10 +11,10 @@ namespace {
 void check_ranges(const TokenFile& file, std::span<const TokenRange> ranges) {
   std::int64_t end = 0;
   for (const TokenRange& range : ranges) {
-    util::require(range.first >= end && range.count > 0 &&
-                      range.count <= file.num_tokens - range.first,
-                  "token file ", file.name, ": documents left out must ascend inside [0, ",
-                  file.num_tokens, "), got [", range.first, ", ", range.first + range.count, ")");
+    util::require(
+        range.first >= end && range.count > 0 && range.count <= file.num_tokens - range.first,
+        "token file ", file.name, ": documents left out must ascend inside [0, ", file.num_tokens,
+        "), got [", range.first, ", ", range.first + range.count, ")");
     end = range.first + range.count;
   }
 }

@@ -157,8 +157,8 @@ std::string token_format_list() {
 }
 
 fs::path index_of(const fs::path& path, TokenFormat format) {
-  const bool is_megatron = format == TokenFormat::kMegatron ||
-                           (format == TokenFormat::kAuto && has_index(path));
+  const bool is_megatron =
+      format == TokenFormat::kMegatron || (format == TokenFormat::kAuto && has_index(path));
   return is_megatron ? megatron_paths(path).idx : fs::path();
 }
 

@@ -39,8 +39,8 @@ class Collective {
   virtual std::string broadcast_text(const std::string& text, int root) = 0;
 
   // What `work` returns, on every rank. It is called on `root` alone and may take any time: the
-  // time limit does not count while root is alive. Where it throws, root should end; the others then
-  // throw as for any rank that is gone.
+  // time limit does not count while root is alive. Where it throws, root should end; the others
+  // then throw as for any rank that is gone.
   virtual std::string broadcast_result(const std::function<std::string()>& work, int root);
 };
 

@@ -60,10 +60,10 @@ struct ValidationSetConfig {
                   "name: must be of the letters a-z, digits, _ and -, got \"", name, "\"");
     util::require(format.empty() || data::token_format_of(format), "format: must be one of ",
                   data::token_format_list(), ", got \"", format, "\"");
-    util::require(!is_held_out() ||
-                      (format.empty() && document_separator.empty() && text_field.empty()),
-                  "sources: a set that is what [data] holds out is read as [data] says, so format, "
-                  "document_separator and text_field must be empty");
+    util::require(
+        !is_held_out() || (format.empty() && document_separator.empty() && text_field.empty()),
+        "sources: a set that is what [data] holds out is read as [data] says, so format, "
+        "document_separator and text_field must be empty");
   }
 };
 

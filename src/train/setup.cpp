@@ -47,8 +47,8 @@ void check_shape(const RunConfig& config, const model::ModelConfig& model,
 }
 
 void set_layouts(Setup& setup, const RunConfig& config) {
-  const auto layouts = data::choose_layouts(setup.sources, setup.phases,
-                                            config.train.sequence_length, config.data);
+  const auto layouts =
+      data::choose_layouts(setup.sources, setup.phases, config.train.sequence_length, config.data);
   RunState& state = setup.start.state;
   if (config.mixture.empty()) {
     state.layout = layouts[0];

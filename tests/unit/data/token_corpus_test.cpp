@@ -116,7 +116,8 @@ TEST_F(TokenCorpus, CopiesAreLeftOutOfFilesThatMarkTheirDocuments) {
   EXPECT_THAT(corpus.train->document_ends(), ElementsAre(2, 5));
 }
 
-// The same .bin read in another order by its .idx: sequences of 3 and 2 tokens are those of 2 and 3.
+// The same .bin read in another order by its .idx: sequences of 3 and 2 tokens are those of 2
+// and 3.
 TEST_F(TokenCorpus, AnIndexIsPartOfItsFile) {
   const PreparedCorpus before = prepare_corpus(config_, {}, kAnyShare);
   const fs::path bin = dir_ / "in/train-00000.bin";
