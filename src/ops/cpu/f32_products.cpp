@@ -12,11 +12,16 @@
 namespace superpose::ops::cpu {
 namespace {
 
-// Blocks of a product: a panel of b of kDepth x kColumns stays in the second-level cache while
-// blocks of kRows rows of a pass by.
+// Blocks of a product: a panel of b of at most depth x columns stays in the second-level cache
+// while blocks of kRows rows of a pass by. A panel that is turned is deep: the blocks of out beside
+// it are smaller, and are read and written fewer times.
+struct Blocks {
+  std::int64_t columns, depth;
+  std::int64_t group;  // rows of a, at least, that share a panel: fewer make more panels to turn
+};
 constexpr std::int64_t kRows = 64;
-constexpr std::int64_t kColumns = 512;
-constexpr std::int64_t kDepth = 256;
+constexpr Blocks kStraight{512, 256, 128};
+constexpr Blocks kTurned{256, 512, 256};
 
 // Beyond the width of a turned block: with a power of two its rows would share a few sets of the
 // first-level cache.
@@ -25,9 +30,10 @@ constexpr std::int64_t kPadding = 16;
 // Multiply-adds that are worth a thread.
 constexpr std::int64_t kGrain = 1 << 20;
 
-// Rows of a that share a panel. Fewer make more tasks, and more panels to read (and turn).
+// Tasks that a product is cut into where its size allows: groups of rows, of at most kMaxGroup, by
+// panels. Panels are halved where there would be fewer than kFewTasks.
 constexpr std::int64_t kTasks = 16;
-constexpr std::int64_t kMinGroup = 256;
+constexpr std::int64_t kFewTasks = 8;
 constexpr std::int64_t kMaxGroup = 1024;
 
 struct Shape {
@@ -35,6 +41,13 @@ struct Shape {
 };
 
 std::int64_t blocks_of(std::int64_t size, std::int64_t block) { return (size + block - 1) / block; }
+
+// A block of at most `most` so that `size` falls into blocks of about one size: a thin last one
+// would cost a pass over out like any other.
+std::int64_t even_block(std::int64_t size, std::int64_t most) {
+  constexpr std::int64_t kUnit = 16;
+  return std::min(most, blocks_of(blocks_of(size, blocks_of(size, most)), kUnit) * kUnit);
+}
 
 // out (+)= a b for columns and depth of one panel, in blocks of rows.
 void multiply_panel(const Shape& shape, const Matrix& a, const Matrix& b, float* out,
@@ -46,24 +59,43 @@ void multiply_panel(const Shape& shape, const Matrix& a, const Matrix& b, float*
   }
 }
 
+// How a product is cut: a function of its shape alone, and into tasks of about one size, since each
+// thread takes as many tasks as any other.
+struct Cut {
+  Shape block;  // rows of a group, columns and depth of a panel
+  std::int64_t panels, tasks;
+};
+
+Cut cut_of(const Shape& whole, const Blocks& most) {
+  const std::int64_t coarse =
+      blocks_of(whole.rows, most.group) * blocks_of(whole.columns, most.columns);
+  const std::int64_t columns =
+      even_block(whole.columns, coarse < kFewTasks ? most.columns / 2 : most.columns);
+  const std::int64_t panels = blocks_of(whole.columns, columns);
+  const std::int64_t share = blocks_of(blocks_of(whole.rows * panels, kTasks), kRows) * kRows;
+  const std::int64_t rows = even_block(whole.rows, std::clamp(share, most.group, kMaxGroup));
+  return {{rows, columns, even_block(whole.depth, most.depth)},
+          panels,
+          blocks_of(whole.rows, rows) * panels};
+}
+
 // out = a b, or a b^T where b is given with its rows as the columns of the product. A function of
 // the shape alone decides what is summed with what, so that bits do not hang on threads.
 void multiply(const Shape& whole, const Matrix& a, const Matrix& b, bool turn, float* out) {
-  const std::int64_t panels = blocks_of(whole.columns, kColumns);
-  const std::int64_t share = blocks_of(blocks_of(whole.rows * panels, kTasks), kRows) * kRows;
-  const std::int64_t group = std::clamp(share, kMinGroup, kMaxGroup);
-  const std::int64_t grain =
-      std::max<std::int64_t>(1, kGrain / std::max<std::int64_t>(1, group * whole.depth * kColumns));
+  const Cut cut = cut_of(whole, turn ? kTurned : kStraight);
+  const std::int64_t work = cut.block.rows * cut.block.columns * whole.depth;
+  const std::int64_t grain = std::max<std::int64_t>(1, kGrain / std::max<std::int64_t>(1, work));
   const auto run = [&](std::int64_t begin, std::int64_t end) {
-    const std::int64_t stride = std::min(kColumns, whole.columns) + kPadding;
+    const std::int64_t stride = cut.block.columns + kPadding;
     const auto turned = std::make_unique_for_overwrite<float[]>(
-        static_cast<std::size_t>(turn ? std::min(kDepth, whole.depth) * stride : 0));
+        static_cast<std::size_t>(turn ? cut.block.depth * stride : 0));
     for (std::int64_t task = begin; task < end; ++task) {
-      const std::int64_t row = task / panels * group;
-      const std::int64_t column = task % panels * kColumns;
-      Shape shape{std::min(group, whole.rows - row), std::min(kColumns, whole.columns - column), 0};
-      for (std::int64_t k = 0; k < whole.depth; k += kDepth) {
-        shape.depth = std::min(kDepth, whole.depth - k);
+      const std::int64_t row = task / cut.panels * cut.block.rows;
+      const std::int64_t column = task % cut.panels * cut.block.columns;
+      Shape shape{std::min(cut.block.rows, whole.rows - row),
+                  std::min(cut.block.columns, whole.columns - column), 0};
+      for (std::int64_t k = 0; k < whole.depth; k += cut.block.depth) {
+        shape.depth = std::min(cut.block.depth, whole.depth - k);
         Matrix panel{b.data + k * b.stride + column, b.stride};
         if (turn) {
           transpose({b.data + column * b.stride + k, b.stride}, shape.columns, shape.depth,
@@ -75,7 +107,7 @@ void multiply(const Shape& whole, const Matrix& a, const Matrix& b, bool turn, f
       }
     }
   };
-  at::parallel_for(0, blocks_of(whole.rows, group) * panels, grain, run);
+  at::parallel_for(0, cut.tasks, grain, run);
 }
 
 }  // namespace
@@ -110,21 +142,24 @@ void f32_add_transposed_product(const at::Tensor& a, const at::Tensor& b, const 
   auto* sum_data = sum.mutable_data_ptr<float>();
   // Narrow bands where there are few rows of the sum to share out.
   const std::int64_t band = height < 256 ? 16 : 64;
+  const std::int64_t block_depth = even_block(rows, kStraight.depth);
+  const std::int64_t block_columns = even_block(width, kStraight.columns);
   const std::int64_t grain =
       std::max<std::int64_t>(1, kGrain / std::max<std::int64_t>(1, rows * band * width));
   at::parallel_for(0, blocks_of(height, band), grain, [&](std::int64_t begin, std::int64_t end) {
-    constexpr std::int64_t kStride = kDepth + kPadding;
+    constexpr std::int64_t kStride = kStraight.depth + kPadding;
     // a^T of a band
     const auto turned =
         std::make_unique_for_overwrite<float[]>(static_cast<std::size_t>(band * kStride));
     for (std::int64_t index = begin; index < end; ++index) {
       const std::int64_t first = index * band;
       const std::int64_t size = std::min(band, height - first);
-      for (std::int64_t row = 0; row < rows; row += kDepth) {
-        const std::int64_t depth = std::min(kDepth, rows - row);
+      for (std::int64_t row = 0; row < rows; row += block_depth) {
+        const std::int64_t depth = std::min(block_depth, rows - row);
         transpose({a_data + row * height + first, height}, depth, size, turned.get(), kStride);
-        for (std::int64_t column = 0; column < width; column += kColumns) {
-          multiply_panel({size, std::min(kColumns, width - column), depth}, {turned.get(), kStride},
+        for (std::int64_t column = 0; column < width; column += block_columns) {
+          const std::int64_t columns = std::min(block_columns, width - column);
+          multiply_panel({size, columns, depth}, {turned.get(), kStride},
                          {b_data + row * width + column, width}, sum_data + first * width + column,
                          width, /*add=*/true);
         }

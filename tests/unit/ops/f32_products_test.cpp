@@ -2,6 +2,8 @@
 
 #include <ATen/ops/matmul.h>
 
+#include <array>
+
 #include "ops_test_support.h"
 
 namespace superpose::ops::cpu {
@@ -15,9 +17,9 @@ struct Sizes {
 };
 
 // Below, at and beyond the blocks of each dimension.
-const std::vector<Sizes> kSizes = {{1, 1, 1},      {3, 5, 7},      {64, 96, 288},
-                                   {65, 257, 33},  {130, 16, 513}, {300, 600, 20},
-                                   {513, 96, 300}, {2000, 40, 17}, {1100, 300, 1050}};
+const std::vector<Sizes> kSizes = {
+    {1, 1, 1},      {3, 5, 7},      {64, 96, 288},  {65, 257, 33},     {130, 16, 513},
+    {300, 600, 20}, {513, 96, 300}, {2000, 40, 17}, {1100, 300, 1050}, {262, 530, 70}};
 
 // Worst case of a sum of `depth` products of numbers below 1.
 double tolerance(std::int64_t depth) {
@@ -66,16 +68,17 @@ TEST_F(F32Products, TheSameBitsForAnyNumberOfThreads) {
   const auto run = [&](int threads) {
     const ops::test::Threads scope(threads);
     const at::Tensor out = at::zeros({1000, 200}, at::kFloat);
+    const at::Tensor turned = at::zeros({1000, 1000}, at::kFloat);
     const at::Tensor sum = at::zeros({300, 200}, at::kFloat);
     f32_product(a, b, out);
+    f32_product_transposed(a, a, turned);
     f32_add_transposed_product(a, c, sum);
-    return std::pair(out, sum);
+    return std::array{out, turned, sum};
   };
   const auto one = run(1);
   for (const int threads : {2, 3}) {
     const auto other = run(threads);
-    EXPECT_TRUE(other.first.equal(one.first));
-    EXPECT_TRUE(other.second.equal(one.second));
+    for (std::size_t i = 0; i < one.size(); ++i) EXPECT_TRUE(other[i].equal(one[i])) << i;
   }
 }
 
