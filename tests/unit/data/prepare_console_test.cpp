@@ -72,7 +72,7 @@ TEST(PrepareConsole, DrawsABarOnATerminal) {
 TEST(PrepareConsole, MoreThanThereWasIsAll) {
   std::ostringstream out;
   double now = 0;
-  PrepareConsole console(out, {.columns = 200, .clock = [&] { return now; }});
+  PrepareConsole console(out, "the corpus", {.columns = 200, .clock = [&] { return now; }});
   console.write(after(0));
   now = 5;
   console.write(after(5));
