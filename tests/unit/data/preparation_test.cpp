@@ -25,7 +25,8 @@ using ::testing::HasSubstr;
 std::string text_of(int i, int size) {
   std::string text;
   for (int word = 0; std::ssize(text) < size; ++word) {
-    text += "word" + std::to_string((i * 7919 + word * 104729) % 9973) + ' ';
+    text += "word" + std::to_string((std::int64_t{i} * 7919 + std::int64_t{word} * 104729) % 9973) +
+            ' ';
   }
   return text;
 }
