@@ -210,16 +210,20 @@ std::vector<std::uint64_t> CorpusBuilder::contents_of(const SplitWriter& split,
                                      split.stats().documents);
 }
 
+SidecarTokenizer CorpusBuilder::sidecar_tokenizer() const {
+  return describe(plan_.tokenizer, plan_.config.special_tokens);
+}
+
 SidecarSplit CorpusBuilder::close(SplitWriter& split, const char* name, const std::string& halves) {
   SidecarSplit result{.stats = split.stats(), .fingerprint = "", .shards = split.finish()};
-  result.fingerprint = fingerprint_of(contents_of(split, name), halves, describe(plan_.tokenizer));
+  result.fingerprint = fingerprint_of(contents_of(split, name), halves, sidecar_tokenizer());
   return result;
 }
 
 void CorpusBuilder::finish() {
   Sidecar sidecar;
   sidecar.key = plan_.keys.key;
-  sidecar.tokenizer = describe(plan_.tokenizer);
+  sidecar.tokenizer = sidecar_tokenizer();
   sidecar.validation_halves = draw_halves(contents_of(validation_, "validation"));
   sidecar.train = close(train_, "train", "");
   sidecar.validation = close(validation_, "validation", sidecar.validation_halves);

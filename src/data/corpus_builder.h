@@ -44,6 +44,7 @@ class CorpusBuilder {
   void write_progress();
   std::vector<std::function<void(DocumentBatch&)>> make_encoders();
   PrepareProgress progress() const;
+  SidecarTokenizer sidecar_tokenizer() const;
   SidecarSplit close(SplitWriter& split, const char* name, const std::string& halves);
   std::vector<std::uint64_t> contents_of(const SplitWriter& split, const char* name) const;
 

@@ -12,7 +12,11 @@ std::string fingerprint_of(std::span<const std::uint64_t> contents, std::string_
   util::Hasher hasher;
   hasher.update(std::as_bytes(contents));
   for (const char half : halves) hasher.update(static_cast<std::uint64_t>(half - 'A'));
-  if (tokenizer.name != "bytes") hasher.update(tokenizer.hash);
+  if (tokenizer.name != "bytes") {
+    hasher.update(tokenizer.hash);
+    hasher.update(static_cast<std::uint64_t>(tokenizer.end_of_document));
+  }
+  hasher.update(tokenizer.special_tokens);
   return util::hex64(hasher.digest64());
 }
 
@@ -23,12 +27,16 @@ std::string to_json(const Sidecar& sidecar) {
   return json.dump(1, ' ', false, util::Json::error_handler_t::replace) + "\n";
 }
 
-SidecarTokenizer describe(const tokenizer::LoadedTokenizer& tokenizer) {
+SidecarTokenizer describe(const tokenizer::LoadedTokenizer& tokenizer,
+                          SpecialTokens special_tokens) {
+  const auto special = kSpecialTokensNames[static_cast<std::size_t>(special_tokens)];
   return {.name = tokenizer.name,
           .hash = tokenizer.tokenizer.hash(),
           .vocabulary_size = tokenizer.tokenizer.vocabulary_size(),
           .padded_vocabulary_size = tokenizer.padded_vocabulary_size,
-          .end_of_document = tokenizer.end_of_document};
+          .end_of_document = tokenizer.end_of_document,
+          .special_tokens =
+              special_tokens == SpecialTokens::kAsText ? std::string() : std::string(special)};
 }
 
 void write_sidecar(const std::filesystem::path& folder, const Sidecar& sidecar,

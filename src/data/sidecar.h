@@ -8,12 +8,13 @@
 #include <vector>
 
 #include "data/corpus.h"
+#include "data/data_config.h"
 #include "data/shard_writer.h"
 #include "tokenizer/load.h"
 
 namespace superpose::data {
 
-inline constexpr std::int64_t kCorpusSchema = 2;
+inline constexpr std::int64_t kCorpusSchema = 3;
 inline constexpr const char* kSidecarName = "corpus.json";
 // Beside it: the tokenizer, as a model folder has it, and i32 bytes of text that each id stands
 // for.
@@ -27,6 +28,7 @@ struct SidecarTokenizer {
   std::int64_t vocabulary_size = 0;
   std::int64_t padded_vocabulary_size = 0;
   std::int64_t end_of_document = 0;
+  std::string special_tokens = {};  // as data.special_tokens; empty = "as_text"
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {
@@ -35,6 +37,7 @@ struct SidecarTokenizer {
     v.required("vocabulary_size", self.vocabulary_size);
     v.required("padded_vocabulary_size", self.padded_vocabulary_size);
     v.required("end_of_document", self.end_of_document);
+    v.optional("special_tokens", self.special_tokens);
   }
 };
 
@@ -75,11 +78,13 @@ struct Sidecar {
 };
 
 // 16 hexadecimal digits of what a split holds: the content hashes of its documents in order, then
-// the halves, then the tokenizer unless that is bytes.
+// the halves, then the tokenizer and its end of document unless that is bytes, then how special
+// tokens are read unless they are text.
 std::string fingerprint_of(std::span<const std::uint64_t> contents, std::string_view halves,
                            const SidecarTokenizer& tokenizer);
 
-SidecarTokenizer describe(const tokenizer::LoadedTokenizer& tokenizer);
+SidecarTokenizer describe(const tokenizer::LoadedTokenizer& tokenizer,
+                          SpecialTokens special_tokens = SpecialTokens::kAsText);
 
 std::string to_json(const Sidecar& sidecar);
 

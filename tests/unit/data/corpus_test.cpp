@@ -10,6 +10,7 @@
 #include <map>
 #include <set>
 
+#include "data/sidecar.h"
 #include "data_support.h"
 #include "support/temp_dir.h"
 #include "tokenizer/bytes.h"
@@ -148,6 +149,23 @@ TEST_F(Corpus, FingerprintSeesContentAndBorders) {
   const std::set<std::string> different = {fingerprint_of("ab|cd"), fingerprint_of("abcd"),
                                            fingerprint_of("ab|ce"), fingerprint_of("abc|d")};
   EXPECT_EQ(different.size(), 4U);
+}
+
+TEST_F(Corpus, FingerprintSeesHowSpecialTokensAreRead) {
+  const PreparedCorpus as_text = prepare_corpus(config_);
+  config_.special_tokens = SpecialTokens::kRecognise;
+  const PreparedCorpus recognised = prepare_corpus(config_);
+  EXPECT_NE(recognised.fingerprint, as_text.fingerprint);
+  EXPECT_NE(recognised.validation_fingerprint, as_text.validation_fingerprint);
+  EXPECT_EQ(verify_corpus(recognised.folder).sources, kDocuments);
+}
+
+TEST(Fingerprint, SeesWhichTokenEndsADocument) {
+  const std::vector<std::uint64_t> contents = {1, 2};
+  SidecarTokenizer tokenizer{.name = "a.json", .hash = 3, .end_of_document = 4};
+  const std::string one = fingerprint_of(contents, "AB", tokenizer);
+  tokenizer.end_of_document = 5;
+  EXPECT_NE(fingerprint_of(contents, "AB", tokenizer), one);
 }
 
 TEST_F(Corpus, CopiesFallOnOneSide) {
@@ -340,11 +358,11 @@ TEST_F(Corpus, DamagedCacheIsRefusedByName) {
   fs::resize_file(folder / "train-00000.bin", 100);
   EXPECT_THAT(error_of([&] { prepare_corpus(config_); }),
               AllOf(HasSubstr("train-00000.bin"), HasSubstr("remove " + folder.string())));
-  write_text(folder / "corpus.json", "{\"schema\": 2}");
+  write_text(folder / "corpus.json", "{\"schema\": 3}");
   EXPECT_THAT(error_of([&] { open_corpus(folder); }),
               AllOf(HasSubstr("corpus.json"), HasSubstr("missing field 'key'")));
   write_text(folder / "corpus.json", "{\"schema\": 99}");
-  EXPECT_THAT(error_of([&] { open_corpus(folder); }), HasSubstr("schema must be 2, got 99"));
+  EXPECT_THAT(error_of([&] { open_corpus(folder); }), HasSubstr("schema must be 3, got 99"));
   fs::remove(folder / "corpus.json");
   EXPECT_THAT(error_of([&] { open_corpus(folder); }), HasSubstr("corpus.json"));
 }
