@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <set>
 #include <system_error>
 
 #include "data/distributions.h"
@@ -49,19 +50,59 @@ SourceFile make_source(const fs::path& path, std::string name) {
 
 bool is_hidden(const fs::path& path) { return path.filename().string().starts_with('.'); }
 
-// Every regular file below a folder that is not hidden, with its path below the folder.
-std::vector<std::pair<fs::path, std::string>> walk(const fs::path& folder) {
-  std::vector<std::pair<fs::path, std::string>> found;
-  std::error_code error;
-  fs::recursive_directory_iterator it(folder, error);
-  for (const fs::recursive_directory_iterator end; !error && it != end; it.increment(error)) {
-    if (is_hidden(it->path())) {
-      it.disable_recursion_pending();
-    } else if (it->is_regular_file()) {
-      found.emplace_back(it->path(), it->path().lexically_relative(folder).generic_string());
+// Collects the files below a folder. Links to folders are followed after all that lies there
+// itself, and no folder is walked twice: a loop ends, and no file has two names.
+class Walk {
+ public:
+  std::vector<fs::path> run(const fs::path& folder) {
+    visit(folder);
+    for (std::size_t next = 0; next < links_.size(); ++next) visit(fs::path(links_[next]));
+    return std::move(files_);
+  }
+
+ private:
+  void visit(const fs::path& folder) {
+    std::error_code error;
+    const fs::path real = fs::canonical(folder, error);
+    if (!error && !visited_.insert(real).second) return;
+    for (const fs::path& path : entries_of(folder)) {
+      const fs::file_status status = fs::status(path, error);
+      if (fs::is_directory(status)) {
+        if (fs::is_symlink(fs::symlink_status(path, error))) {
+          links_.push_back(path);
+        } else {
+          visit(path);
+        }
+      } else if (fs::is_regular_file(status) || !fs::exists(status)) {
+        files_.push_back(path);  // a link that leads nowhere is named where it is not filtered out
+      }
     }
   }
-  util::require(!error, "data: cannot read folder ", folder.string(), ": ", error.message());
+
+  // Sorted: which of two links to a folder is followed does not hang on the file system.
+  static std::vector<fs::path> entries_of(const fs::path& folder) {
+    std::vector<fs::path> entries;
+    std::error_code error;
+    fs::directory_iterator it(folder, error);
+    for (const fs::directory_iterator end; !error && it != end; it.increment(error)) {
+      if (!is_hidden(it->path())) entries.push_back(it->path());
+    }
+    util::require(!error, "data: cannot read folder ", folder.string(), ": ", error.message());
+    std::sort(entries.begin(), entries.end());
+    return entries;
+  }
+
+  std::vector<fs::path> files_;
+  std::vector<fs::path> links_;
+  std::set<fs::path> visited_;
+};
+
+// Every file below a folder that is not hidden, with its path below the folder.
+std::vector<std::pair<fs::path, std::string>> walk(const fs::path& folder) {
+  std::vector<std::pair<fs::path, std::string>> found;
+  for (const fs::path& path : Walk().run(folder)) {
+    found.emplace_back(path, path.lexically_relative(folder).generic_string());
+  }
   return found;
 }
 

@@ -24,7 +24,8 @@ struct SourceFile {
 //
 //   a file           name = its last part; include and exclude do not apply
 //   a folder         all regular files below it that pass include and exclude, without those whose
-//                    name, or the name of a folder below, starts with a dot; name = path below it
+//                    name, or the name of a folder below, starts with a dot; name = path below it.
+//                    Links are followed, each folder is walked once
 //   a glob           the files that match it and pass the filters; name = path below the last
 //                    folder that is spelled out
 //   a distribution   the files of its RECORD inside site-packages that pass the filters; name = as

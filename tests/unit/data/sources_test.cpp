@@ -11,6 +11,7 @@
 namespace superpose::data {
 namespace {
 
+namespace fs = std::filesystem;
 using test::error_of;
 using test::write_text;
 using ::testing::ElementsAre;
@@ -73,6 +74,34 @@ TEST_F(Sources, ValidationPathsMarkFilesAsHeldOut) {
   std::vector<bool> held_out;
   for (const auto& source : sources) held_out.push_back(source.held_out);
   EXPECT_THAT(held_out, ElementsAre(false, false, true, true, true));
+}
+
+TEST_F(Sources, LinkedFoldersAreWalkedOnce) {
+  write_text(dir_ / "real/e.py", "e");
+  write_text(dir_ / "real/below/f.py", "f");
+  fs::create_directory_symlink(dir_ / "real", dir_ / "tree/link");
+  fs::create_directory_symlink(dir_ / "real/below", dir_ / "tree/other");  // of the link's
+  fs::create_directory_symlink(dir_ / "tree", dir_ / "tree/sub/up");       // a loop
+  fs::create_symlink(dir_ / "other.md", dir_ / "tree/z.md");
+  config_.sources = {path("tree")};
+  EXPECT_THAT(names(list_sources(config_)),
+              ElementsAre("a.txt", "b.py", "link/below/f.py", "link/e.py", "sub/c.py",
+                          "sub/deep/d.py", "z.md"));
+  config_.sources = {path("tree/**/e.py")};
+  EXPECT_THAT(names(list_sources(config_)), ElementsAre("link/e.py"));
+}
+
+TEST_F(Sources, LinksThatLeadNowhereAreNamed) {
+  fs::create_symlink(dir_ / "gone", dir_ / "tree/broken.py");
+  fs::create_symlink(dir_ / "tree/itself", dir_ / "tree/itself");
+  config_.sources = {path("tree")};
+  EXPECT_THAT(error_of([&] { list_sources(config_); }),
+              HasSubstr("does not exist: " + path("tree/broken.py")));
+  config_.exclude = {"*.py"};
+  EXPECT_THAT(error_of([&] { list_sources(config_); }),
+              HasSubstr("does not exist: " + path("tree/itself")));
+  config_.exclude = {"broken.py", "itself"};
+  EXPECT_EQ(list_sources(config_).size(), 4U);
 }
 
 TEST_F(Sources, ErrorsNameWhatIsWrong) {
