@@ -102,7 +102,13 @@ void CorpusBuilder::collect_held_out() {
   for (const SourceFile& source : plan_.sources) {
     if (!source.held_out) continue;
     const auto reader = open_documents(source.path, read_options(plan_.config));
-    while (reader->next(text)) rules_.leave_out_copies_of(text);
+    for (std::int64_t document = 1; reader->next(text); ++document) {
+      try {
+        rules_.leave_out_copies_of(text);
+      } catch (const util::Error& error) {
+        util::fail(source.path.string(), ": document ", document, " ", error.what());
+      }
+    }
   }
 }
 

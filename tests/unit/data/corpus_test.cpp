@@ -240,6 +240,17 @@ TEST_F(Corpus, NamedValidationFilesAreHeldOutAndTheirCopiesLeftOut) {
   EXPECT_EQ(std::count(train.begin(), train.end(), text_of(105)), 0);
 }
 
+TEST_F(Corpus, HeldOutDocumentsThatAreNotUtf8AreNamed) {
+  write_text(dir_ / "held.txt",
+             "good|b\xFF"
+             "d");
+  config_.validation = {(dir_ / "held.txt").string()};
+  config_.document_separator = "|";
+  config_.on_invalid_utf8 = InvalidUtf8::kError;
+  EXPECT_THAT(error_of([&] { prepare_corpus(config_); }),
+              HasSubstr((dir_ / "held.txt").string() + ": document 2 is not UTF-8 at byte 1"));
+}
+
 TEST_F(Corpus, AllMayBeHeldOut) {
   const PreparedCorpus corpus = prepare_corpus(config_, {}, {.all_held_out = true});
   EXPECT_EQ(corpus.validation_stats.documents, kDocuments);
