@@ -25,8 +25,9 @@ std::string joined(const std::vector<std::string>& names) {
   return text;
 }
 
-void apply(const Preset& preset, ModelConfig& config) {
-  fill(config.vocab_size, preset.vocab_size);
+void apply(const Preset& preset, std::int64_t corpus_vocab_size, ModelConfig& config) {
+  // A corpus may have more ids than the shape was named for.
+  fill(config.vocab_size, std::max(preset.vocab_size, corpus_vocab_size));
   fill(config.hidden_size, preset.hidden_size);
   fill(config.num_layers, preset.num_layers);
   // A recipe that changes the heads of a preset without saying anything of key/value heads wants as
@@ -108,7 +109,7 @@ ModelConfig resolve(const ModelConfig& config, std::int64_t corpus_vocab_size) {
   config.rope_scaling.validate();
   ModelConfig resolved = config;
   for (const Preset& preset : presets()) {
-    if (preset.name == config.preset) apply(preset, resolved);
+    if (preset.name == config.preset) apply(preset, corpus_vocab_size, resolved);
   }
   fill(resolved.vocab_size, corpus_vocab_size);
   fill(resolved.num_kv_heads, resolved.num_heads);

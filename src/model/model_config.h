@@ -43,8 +43,9 @@ struct RopeScaling {
 // Llama's decoder (transformers' LlamaForCausalLM), or Qwen3's with qk_norm on. Numbers left at 0
 // come from the preset; what the preset leaves open too takes the default given at the member.
 struct ModelConfig {
-  std::string preset;           // a name of preset_names(), or "" = the numbers below alone
-  std::int64_t vocab_size = 0;  // rows of embedding and head; 0 = the corpus's vocabulary
+  std::string preset;  // a name of preset_names(), or "" = the numbers below alone
+  // Rows of embedding and head; 0 = the preset's, or the corpus's vocabulary where that is larger.
+  std::int64_t vocab_size = 0;
   std::int64_t hidden_size = 0;
   std::int64_t num_layers = 0;
   std::int64_t num_heads = 0;
@@ -65,7 +66,8 @@ struct ModelConfig {
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {
     v.field("preset", self.preset, "named shape that fills what is 0 below; empty = none");
-    v.field("vocab_size", self.vocab_size, "rows of embedding and head; 0 = from the corpus");
+    v.field("vocab_size", self.vocab_size,
+            "rows of embedding and head; 0 = preset or corpus, the larger");
     v.field("hidden_size", self.hidden_size, "width of the residual stream");
     v.field("num_layers", self.num_layers, "decoder layers");
     v.field("num_heads", self.num_heads, "query heads");

@@ -38,6 +38,18 @@ TEST(ModelConfig, FillsWhatIsLeftOpen) {
   EXPECT_EQ(resolved.qk_norm, Toggle::kOff);
 }
 
+// A preset's vocabulary is what bench measures; a corpus may need more rows.
+TEST(ModelConfig, ThePresetsVocabularyGrowsToTheCorpus) {
+  ModelConfig config;
+  config.preset = "tiny";
+  EXPECT_EQ(resolve(config, 0).vocab_size, 256);
+  EXPECT_EQ(resolve(config, 320).vocab_size, 320);
+  config.preset = "small";
+  EXPECT_EQ(resolve(config, 320).vocab_size, 32'000);
+  config.vocab_size = 300;
+  EXPECT_THAT(error_of(config, 320), HasSubstr("model.vocab_size: must be >= the corpus's"));
+}
+
 TEST(ModelConfig, ResolvingTwiceChangesNothing) {
   ModelConfig config;
   config.preset = "small";
