@@ -1,8 +1,10 @@
 #include "data/prepare_plan.h"
 
+#include <set>
 #include <string_view>
 
 #include "data/sidecar.h"
+#include "util/error.h"
 #include "util/hash.h"
 
 namespace superpose::data {
@@ -35,11 +37,16 @@ void update_settings(util::Hasher& hasher, const DataConfig& config) {
   }
 }
 
-// An .idx belongs to its .bin.
+// An .idx belongs to its .bin, which must be there.
 void leave_out_indexes(std::vector<SourceFile>& sources) {
-  const auto is_index = [](const SourceFile& source) {
-    return source.path.extension() == ".idx" &&
-           std::filesystem::exists(std::filesystem::path(source.path).replace_extension(".bin"));
+  std::set<std::filesystem::path> paths;
+  for (const SourceFile& source : sources) paths.insert(source.path);
+  const auto is_index = [&paths](const SourceFile& source) {
+    const std::filesystem::path bin = std::filesystem::path(source.path).replace_extension(".bin");
+    if (source.path.extension() != ".idx" || !std::filesystem::exists(bin)) return false;
+    util::require(paths.contains(bin), "data.sources: ", source.path.string(), " is the index of ",
+                  bin.filename().string(), ": name that one");
+    return true;
   };
   std::erase_if(sources, is_index);
 }

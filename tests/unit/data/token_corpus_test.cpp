@@ -84,6 +84,14 @@ TEST_F(TokenCorpus, ChangedFilesAreNamed) {
   EXPECT_THAT(error_of([&] { open_corpus(folder); }), HasSubstr(file.string()));
 }
 
+TEST_F(TokenCorpus, AnIndexIsNoSource) {
+  config_.sources = {(dir_ / "in/train-00000.idx").string()};
+  EXPECT_THAT(error_of([&] { prepare_corpus(config_); }),
+              HasSubstr("train-00000.idx is the index of train-00000.bin: name that one"));
+  config_.sources.push_back((dir_ / "in/train-00000.bin").string());
+  EXPECT_EQ(prepare_corpus(config_).train_stats.documents, 2);
+}
+
 TEST_F(TokenCorpus, ForeignTokensAreNamedWithTheirPlace) {
   test::write_shards(dir_ / "in", {Document{'a', 300, 256}});
   EXPECT_THAT(error_of([&] { prepare_corpus(config_); }),
