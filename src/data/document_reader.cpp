@@ -15,6 +15,7 @@ namespace superpose::data {
 namespace {
 
 constexpr std::array<std::string_view, 3> kJsonEndings{".jsonl", ".ndjson", ".json"};
+constexpr std::array<std::string_view, 2> kTokenEndings{".bin", ".npy"};
 // As text these would be noise that nobody asked for.
 constexpr std::array<std::string_view, 8> kUnreadableEndings{".bz2", ".lz4", ".br",  ".zip",
                                                              ".7z",  ".rar", ".tar", ".tgz"};
@@ -30,6 +31,9 @@ std::unique_ptr<DocumentReader> open_documents(const std::filesystem::path& path
   const std::string ending = file_ending(without_compression_ending(path));
   util::require(!is_one_of(ending, kUnreadableEndings), path.string(), ": files of kind ", ending,
                 " cannot be read: unpack it, or leave it out");
+  util::require(!is_one_of(ending, kTokenEndings), path.string(),
+                ": holds token ids by its name, not text: token files are read in place, unpacked, "
+                "and by themselves");
   if (ending == ".parquet") {
     util::require(file_ending(path) == ending, path.string(),
                   ": Parquet compresses by itself: unpack the file");

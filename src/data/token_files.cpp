@@ -4,6 +4,7 @@
 #include <limits>
 #include <utility>
 
+#include "data/byte_stream.h"
 #include "data/megatron_index.h"
 #include "data/numpy_header.h"
 #include "util/error.h"
@@ -144,6 +145,8 @@ TokenFormat tell_format(const TokenFile& file) {
 }  // namespace
 
 TokenFile open_token_file(const fs::path& path, const TokenFileOptions& options) {
+  util::require(without_compression_ending(path) == path, "token file ", path.string(),
+                ": token files are read in place: unpack it");
   TokenFormat format = options.format;
   if (format == TokenFormat::kMegatron || (format == TokenFormat::kAuto && has_index(path))) {
     return open_megatron(path);

@@ -172,6 +172,10 @@ TEST(Documents, WhatCannotBeOpenedIsNamed) {
   EXPECT_THAT(error_of([&] { open_documents(dir / "a.txt.BZ2", {}); }),
               HasSubstr("files of kind .bz2 cannot be read"));
   EXPECT_THAT(error_of([&] { open_documents(dir / "a.tar.gz", {}); }), HasSubstr("kind .tar"));
+  for (const char* name : {"a.bin", "a.npy", "a.bin.gz", "a.npy.xz"}) {
+    EXPECT_THAT(error_of([&] { open_documents(dir / name, {}); }),
+                HasSubstr("holds token ids by its name, not text"));
+  }
   write_text(dir / "empty.gz", "");
   EXPECT_THAT(error_of([&] { open_documents(dir / "empty.gz", {}); }),
               HasSubstr("empty.gz: expected gzip data, got an empty file"));
