@@ -112,7 +112,7 @@ void read_numpy(TokenFile& file, const TokenFileOptions& options) {
 void read_raw(TokenFile& file, TokenType type, const TokenFileOptions& options) {
   const auto refuse = [&](std::string_view layout, TokenFormat format) {
     util::fail("token file ", file.name, ": begins with the header of ", layout,
-               ", which would be read as tokens: set token_format = \"",
+               ", which would be read as tokens: set data.format = \"",
                kTokenFormatNames[static_cast<std::size_t>(format)], "\"");
   };
   if (is_numpy(file.bytes)) refuse("a NumPy file", TokenFormat::kNumpy);
@@ -138,7 +138,7 @@ TokenFormat tell_format(const TokenFile& file) {
   if (is_numpy(file.bytes)) return TokenFormat::kNumpy;
   util::fail("token file ", file.name,
              ": cannot tell its format: it has no index beside it and no header that is known; for "
-             "plain numbers (nanoGPT, OLMo-core) set token_format = \"raw-u16\", or raw-u8, "
+             "plain numbers (nanoGPT, OLMo-core) set data.format = \"raw-u16\", or raw-u8, "
              "raw-u32, raw-u64 by their width");
 }
 

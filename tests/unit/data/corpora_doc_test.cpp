@@ -84,7 +84,7 @@ std::string separated_tokens(const Example& example, const std::filesystem::path
   TokenFileOptions options;
   for (const auto& [key, value] : example.options) {
     if (key == "end_of_document") options.end_of_document = std::stoi(value);
-    if (key != "token_format") continue;
+    if (key != "format") continue;
     const auto* const name = std::find(kTokenFormatNames.begin(), kTokenFormatNames.end(), value);
     EXPECT_NE(name, kTokenFormatNames.end()) << value;
     options.format = static_cast<TokenFormat>(name - kTokenFormatNames.begin());

@@ -88,7 +88,7 @@ TEST_F(Layouts, PlainNumbers) {
   for (const auto& [format, name] : formats) {
     expect_documents(name, {.format = format, .end_of_document = 9});
     EXPECT_THAT(message(name), AllOf(HasSubstr(name), HasSubstr("cannot tell its format"),
-                                     HasSubstr("token_format = \"raw-u16\"")));
+                                     HasSubstr("data.format = \"raw-u16\"")));
   }
   EXPECT_THAT(message("raw-u8.bin", {.format = TokenFormat::kRawU16}),
               EndsWith("raw-u8.bin: must hold whole tokens of 2 bytes, got 9 bytes"));
@@ -105,8 +105,8 @@ TEST_F(Layouts, PlainNumbers) {
 
 TEST_F(Layouts, HeadersAreNotReadAsTokens) {
   const TokenFileOptions raw{.format = TokenFormat::kRawU16};
-  EXPECT_THAT(message("gpt2.bin", raw), EndsWith("set token_format = \"llm.c\""));
-  EXPECT_THAT(message("uint16.npy", raw), EndsWith("set token_format = \"npy\""));
+  EXPECT_THAT(message("gpt2.bin", raw), EndsWith("set data.format = \"llm.c\""));
+  EXPECT_THAT(message("uint16.npy", raw), EndsWith("set data.format = \"npy\""));
   EXPECT_THAT(message("raw-u16.bin", {.format = TokenFormat::kLlmC}),
               HasSubstr("expected a header of llm.c"));
   EXPECT_THAT(message("raw-u16.bin", {.format = TokenFormat::kNumpy}),
@@ -371,6 +371,13 @@ TEST(TokenFiles, WhatCannotBeOpenedIsNamed) {
   const TempDir dir;
   EXPECT_THAT(error_of([&] { open(dir / "absent.bin"); }), HasSubstr("absent.bin: cannot open"));
   EXPECT_THAT(error_of([&] { open(dir.path()); }), HasSubstr("expected a file, got a folder"));
+  for (const char* name : {"a.bin.gz", "a.npy.zst"}) {
+    write_text(dir / name, "xxxx");
+    EXPECT_THAT(error_of([&] { open(dir / name); }), HasSubstr("are read in place: unpack it"));
+  }
+  write_text(dir / "plain.bin", "xxxx");
+  EXPECT_THAT(error_of([&] { open(dir / "plain.bin"); }),
+              HasSubstr("set data.format = \"raw-u16\", or raw-u8"));
   write_text(dir / "a.idx", "x");
   EXPECT_THAT(error_of([&] { open(dir / "a.bin"); }), HasSubstr("a.idx: is cut off in its magic"));
 }
