@@ -55,7 +55,8 @@ void set_marker(TokenFile& file, DocumentEnds ends, std::optional<std::int64_t> 
     return std::in_range<decltype(number)>(*marker) && *marker >= 0;
   });
   util::require(fits, "token file ", file.name, ": end-of-document id must fit its numbers of ",
-                token_bytes(file.type) * 8, " bits, got ", *marker);
+                token_bytes(file.type) * 8, " bits, got ", *marker,
+                *marker >= 0 ? ": write the file with wider numbers" : "");
   file.document_ends = ends;
   file.marker = *marker;
 }

@@ -93,7 +93,8 @@ TEST_F(Layouts, PlainNumbers) {
   EXPECT_THAT(message("raw-u8.bin", {.format = TokenFormat::kRawU16}),
               EndsWith("raw-u8.bin: must hold whole tokens of 2 bytes, got 9 bytes"));
   EXPECT_THAT(message("raw-u8.bin", {.format = TokenFormat::kRawU8, .end_of_document = 256}),
-              EndsWith("end-of-document id must fit its numbers of 8 bits, got 256"));
+              EndsWith("end-of-document id must fit its numbers of 8 bits, got 256: write the file "
+                       "with wider numbers"));
   EXPECT_THAT(message("raw-u16.bin", {.format = TokenFormat::kRawU16, .end_of_document = -1}),
               EndsWith("got -1"));
   write_text(dir_ / "empty", "");
