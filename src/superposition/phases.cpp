@@ -26,7 +26,7 @@ std::map<std::string, double> source_weights(const std::map<std::string, std::st
     const char* end = text.data() + text.size();
     const auto [read, error] = std::from_chars(text.data(), end, weight);
     util::require(error == std::errc() && read == end && std::isfinite(weight) && weight >= 0,
-                  "weights.", name, ": must be a number >= 0, got ", text);
+                  "weights: ", name, " must be a number >= 0, got ", text);
     sum += weight;
   }
   util::require(texts.empty() || sum > 0, "weights: one of them must be > 0, got 0 for all");

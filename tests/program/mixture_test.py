@@ -90,7 +90,7 @@ class Mixture(program.ProgramTest):
         for words, part in (
             (("--phases[0].weights", "{wbe = 1}"), "must name sources of [[mixture]] (books, web), got wbe"),
             (("--phases[0].weights", "{web = 0}"), "phases[0].weights: one of them must be > 0"),
-            (("--phases[0].weights", "{web = -1}"), "weights.web: must be a number >= 0, got -1"),
+            (("--phases[0].weights", "{web = -1}"), "recipe.toml:30: phases[0].weights: web must be a number >= 0, got -1"),
             (("--mixture[1].name", "books"), "each name must stand once, got twice: books"),
             (("--mixture[1].weight", "-1"), "mixture[1].weight: must be >= 0, got -1"),
             (("--mixture[1].weight", "auto"), "for every source or for none"),

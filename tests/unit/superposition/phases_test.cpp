@@ -125,7 +125,7 @@ TEST(Phases, WeightsOfSourcesAreNumbers) {
   EXPECT_EQ(phases[0].weights, (std::map<std::string, double>{{"books", 0.25}, {"web", 3}}));
   EXPECT_TRUE(phases[1].weights.empty()) << "the rest of the run has the sources' own";
   EXPECT_THAT(error_of({{.steps = 1, .weights = {{"web", "-1"}}}}),
-              StartsWith("phases[0].weights.web: must be a number >= 0, got -1"));
+              StartsWith("phases[0].weights: web must be a number >= 0, got -1"));
   EXPECT_THAT(error_of({{.steps = 1, .weights = {{"web", "inf"}}}}), HasSubstr("got inf"));
   EXPECT_THAT(error_of({{.steps = 1, .weights = {{"web", "true"}}}}), HasSubstr("got true"));
   EXPECT_THAT(error_of({{.steps = 1, .weights = {{"web", "1 2"}}}}), HasSubstr("got 1 2"));
