@@ -242,7 +242,7 @@ CLI::App* add_tokenizer_train(CLI::App& tokenizer, Arguments& arguments) {
       "train", "Train byte-level BPE on text, to Hugging Face's tokenizer.json");
   command
       ->add_option("sources", options.sources,
-                   "Files, folders, globs: text or JSON lines, plain or .gz, .zst, .xz")
+                   "Files, folders, globs: text or JSON lines, plain or .gz, .zst, .xz; Parquet")
       ->required();
   command->add_option("--out", options.out, "New folder for the tokenizer")->required();
   command
@@ -270,15 +270,18 @@ CLI::App* add_tokenizer_train(CLI::App& tokenizer, Arguments& arguments) {
       ->transform(CLI::CheckedTransformer(patterns));
   command->add_option("--threads", options.threads, "CPU threads; 0 = all cores")
       ->capture_default_str();
-  command->add_option("--text-field", options.text_field, "Field of JSON lines, as a dotted path")
+  command
+      ->add_option("--text-field", options.text_field,
+                   "Field of JSON lines, column of Parquet, as a dotted path")
       ->capture_default_str();
   command->add_option("--separator", options.separator,
                       "Text between the documents of a text file, as \\n\\n; without it a file is "
                       "one document");
   command->add_option("--max-bytes", options.max_bytes, "Stop after so much text; 0 = read all")
       ->capture_default_str();
-  command->add_flag("--skip-bad-records", options.skip_bad_records,
-                    "Leave out and count JSON lines without the field, in place of stopping");
+  command->add_flag(
+      "--skip-bad-records", options.skip_bad_records,
+      "Leave out and count JSON lines and rows without the field, in place of stopping");
   return command;
 }
 

@@ -81,6 +81,21 @@ class TokenizerTrain(program.ProgramTest):
                 _, folder = self.train_tokenizer(f"kind-{number}", "--vocab-size", "300", *words)
                 self.assertEqual((folder / "tokenizer.json").read_bytes(), expected)
 
+    def test_parquet(self):
+        try:
+            import pyarrow
+            import pyarrow.parquet
+        except ImportError as error:
+            self.skipTest(str(error))
+        path = self.folder / "rows.parquet"
+        pyarrow.parquet.write_table(pyarrow.table({"body": texts_of(self.corpus())}), path)
+        words = ["--vocab-size", "300", "--out", self.folder / "parquet", "--text-field", "body", path]
+        result = program.run("tokenizer", "train", *words)
+        if "Parquet" in result.err:
+            self.skipTest(result.err)
+        self.assertEqual((result.code, result.err), (0, ""), result)
+        self.assert_equal_models(self.folder / "parquet", peer(texts_of(self.corpus()), 300, ["<|endoftext|>"]))
+
     def test_special_tokens(self):
         specials = ["[PAD]", "[a, b]", "the"]
         words = [word for token in specials for word in ("--special", token)]
