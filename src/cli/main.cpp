@@ -3,16 +3,19 @@
 #include <c10/util/Exception.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <exception>
 #include <iostream>
-#include <map>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cli/commands.h"
 #include "cli/environment.h"
 #include "cli/overrides.h"
 #include "util/error.h"
+#include "util/text.h"
 
 namespace superpose::cli {
 namespace {
@@ -38,6 +41,27 @@ std::vector<std::string> take_command(std::vector<std::string>& words) {
     }
   }
   return {};
+}
+
+// In place of CLI11's own, which name numbers of 300 digits and their own notation.
+CLI::Validator not_negative() {
+  return CLI::Validator(
+      [](std::string& text) {
+        return text.starts_with('-') ? "must be >= 0, got " + text : std::string();
+      },
+      "");
+}
+
+// A name becomes the number of its place, which is how CLI11 reads an enum.
+CLI::Validator one_of(std::span<const std::string_view> names) {
+  const auto number = [names = std::vector<std::string>(names.begin(), names.end())](
+                          std::string& text) -> std::string {
+    const auto found = std::find(names.begin(), names.end(), text);
+    if (found == names.end()) return "must be one of " + util::join(names, ", ") + ", got " + text;
+    text = std::to_string(found - names.begin());
+    return "";
+  };
+  return CLI::Validator(number, "");
 }
 
 // What a parsed command line asks for; the chosen sub-command has filled its own member.
@@ -115,10 +139,8 @@ CLI::App* add_selftest(CLI::App& app, Arguments& arguments) {
   CLI::App* command = app.add_subcommand(
       "selftest", "Is what this machine computes right, and how fast is it? A minute or two");
   command->add_option("--device", options.device, "Where to compute: auto, cpu or cuda")
-      ->transform(CLI::CheckedTransformer(
-          std::map<std::string, train::DeviceChoice>{{"auto", train::DeviceChoice::kAuto},
-                                                     {"cpu", train::DeviceChoice::kCpu},
-                                                     {"cuda", train::DeviceChoice::kCuda}}));
+      ->transform(one_of(train::kDeviceNames))
+      ->type_name("NAME");
   command->add_option("--out", options.out, "File for all figures, to send to whoever asks")
       ->capture_default_str();
   command->footer(
@@ -167,10 +189,10 @@ struct DataCommands {
 
 void add_inspect_options(CLI::App* command, DataOptions& options) {
   command->add_option("--documents", options.documents, "How many documents to print")
-      ->check(CLI::NonNegativeNumber)
+      ->check(not_negative())
       ->capture_default_str();
   command->add_option("--from", options.from, "The first of them, counted from 0")
-      ->check(CLI::NonNegativeNumber)
+      ->check(not_negative())
       ->capture_default_str();
   command->add_flag("--held-out", options.held_out, "Look at the held-out documents");
   command->add_option("--tokenizer", options.tokenizer,
@@ -226,11 +248,14 @@ TokenizerTextCommands add_tokenizer_text(CLI::App& tokenizer, Arguments& argumen
         ->add_option("--tokenizer", options.tokenizer,
                      "\"bytes\", a tokenizer.json, a folder with one, or a tiktoken rank file")
         ->required();
-    command->add_flag("--jsonl", options.json_lines,
-                      "A document a line: {\"text\": ...} and a list of ids; without it the whole "
-                      "input is\none text, and ids stand between spaces");
     command->footer("What is supported: docs/formats/tokenizers.md.");
   }
+  commands.encode->add_flag("--jsonl", options.json_lines,
+                            "A document a line, {\"text\": ...}, to a list of ids a line; without "
+                            "it the whole input\nis one text");
+  commands.decode->add_flag("--jsonl", options.json_lines,
+                            "A list of ids a line to {\"text\": ...} a line; without it the ids "
+                            "stand between spaces\nand are one text");
   commands.encode->add_flag("--special-as-text", options.special_as_text,
                             "Special tokens that stand in a text are text, not their ids");
   return commands;
@@ -260,14 +285,11 @@ CLI::App* add_tokenizer_train(CLI::App& tokenizer, Arguments& arguments) {
       ->add_option("--min-frequency", options.min_frequency,
                    "How often a pair must occur to be merged")
       ->capture_default_str();
-  std::map<std::string, tokenizer::SplitPattern> patterns;
-  for (std::size_t i = 0; i < tokenizer::kSplitPatternNames.size(); ++i) {
-    patterns.emplace(tokenizer::kSplitPatternNames[i], static_cast<tokenizer::SplitPattern>(i));
-  }
   command
       ->add_option("--pattern", options.pattern,
                    "How text is split into words: gpt2 (default), llama3 or qwen2")
-      ->transform(CLI::CheckedTransformer(patterns));
+      ->transform(one_of(tokenizer::kSplitPatternNames))
+      ->type_name("NAME");
   command->add_option("--threads", options.threads, "CPU threads; 0 = all cores")
       ->capture_default_str();
   command
