@@ -28,10 +28,13 @@ constexpr std::size_t kShownSources = 30;
 constexpr std::size_t kShownBytes = 2000;  // of a document
 
 void print_split(const char* name, const data::SplitStats& stats) {
-  std::cout << "  " << name << ": " << util::format_count(stats.documents) << " documents, "
-            << util::format_bytes(static_cast<std::uint64_t>(stats.bytes)) << " of text, "
-            << util::format_count(stats.tokens) << " tokens";
-  if (stats.tokens > 0) {
+  std::cout << "  " << name << ": " << util::format_count(stats.documents) << " documents, ";
+  // Without a tokenizer nobody knows how much text the ids stand for.
+  if (stats.bytes > 0) {
+    std::cout << util::format_bytes(static_cast<std::uint64_t>(stats.bytes)) << " of text, ";
+  }
+  std::cout << util::format_count(stats.tokens) << " tokens";
+  if (stats.bytes > 0) {
     std::cout << " (" << std::fixed << std::setprecision(3)
               << static_cast<double>(stats.tokens) / static_cast<double>(stats.bytes) << " a byte)"
               << std::defaultfloat;
@@ -152,6 +155,12 @@ void print_histogram(const data::Inspection& inspection, const tokenizer::Tokeni
   }
 }
 
+void check_from(const data::TokenShards& tokens, const DataOptions& options) {
+  util::require(options.from == 0 || options.from < tokens.num_documents(),
+                "--from: must be the number of a document, below ", tokens.num_documents(),
+                ", got ", options.from);
+}
+
 void print_documents(const data::TokenShards& tokens, const DataOptions& options,
                      const tokenizer::Tokenizer* tokenizer) {
   const std::int64_t end = std::min(tokens.num_documents(), options.from + options.documents);
@@ -183,12 +192,12 @@ int inspect_token_file(const DataOptions& options) {
   constexpr std::int64_t kAnyId = std::int64_t{1} << 24;  // above any vocabulary, below noise
   const data::TokenShards tokens(std::move(files),
                                  loaded ? loaded->tokenizer.vocabulary_size() : kAnyId);
+  check_from(tokens, options);
   const tokenizer::Tokenizer* tokenizer = loaded ? &loaded->tokenizer : nullptr;
   const data::Inspection inspection = data::inspect(
       tokens, loaded ? loaded->tokenizer.bytes_per_id() : std::span<const std::int32_t>());
-  print_split(
-      options.target.c_str(),
-      {inspection.documents, std::max<std::int64_t>(inspection.text_bytes, 1), inspection.tokens});
+  print_split(options.target.c_str(),
+              {inspection.documents, inspection.text_bytes, inspection.tokens});
   print_lengths(inspection);
   print_histogram(inspection, tokenizer);
   print_documents(tokens, options, tokenizer);
@@ -196,6 +205,23 @@ int inspect_token_file(const DataOptions& options) {
 }
 
 bool is_recipe(const std::string& target) { return fs::path(target).extension() == ".toml"; }
+
+// Text is no token file, and a recipe needs its ending.
+void check_token_file_name(const DataOptions& options) {
+  const fs::path ending = fs::path(options.target).extension();
+  std::error_code ignored;
+  util::require(options.format != "auto" || ending == ".bin" || ending == ".npy" ||
+                    ending == ".idx" || !fs::is_regular_file(options.target, ignored),
+                options.target,
+                ": must be a recipe (.toml), a prepared folder or a token file "
+                "(.bin, .npy, .idx; another with --format)");
+}
+
+void refuse_token_file_options(const DataOptions& options) {
+  util::require(options.tokenizer.empty() && options.format == "auto",
+                "--tokenizer, --format: are for a token file; ", options.target,
+                " says itself how it is read");
+}
 
 void inspect(const NamedCorpus& named, const DataOptions& options) {
   const data::PreparedCorpus& corpus = named.corpus;
@@ -207,6 +233,7 @@ void inspect(const NamedCorpus& named, const DataOptions& options) {
   print_sources(corpus.sources);
   const bool held_out = options.held_out || corpus.train_stats.documents == 0;
   const data::TokenShards& tokens = held_out ? *corpus.validation : *corpus.train;
+  check_from(tokens, options);
   const data::Inspection inspection = data::inspect(tokens, corpus.bytes_per_id);
   print_lengths(inspection);
   print_histogram(inspection, &tokenizer);
@@ -241,8 +268,10 @@ int data_prepare_command(const DataOptions& options) {
 
 int data_inspect_command(const DataOptions& options) {
   if (!fs::is_directory(options.target) && !is_recipe(options.target)) {
+    check_token_file_name(options);
     return inspect_token_file(options);
   }
+  refuse_token_file_options(options);
   for (const NamedCorpus& named : open(options)) inspect(named, options);
   return kDone;
 }

@@ -238,6 +238,52 @@ class Surface(program.ProgramTest):
             words += ["--data.cache_dir", cache]
             self.assert_one_line(program.run(*words, **options), folder / "07.txt", "Permission denied")
 
+    def test_a_small_vocabulary_is_refused_before_preparing(self):
+        for command in ("prepare", "mix"):
+            words = self.recipe_words("early", "--model.vocab_size", "256", "--data.cache_dir", self.folder / "early")
+            message = "model.vocab_size: must be >= the corpus's vocabulary of 320, got 256"
+            self.assert_one_line(program.run("data", command, *words), message)
+            self.assertFalse((self.folder / "early").exists())
+
+    def test_inspect(self):
+        tokens = self.folder / "some.bin"
+        tokens.write_bytes(b"a\0b\0\0\1c\0")  # u16
+        named, recipe = self.folder / "some.tokens", self.folder / "recipe"
+        named.write_bytes(tokens.read_bytes())
+        recipe.write_text("[data]\n")
+        raw = ["--format", "raw-u16"]
+        alone = program.run("data", "inspect", tokens, *raw)
+        self.assertEqual(alone.code, 0, alone)
+        self.assertIn("some.bin: 1 documents, 4 tokens\n", alone.out)
+        by_bytes = program.run("data", "inspect", named, *raw, "--tokenizer", "bytes")
+        self.assertIn("some.tokens: 2 documents, 3 B of text, 4 tokens (1.333 a byte)\n", by_bytes.out)
+        self.assertEqual(program.run("data", "inspect", tokens, *raw, "--documents", "0").code, 0)
+        words = self.recipe_words("inspected")
+        for arguments, message in (
+            ([tokens, *raw, "--from", "1"], "--from: must be the number of a document, below 1, got 1"),
+            ([*words, "--from", "99"], "--from: must be the number of a document, below"),
+            ([*words, "--tokenizer", "bytes"], "--tokenizer, --format: are for a token file"),
+            ([*words, *raw], "--tokenizer, --format: are for a token file"),
+            ([named], "must be a recipe (.toml), a prepared folder or a token file"),
+            ([recipe], "must be a recipe (.toml), a prepared folder or a token file"),
+        ):  # fmt: skip
+            with self.subTest(arguments):
+                self.assert_one_line(program.run("data", "inspect", *arguments), message)
+        for number in ("-3", "x"):
+            result = program.run("data", "inspect", tokens, "--from", number)
+            self.assertEqual(result.code, 2, result)
+            self.assertLess(len(result.err), 150, result)
+
+    def test_names_are_refused_in_plain_words(self):
+        result = program.run("tokenizer", "train", "x", "--out", "y", "--vocab-size", "300", "--pattern", "foo")
+        self.assertEqual(result.code, 2, result)
+        self.assertIn("--pattern: must be one of gpt2, llama3, qwen2, got foo\n", result.err)
+        result = program.run("selftest", "--device", "tpu")
+        self.assertEqual(result.code, 2, result)
+        self.assertIn("--device: must be one of auto, cpu, cuda, got tpu\n", result.err)
+        self.assertNotIn("->", program.run("tokenizer", "train", "--help").out)
+        self.assertIn("list of ids a line to", program.run("tokenizer", "decode", "--help").out)
+
     # --- Checkpoints that are wrong, and resumes that are refused
 
     def test_checkpoints(self):
