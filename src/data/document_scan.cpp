@@ -5,6 +5,8 @@
 #include <cstring>
 #include <thread>
 
+#include "util/first_error.h"
+
 namespace superpose::data {
 namespace {
 
@@ -43,7 +45,8 @@ std::vector<std::int64_t> scan(const TokenFile& file) {
   const std::int64_t num_parts = (file.num_tokens + kPartTokens - 1) / kPartTokens;
   std::vector<std::vector<std::int64_t>> found(static_cast<std::size_t>(num_parts));
   std::atomic<std::int64_t> next_part = 0;
-  const auto work = [&] {
+  util::FirstError first_error;
+  const auto find_all = [&] {
     for (std::int64_t part = next_part++; part < num_parts; part = next_part++) {
       const std::int64_t begin = part * kPartTokens;
       const std::int64_t end = std::min(begin + kPartTokens, file.num_tokens);
@@ -53,6 +56,7 @@ std::vector<std::int64_t> scan(const TokenFile& file) {
       });
     }
   };
+  const auto work = [&] { first_error.run(find_all); };
   file.bytes.expect(util::AccessPattern::kSequential);
   {
     const auto cores = static_cast<std::int64_t>(std::thread::hardware_concurrency());
@@ -60,6 +64,7 @@ std::vector<std::int64_t> scan(const TokenFile& file) {
     while (std::ssize(threads) + 1 < std::min(cores, num_parts)) threads.emplace_back(work);
     work();
   }
+  first_error.rethrow();
   file.bytes.expect(util::AccessPattern::kMixed);
   std::vector<std::int64_t> all;
   for (std::vector<std::int64_t>& part : found) {

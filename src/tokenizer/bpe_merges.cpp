@@ -8,6 +8,7 @@
 
 #include "tokenizer/pair_merger.h"
 #include "util/error.h"
+#include "util/first_error.h"
 
 namespace superpose::tokenizer {
 namespace {
@@ -148,17 +149,21 @@ void MergeLearner::apply(const LearntMerge& merge, const Candidate& candidate) {
 void MergeLearner::merge_in_words(const LearntMerge& merge, std::span<const std::uint32_t> where) {
   const std::size_t parts =
       std::clamp<std::size_t>(where.size() / kWordsAThread, 1, mergers_.size());
+  util::FirstError first_error;
   const auto work = [&](std::size_t part) {
     const std::size_t begin = where.size() * part / parts;
     const std::size_t end = where.size() * (part + 1) / parts;
-    mergers_[part].reserve(tokens_.size());
-    mergers_[part].merge(words_, where.subspan(begin, end - begin), merge);
+    first_error.run([&] {
+      mergers_[part].reserve(tokens_.size());
+      mergers_[part].merge(words_, where.subspan(begin, end - begin), merge);
+    });
   };
   {
     std::vector<std::jthread> threads;
     for (std::size_t part = 1; part < parts; ++part) threads.emplace_back(work, part);
     work(0);
   }
+  first_error.rethrow();
   for (std::size_t part = 1; part < parts; ++part) {
     mergers_[0].left.append(mergers_[part].left);
     mergers_[0].right.append(mergers_[part].right);
