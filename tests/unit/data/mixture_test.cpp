@@ -170,6 +170,13 @@ TEST_F(MixtureTest, WrongListsAreRefusedByName) {
   EXPECT_THAT(refusal(), HasSubstr("data.sources and data.python_distributions must be empty"));
 }
 
+TEST_F(MixtureTest, DuplicatesAreThoseOfOneSource) {
+  data_.deduplicate = true;
+  mixture_[1].sources = mixture_[0].sources;
+  const auto sources = prepare_sources(data_, mixture_);
+  EXPECT_EQ(sources[1].corpus.train_stats.documents, sources[0].corpus.train_stats.documents);
+}
+
 TEST_F(MixtureTest, WrongEntriesAreRefused) {
   const auto message = [](const MixtureConfig& config) {
     return error_of([&] { config.validate(); });
