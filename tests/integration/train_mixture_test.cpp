@@ -187,7 +187,7 @@ TEST_F(TrainMixture, WrongWeightsAreRefusedBeforeAnythingIsRead) {
   config.phases[0].weights = {{"fwe", "0.5"}};
   EXPECT_THAT(error_of(config), HasSubstr("must name sources of [[mixture]] (many, few), got fwe"));
   config.phases[0].weights = {{"few", "\"half\""}};
-  EXPECT_THAT(error_of(config), HasSubstr("phases[0].weights.few: must be a number >= 0"));
+  EXPECT_THAT(error_of(config), HasSubstr("phases[0].weights: few must be a number >= 0"));
   config.phases[0].weights = {{"few", "0"}, {"many", "0"}};
   EXPECT_THAT(error_of(config), HasSubstr("phases[0].weights: one of them must be > 0"));
   EXPECT_FALSE(std::filesystem::exists(folder_->path() / "untouched"));
