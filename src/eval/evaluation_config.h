@@ -33,10 +33,10 @@ struct EvaluationConfig {
 // An entry of [[validation]]: held-out text with a loss of its own.
 struct ValidationSetConfig {
   std::string name = "held_out";
-  std::vector<std::string> sources;
-  std::string format;
-  std::string document_separator;
-  std::string text_field;
+  std::vector<std::string> sources = {};
+  std::string format = {};
+  std::string document_separator = {};
+  std::string text_field = {};
 
   // Whether the set is the documents that [data] holds out.
   bool is_held_out() const { return sources.empty(); }

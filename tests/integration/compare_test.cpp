@@ -240,7 +240,7 @@ TEST_F(Compare, GridNeedsBothHalvesOfThePrimarySet) {
   Recipe recipe = tiny_recipe("one-half");
   recipe.base.data.validation = {};
   const std::string book = (fs::path(recipe.base.data.sources[0]).parent_path() / "held-out/3.txt");
-  recipe.base.validation = {{"book", {book}}};
+  recipe.base.validation = {{.name = "book", .sources = {book}}};
   recipe.compare.learning_rates = {1e-3, 1e-2};
   recipe.compare.seeds = {1};
   EXPECT_THAT(error_of(recipe), HasSubstr("got a window of one half alone in book (1 documents)"));

@@ -30,7 +30,7 @@ class ValidationSets : public ::testing::Test {
     train::RunConfig config = tiny_config(folder_.path(), name);
     config.data.validation = {};
     config.data.validation_share = 0.1;
-    config.validation = {{"own", {path("held-out")}}, {"rest", {}}};
+    config.validation = {{.name = "own", .sources = {path("held-out")}}, {.name = "rest"}};
     return config;
   }
   static train::Plan plan(const train::RunConfig& config) {
