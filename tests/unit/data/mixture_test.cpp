@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -134,6 +135,7 @@ TEST_F(MixtureTest, HeldOutTokenFilesAreThoseOfTheMixture) {
     document.push_back(256);
     return document;
   };
+  for (const char* name : {"a", "b", "v"}) std::filesystem::create_directories(folder_ / name);
   test::write_shards(folder_ / "a", {fill('a', 500)});
   test::write_shards(folder_ / "b", {fill('b', 500)});
   test::write_shards(folder_ / "v", {fill('v', 20), fill('w', 20)});
