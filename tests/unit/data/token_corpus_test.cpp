@@ -180,10 +180,10 @@ TEST_F(TokenCorpus, TouchedFilesAreAsGoodAsBefore) {
 
 TEST_F(TokenCorpus, AnIndexIsNoSource) {
   config_.sources = {(dir_ / "in/train-00000.idx").string()};
-  EXPECT_THAT(error_of([&] { prepare_corpus(config_); }),
+  EXPECT_THAT(error_of([&] { prepare_corpus(config_, {}, kAnyShare); }),
               HasSubstr("train-00000.idx is the index of train-00000.bin: name that one"));
   config_.sources.push_back((dir_ / "in/train-00000.bin").string());
-  EXPECT_EQ(prepare_corpus(config_).train_stats.documents, 2);
+  EXPECT_EQ(prepare_corpus(config_, {}, kAnyShare).train_stats.documents, 2);
 }
 
 TEST_F(TokenCorpus, ForeignTokensAreNamedWithTheirPlace) {
