@@ -281,13 +281,16 @@ int data_verify_command(const DataOptions& options) {
   bool unchanged = true;
   for (const data::FoundCorpus& found : train::find_texts(recipe)) {
     const std::string prefix = found.name.empty() ? "" : found.name + ", ";
-    if (found.folder) {
-      unchanged = verify(prefix, *found.folder) && unchanged;
-    } else {
-      std::cout << prefix << "not prepared: `superpose data prepare " << options.target
-                << "` does that\n";
-      unchanged = false;
+    if (found.search.folder) {
+      unchanged = verify(prefix, *found.search.folder) && unchanged;
+      continue;
     }
+    for (const std::string& why : found.search.passed_over) {
+      std::cout << prefix << "passed over: " << why << '\n';
+    }
+    std::cout << prefix << "not prepared: `superpose data prepare " << options.target
+              << "` does that\n";
+    unchanged = false;
   }
   return unchanged ? kDone : kFailed;
 }

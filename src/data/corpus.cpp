@@ -189,9 +189,9 @@ PreparedCorpus open_corpus(const fs::path& folder) {
   return open_with(folder, read_sidecar(folder));
 }
 
-std::optional<fs::path> find_corpus(const DataConfig& config, const PrepareOptions& options) {
+CorpusSearch find_corpus(const DataConfig& config, const PrepareOptions& options) {
   const std::string wanted = request_key(config, options);
-  std::optional<fs::path> newest;
+  CorpusSearch search;
   fs::file_time_type newest_time;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(config.cache_dir, error)) {
@@ -200,15 +200,16 @@ std::optional<fs::path> find_corpus(const DataConfig& config, const PrepareOptio
     if (folder.extension() == ".partial" || !fs::exists(sidecar)) continue;
     try {
       if (read_sidecar(folder).request_key != wanted) continue;
-    } catch (const util::Error&) {
-      continue;  // of another version of the program
+    } catch (const util::Error& problem) {  // damaged, or of another version of the program
+      search.passed_over.emplace_back(problem.what());
+      continue;
     }
     const auto time = fs::last_write_time(sidecar);
-    if (newest && time <= newest_time) continue;
-    newest = folder;
+    if (search.folder && time <= newest_time) continue;
+    search.folder = folder;
     newest_time = time;
   }
-  return newest;
+  return search;
 }
 
 PreparedCorpus prepare_corpus(const DataConfig& config, const PrepareCallback& progress,

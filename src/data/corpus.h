@@ -92,10 +92,14 @@ PreparedCorpus open_corpus(const std::filesystem::path& folder);
 // read in place.
 std::vector<TokenFile> open_held_out(const std::filesystem::path& folder);
 
+struct CorpusSearch {
+  std::optional<std::filesystem::path> folder;
+  std::vector<std::string> passed_over;  // why a folder's sidecar could not be read, a line each
+};
+
 // The folder that prepare_corpus made last for such a recipe, whatever became of the files since;
 // none where it made none. Documents that the options leave out do not count. Reads no source.
-std::optional<std::filesystem::path> find_corpus(const DataConfig& config,
-                                                 const PrepareOptions& options = {});
+CorpusSearch find_corpus(const DataConfig& config, const PrepareOptions& options = {});
 
 struct VerifyReport {
   std::int64_t shards = 0;

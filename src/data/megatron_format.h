@@ -10,7 +10,5 @@ inline constexpr std::string_view kIndexMagic{"MMIDIDX\0\0", 9};
 inline constexpr std::uint64_t kIndexVersion = 1;
 inline constexpr std::uint8_t kDtypeU16 = 8;
 inline constexpr std::uint8_t kDtypeI32 = 4;
-// Magic, u64 version, u8 dtype, u64 sequences, u64 entries of the document index.
-inline constexpr std::size_t kIndexHeaderBytes = 9 + 8 + 1 + 8 + 8;
 
 }  // namespace superpose::data

@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,10 +29,10 @@ std::vector<PreparedSource> prepare_sources(const DataConfig& data,
                                             const PrepareOptions& options = {},
                                             const PrepareScreen& screen = {});
 
-// A corpus of a recipe by name, and its folder where it was prepared.
+// A corpus of a recipe by name, and where it was prepared.
 struct FoundCorpus {
   std::string name;
-  std::optional<std::filesystem::path> folder;
+  CorpusSearch search;
 };
 
 // find_corpus for each corpus that prepare_sources prepares.

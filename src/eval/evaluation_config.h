@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "data/text_documents.h"
 #include "data/token_files.h"
 #include "util/error.h"
 
@@ -60,6 +61,7 @@ struct ValidationSetConfig {
                   "name: must be of the letters a-z, digits, _ and -, got \"", name, "\"");
     util::require(format.empty() || data::token_format_of(format), "format: must be one of ",
                   data::token_format_list(), ", got \"", format, "\"");
+    data::unescape_separator("document_separator", document_separator);
     util::require(
         !is_held_out() || (format.empty() && document_separator.empty() && text_field.empty()),
         "sources: a set that is what [data] holds out is read as [data] says, so format, "

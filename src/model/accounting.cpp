@@ -7,11 +7,10 @@
 namespace superpose::model {
 namespace {
 
-// Logits of a block of rows; in bf16 also the product of the weight's gradient, before it is added.
-std::int64_t head_scratch(const ModelConfig& config, std::int64_t positions, bool bf16) {
-  const std::int64_t rows = std::min(positions, ops::logit_block_rows(config.vocab_size));
-  if (!bf16) return rows * config.vocab_size * 4;
-  return (rows + config.hidden_size) * config.vocab_size * 2;
+// Logits of a block of rows.
+std::int64_t head_scratch(const ModelConfig& config, std::int64_t positions, std::int64_t element) {
+  return std::min(positions, ops::logit_block_rows(config.vocab_size)) * config.vocab_size *
+         element;
 }
 
 }  // namespace
@@ -65,7 +64,7 @@ MemoryEstimate estimate_memory(const ModelConfig& config, const MemoryRequest& r
   estimate.gradients = parameters * 4;
   estimate.optimizer = parameters * 8;
   estimate.activations =
-      positions * (layers + in_flight + outside) + head_scratch(config, positions, request.bf16);
+      positions * (layers + in_flight + outside) + head_scratch(config, positions, element);
   return estimate;
 }
 

@@ -7,9 +7,9 @@
 
 #include "tokenizer/bpe_merges.h"
 #include "tokenizer/bytes.h"
-#include "tokenizer/unicode.h"
 #include "tokenizer/word_counts.h"
 #include "util/error.h"
+#include "util/utf8.h"
 
 namespace superpose::tokenizer {
 namespace {
@@ -64,7 +64,7 @@ WordCounts count(const BpeSettings& settings, const NextDocument& next,
 void BpeSettings::validate() const {
   for (const std::string& text : special_tokens) {
     util::require(!text.empty(), "tokenizer train: a special token must not be empty");
-    util::require(valid_utf8_prefix(text) == text.size(),
+    util::require(util::first_invalid_utf8(text) == text.size(),
                   "tokenizer train: a special token must be UTF-8, got ", text);
   }
   const std::int64_t fewest = kNumBytes + std::ssize(without_repeats(special_tokens));

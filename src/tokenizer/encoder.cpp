@@ -6,6 +6,7 @@
 #include "tokenizer/parts.h"
 #include "tokenizer/unicode.h"
 #include "tokenizer/word_cache.h"
+#include "util/utf8.h"
 
 namespace superpose::tokenizer {
 namespace {
@@ -64,7 +65,7 @@ void Encoder::State::encode(std::string_view text, bool with_specials, Ids& ids)
   if (simdjson::validate_utf8(text)) return encode_valid(text, with_specials, ids);
   behind_token_ = ids.size();
   last_word_ = ids.size();
-  const std::size_t valid = valid_utf8_prefix(text);
+  const std::size_t valid = util::first_invalid_utf8(text);
   encode_valid(text.substr(0, valid), with_specials, ids);
   encode_tail(text.substr(valid), ids);
 }

@@ -154,47 +154,11 @@ bool starts_with_eight_ascii(std::string_view text) {
   return (eight & kHighBits) == 0;
 }
 
-bool is_continuation(unsigned char byte) { return (byte & 0xC0) == 0x80; }
-
-// Bytes of the code point at the beginning of `text`, 0 where it is not valid.
-std::size_t valid_code_point(std::string_view text) {
-  const auto byte = [text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(0);
-  if (first < 0x80) return 1;
-  const std::size_t size = first < 0xC2   ? 0
-                           : first < 0xE0 ? 2
-                           : first < 0xF0 ? 3
-                           : first < 0xF5 ? 4
-                                          : 0;
-  if (size == 0 || text.size() < size) return 0;
-  for (std::size_t i = 1; i < size; ++i) {
-    if (!is_continuation(byte(i))) return 0;
-  }
-  const std::uint32_t c = code_point_at(text.data()).value;
-  if (size == 3 && (c < 0x800 || (c >= kFirstSurrogate && c <= kLastSurrogate))) return 0;
-  if (size == 4 && (c < 0x10000 || c >= kNumCodePoints)) return 0;
-  return size;
-}
-
 }  // namespace
 
 const std::uint8_t* code_point_classes() {
   static const std::vector<std::uint8_t> classes = make_classes();
   return classes.data();
-}
-
-std::size_t valid_utf8_prefix(std::string_view text) {
-  std::size_t at = 0;
-  while (at < text.size()) {
-    if (starts_with_eight_ascii(text.substr(at))) {
-      at += 8;
-      continue;
-    }
-    const std::size_t size = valid_code_point(text.substr(at));
-    if (size == 0) break;
-    at += size;
-  }
-  return at;
 }
 
 bool surely_nfc(std::string_view text) {

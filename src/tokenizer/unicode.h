@@ -54,10 +54,6 @@ inline CodePoint code_point_before(std::string_view text, std::size_t end) {
   return code_point_at(text.data() + begin);
 }
 
-// Bytes of the longest beginning of `text` that is valid UTF-8 (RFC 3629: no surrogates, no longer
-// forms than needed, nothing above U+10FFFF).
-std::size_t valid_utf8_prefix(std::string_view text);
-
 // Whether NFC is certain to leave valid UTF-8 as it is; false may be a false alarm.
 bool surely_nfc(std::string_view text);
 

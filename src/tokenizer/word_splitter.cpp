@@ -3,7 +3,7 @@
 #include <string>
 
 #include "tokenizer/patterns.h"
-#include "tokenizer/unicode.h"
+#include "util/utf8.h"
 
 namespace superpose::tokenizer {
 namespace {
@@ -35,7 +35,7 @@ WordSplitter::WordSplitter(SplitPattern pattern)
 void WordSplitter::split(std::string_view text, std::vector<std::string_view>& words) {
   words.clear();
   while (!text.empty()) {
-    const std::size_t valid = valid_utf8_prefix(text);
+    const std::size_t valid = util::first_invalid_utf8(text);
     pre_tokenizer_.split(text.substr(0, valid), scratch_,
                          [&](std::string_view word, const char*) { words.push_back(word); });
     text.remove_prefix(valid < text.size() ? valid + 1 : valid);

@@ -368,25 +368,35 @@ TEST_F(Corpus, VerifyListsSourcesThatChangedOrWent) {
 
 // What a recipe was prepared to is found whatever became of its files, and nothing is prepared.
 TEST_F(Corpus, IsFoundByItsRecipe) {
-  EXPECT_EQ(find_corpus(config_), std::nullopt);
+  EXPECT_EQ(find_corpus(config_).folder, std::nullopt);
   const fs::path first = prepare_corpus(config_).folder;
-  EXPECT_EQ(find_corpus(config_), first);
+  EXPECT_EQ(find_corpus(config_).folder, first);
   write_text(dir_ / "text/f5.txt", "other");
   fs::remove(dir_ / "text/f6.txt");
-  EXPECT_EQ(find_corpus(config_), first);
+  EXPECT_EQ(find_corpus(config_).folder, first);
   EXPECT_EQ(folders_in_cache(), 1U);
   const auto before = fs::last_write_time(first / "corpus.json") - std::chrono::hours(1);
   fs::last_write_time(first / "corpus.json", before);
   const fs::path second = prepare_corpus(config_).folder;
-  EXPECT_EQ(find_corpus(config_), second);
+  EXPECT_EQ(find_corpus(config_).folder, second);
   // Asked for again, it is the last one again.
   fs::last_write_time(second / "corpus.json", before);
   fs::last_write_time(first / "corpus.json", before + std::chrono::seconds(1));
-  EXPECT_EQ(find_corpus(config_), first);
+  EXPECT_EQ(find_corpus(config_).folder, first);
   EXPECT_TRUE(prepare_corpus(config_).was_cached);
-  EXPECT_EQ(find_corpus(config_), second);
+  EXPECT_EQ(find_corpus(config_).folder, second);
   config_.min_document_bytes = 3;
-  EXPECT_EQ(find_corpus(config_), std::nullopt);
+  EXPECT_EQ(find_corpus(config_).folder, std::nullopt);
+}
+
+TEST_F(Corpus, SearchNamesTheFoldersThatItCannotRead) {
+  const fs::path folder = prepare_corpus(config_).folder;
+  EXPECT_THAT(find_corpus(config_).passed_over, ::testing::IsEmpty());
+  write_text(folder / "corpus.json", "{");
+  const CorpusSearch search = find_corpus(config_);
+  EXPECT_EQ(search.folder, std::nullopt);
+  EXPECT_THAT(search.passed_over,
+              ::testing::ElementsAre(::testing::HasSubstr((folder / "corpus.json").string())));
 }
 
 TEST_F(Corpus, DamagedCacheIsRefusedByName) {

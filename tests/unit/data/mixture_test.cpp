@@ -189,8 +189,8 @@ TEST_F(MixtureTest, HeldOutFilesAreReadAsDataSays) {
   EXPECT_EQ(sources[0].corpus.left_out_documents, 1);
   EXPECT_EQ(sources[1].corpus.left_out_documents, 1);
   const auto found = find_sources(data_, mixture_);
-  EXPECT_EQ(found[0].folder, sources[0].corpus.folder);
-  EXPECT_EQ(found[1].folder, sources[1].corpus.folder);
+  EXPECT_EQ(found[0].search.folder, sources[0].corpus.folder);
+  EXPECT_EQ(found[1].search.folder, sources[1].corpus.folder);
 }
 
 // Plain numbers are known by nothing but the recipe.

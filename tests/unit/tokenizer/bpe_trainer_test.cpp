@@ -13,10 +13,10 @@
 #include "support/temp_dir.h"
 #include "support/zstd.h"
 #include "tokenizer/trained_files.h"
-#include "tokenizer/unicode.h"
 #include "util/error.h"
 #include "util/files.h"
 #include "util/json.h"
+#include "util/utf8.h"
 
 namespace superpose::tokenizer {
 namespace {
@@ -207,7 +207,7 @@ TEST(BpeTrainer, FilesLoadInTokenizersAndTransformers) {
 std::string modern_prose(std::size_t size) {
   std::string text =
       test::unpacked(test::shared_path("data/corpus/modern.txt.zst")).substr(0, size);
-  text.resize(valid_utf8_prefix(text));
+  text.resize(util::first_invalid_utf8(text));
   return text;
 }
 

@@ -29,19 +29,6 @@ TEST(Unicode, ClassesOfWellKnownCharacters) {
   for (const std::uint32_t other : {0x180E, 0x200B, 0xFEFF}) EXPECT_EQ(classes[other] & kSpace, 0);
 }
 
-TEST(Unicode, ValidPrefixFollowsRfc3629) {
-  EXPECT_EQ(valid_utf8_prefix("plain ASCII, longer than a word\u00e9\u20ac\U0001f600"), 40U);
-  EXPECT_EQ(valid_utf8_prefix("abcdefgh\xC3"), 8U);
-  EXPECT_EQ(valid_utf8_prefix("a\x80"), 1U);
-  EXPECT_EQ(valid_utf8_prefix("\xC1\xBF"), 0U);          // longer than needed
-  EXPECT_EQ(valid_utf8_prefix("\xE0\x9F\xBF"), 0U);      // longer than needed
-  EXPECT_EQ(valid_utf8_prefix("\xED\x9F\xBF"), 3U);      // right before the surrogates
-  EXPECT_EQ(valid_utf8_prefix("\xED\xA0\x80"), 0U);      // a surrogate
-  EXPECT_EQ(valid_utf8_prefix("\xF4\x8F\xBF\xBF"), 4U);  // the last code point
-  EXPECT_EQ(valid_utf8_prefix("\xF4\x90\x80\x80"), 0U);  // behind it
-  EXPECT_EQ(valid_utf8_prefix("\xF8\x88\x80\x80\x80"), 0U);
-}
-
 TEST(Unicode, NfcComposesAndOrders) {
   EXPECT_EQ(nfc_of("plain, with e\u0301, and on"), "plain, with \u00e9, and on");
   EXPECT_EQ(nfc_of("A\u030A \u212B"), "\u00c5 \u00c5");

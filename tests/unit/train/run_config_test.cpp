@@ -114,6 +114,10 @@ TEST(RunConfig, ImpossibleValidationSetsAreNamedWithTheirPlace) {
   EXPECT_THAT(error_of("[data]\nvalidation = [\"x\"]\n[[validation]]\nname = \"a\"\n"
                        "sources = [\"y\"]\n"),
               HasSubstr("data.validation: holds out documents, so an entry of [[validation]]"));
+  EXPECT_THAT(error_of("[[validation]]\nname = \"a\"\nsources = [\"x\"]\n"
+                       "document_separator = '\\section'\n"),
+              HasSubstr("recipe.toml:4: validation[0].document_separator: a backslash must stand "
+                        "in \\n"));
 }
 
 TEST(RunConfig, TheSectionOfOldRecipesIsRefusedWithItsNewName) {

@@ -21,7 +21,12 @@ TEST(Utf8, FindsTheFirstByteThatIsWrong) {
       {"\xF4\x8F\xBF\xBF", 4},
       {"nine chars\xFF", 10},
       {"ab\x80", 2},
+      {"plain ASCII, longer than a word\u00e9\u20ac\U0001f600", 40},
+      {"abcdefgh\xC3", 8},            // cut off
       {"\xC0\xAF", 0},              // overlong
+      {"\xC1\xBF", 0},              // overlong
+      {"\xED\x9F\xBF", 3},          // right before the surrogates
+      {"\xF8\x88\x80\x80\x80", 0},  // five bytes
       {"\xE0\x9F\xBF", 0},          // overlong
       {"\xF0\x8F\xBF\xBF", 0},      // overlong
       {"x\xED\xA0\x80", 1},         // a surrogate
