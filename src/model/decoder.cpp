@@ -187,8 +187,8 @@ Decoder::Pass Decoder::begin(const DecoderInput& input, Gradients gradients) con
 
 at::Tensor Decoder::hidden(const DecoderInput& input, Gradients gradients) const {
   const at::Tensor& ids = input.ids;
-  TORCH_CHECK_VALUE(ids.dim() == 3, "decoder: ids must be [rows, positions, bag], got ",
-                    ids.sizes());
+  TORCH_CHECK_VALUE(ids.dim() == 3 && ids.numel() > 0,
+                    "decoder: ids must be [rows, positions, bag] and not empty, got ", ids.sizes());
   TORCH_CHECK_VALUE(ids.size(1) <= config_.max_positions,
                     "decoder: rows must have at most model.max_positions = ", config_.max_positions,
                     " positions, got ", ids.size(1));

@@ -46,7 +46,7 @@ void adamw_update(const at::Tensor& parameter, const at::Tensor& gradient,
   }
   TORCH_CHECK_VALUE(step.step >= 1, "adamw_update: step counts from 1, got ", step.step);
   static const auto op = c10::Dispatcher::singleton()
-                             .findSchemaOrThrow("superpose::adamw_update_", "")
+                             .findSchemaOrThrow("superpose::_adamw_update_", "")
                              .typed<Update>();
   const at::AutoDispatchBelowADInplaceOrView below_autograd;
   op.call(parameter, gradient, exp_avg, exp_avg_sq, step.learning_rate, step.beta1, step.beta2,
@@ -57,13 +57,13 @@ void adamw_update(const at::Tensor& parameter, const at::Tensor& gradient,
 
 TORCH_LIBRARY_FRAGMENT(superpose, m) {
   m.def(
-      "adamw_update_(Tensor(a!) parameter, Tensor gradient, Tensor(b!) exp_avg,"
+      "_adamw_update_(Tensor(a!) parameter, Tensor gradient, Tensor(b!) exp_avg,"
       " Tensor(c!) exp_avg_sq, float learning_rate, float beta1, float beta2, float eps,"
       " float weight_decay, float grad_scale, int step) -> ()");
 }
 
 TORCH_LIBRARY_IMPL(superpose, CompositeExplicitAutograd, m) {
-  m.impl("adamw_update_", superpose::ops::update_composite);
+  m.impl("_adamw_update_", superpose::ops::update_composite);
 }
 
-TORCH_LIBRARY_IMPL(superpose, CPU, m) { m.impl("adamw_update_", superpose::ops::update_cpu); }
+TORCH_LIBRARY_IMPL(superpose, CPU, m) { m.impl("_adamw_update_", superpose::ops::update_cpu); }

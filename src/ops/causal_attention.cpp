@@ -122,7 +122,7 @@ class CausalAttention : public torch::autograd::Function<CausalAttention> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& q, const at::Tensor& k,
                             const at::Tensor& v, const OptionalTensor& starts) {
     static const auto op = c10::Dispatcher::singleton()
-                               .findSchemaOrThrow("superpose::causal_attention", "")
+                               .findSchemaOrThrow("superpose::_causal_attention", "")
                                .typed<Forward>();
     const at::AutoDispatchBelowADInplaceOrView below_autograd;
     auto [out, logsumexp] = op.call(q, k, v, starts);
@@ -132,7 +132,7 @@ class CausalAttention : public torch::autograd::Function<CausalAttention> {
 
   static variable_list backward(AutogradContext* context, const variable_list& grads) {
     static const auto op = c10::Dispatcher::singleton()
-                               .findSchemaOrThrow("superpose::causal_attention_backward", "")
+                               .findSchemaOrThrow("superpose::_causal_attention_backward", "")
                                .typed<Backward>();
     check_first_derivative("causal_attention");
     const at::AutoDispatchBelowADInplaceOrView below_autograd;
@@ -196,20 +196,20 @@ at::Tensor causal_attention(const at::Tensor& q, const at::Tensor& k, const at::
 
 TORCH_LIBRARY_FRAGMENT(superpose, m) {
   m.def(
-      "causal_attention(Tensor q, Tensor k, Tensor v, Tensor? document_starts)"
+      "_causal_attention(Tensor q, Tensor k, Tensor v, Tensor? document_starts)"
       " -> (Tensor out, Tensor logsumexp)");
   m.def(
-      "causal_attention_backward(Tensor grad, Tensor q, Tensor k, Tensor v,"
+      "_causal_attention_backward(Tensor grad, Tensor q, Tensor k, Tensor v,"
       " Tensor? document_starts, Tensor out, Tensor logsumexp)"
       " -> (Tensor grad_q, Tensor grad_k, Tensor grad_v)");
 }
 
 TORCH_LIBRARY_IMPL(superpose, CompositeExplicitAutograd, m) {
-  m.impl("causal_attention", superpose::ops::forward_composite);
-  m.impl("causal_attention_backward", superpose::ops::backward_composite);
+  m.impl("_causal_attention", superpose::ops::forward_composite);
+  m.impl("_causal_attention_backward", superpose::ops::backward_composite);
 }
 
 TORCH_LIBRARY_IMPL(superpose, CPU, m) {
-  m.impl("causal_attention", superpose::ops::forward_cpu);
-  m.impl("causal_attention_backward", superpose::ops::backward_cpu);
+  m.impl("_causal_attention", superpose::ops::forward_cpu);
+  m.impl("_causal_attention_backward", superpose::ops::backward_cpu);
 }

@@ -241,10 +241,13 @@ void check_tensors(const at::Tensor& hidden, const at::Tensor& weight, const at:
 }
 
 // w_i / n_i, with w renormalised over the slots that have a valid target. Weights that sum to 0
-// there stay as they are.
+// there stay as they are, and impossible ones stay to be refused.
 at::Tensor coefficients_of(const at::Tensor& slot_weights, const at::Tensor& counts,
                            at::ScalarType type) {
-  const at::Tensor weights = slot_weights.to(at::kDouble).masked_fill(counts.eq(0), 0);
+  const at::Tensor given = slot_weights.to(at::kDouble);
+  const at::Tensor unused = given.clamp_max(0).add(given.sub(given));  // 0, where it is possible
+  const at::Tensor weights =
+      given.masked_fill(counts.eq(0), 0).add(unused.masked_fill(counts.gt(0), 0));
   const at::Tensor sum = weights.sum();
   const at::Tensor divisor = sum.masked_fill(sum.le(0), 1).mul(counts.clamp_min(1));
   return weights.div(divisor).to(type);

@@ -93,6 +93,7 @@ class AddRmsNorm : public torch::autograd::Function<AddRmsNorm> {
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& grads) {
+    check_first_derivative("add_rms_norm");
     const at::AutoDispatchBelowADInplaceOrView below_autograd;
     const variable_list saved = context->get_saved_variables();
     const bool has_delta = grads.size() == 2;
@@ -115,13 +116,14 @@ void check_rms_norm(std::string_view who, const at::Tensor& x, const at::Tensor&
   TORCH_CHECK_VALUE(
       !delta.defined() || (delta.sizes() == x.sizes() && delta.scalar_type() == x.scalar_type()),
       who, ": delta must match x ", x.sizes(), ", got ", delta.toString(), delta.sizes());
-  for (const at::Tensor& vector : {weight, grad_weight}) {
-    TORCH_CHECK_VALUE(
-        !vector.defined() || (vector.dim() == 1 && vector.size(0) == x.size(1) &&
-                              vector.scalar_type() == accumulate_type(x.scalar_type())),
-        who, ": weight and its gradient must be [", x.size(1), "] of ",
-        accumulate_type(x.scalar_type()), ", got ", vector.sizes(), " of ", vector.scalar_type());
-  }
+  const at::ScalarType wide = accumulate_type(x.scalar_type());
+  TORCH_CHECK_VALUE(weight.defined(), who, ": weight must be given");
+  TORCH_CHECK_VALUE(
+      weight.dim() == 1 && weight.size(0) == x.size(1) && weight.scalar_type() == wide, who,
+      ": weight must be [", x.size(1), "] of ", wide, ", got ", weight.sizes(), " of ",
+      weight.scalar_type());
+  check_device(who, "weight", weight, x);
+  check_grad_weight(who, grad_weight, weight);
 }
 
 std::tuple<at::Tensor, at::Tensor, at::Tensor> add_rms_norm_forward(const at::Tensor& x,
@@ -129,7 +131,7 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> add_rms_norm_forward(const at::Te
                                                                     const at::Tensor& weight,
                                                                     double eps) {
   static const auto op = c10::Dispatcher::singleton()
-                             .findSchemaOrThrow("superpose::add_rms_norm", "")
+                             .findSchemaOrThrow("superpose::_add_rms_norm", "")
                              .typed<Forward>();
   return op.call(x, delta, weight, eps);
 }
@@ -145,7 +147,7 @@ at::Tensor add_rms_norm_backward(const at::Tensor& grad_normed, const OptionalTe
                                  const at::Tensor& sum, const at::Tensor& weight,
                                  const at::Tensor& rstd, const OptionalTensor& grad_weight) {
   static const auto op = c10::Dispatcher::singleton()
-                             .findSchemaOrThrow("superpose::add_rms_norm_backward", "")
+                             .findSchemaOrThrow("superpose::_add_rms_norm_backward", "")
                              .typed<Backward>();
   return op.call(grad_normed, grad_sum, sum, weight, rstd, grad_weight);
 }
@@ -165,22 +167,22 @@ std::tuple<at::Tensor, at::Tensor> add_rms_norm_accumulate(const at::Tensor& x,
 
 TORCH_LIBRARY_FRAGMENT(superpose, m) {
   m.def(
-      "add_rms_norm(Tensor x, Tensor? delta, Tensor weight, float eps)"
+      "_add_rms_norm(Tensor x, Tensor? delta, Tensor weight, float eps)"
       " -> (Tensor sum, Tensor normed, Tensor rstd)");
   m.def("_rms_norm_again(Tensor sum, Tensor weight, Tensor rstd) -> Tensor");
   m.def(
-      "add_rms_norm_backward(Tensor grad_normed, Tensor? grad_sum, Tensor sum, Tensor weight,"
+      "_add_rms_norm_backward(Tensor grad_normed, Tensor? grad_sum, Tensor sum, Tensor weight,"
       " Tensor rstd, Tensor(a!)? grad_weight) -> Tensor");
 }
 
 TORCH_LIBRARY_IMPL(superpose, CompositeExplicitAutograd, m) {
-  m.impl("add_rms_norm", superpose::ops::forward_composite);
+  m.impl("_add_rms_norm", superpose::ops::forward_composite);
   m.impl("_rms_norm_again", superpose::ops::again_composite);
-  m.impl("add_rms_norm_backward", superpose::ops::backward_composite);
+  m.impl("_add_rms_norm_backward", superpose::ops::backward_composite);
 }
 
 TORCH_LIBRARY_IMPL(superpose, CPU, m) {
-  m.impl("add_rms_norm", superpose::ops::forward_cpu);
+  m.impl("_add_rms_norm", superpose::ops::forward_cpu);
   m.impl("_rms_norm_again", superpose::ops::again_cpu);
-  m.impl("add_rms_norm_backward", superpose::ops::backward_cpu);
+  m.impl("_add_rms_norm_backward", superpose::ops::backward_cpu);
 }

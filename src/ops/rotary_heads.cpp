@@ -113,7 +113,7 @@ class RotaryHeads : public torch::autograd::Function<RotaryHeads> {
                                const RotaryAngles& angles, const HeadLayout& layout,
                                const HeadNorms& norms) {
     static const auto op = c10::Dispatcher::singleton()
-                               .findSchemaOrThrow("superpose::rotary_heads", "")
+                               .findSchemaOrThrow("superpose::_rotary_heads", "")
                                .typed<Forward>();
     const at::AutoDispatchBelowADInplaceOrView below_autograd;
     context->save_for_backward({norms.q_weight.defined() ? qkv : at::Tensor(), angles.cosines,
@@ -129,8 +129,9 @@ class RotaryHeads : public torch::autograd::Function<RotaryHeads> {
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& grads) {
+    check_first_derivative("rotary_heads");
     static const auto op = c10::Dispatcher::singleton()
-                               .findSchemaOrThrow("superpose::rotary_heads_backward", "")
+                               .findSchemaOrThrow("superpose::_rotary_heads_backward", "")
                                .typed<Backward>();
     const at::AutoDispatchBelowADInplaceOrView below_autograd;
     const variable_list saved = context->get_saved_variables();
@@ -162,14 +163,18 @@ void check_angles(const RotaryAngles& angles, const at::Tensor& qkv, const HeadL
 void check_norms(const HeadNorms& norms, const HeadLayout& layout, at::ScalarType wide) {
   TORCH_CHECK_VALUE(norms.q_weight.defined() == norms.k_weight.defined(),
                     "rotary_heads: norm weights must be given for both queries and keys");
-  for (const at::Tensor& vector :
-       {norms.q_weight, norms.k_weight, norms.grad_q_weight, norms.grad_k_weight}) {
+  const auto check = [&](const at::Tensor& weight, const at::Tensor& gradient) {
+    TORCH_CHECK_VALUE(weight.defined() || !gradient.defined(),
+                      "rotary_heads: a norm's gradient must come with its weight");
+    if (!weight.defined()) return;
     TORCH_CHECK_VALUE(
-        !vector.defined() || (vector.dim() == 1 && vector.size(0) == layout.head_dim &&
-                              vector.scalar_type() == wide),
-        "rotary_heads: norm weights and gradients must be [", layout.head_dim, "] of ", wide,
-        ", got ", vector.sizes(), " of ", vector.scalar_type());
-  }
+        weight.dim() == 1 && weight.size(0) == layout.head_dim && weight.scalar_type() == wide,
+        "rotary_heads: norm weights must be [", layout.head_dim, "] of ", wide, ", got ",
+        weight.sizes(), " of ", weight.scalar_type());
+    check_grad_weight("rotary_heads", gradient, weight);
+  };
+  check(norms.q_weight, norms.grad_q_weight);
+  check(norms.k_weight, norms.grad_k_weight);
 }
 
 }  // namespace
@@ -197,20 +202,20 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> rotary_heads_accumulate(const at:
 
 TORCH_LIBRARY_FRAGMENT(superpose, m) {
   m.def(
-      "rotary_heads(Tensor qkv, Tensor cosines, Tensor sines, int num_heads, int num_kv_heads,"
+      "_rotary_heads(Tensor qkv, Tensor cosines, Tensor sines, int num_heads, int num_kv_heads,"
       " Tensor? q_weight, Tensor? k_weight, float eps) -> (Tensor q, Tensor k, Tensor v)");
   m.def(
-      "rotary_heads_backward(Tensor grad_q, Tensor grad_k, Tensor grad_v, Tensor? qkv,"
+      "_rotary_heads_backward(Tensor grad_q, Tensor grad_k, Tensor grad_v, Tensor? qkv,"
       " Tensor cosines, Tensor sines, Tensor? q_weight, Tensor? k_weight, float eps,"
       " Tensor(a!)? grad_q_weight, Tensor(b!)? grad_k_weight) -> Tensor");
 }
 
 TORCH_LIBRARY_IMPL(superpose, CompositeExplicitAutograd, m) {
-  m.impl("rotary_heads", superpose::ops::forward_composite);
-  m.impl("rotary_heads_backward", superpose::ops::backward_composite);
+  m.impl("_rotary_heads", superpose::ops::forward_composite);
+  m.impl("_rotary_heads_backward", superpose::ops::backward_composite);
 }
 
 TORCH_LIBRARY_IMPL(superpose, CPU, m) {
-  m.impl("rotary_heads", superpose::ops::forward_cpu);
-  m.impl("rotary_heads_backward", superpose::ops::backward_cpu);
+  m.impl("_rotary_heads", superpose::ops::forward_cpu);
+  m.impl("_rotary_heads_backward", superpose::ops::backward_cpu);
 }

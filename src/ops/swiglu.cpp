@@ -51,6 +51,7 @@ class SwiGlu : public torch::autograd::Function<SwiGlu> {
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& grads) {
+    check_first_derivative("swiglu");
     const at::AutoDispatchBelowADInplaceOrView below_autograd;
     return {swiglu_backward(grads[0], context->get_saved_variables()[0])};
   }
@@ -60,13 +61,13 @@ class SwiGlu : public torch::autograd::Function<SwiGlu> {
 
 at::Tensor swiglu_forward(const at::Tensor& gate_up) {
   static const auto op =
-      c10::Dispatcher::singleton().findSchemaOrThrow("superpose::swiglu", "").typed<Forward>();
+      c10::Dispatcher::singleton().findSchemaOrThrow("superpose::_swiglu", "").typed<Forward>();
   return op.call(gate_up);
 }
 
 at::Tensor swiglu_backward(const at::Tensor& grad, const at::Tensor& gate_up) {
   static const auto op = c10::Dispatcher::singleton()
-                             .findSchemaOrThrow("superpose::swiglu_backward", "")
+                             .findSchemaOrThrow("superpose::_swiglu_backward", "")
                              .typed<Backward>();
   return op.call(grad, gate_up);
 }
@@ -81,16 +82,16 @@ at::Tensor swiglu(const at::Tensor& gate_up) {
 }  // namespace superpose::ops
 
 TORCH_LIBRARY_FRAGMENT(superpose, m) {
-  m.def("swiglu(Tensor gate_up) -> Tensor");
-  m.def("swiglu_backward(Tensor grad, Tensor gate_up) -> Tensor");
+  m.def("_swiglu(Tensor gate_up) -> Tensor");
+  m.def("_swiglu_backward(Tensor grad, Tensor gate_up) -> Tensor");
 }
 
 TORCH_LIBRARY_IMPL(superpose, CompositeExplicitAutograd, m) {
-  m.impl("swiglu", superpose::ops::forward_composite);
-  m.impl("swiglu_backward", superpose::ops::backward_composite);
+  m.impl("_swiglu", superpose::ops::forward_composite);
+  m.impl("_swiglu_backward", superpose::ops::backward_composite);
 }
 
 TORCH_LIBRARY_IMPL(superpose, CPU, m) {
-  m.impl("swiglu", superpose::ops::forward_cpu);
-  m.impl("swiglu_backward", superpose::ops::backward_cpu);
+  m.impl("_swiglu", superpose::ops::forward_cpu);
+  m.impl("_swiglu_backward", superpose::ops::backward_cpu);
 }

@@ -21,6 +21,7 @@
 #include <ATen/ops/zeros_like.h>
 #include <c10/core/GradMode.h>
 
+#include <algorithm>
 #include <cmath>
 #include <exception>
 #include <functional>
@@ -310,17 +311,22 @@ Tensors run_plain(const OperatorCase& item, at::ScalarType compute) {
   return results_of(item.plain(values, {}), values, {});
 }
 
-double worst_error(const Tensors& results, const Tensors& expected) {
+}  // namespace
+
+double worst_error(const std::vector<at::Tensor>& results,
+                   const std::vector<at::Tensor>& expected) {
   if (results.size() != expected.size()) return std::numeric_limits<double>::infinity();
   double worst = 0;
   for (std::size_t i = 0; i < results.size(); ++i) {
     const double error = (results[i] - expected[i]).abs().max().item<double>();
     const double size = expected[i].abs().max().item<double>();
-    // Written so that a NaN stays.
-    if (!(error / size <= worst)) worst = error / size;
+    if (!std::isfinite(error / size)) return std::numeric_limits<double>::infinity();
+    worst = std::max(worst, error / size);
   }
   return worst;
 }
+
+namespace {
 
 // Sums of up to kV terms whose roundings add up like a random walk; bf16 results are rounded a few
 // times on their way.

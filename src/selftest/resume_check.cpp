@@ -96,8 +96,15 @@ void run_to_the_end(const TrainRun& run) {
 }
 
 void kill_at(const TrainRun& run, std::int64_t step) {
+  constexpr std::chrono::minutes kPatience{3};
+  const auto begin = std::chrono::steady_clock::now();
   util::Process process = run.start();
   while (!fs::exists(run.checkpoint(step))) {
+    if (std::chrono::steady_clock::now() - begin > kPatience) {
+      process.send(SIGKILL);
+      process.wait();
+      util::fail("no checkpoint of step ", step, " within ", kPatience.count(), " minutes");
+    }
     if (process.has_ended()) {
       run.expect_success(process);
       util::fail("the run ended before it could be killed");

@@ -19,16 +19,23 @@ TEST_P(ShippedRecipes, CanBePlanned) {
   EXPECT_EQ(recipe.base.run.dir, "runs/" + std::filesystem::path(GetParam()).stem().string());
 }
 
-std::vector<std::string> recipe_files() {
+std::vector<std::string> recipe_files(const std::string& folder = "/recipes") {
   std::vector<std::string> names;
   for (const auto& file :
-       std::filesystem::directory_iterator(std::string(SUPERPOSE_SOURCE_DIR) + "/recipes")) {
+       std::filesystem::directory_iterator(std::string(SUPERPOSE_SOURCE_DIR) + folder)) {
     if (file.path().extension() == ".toml") names.push_back(file.path().filename());
   }
   return names;
 }
 
 INSTANTIATE_TEST_SUITE_P(All, ShippedRecipes, ::testing::ValuesIn(recipe_files()));
+
+TEST(BenchRecipes, CanBeRead) {
+  for (const std::string& name : recipe_files("/bench/recipes")) {
+    EXPECT_NO_THROW(read_recipe(std::string(SUPERPOSE_SOURCE_DIR) + "/bench/recipes/" + name, {}))
+        << name;
+  }
+}
 
 TEST(RecipeFolder, HoldsTheDemos) {
   EXPECT_THAT(recipe_files(),

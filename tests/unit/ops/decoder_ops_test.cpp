@@ -3,6 +3,7 @@
 // differences.
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/sigmoid.h>
 #include <ATen/ops/zeros_like.h>
 
@@ -127,7 +128,7 @@ TEST(AddRmsNorm, TakesStridedAndEmptyInputsAndRefusesOthers) {
   const at::Tensor empty = at::zeros({0, 8}, at::kFloat);
   EXPECT_EQ(std::get<1>(add_rms_norm_accumulate(empty, empty, weight, 1e-5, none)).size(0), 0);
   EXPECT_THAT(test::value_error([&] { add_rms_norm_accumulate(x, none, weight, 1e-5, none); }),
-              HasSubstr("add_rms_norm: weight and its gradient must be [6]"));
+              HasSubstr("add_rms_norm: weight must be [6]"));
   EXPECT_THAT(test::value_error([&] { add_rms_norm_accumulate(x.t(), x, weight, 1e-5, none); }),
               HasSubstr("add_rms_norm: delta must match x"));
 }
@@ -328,13 +329,37 @@ TEST(SwiGlu, GradientIsTheSlope) {
   EXPECT_EQ(swiglu(at::zeros({0, 4}, at::kFloat)).size(0), 0);
 }
 
+// A second derivative would be without the operator's part, so it is refused.
+TEST(DecoderOps, HaveNoSecondDerivative) {
+  const auto refuses = [](const at::Tensor& result) {
+    EXPECT_THROW(result.sum().backward({}, std::nullopt, /*create_graph=*/true),
+                 c10::NotImplementedError);
+  };
+  const at::Tensor x = leaf(uniform({2, 8}, at::kFloat, 1));
+  refuses(swiglu(x));
+  refuses(std::get<1>(add_rms_norm_accumulate(x, {}, at::full({8}, 1, at::kFloat), 1e-5, {})));
+  const at::Tensor angles = at::zeros({2, 2}, at::kFloat);
+  refuses(std::get<0>(
+      rotary_heads_accumulate(leaf(uniform({1, 2, 12}, at::kFloat, 2)), {angles, angles},
+                              {.num_heads = 1, .num_kv_heads = 1, .head_dim = 4}, {})));
+}
+
+TEST(DecoderOps, NormsAddIntoDenseBuffersOnly) {
+  const at::Tensor strided = at::zeros({16}, at::kFloat).slice(0, 0, 16, 2);
+  EXPECT_THAT(test::value_error([&] {
+                add_rms_norm_accumulate(at::zeros({2, 8}, at::kFloat), {},
+                                        at::full({8}, 1, at::kFloat), 1e-5, strided);
+              }),
+              HasSubstr("expected a contiguous grad_weight"));
+}
+
 TEST(AdamWUpdate, TheComposedFormAgreesWithTheKernels) {
   // The form that other devices use, called on CPU tensors through the meta device's slot, where it
   // is registered too.
   using Update = void(const at::Tensor&, const at::Tensor&, const at::Tensor&, const at::Tensor&,
                       double, double, double, double, double, double, std::int64_t);
   const auto composed = c10::Dispatcher::singleton()
-                            .findSchemaOrThrow("superpose::adamw_update_", "")
+                            .findSchemaOrThrow("superpose::_adamw_update_", "")
                             .typed<Update>();
   const at::Tensor start = uniform({1001}, at::kFloat, 1);
   const at::Tensor gradient = uniform({1001}, at::kFloat, 2);

@@ -14,7 +14,7 @@ namespace {
 TEST(Kernels, AreRegisteredWithTheDispatcher) {
   for (const char* name : {"_bag_embedding_forward", "_bag_embedding_add_gradient",
                            "_multi_hot_linear_cross_entropy_add", "_linear_add_gradient",
-                           "causal_attention", "causal_attention_backward"}) {
+                           "_causal_attention", "_causal_attention_backward"}) {
     const auto op =
         c10::Dispatcher::singleton().findSchema({std::string("superpose::") + name, ""});
     ASSERT_TRUE(op.has_value()) << name;

@@ -66,8 +66,10 @@ TEST(MultiHot, EqualsTheDefinitionWithEachOption) {
 
 TEST(MultiHot, ManyBlocksOfRowsEqualOne) {
   // The second block is a short one.
-  const MultiHotInputs in = make_inputs({1100, 4, 500, 2}, at::kFloat, 500);
-  expect_close(run(in, {}), reference(in, {}), in, {});
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+    const MultiHotInputs in = make_inputs({1100, 4, 500, 2}, type, 500);
+    expect_close(run(in, {}), reference(in, {}), in, {});
+  }
 }
 
 TEST(MultiHot, FallbackEqualsTheDefinition) {
@@ -320,6 +322,11 @@ TEST(MultiHot, RefusesTargetsAndWeightsOutOfRangeInEveryImplementation) {
     for (const double wrong : {-1.0, std::numeric_limits<double>::quiet_NaN()}) {
       MultiHotInputs in = make_inputs({4, 3, 7, 2}, type, 6);
       in.slot_weights.fill_(wrong);
+      EXPECT_THAT(value_error([&] { run(in, {}); }),
+                  testing::HasSubstr("expected finite slot weights >= 0"));
+      // Of a slot without targets, too.
+      in.slot_weights.fill_(1).select(0, 1).fill_(wrong);
+      in.targets.select(1, 1).fill_(-100);
       EXPECT_THAT(value_error([&] { run(in, {}); }),
                   testing::HasSubstr("expected finite slot weights >= 0"));
     }

@@ -1,9 +1,13 @@
 #include "selftest/selftest.h"
 
 #include <ATen/Context.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/ones.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <limits>
 #include <sstream>
 
@@ -35,6 +39,15 @@ TEST(OperatorChecks, HoldOnEveryLevelOfThisCpu) {
     }
   }
   ops::set_isa_override("auto");
+}
+
+TEST(OperatorChecks, ANumberThatIsNotFiniteIsNeverForgotten) {
+  const at::Tensor fine = at::ones({2}, at::kDouble);
+  const at::Tensor nan = at::full({2}, std::numeric_limits<double>::quiet_NaN(), at::kDouble);
+  EXPECT_EQ(worst_error({fine, fine * 1.25}, {fine, fine}), 0.25);
+  for (const auto& results : {std::vector{nan, fine}, std::vector{fine, nan}, std::vector{fine}}) {
+    EXPECT_TRUE(std::isinf(worst_error(results, {fine, fine})));
+  }
 }
 
 TEST(OperatorChecks, NameWhatADeviceCannotDo) {

@@ -22,7 +22,7 @@ TEST(Utf8, FindsTheFirstByteThatIsWrong) {
       {"nine chars\xFF", 10},
       {"ab\x80", 2},
       {"plain ASCII, longer than a word\u00e9\u20ac\U0001f600", 40},
-      {"abcdefgh\xC3", 8},            // cut off
+      {"abcdefgh\xC3", 8},          // cut off
       {"\xC0\xAF", 0},              // overlong
       {"\xC1\xBF", 0},              // overlong
       {"\xED\x9F\xBF", 3},          // right before the surrogates
