@@ -52,8 +52,8 @@ std::optional<PartCost> flat_pass_cost(std::string_view part, const StepShape& s
   };
   if (part == "clear gradient") return pass(4);
   if (part == "gradient norm") return pass(4);
-  if (part == "optimizer") return pass(28);  // four read, three of them written
-  if (part == "bf16 copy") return pass(shape.bf16 ? 6 : 0);
+  // Four read, three of them written, and the bf16 copy.
+  if (part == "optimizer") return pass(shape.bf16 ? 30 : 28);
   return std::nullopt;
 }
 

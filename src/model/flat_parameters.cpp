@@ -98,6 +98,10 @@ at::Tensor FlatParameters::joined_compute_view(std::string_view first,
 
 void FlatParameters::zero_gradient() { gradient_with_mailbox_.zero_(); }
 
+at::Tensor FlatParameters::compute_copy() const {
+  return compute_type() == at::kFloat ? at::Tensor() : compute_;
+}
+
 void FlatParameters::refresh_compute() {
   if (compute_type() != at::kFloat) compute_.copy_(master_.narrow(0, 0, num_decayed_));
 }

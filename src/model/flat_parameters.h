@@ -33,8 +33,8 @@ struct Parameter {
 // Three flat buffers with the same offsets:
 //   master    f32, what the optimizer updates and a checkpoint stores
 //   gradient  f32, cleared once a step by zero_gradient() and added to by every backward until the
-//   next compute   bf16 copy of the decayed part, written by refresh_compute(); the master itself
-//   where compute is f32
+//   next compute   bf16 copy of the decayed part, written by AdamW and refresh_compute(); the
+//   master itself where compute is f32
 // Decayed weights come first, [0, num_decayed()), then the others, [num_decayed(), size()). Each
 // group of joined weights starts at a multiple of 32 elements: 64 bytes in bf16, 128 in f32. Gaps
 // hold zeros and stay zero under AdamW. Nothing here requires a gradient in autograd's sense:
@@ -56,6 +56,8 @@ class FlatParameters {
 
   const at::Tensor& master() const { return master_; }      // [size()]
   const at::Tensor& gradient() const { return gradient_; }  // [size()]
+  // [num_decayed()] bf16, the rounded master; undefined where compute_type() is f32.
+  at::Tensor compute_copy() const;
   // gradient() and its mailbox as one tensor, [size() + kMailbox].
   const at::Tensor& gradient_with_mailbox() const { return gradient_with_mailbox_; }
   at::Tensor mailbox() const;  // [kMailbox]
@@ -71,7 +73,7 @@ class FlatParameters {
   at::Tensor joined_compute_view(std::string_view first, std::string_view last) const;
 
   void zero_gradient();    // mailbox included
-  void refresh_compute();  // after every change of the master; nothing to do in f32
+  void refresh_compute();  // after a change of the master other than AdamW's
 
  private:
   const Parameter& find(std::string_view name) const;

@@ -22,10 +22,13 @@ struct AdamWStep {
 //   parameter -= learning_rate / (1 - beta1^t) * exp_avg / (sqrt(exp_avg_sq) / sqrt(1 - beta2^t) +
 //   eps)
 //
-// All four: f32, one shape, contiguous. On CPU one pass, the same bits for any number of threads;
-// other devices take the formula in several. gradient is left as it is. Throws ValueError on a
-// wrong shape, dtype or step.
+//   copy = parameter, rounded to bf16 (undefined: no copy)
+//
+// The first four: f32, one shape, contiguous; copy is like them in bf16. On CPU one pass, the same
+// bits for any number of threads; other devices take the formula in several. gradient is left as it
+// is. Throws ValueError on a wrong shape, dtype or step.
 void adamw_update(const at::Tensor& parameter, const at::Tensor& gradient,
-                  const at::Tensor& exp_avg, const at::Tensor& exp_avg_sq, const AdamWStep& step);
+                  const at::Tensor& exp_avg, const at::Tensor& exp_avg_sq, const AdamWStep& step,
+                  const at::Tensor& copy = {});
 
 }  // namespace superpose::ops

@@ -9,12 +9,13 @@
 namespace superpose::optim {
 
 AdamW::AdamW(const OptimConfig& config, at::Tensor master, at::Tensor gradient,
-             std::vector<Slice> slices)
+             std::vector<Slice> slices, at::Tensor copy)
     : config_(config),
       master_(std::move(master)),
       gradient_(std::move(gradient)),
       exp_avg_(at::zeros_like(master_)),
       exp_avg_sq_(at::zeros_like(master_)),
+      copy_(std::move(copy)),
       slices_(std::move(slices)) {
   TORCH_CHECK_VALUE(master_.dim() == 1 && gradient_.sizes() == master_.sizes(),
                     "AdamW: master and gradient must be flat and of one length, got ",
@@ -25,6 +26,10 @@ AdamW::AdamW(const OptimConfig& config, at::Tensor master, at::Tensor gradient,
         end <= slice.begin && slice.begin <= slice.end && slice.end <= master_.numel(),
         "AdamW: slices must follow each other within [0, ", master_.numel(), "), got [",
         slice.begin, ", ", slice.end, ")");
+    const std::int64_t copied = copy_.defined() ? copy_.numel() : 0;
+    TORCH_CHECK_VALUE(slice.end <= copied || slice.begin >= copied,
+                      "AdamW: the copy must end between slices, got [0, ", copied, ") and [",
+                      slice.begin, ", ", slice.end, ")");
     end = slice.end;
   }
 }
@@ -42,7 +47,8 @@ void AdamW::step(double learning_rate, double grad_scale) {
                                 .weight_decay = slice.decays ? config_.weight_decay : 0.0,
                                 .grad_scale = grad_scale,
                                 .step = step_count_};
-    ops::adamw_update(part(master_), part(gradient_), part(exp_avg_), part(exp_avg_sq_), update);
+    ops::adamw_update(part(master_), part(gradient_), part(exp_avg_), part(exp_avg_sq_), update,
+                      copy_.defined() && slice.end <= copy_.numel() ? part(copy_) : at::Tensor());
   }
 }
 

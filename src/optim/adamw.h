@@ -25,9 +25,11 @@ struct Slice {
 class AdamW {
  public:
   // master and gradient: flat f32 of one length, kept by reference (storage is shared). Slices: in
-  // order, without overlap; elements in no slice are never touched. Throws c10::ValueError.
+  // order, without overlap; elements in no slice are never touched. copy: bf16, of the master's
+  // first elements, where no slice ends within it; each update rounds them into it. Throws
+  // c10::ValueError.
   AdamW(const OptimConfig& config, at::Tensor master, at::Tensor gradient,
-        std::vector<Slice> slices);
+        std::vector<Slice> slices, at::Tensor copy = {});
 
   // The whole state, for checkpoints: two flat f32 tensors of the master's length, and the number
   // of updates done.
@@ -41,7 +43,7 @@ class AdamW {
 
  private:
   OptimConfig config_;
-  at::Tensor master_, gradient_, exp_avg_, exp_avg_sq_;
+  at::Tensor master_, gradient_, exp_avg_, exp_avg_sq_, copy_;
   std::vector<Slice> slices_;
   std::int64_t step_count_ = 0;
 };

@@ -23,7 +23,8 @@ Learner::Learner(const model::ModelConfig& model, const optim::OptimConfig& opti
     : parameters(model::decoder_parameters(model), device,
                  precision == Precision::kBf16 ? at::kBFloat16 : at::kFloat),
       decoder(model, parameters, options),
-      optimizer(optim, parameters.master(), parameters.gradient(), slices_of(parameters)),
+      optimizer(optim, parameters.master(), parameters.gradient(), slices_of(parameters),
+                parameters.compute_copy()),
       clip_norm(optim.clip_norm) {}
 
 }  // namespace superpose::train

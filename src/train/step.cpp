@@ -111,7 +111,6 @@ StepResult train_step(Learner& learner, const data::Batch& batch, const StepInpu
     learner.optimizer.step(input.learning_rate,
                            optim::clip_scale(result.gradient_norm, learner.clip_norm));
   });
-  part("bf16 copy", [&] { parameters.refresh_compute(); });
   return result;
 }
 

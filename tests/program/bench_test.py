@@ -41,7 +41,7 @@ class Bench(program.ProgramTest):
         self.assertRegex(self.bench().out, re.compile(r"^ +4 +\d+", re.M))
 
     def test_bf16(self):
-        self.assertIn("bf16 copy", self.bench("--train.precision", "bf16").out)
+        self.assertIn("compute      bf16 on cpu", self.bench("--train.precision", "bf16").out)
 
     def test_turns(self):
         command = [program.PROGRAM, *self.words("--turns", "--bags", "4")]

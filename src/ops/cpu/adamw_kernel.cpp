@@ -1,14 +1,17 @@
+#include <algorithm>
 #include <cmath>
 
 #include "ops/cpu/decoder_kernels.h"
 #include "ops/cpu/decoder_rows.h"
 #include "ops/cpu/element_rows.h"
 #include "ops/cpu/parallel.h"
+#include "ops/cpu/row_kernels.h"
 
 namespace superpose::ops::cpu {
 
 void adamw_update(const at::Tensor& parameter, const at::Tensor& gradient,
-                  const at::Tensor& exp_avg, const at::Tensor& exp_avg_sq, const AdamWStep& step) {
+                  const at::Tensor& exp_avg, const at::Tensor& exp_avg_sq, const AdamWStep& step,
+                  const at::Tensor& copy) {
   const auto t = static_cast<double>(step.step);
   AdamWRange whole{};
   whole.grad_scale = static_cast<float>(step.grad_scale);
@@ -21,13 +24,19 @@ void adamw_update(const at::Tensor& parameter, const at::Tensor& gradient,
   whole.rate = static_cast<float>(step.learning_rate / (1 - std::pow(step.beta1, t)));
   whole.root_correction = static_cast<float>(std::sqrt(1 - std::pow(step.beta2, t)));
   at::parallel_for(0, parameter.numel(), kElementGrain, [&](std::int64_t begin, std::int64_t end) {
-    AdamWRange range = whole;
-    range.parameter = write<float>(parameter) + begin;
-    range.gradient = read<float>(gradient) + begin;
-    range.exp_avg = write<float>(exp_avg) + begin;
-    range.exp_avg_sq = write<float>(exp_avg_sq) + begin;
-    range.size = end - begin;
-    active_decoder_rows().adamw(range);
+    // In pieces that are still in the first-level cache when they are copied.
+    constexpr std::int64_t kPiece = 2048;
+    for (std::int64_t at = begin; at < end; at += kPiece) {
+      AdamWRange range = whole;
+      range.parameter = write<float>(parameter) + at;
+      range.gradient = read<float>(gradient) + at;
+      range.exp_avg = write<float>(exp_avg) + at;
+      range.exp_avg_sq = write<float>(exp_avg_sq) + at;
+      range.size = std::min(kPiece, end - at);
+      active_decoder_rows().adamw(range);
+      if (!copy.defined()) continue;
+      active_cross_entropy_rows().to_bf16(range.parameter, range.size, write<Bf16>(copy) + at);
+    }
   });
 }
 

@@ -43,6 +43,7 @@ at::Tensor swiglu(const at::Tensor& gate_up);
 at::Tensor swiglu_backward(const at::Tensor& grad, const at::Tensor& gate_up);
 
 void adamw_update(const at::Tensor& parameter, const at::Tensor& gradient,
-                  const at::Tensor& exp_avg, const at::Tensor& exp_avg_sq, const AdamWStep& step);
+                  const at::Tensor& exp_avg, const at::Tensor& exp_avg_sq, const AdamWStep& step,
+                  const at::Tensor& copy);
 
 }  // namespace superpose::ops::cpu

@@ -43,10 +43,9 @@ TEST(PartCosts, BytesOfTheCompute) {
   EXPECT_EQ(of("embedding").forward, 100.0 * 4 * 512 * 5);
   EXPECT_EQ(of("embedding").backward, 100.0 * 512 * (4 + 4 * 8));
   EXPECT_EQ(of("optimizer").forward, 28'000);
-  EXPECT_EQ(of("bf16 copy").forward, 0);
   shape.bf16 = true;
   EXPECT_EQ(of("swiglu").forward, 100.0 * 2 * 3 * 1376 * 8);
-  EXPECT_EQ(of("bf16 copy").forward, 6'000);
+  EXPECT_EQ(of("optimizer").forward, 30'000);
 }
 
 TEST(PartCosts, NothingForAnUnknownPart) {

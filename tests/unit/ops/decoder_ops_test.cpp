@@ -3,6 +3,7 @@
 // differences.
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/equal.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/sigmoid.h>
 #include <ATen/ops/zeros_like.h>
@@ -356,28 +357,33 @@ TEST(DecoderOps, NormsAddIntoDenseBuffersOnly) {
 TEST(AdamWUpdate, TheComposedFormAgreesWithTheKernels) {
   // The form that other devices use, called on CPU tensors through the meta device's slot, where it
   // is registered too.
-  using Update = void(const at::Tensor&, const at::Tensor&, const at::Tensor&, const at::Tensor&,
-                      double, double, double, double, double, double, std::int64_t);
+  using Update =
+      void(const at::Tensor&, const at::Tensor&, const at::Tensor&, const at::Tensor&, double,
+           double, double, double, double, double, std::int64_t, const std::optional<at::Tensor>&);
   const auto composed = c10::Dispatcher::singleton()
                             .findSchemaOrThrow("superpose::_adamw_update_", "")
                             .typed<Update>();
   const at::Tensor start = uniform({1001}, at::kFloat, 1);
   const at::Tensor gradient = uniform({1001}, at::kFloat, 2);
   const auto run = [&](const auto& update) {
-    std::vector<at::Tensor> state = {start.clone(), at::zeros_like(start), at::zeros_like(start)};
+    std::vector<at::Tensor> state = {start.clone(), at::zeros_like(start), at::zeros_like(start),
+                                     at::zeros_like(start, at::kBFloat16)};
     for (std::int64_t step = 1; step <= 3; ++step) update(state, step);
     return state;
   };
   const auto expected = run([&](std::vector<at::Tensor>& s, std::int64_t step) {
     composed.redispatch(c10::DispatchKeySet(c10::DispatchKey::Meta), s[0], gradient, s[1], s[2],
-                        1e-2, 0.9, 0.95, 1e-8, 0.1, 0.5, step);
+                        1e-2, 0.9, 0.95, 1e-8, 0.1, 0.5, step, s[3]);
   });
   EXPECT_GT(difference(expected[0], start), 1e-3);
+  EXPECT_TRUE(at::equal(expected[3], expected[0].to(at::kBFloat16)));
   test::for_each_isa([&] {
     const auto state = run([&](std::vector<at::Tensor>& s, std::int64_t step) {
       adamw_update(s[0], gradient, s[1], s[2],
-                   {.learning_rate = 1e-2, .weight_decay = 0.1, .grad_scale = 0.5, .step = step});
+                   {.learning_rate = 1e-2, .weight_decay = 0.1, .grad_scale = 0.5, .step = step},
+                   s[3]);
     });
+    EXPECT_TRUE(at::equal(state[3], state[0].to(at::kBFloat16)));
     for (std::size_t i = 0; i < 3; ++i) {
       EXPECT_LE(difference(state[i], expected[i]), 20 * epsilon(at::kFloat) * max_abs(expected[i]));
     }

@@ -121,6 +121,8 @@ TEST(AdamW, RefusesBuffersAndSlicesThatDoNotFit) {
   EXPECT_THROW(AdamW({}, flat, at::zeros_like(flat), {{0, 9, true}}), c10::ValueError);
   EXPECT_THROW(AdamW({}, flat, at::zeros_like(flat), {{0, 5, true}, {4, 8, true}}),
                c10::ValueError);
+  EXPECT_THROW(AdamW({}, flat, at::zeros_like(flat), {{0, 8, true}}, at::zeros({5}, at::kBFloat16)),
+               c10::ValueError);
 }
 
 }  // namespace
