@@ -9,7 +9,6 @@
 #include "checkpoint/hugging_face.h"
 #include "checkpoint/model_files.h"
 #include "train/checkpoints.h"
-#include "util/error.h"
 #include "util/files.h"
 
 namespace superpose::bench {
@@ -36,9 +35,8 @@ std::vector<checkpoint::NamedTensor> batches_of(const Session& session) {
 
 }  // namespace
 
-void export_session(Session& session, const std::filesystem::path& folder) {
-  util::require(!std::filesystem::exists(folder), "--export: ", folder.string(), " exists already");
-  util::AtomicDirectory directory(folder);
+void export_session(Session& session, const util::OutputFolder& folder) {
+  util::AtomicDirectory directory(folder.path());
   std::vector<checkpoint::NamedTensor> weights;
   for (const model::Parameter& parameter : session.learner().parameters.list()) {
     weights.push_back({parameter.name, session.learner().parameters.view(parameter.name)});
@@ -48,7 +46,7 @@ void export_session(Session& session, const std::filesystem::path& folder) {
   util::write_file_atomic(directory.path() / "config.json",
                           checkpoint::to_config_json(train::to_hugging_face(session.model())));
   util::write_file_atomic(directory.path() / "bench.json", settings(session).dump(2) + "\n");
-  directory.commit();
+  folder.commit(directory);
 }
 
 }  // namespace superpose::bench

@@ -41,7 +41,7 @@ void write_folder(const fs::path& final_path, std::int64_t step, const Contents&
   manifest.step = step;
   if (is_pinned(final_path)) write_text(folder.path() / kPinFile, "");
   write_manifest(folder.path(), manifest);
-  folder.commit(util::Existing::kReplace);
+  folder.commit(has_manifest(final_path) ? util::Existing::kReplace : util::Existing::kRefuse);
 }
 
 }  // namespace

@@ -43,11 +43,12 @@ std::uint64_t estimate_bytes(const Contents& contents);
 // "step-00001234"
 std::string folder_name(std::int64_t step);
 
-// Writes <checkpoints_dir>/step-%08d under a temporary name, flushes it, renames it; an existing
-// folder of that step is replaced (and its pin kept) once the new one is whole. First removes what
-// a killed process left behind. Returns the folder's path. Throws util::Error that names the
-// checkpoint, the space that it needs and the space that is free when the disk is, or runs, full;
-// earlier checkpoints are untouched and the temporary folder is removed then.
+// Writes <checkpoints_dir>/step-%08d under a temporary name, flushes it, renames it; an earlier
+// checkpoint of that step is replaced (and its pin kept) once the new one is whole, anything else
+// of that name refused. First removes what a killed process left behind. Returns the folder's path.
+// Throws util::Error that names the checkpoint, the space that it needs and the space that is free
+// when the disk is, or runs, full; earlier checkpoints are untouched and the temporary folder is
+// removed then.
 std::filesystem::path save(const std::filesystem::path& checkpoints_dir, std::int64_t step,
                            const Contents& contents);
 
@@ -81,6 +82,10 @@ std::optional<std::filesystem::path> latest_valid(const std::filesystem::path& c
 
 // Folders of finished saves, oldest first; not verified.
 std::vector<std::filesystem::path> list(const std::filesystem::path& checkpoints_dir);
+
+// Names of entries that are called as a checkpoint of that folder is and are none: what is no
+// folder with a manifest was never saved here. save() and prune() leave them alone.
+std::vector<std::string> find_foreign(const std::filesystem::path& checkpoints_dir);
 
 // Keeps the newest `keep` (>= 1) checkpoints that are whole by Check::kSizes and not pinned;
 // removes older ones, whole or not, unless pinned. Returns what was removed. No half-removed folder

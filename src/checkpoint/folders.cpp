@@ -96,6 +96,16 @@ std::vector<fs::path> list(const fs::path& checkpoints_dir) {
   return result;
 }
 
+std::vector<std::string> find_foreign(const fs::path& checkpoints_dir) {
+  std::vector<std::string> names;
+  for (const fs::path& path : entries(checkpoints_dir)) {
+    const std::string name = path.filename().string();
+    if (step_of(name).has_value() && !has_manifest(path)) names.push_back(name);
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
 std::optional<fs::path> latest_valid(const fs::path& checkpoints_dir,
                                      const RefusalCallback& on_refused, Check check) {
   std::vector<fs::path> folders = list(checkpoints_dir);
@@ -118,7 +128,7 @@ std::vector<fs::path> prune(const fs::path& checkpoints_dir, std::int64_t keep) 
   std::vector<fs::path> removed;
   std::int64_t kept = 0;
   for (const fs::path& folder : folders) {
-    if (is_pinned(folder)) continue;
+    if (is_pinned(folder) || !has_manifest(folder)) continue;
     if (kept < keep) {
       if (is_whole(folder)) ++kept;
       continue;

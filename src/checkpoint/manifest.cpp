@@ -100,9 +100,11 @@ void write_manifest(const fs::path& folder, const Manifest& manifest) {
   write_text(folder / kManifestFile, root.dump(2) + "\n");
 }
 
+bool has_manifest(const fs::path& folder) { return fs::exists(folder / kManifestFile); }
+
 Manifest read_and_verify(const fs::path& folder, Check check) {
   util::require(fs::is_directory(folder), "checkpoint ", folder.string(), ": no such folder");
-  util::require(fs::exists(folder / kManifestFile), describe(folder, kManifestFile),
+  util::require(has_manifest(folder), describe(folder, kManifestFile),
                 ": missing, so the save was not finished");
   Manifest manifest =
       parse_manifest(util::read_file(folder / kManifestFile), describe(folder, kManifestFile));

@@ -30,6 +30,9 @@ struct Manifest {
 // Written last, so it is there only when everything else is.
 void write_manifest(const std::filesystem::path& folder, const Manifest& manifest);
 
+// Whether the folder was saved as a checkpoint, whatever became of it since.
+bool has_manifest(const std::filesystem::path& folder);
+
 // Reads the manifest and checks itself, its schema and the names in it, and the folder against it.
 // Throws util::Error that begins with "checkpoint <folder>: <file>:".
 Manifest read_and_verify(const std::filesystem::path& folder, Check check);

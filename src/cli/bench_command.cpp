@@ -1,4 +1,5 @@
 #include <iostream>
+#include <optional>
 
 #include "bench/export.h"
 #include "bench/measure.h"
@@ -9,7 +10,7 @@
 #include "cli/recipe_file.h"
 #include "distributed/rendezvous.h"
 #include "util/error.h"
-#include "util/files.h"
+#include "util/output_folder.h"
 
 namespace superpose::cli {
 
@@ -17,10 +18,16 @@ int bench_command(const BenchOptions& options) {
   const auto rendezvous = distributed::rendezvous_from_environment();
   util::require(!rendezvous || rendezvous->world_size == 1,
                 "bench: measures one process, got a world of ", rendezvous->world_size);
+  std::optional<util::OutputFile> json;
+  if (options.json) json.emplace(*options.json, options.overwrite).check();
+  std::optional<util::OutputFolder> exported;
+  if (options.export_folder) {
+    exported.emplace(*options.export_folder, options.overwrite).check(bench::kExportedFiles);
+  }
   const train::Machine machine = describe_machine(rendezvous);
   bench::Session session(load_recipe(options.recipe, options.overrides).base, options.bags,
                          machine);
-  if (options.export_folder) bench::export_session(session, *options.export_folder);
+  if (exported) bench::export_session(session, *exported);
   if (options.turns) {
     bench::take_turns(session, std::cin, std::cout);
     return kDone;
@@ -30,9 +37,7 @@ int bench_command(const BenchOptions& options) {
   const bench::Result result = bench::measure(
       session, {.num_blocks = options.num_blocks, .block_seconds = options.block_seconds});
   bench::print_result(std::cout, session, result);
-  if (options.json) {
-    util::write_file_atomic(*options.json, bench::to_json(session, result, machine).dump(2) + "\n");
-  }
+  if (json) json->write(bench::to_json(session, result, machine).dump(2) + "\n");
   return kDone;
 }
 

@@ -10,6 +10,7 @@
 #include "config/config.h"
 #include "tokenizer/word_splitter.h"
 #include "train/run_config.h"
+#include "util/output_folder.h"
 
 namespace superpose::cli {
 
@@ -24,6 +25,7 @@ struct TrainOptions {
   std::vector<config::Override> overrides;
   std::optional<std::string> from;  // checkpoint folder of another run
   bool dry_run = false;
+  util::Overwrite overwrite = util::Overwrite::kOwn;
 };
 int train_command(const TrainOptions& options);
 
@@ -32,6 +34,7 @@ struct CompareOptions {
   std::vector<config::Override> overrides;
   std::string only;  // "arm=tst,seed=2"; empty = everything
   bool dry_run = false;
+  util::Overwrite overwrite = util::Overwrite::kOwn;
 };
 int compare_command(const CompareOptions& options);
 
@@ -41,15 +44,17 @@ struct BenchOptions {
   std::vector<std::int64_t> bags;  // empty: those of the recipe's phases
   std::int64_t num_blocks = 7;
   double block_seconds = 1;
-  std::optional<std::string> json;           // file
-  std::optional<std::string> export_folder;  // must not exist
+  std::optional<std::string> json;  // file
+  std::optional<std::string> export_folder;
   bool turns = false;
+  util::Overwrite overwrite = util::Overwrite::kOwn;
 };
 int bench_command(const BenchOptions& options);
 
 struct SelftestOptions {
   train::DeviceChoice device = train::DeviceChoice::kAuto;
   std::string out = "superpose-selftest.json";
+  util::Overwrite overwrite = util::Overwrite::kOwn;
 };
 int selftest_command(const SelftestOptions& options);
 
@@ -57,6 +62,7 @@ struct ReportOptions {
   std::vector<std::string> folders;  // parts of one comparison
   std::vector<std::string> arms;     // "name=PATH,PATH", instead of folders
   std::string out;                   // folder of the page; empty = the first folder, or "."
+  util::Overwrite overwrite = util::Overwrite::kOwn;
 };
 int report_command(const ReportOptions& options);
 
@@ -85,7 +91,7 @@ int tokenizer_encode_command(const TokenizerTextOptions& options);
 int tokenizer_decode_command(const TokenizerTextOptions& options);
 
 struct TokenizerTrainOptions {
-  std::string out;                   // new folder
+  std::string out;                   // folder
   std::vector<std::string> sources;  // files, folders, globs
   std::int64_t vocab_size = 0;
   std::vector<std::string> special_tokens = {"<|endoftext|>"};
@@ -96,6 +102,7 @@ struct TokenizerTrainOptions {
   std::string separator;       // between the documents of a text file, with escapes
   std::int64_t max_bytes = 0;  // of text; 0 = all
   bool skip_bad_records = false;
+  util::Overwrite overwrite = util::Overwrite::kOwn;
 };
 int tokenizer_train_command(const TokenizerTrainOptions& options);
 

@@ -22,6 +22,7 @@ int compare_command(const CompareOptions& options) {
   experiment::CompareOptions compare;
   compare.dry_run = options.dry_run;
   compare.only = options.only;
+  compare.overwrite = options.overwrite;
   compare.recipe_name = std::filesystem::path(options.recipe).filename();
   compare.recipe_text = util::read_file(options.recipe);
   compare.commands = {command_line("compare", options.recipe, options.overrides)};

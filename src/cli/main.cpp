@@ -64,6 +64,12 @@ CLI::Validator one_of(std::span<const std::string_view> names) {
   return CLI::Validator(number, "");
 }
 
+void add_overwrite(CLI::App* command, util::Overwrite& overwrite) {
+  command->add_flag_callback(
+      "--overwrite", [&overwrite] { overwrite = util::Overwrite::kAny; },
+      "Replace files in the way that superpose did not write, or that were changed since");
+}
+
 // What a parsed command line asks for; the chosen sub-command has filled its own member.
 struct Arguments {
   TrainOptions train;
@@ -88,6 +94,7 @@ CLI::App* add_train(CLI::App& app, Arguments& arguments) {
       "Checkpoint folder of another run: a new run starts with its weights, optimizer state and\n"
       "place in the data; steps and phases count from that run's step 0");
   command->add_flag("--dry-run", arguments.train.dry_run, "Print the plan and stop");
+  add_overwrite(command, arguments.train.overwrite);
   command->add_flag("--print-recipe", arguments.print_recipe,
                     "Print every recipe key with its default and meaning");
   command->footer(kRecipeKeys);
@@ -103,6 +110,7 @@ CLI::App* add_compare(CLI::App& app, Arguments& arguments) {
                     "List every run with its steps, hours, disk and raw tokens, and stop");
   command->add_option("--only", arguments.compare.only,
                       "Run a part: arm=NAME,seed=N (either or both)");
+  add_overwrite(command, arguments.compare.overwrite);
   command->footer(kRecipeKeys);
   return command;
 }
@@ -125,11 +133,12 @@ CLI::App* add_bench(CLI::App& app, Arguments& arguments) {
       ->capture_default_str();
   command->add_option("--json", options.json, "File for every number, and the machine's features");
   command->add_option("--export", options.export_folder,
-                      "New folder for the initial model (Hugging Face) and the batches, for other\n"
+                      "Folder for the initial model (Hugging Face) and the batches, for other\n"
                       "programs to start from");
   command->add_flag("--turns", options.turns,
                     "Measure nothing by itself: read \"reset\", \"step CASE STEPS\", \"ceiling\" "
                     "and\n\"status\" from standard input, answer each by one line of JSON");
+  add_overwrite(command, options.overwrite);
   command->footer(kRecipeKeys);
   return command;
 }
@@ -143,6 +152,7 @@ CLI::App* add_selftest(CLI::App& app, Arguments& arguments) {
       ->type_name("NAME");
   command->add_option("--out", options.out, "File for all figures, to send to whoever asks")
       ->capture_default_str();
+  add_overwrite(command, options.overwrite);
   command->footer(
       "Operators against f64, superposed steps, a run that is killed twice and resumed, and step\n"
       "times for bags of 1 to 16. Exit code 1 where a check fails.");
@@ -163,6 +173,7 @@ CLI::App* add_report(CLI::App& app, Arguments& arguments) {
       ->take_all();
   command->add_option("--out", arguments.report.out,
                       "Folder to write to (default: the first folder, or .)");
+  add_overwrite(command, arguments.report.overwrite);
   return command;
 }
 
@@ -269,7 +280,7 @@ CLI::App* add_tokenizer_train(CLI::App& tokenizer, Arguments& arguments) {
       ->add_option("sources", options.sources,
                    "Files, folders, globs: text or JSON lines, plain or .gz, .zst, .xz; Parquet")
       ->required();
-  command->add_option("--out", options.out, "New folder for the tokenizer")->required();
+  command->add_option("--out", options.out, "Folder for the tokenizer")->required();
   command
       ->add_option("--vocab-size", options.vocab_size,
                    "Tokens in all, with the 256 bytes and the special tokens")
@@ -304,6 +315,7 @@ CLI::App* add_tokenizer_train(CLI::App& tokenizer, Arguments& arguments) {
   command->add_flag(
       "--skip-bad-records", options.skip_bad_records,
       "Leave out and count JSON lines and rows without the field, in place of stopping");
+  add_overwrite(command, options.overwrite);
   return command;
 }
 

@@ -40,10 +40,13 @@ report::Experiment gather(const ReportOptions& options) {
 }  // namespace
 
 int report_command(const ReportOptions& options) {
-  const report::Analysis analysis = report::analyze(gather(options));
+  const report::Experiment experiment = gather(options);
   std::string out = options.out;
   if (out.empty()) out = options.folders.empty() ? "." : options.folders.front();
-  const std::filesystem::path page = report::write_report(analysis, out, plotly_script());
+  const util::OutputFolder folder = report::open_output(out, options.overwrite);
+  folder.check(report::kReportFiles);
+  const report::Analysis analysis = report::analyze(experiment);
+  const std::filesystem::path page = report::write_report(analysis, folder, plotly_script());
   std::cout << report::in_words(analysis) << "\nReport: " << page.string() << '\n';
   return kDone;
 }

@@ -4,18 +4,20 @@
 #include "cli/environment.h"
 #include "cli/machine.h"
 #include "selftest/selftest.h"
-#include "util/files.h"
+#include "util/output_folder.h"
 
 namespace superpose::cli {
 
 int selftest_command(const SelftestOptions& options) {
+  const util::OutputFile file(options.out, options.overwrite);
+  file.check();
   selftest::Options test;
   test.device = options.device;
   test.program = program_file().string();
   test.machine = describe_machine(std::nullopt);
   const selftest::Result result = selftest::run(test, std::cout);
   selftest::print(std::cout, result);
-  util::write_file_atomic(options.out, selftest::to_json(result, test.machine).dump(2) + "\n");
+  file.write(selftest::to_json(result, test.machine).dump(2) + "\n");
   std::cout << "all figures: " << options.out << '\n';
   return result.passed() ? kDone : kFailed;
 }

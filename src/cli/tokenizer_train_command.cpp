@@ -1,4 +1,3 @@
-#include <filesystem>
 #include <iostream>
 #include <thread>
 
@@ -10,6 +9,7 @@
 #include "tokenizer/trained_files.h"
 #include "util/error.h"
 #include "util/files.h"
+#include "util/output_folder.h"
 #include "util/status_line.h"
 #include "util/stop_signal.h"
 #include "util/text.h"
@@ -17,7 +17,6 @@
 namespace superpose::cli {
 namespace {
 
-namespace fs = std::filesystem;
 using tokenizer::TrainedBpe;
 using tokenizer::TrainingProgress;
 
@@ -122,8 +121,8 @@ void print_outcome(const TokenizerTrainOptions& options, const TrainedBpe& train
 
 int tokenizer_train_command(const TokenizerTrainOptions& options) {
   const tokenizer::BpeSettings settings = settings_of(options);
-  util::require(!fs::exists(options.out),
-                "--out: must be a new folder, exists already: ", options.out);
+  const util::OutputFolder out(options.out, options.overwrite);
+  out.check({"tokenizer.json", "tokenizer_config.json"});
   SourceDocuments documents = open_sources(options);
   Watch watch(documents, settings.vocabulary_size);
   // Made before the work: a place that cannot be written to is known at once.
@@ -135,7 +134,7 @@ int tokenizer_train_command(const TokenizerTrainOptions& options) {
                           tokenizer::trained_tokenizer_json(trained));
   util::write_file_atomic(folder.path() / "tokenizer_config.json",
                           tokenizer::trained_tokenizer_config_json(trained));
-  folder.commit();
+  out.commit(folder);
 
   watch.finish();
   if (documents.bad_records() > 0) {

@@ -48,12 +48,14 @@ int train_command(const TrainOptions& options) {
   spec.settings = config::settings(recipe.base);
   spec.recipe_toml = config::to_toml(recipe.base);
   if (options.from) spec.start_from = *options.from;
+  spec.overwrite = options.overwrite;
   spec.machine = describe_machine(rendezvous);
   spec.labels.command = command_line("train", options.recipe, options.overrides);
   if (is_first) spec.console = &std::cout;
   spec.console_columns = terminal_columns();
 
   if (options.dry_run) {
+    if (is_first) train::check_run_folder(spec);
     const train::Plan plan = train::plan_run(spec, *collective);
     if (is_first) train::print_plan(std::cout, plan);
     return kDone;

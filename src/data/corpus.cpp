@@ -1,5 +1,8 @@
 #include "data/corpus.h"
 
+#include <algorithm>
+#include <array>
+#include <string_view>
 #include <system_error>
 
 #include "data/corpus_builder.h"
@@ -64,6 +67,22 @@ void look_for_others(const PreparePlan& plan, const PrepareCallback& progress) {
   }
 }
 
+// A cache folder may be the user's as well: what a preparation clears must be its own.
+void check_is_own(const fs::path& partial) {
+  constexpr std::array<std::string_view, 7> kOwn = {"train",      "validation", kSourceRecordsName,
+                                                    kJournalName, "tokenizer",  kBytesPerIdName,
+                                                    kSidecarName};
+  for (const fs::directory_entry& entry : fs::directory_iterator(partial)) {
+    const std::string name = entry.path().filename().string();
+    const bool is_own = entry.is_regular_file() && !entry.is_symlink() &&
+                        std::any_of(kOwn.begin(), kOwn.end(),
+                                    [&](std::string_view own) { return name.starts_with(own); });
+    util::require(is_own, "data.cache_dir: ", entry.path().string(),
+                  " is in the way and was not written by a preparation: move it away, or name "
+                  "another folder");
+  }
+}
+
 // Files that only an unfinished corpus has.
 void remove_working_files(const fs::path& folder) {
   for (const char* split : {"train", "validation"}) {
@@ -100,11 +119,11 @@ void fill(const PreparePlan& plan, PreparationFolder& folder, const PrepareCallb
 }
 
 void build(const PreparePlan& plan, const fs::path& final_path, const PrepareCallback& progress) {
-  util::remove_abandoned(plan.config.cache_dir);
   PreparationFolder folder(final_path, [&] {
     say(progress, "waiting for another process that prepares the same corpus");
   });
   if (folder.is_finished()) return;
+  check_is_own(folder.path());
   look_for_others(plan, progress);
   try {
     if (!fs::exists(folder.path() / kSidecarName)) fill(plan, folder, progress);

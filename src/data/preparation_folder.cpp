@@ -29,9 +29,16 @@ bool is_same_file(int descriptor, const fs::path& path) {
 }
 
 int open_lock(const fs::path& path) {
-  const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
   util::require(descriptor >= 0, path.string(), ": cannot create: ", std::strerror(errno));
-  return descriptor;
+  // It is removed in the end, so it must be one of ours: they are empty.
+  struct stat status {};
+  const bool is_lock = ::fstat(descriptor, &status) == 0 && status.st_size == 0;
+  if (is_lock) return descriptor;
+  ::close(descriptor);
+  util::fail(
+      path.string(),
+      ": is in the way and no lock of a preparation: move it away, or name another data.cache_dir");
 }
 
 // Whether the lock is ours; false where another process has it and `waits` is not.

@@ -1,7 +1,6 @@
 #include "experiment/compare.h"
 
 #include <ostream>
-#include <system_error>
 
 #include "checkpoint/checkpoint.h"
 #include "experiment/decision.h"
@@ -16,6 +15,7 @@
 #include "train/run_folder.h"
 #include "util/error.h"
 #include "util/files.h"
+#include "util/output_folder.h"
 #include "util/text.h"
 
 namespace superpose::experiment {
@@ -65,6 +65,7 @@ class Comparison {
         collective_(collective),
         out_(out),
         root_(recipe.base.run.dir),
+        output_(report::open_output(root_, options.overwrite)),
         fingerprint_(fingerprint(recipe)),
         arms_(make_arms(recipe)),
         selection_(parse_selection(options.only, arms_, recipe.compare)) {
@@ -78,6 +79,7 @@ class Comparison {
   fs::path folder_of(const PlannedRun& run) const { return root_ / run.folder; }
 
   void open_folder();
+  void check_run_folders() const;
   void plan_arms();
   void look();
   void update_runs();
@@ -99,6 +101,7 @@ class Comparison {
   distributed::Collective& collective_;
   std::ostream& out_;
   fs::path root_;
+  util::OutputFolder output_;  // root_
   std::string fingerprint_;
   std::vector<Arm> arms_;
   Selection selection_;
@@ -110,15 +113,26 @@ class Comparison {
   ProgressMap progress_;
 };
 
-// Takes over what an earlier call left. Rank 0.
+// Takes over what an earlier call left, once nothing is found in the way. Rank 0.
 void Comparison::open_folder() {
-  if (!fs::exists(root_ / report::kExperimentFile)) return;
+  std::vector<std::string> files = report::kReportFiles;
+  files.emplace_back(report::kExperimentFile);
+  output_.check(files);
+  if (!output_.is_own(report::kExperimentFile)) return;
   const report::Experiment before = report::read_experiment(root_);
   util::require(before.recipe_fingerprint == fingerprint_, "run.dir: ", root_.string(),
                 " holds a comparison of another recipe (fingerprint ", before.recipe_fingerprint,
                 ", this one has ", fingerprint_, "): take another folder");
   for (const report::RunEntry& entry : before.runs) {
     if (read_progress(entry.folder, 0).begun) begun_before_.push_back(entry);
+  }
+}
+
+// No run shall be refused its folder hours after the first one began. Rank 0.
+void Comparison::check_run_folders() const {
+  for (const PlannedRun& run : selected()) {
+    if (!run.learning_rate || is_done(run, progress_.at(run.folder))) continue;
+    train::check_run_folder(make_spec(run));
   }
 }
 
@@ -235,10 +249,7 @@ void Comparison::announce(const PlannedRun& run, const std::vector<PlannedRun>& 
 Decision Comparison::decide() {
   update_runs();
   release_pins();
-  std::error_code error;
-  fs::create_directories(root_, error);
-  util::require(!error, "run.dir: ", root_.string(), ": cannot be created: ", error.message());
-  report::write_experiment(root_, make_manifest(recipe_, arms_, runs_, options_));
+  report::write_experiment(output_, make_manifest(recipe_, arms_, runs_, options_));
   const std::vector<PlannedRun> selected_runs = selected();
   for (std::size_t i = 0; i < selected_runs.size(); ++i) {
     const PlannedRun& run = selected_runs[i];
@@ -269,6 +280,7 @@ train::RunSpec Comparison::make_spec(const PlannedRun& run) const {
         options_.commands.front() + " --only arm=" + arm.name + ",seed=" + std::to_string(run.seed);
   }
   spec.machine = options_.machine;
+  spec.overwrite = options_.overwrite;
   spec.console = is_first() ? &out_ : nullptr;
   spec.console_columns = options_.console_columns;
   return spec;
@@ -323,15 +335,19 @@ void Comparison::release_pins() const {
 void Comparison::write_results(CompareOutcome& outcome) const {
   const report::Analysis analysis = report::analyze(report::read_experiment(root_));
   outcome.text = report::in_words(analysis);
-  outcome.report = report::write_report(analysis, root_, options_.plotly_script);
+  outcome.report = report::write_report(analysis, output_, options_.plotly_script);
 }
 
 CompareOutcome Comparison::drive() {
   CompareOutcome outcome;
-  plan_arms();
-  on_first_rank(collective_, [this, &outcome] {
+  on_first_rank(collective_, [this] {
     open_folder();
     update_runs();
+    check_run_folders();
+    return std::string();
+  });
+  plan_arms();
+  on_first_rank(collective_, [this, &outcome] {
     const std::vector<PlannedRun> selected_runs = selected();
     outcome.runs = static_cast<std::int64_t>(selected_runs.size());
     print_plan(selected_runs);

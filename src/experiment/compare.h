@@ -9,6 +9,7 @@
 #include "distributed/collective.h"
 #include "experiment/recipe.h"
 #include "train/environment.h"
+#include "util/output_folder.h"
 
 namespace superpose::experiment {
 
@@ -21,6 +22,7 @@ struct CompareOptions {
   std::filesystem::path plotly_script;  // copied into the report
   train::Machine machine;               // for the records of the runs
   int console_columns = 0;              // of the terminal that `out` is; 0 = none
+  util::Overwrite overwrite = util::Overwrite::kOwn;
 };
 
 enum class CompareStatus {

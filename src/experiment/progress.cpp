@@ -9,10 +9,8 @@ namespace superpose::experiment {
 RunProgress read_progress(const std::filesystem::path& run_folder, std::int64_t total_steps) {
   RunProgress progress;
   const std::filesystem::path records_file = train::metrics_file(run_folder);
-  // A kill before the first record is whole leaves an empty file.
-  if (!std::filesystem::exists(records_file) || std::filesystem::file_size(records_file) == 0) {
-    return progress;
-  }
+  // What is not a run's is refused, or replaced, where the run begins (train::check_run_folder).
+  if (metrics::find_records(records_file) != metrics::FoundRecords::kSome) return progress;
   const metrics::RunRecords records = metrics::read_json_lines(records_file);
   progress.begun = true;
   progress.recipe_fingerprint = records.header.fingerprints.recipe;

@@ -40,10 +40,15 @@ std::string kept_lines(const std::string& text, const std::string& file,
 
 JsonLinesSink::JsonLinesSink(std::filesystem::path path, std::int64_t keep_until_step)
     : path_(std::move(path)) {
-  if (std::filesystem::exists(path_)) {
-    const std::string text = keep_until_step < 0 ? std::string() : util::read_file(path_);
+  if (keep_until_step < 0) {
+    // A link is replaced, whatever it leads to.
+    if (std::filesystem::is_symlink(path_) || std::filesystem::exists(path_)) {
+      util::write_file_atomic(path_, "");
+    }
+  } else if (std::filesystem::exists(path_)) {
+    const std::string text = util::read_file(path_);
     const std::string kept = kept_lines(text, path_.string(), keep_until_step);
-    if (kept != text || keep_until_step < 0) util::write_file_atomic(path_, kept);
+    if (kept != text) util::write_file_atomic(path_, kept);
   }
   stream_.open(path_, std::ios::binary | std::ios::app);
   util::require(stream_.is_open(), path_.string(), ": cannot be opened for writing");

@@ -225,6 +225,24 @@ ValidationRecord validation_of_row(const Table& row) {
 
 }  // namespace
 
+FoundRecords find_records(const std::filesystem::path& path) {
+  if (!std::filesystem::exists(path)) return FoundRecords::kNone;
+  const std::string text = util::read_file(path);
+  const std::size_t end = text.find('\n');
+  const std::string_view line = std::string_view(text).substr(0, end);
+  if (end == std::string::npos) {
+    constexpr std::string_view kStart = R"({"kind":"header")";
+    return line.substr(0, kStart.size()) == kStart.substr(0, line.size()) ? FoundRecords::kNone
+                                                                          : FoundRecords::kForeign;
+  }
+  try {
+    const Record record = from_json(util::parse_json(line, path.string()), path.string());
+    return std::holds_alternative<RunHeader>(record) ? FoundRecords::kSome : FoundRecords::kForeign;
+  } catch (const util::Error&) {
+    return FoundRecords::kForeign;
+  }
+}
+
 RunRecords read_json_lines(const std::filesystem::path& path) {
   const std::string text = util::read_file(path);
   RunRecords run;

@@ -17,6 +17,14 @@ struct RunRecords {
   std::optional<SummaryRecord> summary;
 };
 
+// What a file that a run would keep its records in holds so far.
+enum class FoundRecords {
+  kNone,     // there is no file, or a kill left it without the whole of its first line
+  kSome,     // its first line is a header
+  kForeign,  // something else: it is not a run's
+};
+FoundRecords find_records(const std::filesystem::path& path);
+
 // Reads JSON lines. A last line without its newline was cut off by a kill and is left out; any
 // other bad line, no header at all, or headers whose fingerprints differ throw util::Error naming
 // file, line and field.

@@ -116,7 +116,7 @@ std::filesystem::path event_file(const std::filesystem::path& folder) {
                            "." + std::to_string(getpid());
   // Two starts within one second by one process (tests) must not share a file.
   std::filesystem::path path = folder / stem;
-  for (int serial = 1; std::filesystem::exists(path); ++serial) {
+  for (int serial = 1; std::filesystem::exists(std::filesystem::symlink_status(path)); ++serial) {
     path = folder / (stem + "." + std::to_string(serial));
   }
   return path;

@@ -51,12 +51,11 @@ void merge_runs(std::vector<RunEntry>& to, const std::vector<RunEntry>& from) {
 
 }  // namespace
 
-void write_experiment(const std::filesystem::path& folder, const Experiment& experiment) {
+void write_experiment(const util::OutputFolder& folder, const Experiment& experiment) {
   Json json = {{"schema", kExperimentSchema}};
   util::JsonWriter writer(json);
   Experiment::visit(experiment, writer);
-  util::write_file_atomic(folder / kExperimentFile,
-                          json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+  folder.write(kExperimentFile, json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
 Experiment read_experiment(const std::filesystem::path& folder) {

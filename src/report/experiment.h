@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "util/output_folder.h"
+
 // What a comparison consists of: written by the driver as experiment.json
 // (docs/formats/experiment.md) before its first run, and read back by the report together with the
 // run folders that it names.
@@ -87,8 +89,7 @@ struct Experiment {
   }
 };
 
-// Writes <folder>/experiment.json atomically. Throws util::Error.
-void write_experiment(const std::filesystem::path& folder, const Experiment& experiment);
+void write_experiment(const util::OutputFolder& folder, const Experiment& experiment);
 
 // Reads <folder>/experiment.json; run folders come back absolute. Throws util::Error naming file
 // and field.

@@ -1,25 +1,50 @@
 #include "report/report.h"
 
-#include <system_error>
-
 #include "report/export.h"
 #include "report/page.h"
 #include "util/error.h"
 #include "util/files.h"
+#include "util/json.h"
 
 namespace superpose::report {
+namespace {
 
-std::filesystem::path write_report(const Analysis& analysis, const std::filesystem::path& folder,
+// Whether an earlier version wrote a file of this name for the comparison.
+bool is_of_comparison(const Experiment& experiment, const std::string& name,
+                      const std::string& content) {
+  if (name == kExperimentFile) return true;
+  if (name == "report.json") {
+    return util::parse_json(content, name).value("recipe_fingerprint", "") ==
+           experiment.recipe_fingerprint;
+  }
+  if (name == "report.html") {
+    return content.starts_with("<!doctype html>\n") &&
+           content.find("<title>Superpose: ") != std::string::npos;
+  }
+  return content.starts_with("arm,seed,learning_rate,budget,role,");
+}
+
+}  // namespace
+
+util::OutputFolder open_output(const std::filesystem::path& folder, util::Overwrite overwrite) {
+  const auto recognize = [folder](const std::string& name, const std::string& content) {
+    try {
+      return is_of_comparison(read_experiment(folder), name, content);
+    } catch (const std::exception&) {
+      return false;  // no comparison, or a report.json of another kind
+    }
+  };
+  return util::OutputFolder(folder, overwrite, recognize);
+}
+
+std::filesystem::path write_report(const Analysis& analysis, const util::OutputFolder& folder,
                                    const std::filesystem::path& plotly_script) {
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  util::require(!error, folder.string(), ": cannot be created: ", error.message());
-  const std::filesystem::path page = folder / "report.html";
-  util::write_file_atomic(folder / "report.json", report_json(analysis));
-  util::write_file_atomic(folder / "results.csv", results_csv(analysis));
-  util::write_file_atomic(folder / "curves.csv", curves_csv(analysis));
-  util::write_file_atomic(page, html_page(analysis, util::read_file(plotly_script)));
-  return page;
+  folder.check(kReportFiles);
+  folder.write("report.json", report_json(analysis));
+  folder.write("results.csv", results_csv(analysis));
+  folder.write("curves.csv", curves_csv(analysis));
+  folder.write("report.html", html_page(analysis, util::read_file(plotly_script)));
+  return folder.path() / "report.html";
 }
 
 }  // namespace superpose::report

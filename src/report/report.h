@@ -2,9 +2,11 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "report/analysis.h"
 #include "report/experiment.h"
+#include "util/output_folder.h"
 
 namespace superpose::report {
 
@@ -17,10 +19,19 @@ Analysis analyze(const Experiment& experiment);
 // The result in words that a newcomer understands, as lines of plain text.
 std::string in_words(const Analysis& analysis);
 
+// The folder that a comparison or a report is written to. Where no marker lists a file but the
+// folder holds a comparison, what earlier versions wrote there is recognized by its content.
+util::OutputFolder open_output(const std::filesystem::path& folder, util::Overwrite overwrite);
+
+// What write_report writes.
+inline const std::vector<std::string> kReportFiles = {"report.json", "results.csv", "curves.csv",
+                                                      "report.html"};
+
 // Writes report.html (self-contained: Plotly's script at `plotly_script` is copied into it),
 // report.json, results.csv (one row a run) and curves.csv (one row a validation point) into
-// `folder`, each atomically. Returns the path of the page.
-std::filesystem::path write_report(const Analysis& analysis, const std::filesystem::path& folder,
+// `folder`, each atomically, or none of them where one must not be replaced. Returns the path of
+// the page.
+std::filesystem::path write_report(const Analysis& analysis, const util::OutputFolder& folder,
                                    const std::filesystem::path& plotly_script);
 
 }  // namespace superpose::report

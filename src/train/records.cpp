@@ -65,7 +65,9 @@ metrics::RunHeader make_header(const RunSpec& spec, const Setup& setup, const Pl
 
 metrics::SinkList open_sinks(const RunSpec& spec, const Setup& setup, const Plan& plan) {
   const std::filesystem::path folder = spec.config.run.dir;
-  const bool resumes = setup.start.kind == Start::Kind::kResume;
+  // Where a run's checkpoints are and its records are not, they begin here.
+  const bool resumes = setup.start.kind == Start::Kind::kResume &&
+                       metrics::find_records(metrics_file(folder)) == metrics::FoundRecords::kSome;
   metrics::SinkList sinks;
   sinks.add(std::make_unique<metrics::JsonLinesSink>(metrics_file(folder),
                                                      resumes ? plan.first_step : -1));

@@ -8,6 +8,7 @@
 #include "train/learner.h"
 #include "train/loop.h"
 #include "train/records.h"
+#include "train/run_files.h"
 #include "train/run_folder.h"
 #include "train/setup.h"
 #include "util/stop_signal.h"
@@ -54,7 +55,10 @@ RunResult run(const RunSpec& spec, distributed::Collective& collective) {
   const bool leads = collective.rank() == 0;
   const ThreadScope threads(thread_count(spec));
   std::unique_ptr<RunFolder> folder;
-  if (leads) folder = std::make_unique<RunFolder>(spec.config.run.dir);
+  if (leads) {
+    check_run_folder(spec);
+    folder = std::make_unique<RunFolder>(spec.config.run.dir);
+  }
 
   const Setup setup = set_up(spec, collective);
   const Plan plan = make_plan(spec, setup, collective.world_size());
@@ -66,7 +70,7 @@ RunResult run(const RunSpec& spec, distributed::Collective& collective) {
   fill(learner, spec.config, setup.start, collective);
   metrics::SinkList sinks;
   if (leads) {
-    folder->write_recipe(spec.recipe_toml);
+    write_recipe(spec);
     sinks = open_sinks(spec, setup, plan);
   }
   const util::StopSignal signal;

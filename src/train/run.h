@@ -14,6 +14,7 @@
 #include "train/environment.h"
 #include "train/plan.h"
 #include "train/run_config.h"
+#include "util/output_folder.h"
 #include "util/setting.h"
 
 namespace superpose::train {
@@ -53,7 +54,8 @@ struct RunSpec {
   Machine machine;                  // what the caller knows of the machine
   std::ostream* console = nullptr;  // plan, status line, warnings; nullptr = silent. Rank 0 alone
   int console_columns = 0;          // of the terminal that `console` is; 0 = none: plain lines
-  std::function<void(const StepReport&)> on_step;  // every rank; may be empty
+  util::Overwrite overwrite = util::Overwrite::kOwn;  // checkpoints are not replaced by either
+  std::function<void(const StepReport&)> on_step;     // every rank; may be empty
 };
 
 enum class RunStatus {
@@ -80,6 +82,11 @@ struct RunResult {
 // checkpoint or the numbers themselves (a loss that is not finite stops before weights change).
 // Catches SIGTERM and SIGINT while it runs; at most one run of a process at a time.
 RunResult run(const RunSpec& spec, distributed::Collective& collective);
+
+// Throws util::Error where run() would replace what is not this run's: a file that the user wrote
+// or changed, or the records of a run whose checkpoints are not there. Reads the run folder alone,
+// and writes nothing. run() calls it before anything else. One rank calls it.
+void check_run_folder(const RunSpec& spec);
 
 // Prepares the corpus and says what run() would do, training nothing and writing nothing into the
 // run folder. Every rank calls it.

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <filesystem>
-#include <string>
 
 namespace superpose::train {
 
@@ -16,10 +15,7 @@ class RunFolder {
   RunFolder(const RunFolder&) = delete;
   RunFolder& operator=(const RunFolder&) = delete;
 
-  void write_recipe(const std::string& toml) const;
-
  private:
-  std::filesystem::path path_;
   int lock_ = -1;  // descriptor of <path>/.lock
 };
 

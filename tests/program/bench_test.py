@@ -76,7 +76,6 @@ class Bench(program.ProgramTest):
         for more, parts in (
             (["--bags", "4,0"], ["--bags: must be >= 1, got 0"]),
             (["--blocks", "0"], ["--blocks: must be >= 1, got 0"]),
-            (["--export", self.folder], ["--export", "exists already"]),
             (["--model.max_positions", "8"], ["max_positions (8), got 16"]),
             (["--json", self.folder / "nowhere" / "x.json", "--blocks", "1", "--block-seconds", "0"], ["nowhere"]),
         ):

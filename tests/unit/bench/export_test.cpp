@@ -19,7 +19,7 @@ namespace {
 TEST(Export, HoldsWeightsBatchesAndSettings) {
   const test::TempDir folder;
   const auto session = test::small_session({4});
-  export_session(*session, folder.path() / "out");
+  export_session(*session, util::OutputFolder(folder / "out"));
 
   const checkpoint::ModelFiles model(folder.path() / "out");
   for (const model::Parameter& parameter : session->learner().parameters.list()) {
@@ -42,11 +42,17 @@ TEST(Export, HoldsWeightsBatchesAndSettings) {
   EXPECT_EQ(settings.at("learning_rate"), 0.001);
 }
 
-TEST(Export, RefusesAFolderThatExists) {
+TEST(Export, ReplacesNothingButItsOwnFiles) {
   const test::TempDir folder;
   const auto session = test::small_session({});
-  EXPECT_THAT([&] { export_session(*session, folder.path()); },
-              testing::ThrowsMessage<util::Error>(testing::HasSubstr("exists already")));
+  const util::OutputFolder out(folder.path());
+  util::write_file_atomic(folder / "notes", "mine");
+  for (int call = 0; call < 2; ++call) export_session(*session, out);
+  util::write_file_atomic(folder / "config.json", "mine");
+  EXPECT_THAT([&] { export_session(*session, out); },
+              testing::ThrowsMessage<util::Error>(testing::HasSubstr("replace config.json")));
+  EXPECT_EQ(util::read_file(folder / "notes") + util::read_file(folder / "config.json"),
+            "minemine");
 }
 
 }  // namespace

@@ -235,10 +235,28 @@ TEST_F(CheckpointTest, PruneSparesThePinned) {
 // Were broken ones counted, the last good one could be pruned away.
 TEST_F(CheckpointTest, PruneCountsWholeOnesOnly) {
   for (std::int64_t step = 1; step <= 4; ++step) save_step(step);
-  fs::remove(dir() / "step-00000004/trainer/manifest.json");
-  fs::remove(dir() / "step-00000001/trainer/manifest.json");
+  fs::remove(dir() / "step-00000004/config.json");
+  fs::remove(dir() / "step-00000001/config.json");
   prune(dir(), 1);
   EXPECT_THAT(names(), ElementsAre("step-00000003", "step-00000004"));
+}
+
+TEST_F(CheckpointTest, WhatOnlyHasTheNameOfACheckpointIsLeftAlone) {
+  save_step(2);
+  for (const char* name : {"step-00000001", "step-00000003"}) {
+    fs::create_directory(dir() / name);
+    write_file(dir() / name / "model.safetensors", "mine");
+  }
+  write_file(dir() / "step-00000004", "mine");
+  EXPECT_THAT(find_foreign(dir()), ElementsAre("step-00000001", "step-00000003", "step-00000004"));
+  for (const std::int64_t step : {3, 4}) {
+    EXPECT_THAT(test::error_of([&] { save_step(step); }), HasSubstr("exists already"));
+  }
+  save_step(5);
+  prune(dir(), 1);
+  EXPECT_THAT(names(),
+              ElementsAre("step-00000001", "step-00000003", "step-00000004", "step-00000005"));
+  EXPECT_EQ(util::read_file(dir() / "step-00000003/model.safetensors"), "mine");
 }
 
 // A number that no process has: that of a child that was waited for.

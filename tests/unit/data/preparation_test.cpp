@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <limits>
 #include <map>
 #include <thread>
 
@@ -241,6 +242,37 @@ TEST_F(Preparation, DamagedJournalIsRefusedByName) {
                                : fs::directory_iterator(config.cache_dir)->path();
   write_text(partial / "journal.json", "{");
   EXPECT_THAT(error_of([&] { prepare_corpus(config); }), HasSubstr("journal.json"));
+}
+
+// A number that no process has.
+const std::string kDead = std::to_string(std::numeric_limits<pid_t>::max());
+
+TEST_F(Preparation, FilesOfOthersInTheCacheFolderStay) {
+  const DataConfig config = in_cache("cache");
+  for (const char* name : {"notes.old-", "data.tmp-"}) {
+    write_text(fs::path(config.cache_dir) / (name + kDead) / "inside", "mine");
+  }
+  write_text(fs::path(config.cache_dir) / "corpus-notes.partial" / "inside", "mine");
+  prepare_corpus(config);
+  for (const std::string& name :
+       {"notes.old-" + kDead, "data.tmp-" + kDead, std::string("corpus-notes.partial")}) {
+    EXPECT_EQ(util::read_file(fs::path(config.cache_dir) / name / "inside"), "mine") << name;
+  }
+}
+
+TEST_F(Preparation, WhatIsInTheWayOfACorpusIsRefusedByNameAndStays) {
+  const DataConfig config = in_cache("cache");
+  const fs::path final_path = prepare_corpus(config).folder;
+  fs::remove_all(final_path);
+  const std::string base = final_path.string();
+  for (const std::string& path : {base, base + "/corpus.json", base + ".lock", base + ".partial",
+                                  base + ".partial/inside", base + ".partial/train/inside"}) {
+    write_text(path, "mine");
+    EXPECT_THAT(error_of([&] { prepare_corpus(config); }), HasSubstr(base)) << path;
+    EXPECT_EQ(util::read_file(path), "mine") << path;
+    for (const char* ending : {"", ".lock", ".partial"}) fs::remove_all(base + ending);
+  }
+  prepare_corpus(config);
 }
 
 TEST_F(Preparation, SecondCopiesAreLeftOutAndCounted) {

@@ -27,7 +27,7 @@ TEST_F(ExperimentFile, ComesBackAsItWasWritten) {
   experiment_.notes = {"a note"};
   experiment_.runs = {{"tst", 2, 0.003, 0.5, Role::kBranch, "tst-2", "trunk", 90},
                       {"baseline", 7, 0.001, 1, Role::kTuning, "/elsewhere/b", "", 0}};
-  write_experiment(folder_.path(), experiment_);
+  write_experiment(util::OutputFolder(folder_.path()), experiment_);
   const Experiment back = read_experiment(folder_.path());
   EXPECT_EQ(back.title, experiment_.title);
   EXPECT_EQ(back.arms, experiment_.arms);
@@ -71,9 +71,9 @@ TEST_F(ExperimentFile, PartsAreMergedAndEachRunIsTakenFromWhereItFinished) {
   experiment_.runs = {test::add_synthetic_run(one, small_run("baseline", 1, 1.1), Role::kFinal),
                       test::add_synthetic_run(two, small_run("tst", 1, 1.0), Role::kFinal)};
   experiment_.commands = {"--only arm=baseline"};
-  write_experiment(one, experiment_);
+  write_experiment(util::OutputFolder(one), experiment_);
   experiment_.commands = {"--only arm=tst"};
-  write_experiment(two, experiment_);
+  write_experiment(util::OutputFolder(two), experiment_);
   const Experiment merged = merge_experiments({one, two});
   ASSERT_EQ(merged.runs.size(), 2U);
   EXPECT_THAT(merged.runs[0].folder, HasSubstr("/one/"));
@@ -83,10 +83,10 @@ TEST_F(ExperimentFile, PartsAreMergedAndEachRunIsTakenFromWhereItFinished) {
 }
 
 TEST_F(ExperimentFile, PartsOfOtherRecipesAreRefused) {
-  write_experiment(folder_.path(), experiment_);
+  write_experiment(util::OutputFolder(folder_.path()), experiment_);
   std::filesystem::create_directory(folder_ / "other");
   experiment_.recipe_fingerprint = "recipe-2";
-  write_experiment(folder_ / "other", experiment_);
+  write_experiment(util::OutputFolder(folder_ / "other"), experiment_);
   EXPECT_THAT(error_of([&] {
                 merge_experiments({folder_.path(), folder_ / "other"});
               }),

@@ -69,14 +69,15 @@ TEST_F(Export, WritesAllFiles) {
   add("baseline", 1, 1.1);
   add("tst", 1, 1.0);
   std::ofstream(folder_ / "plotly.js") << "window.Plotly = {};";
-  const std::filesystem::path page =
-      write_report(analyze(experiment_), folder_ / "out", folder_ / "plotly.js");
+  const std::filesystem::path page = write_report(
+      analyze(experiment_), util::OutputFolder(folder_ / "out"), folder_ / "plotly.js");
   EXPECT_EQ(page, folder_ / "out" / "report.html");
   EXPECT_THAT(util::read_file(page), HasSubstr("window.Plotly = {};"));
   for (const char* name : {"report.json", "results.csv", "curves.csv"}) {
     EXPECT_TRUE(std::filesystem::exists(folder_ / "out" / name)) << name;
   }
-  EXPECT_THROW(write_report(analyze(experiment_), folder_ / "out", folder_ / "absent.js"),
+  EXPECT_THROW(write_report(analyze(experiment_), util::OutputFolder(folder_ / "out"),
+                            folder_ / "absent.js"),
                util::Error);
 }
 

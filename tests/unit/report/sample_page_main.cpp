@@ -102,8 +102,9 @@ int main(int argc, char** argv) {
       "= 0.3\n";
   experiment.recipe_fingerprint = "recipe-1";
   experiment.commands = {"superpose compare recipes/demo.toml"};
-  write_experiment(root, experiment);
+  write_experiment(util::OutputFolder(root), experiment);
   const report::Analysis analysis = report::analyze(report::read_experiment(root));
-  std::cout << in_words(analysis) << write_report(analysis, root, argv[2]).string() << '\n';
+  std::cout << in_words(analysis)
+            << write_report(analysis, util::OutputFolder(root), argv[2]).string() << '\n';
   return 0;
 }

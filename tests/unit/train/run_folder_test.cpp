@@ -21,12 +21,6 @@ TEST(RunFolder, IsHeldByOneAtATime) {
   const RunFolder again(folder / "a/b");
 }
 
-TEST(RunFolder, KeepsTheRecipe) {
-  const test::TempDir folder;
-  RunFolder(folder / "run").write_recipe("x = 1\n");
-  EXPECT_EQ(util::read_file(folder / "run/recipe.toml"), "x = 1\n");
-}
-
 TEST(RunFolder, NamesAPathThatCannotBeMade) {
   const test::TempDir folder;
   util::write_file_atomic(folder / "file", "");

@@ -1,0 +1,112 @@
+#include "train/run_files.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "checkpoint/checkpoint.h"
+#include "metrics/reader.h"
+#include "train/run_folder.h"
+#include "train/run_state.h"
+#include "util/error.h"
+#include "util/text.h"
+
+namespace superpose::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kRecipeFile = "recipe.toml";
+constexpr const char* kWaysOn = "name another run.dir, or give --overwrite";
+
+// The settings of the run that the folder holds; none where it holds none.
+std::vector<util::Setting> settings_of_run(const fs::path& folder) {
+  const auto newest =
+      checkpoint::latest_valid(checkpoints_folder(folder), {}, checkpoint::Check::kSizes);
+  if (newest) {
+    const util::Json state = checkpoint::open(*newest, checkpoint::Check::kSizes).state;
+    return run_state_from_json(state, newest->string()).settings;
+  }
+  if (metrics::find_records(metrics_file(folder)) != metrics::FoundRecords::kSome) return {};
+  return metrics::read_json_lines(metrics_file(folder)).header.settings;
+}
+
+// Whether the text is the resolved recipe of those settings: it has a line of its own for every
+// key, which no recipe written by hand has. Keys that may change at a resume are not looked at;
+// nor are lists of tables, which take several lines.
+bool is_resolved(const std::string& text, const std::vector<util::Setting>& settings) {
+  const auto has_line = [&](const util::Setting& setting) {
+    if (setting.operational || setting.value.starts_with("[{")) return true;
+    const std::string name = setting.key.substr(setting.key.rfind('.') + 1);
+    return ("\n" + text).find("\n" + name + " = " + setting.value + "\n") != std::string::npos;
+  };
+  return !settings.empty() && std::all_of(settings.begin(), settings.end(), has_line);
+}
+
+// A run folder of a version that wrote no markers holds a resolved recipe.
+util::OutputFolder output_of(const RunSpec& spec) {
+  const fs::path folder = spec.config.run.dir;
+  const auto recognize = [folder](const std::string&, const std::string& content) {
+    return is_resolved(content, settings_of_run(folder));
+  };
+  return util::OutputFolder(folder, spec.overwrite, recognize);
+}
+
+void check_checkpoints(const fs::path& checkpoints) {
+  const auto type = fs::status(checkpoints).type();
+  util::require(type == fs::file_type::not_found || type == fs::file_type::directory,
+                checkpoints.string(),
+                ": must be a folder, is something else: move it away, or name another run.dir");
+  const std::vector<std::string> foreign = checkpoint::find_foreign(checkpoints);
+  util::require(foreign.empty(), checkpoints.string(), ": ", util::join(foreign, ", "),
+                " must be a checkpoint by its name and was not saved as one: move it away, or "
+                "name another run.dir");
+}
+
+// Records of a run from step 0 that this one would replace by its own. A run that ended before its
+// first checkpoint is begun again: no more is lost than the time that it took.
+void check_replaced_records(const RunSpec& spec) {
+  const fs::path file = metrics_file(spec.config.run.dir);
+  const metrics::RunRecords records = metrics::read_json_lines(file);
+  const bool had_checkpoint =
+      std::any_of(records.events.begin(), records.events.end(),
+                  [](const auto& event) { return event.kind == metrics::EventKind::kCheckpoint; });
+  util::require(!had_checkpoint, file.string(),
+                ": its run has no checkpoint any more to resume from, and a new one would replace "
+                "these records: ",
+                kWaysOn);
+  util::require(
+      setting_differences(records.header.settings, spec.settings).empty(), file.string(),
+      ": a run of another recipe wrote these records, and this one would replace them: ", kWaysOn);
+}
+
+void check_records(const RunSpec& spec) {
+  const fs::path folder = spec.config.run.dir;
+  const fs::path file = metrics_file(folder);
+  const fs::file_type type = fs::symlink_status(file).type();
+  if (type == fs::file_type::not_found) return;
+  util::require(type == fs::file_type::regular || type == fs::file_type::symlink, file.string(),
+                ": is to be written and is no file: move it away, or name another run.dir");
+  if (spec.overwrite == util::Overwrite::kAny) return;
+  const metrics::FoundRecords found = metrics::find_records(file);
+  const bool resumes = !checkpoint::list(checkpoints_folder(folder)).empty();
+  // Where a resumed run's records were moved to is the user's to say; new ones replace a link.
+  util::require(
+      found != metrics::FoundRecords::kForeign && (resumes || type == fs::file_type::regular),
+      file.string(), ": must not be replaced (it holds no records of a run): ", kWaysOn);
+  if (!resumes && found == metrics::FoundRecords::kSome) check_replaced_records(spec);
+}
+
+}  // namespace
+
+void check_run_folder(const RunSpec& spec) {
+  output_of(spec).check({kRecipeFile});
+  check_checkpoints(checkpoints_folder(spec.config.run.dir));
+  check_records(spec);
+}
+
+void write_recipe(const RunSpec& spec) { output_of(spec).write(kRecipeFile, spec.recipe_toml); }
+
+}  // namespace superpose::train
