@@ -36,7 +36,7 @@ std::vector<checkpoint::NamedTensor> batches_of(const Session& session) {
 }  // namespace
 
 void export_session(Session& session, const util::OutputFolder& folder) {
-  util::AtomicDirectory directory(folder.path());
+  util::AtomicDirectory directory = folder.stage();
   std::vector<checkpoint::NamedTensor> weights;
   for (const model::Parameter& parameter : session.learner().parameters.list()) {
     weights.push_back({parameter.name, session.learner().parameters.view(parameter.name)});

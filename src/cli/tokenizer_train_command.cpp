@@ -126,7 +126,7 @@ int tokenizer_train_command(const TokenizerTrainOptions& options) {
   SourceDocuments documents = open_sources(options);
   Watch watch(documents, settings.vocabulary_size);
   // Made before the work: a place that cannot be written to is known at once.
-  util::AtomicDirectory folder(options.out);
+  util::AtomicDirectory folder = out.stage();
 
   const TrainedBpe trained = tokenizer::train_bpe(
       settings, [&](std::string& text) { return documents.next(text); }, std::ref(watch));

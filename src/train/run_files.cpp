@@ -92,10 +92,10 @@ void check_records(const RunSpec& spec) {
   if (spec.overwrite == util::Overwrite::kAny) return;
   const metrics::FoundRecords found = metrics::find_records(file);
   const bool resumes = !checkpoint::list(checkpoints_folder(folder)).empty();
-  // Where a resumed run's records were moved to is the user's to say; new ones replace a link.
-  util::require(
-      found != metrics::FoundRecords::kForeign && (resumes || type == fs::file_type::regular),
-      file.string(), ": must not be replaced (it holds no records of a run): ", kWaysOn);
+  // A link is the user's. Records that it leads to are appended to, never replaced.
+  util::require(type == fs::file_type::regular ? found != metrics::FoundRecords::kForeign
+                                               : resumes && found == metrics::FoundRecords::kSome,
+                file.string(), ": must not be replaced (it holds no records of a run): ", kWaysOn);
   if (!resumes && found == metrics::FoundRecords::kSome) check_replaced_records(spec);
 }
 

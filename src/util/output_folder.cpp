@@ -150,6 +150,10 @@ void OutputFolder::write(const std::string& name, std::string_view content) cons
   write_file_atomic(folder_ / name, content);
 }
 
+AtomicDirectory OutputFolder::stage() const {
+  return AtomicDirectory(is_there(folder_) ? folder_ / ".superpose" : folder_);
+}
+
 void OutputFolder::commit(AtomicDirectory& staged) const {
   const std::vector<std::string> names = files_in(staged.path());
   const bool is_new = !is_there(folder_);

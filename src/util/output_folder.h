@@ -44,8 +44,11 @@ class OutputFolder {
   // leaves the old file or the new one, and a marker that lists it.
   void write(const std::string& name, std::string_view content) const;
 
-  // The files of `staged`, which has no folders in it, likewise. The folder is to be `staged`'s
-  // final one. Where it does not exist yet it appears whole or not at all.
+  // Where to write several files that belong together, or large ones, for commit(). On the same
+  // file system.
+  AtomicDirectory stage() const;
+  // The files of stage(), likewise; all of them or, where one must not be replaced, none. A folder
+  // that did not exist appears whole or not at all.
   void commit(AtomicDirectory& staged) const;
 
  private:

@@ -212,6 +212,9 @@ TEST_F(TrainOverwrite, RecordsBehindALinkAreAppendedTo) {
   const train::RunConfig config = TinyCorpusTest::config("moved-records");
   const fs::path run = stopped_at(config, 10);
   fs::rename(run / "metrics.jsonl", run / "moved");
+  fs::create_symlink("nowhere", run / "metrics.jsonl");
+  EXPECT_THAT(refusal(make_spec(config)), HasSubstr("metrics.jsonl"));
+  fs::remove(run / "metrics.jsonl");
   fs::create_symlink("moved", run / "metrics.jsonl");
   run_alone(config);
   EXPECT_EQ(losses_of(run), expected_losses());

@@ -9,6 +9,7 @@ import program
 MARKER = ".superpose.json"
 MINE = "# the user's own\n"
 REPORT = ["report.json", "results.csv", "curves.csv", "report.html"]
+COMPARED = ["--train.steps", "4", "--evaluation.windows", "4", "--compare.seeds", "[1]"]
 QUICK = ["--train.steps", "2", "--phases", "[]", "--evaluation.windows", "4"]
 
 
@@ -86,7 +87,7 @@ class Overwrite(program.ProgramTest):
         self.walk(self.train_words("train", *QUICK), self.run_folder("train"), ["recipe.toml", "metrics.jsonl"])
 
     def test_compare(self):
-        words = ["compare", *self.recipe_words("compare", *QUICK, "--compare.seeds", "[1]")]
+        words = ["compare", *self.recipe_words("compare", *COMPARED)]
         self.walk(words, self.run_folder("compare"), ["experiment.json", *REPORT])
 
     def test_report(self):
@@ -106,7 +107,7 @@ class Overwrite(program.ProgramTest):
         self.assert_refused(["report", *arms, "--out", run], run, "report.html")
         (run / "report.html").unlink()
         compared = self.run_folder("compared")
-        words = ["compare", *self.recipe_words("compared", *QUICK, "--compare.seeds", "[1]")]
+        words = ["compare", *self.recipe_words("compared", *COMPARED)]
         self.assertEqual(program.run(*words).code, 0)
         self.assertEqual(program.run("report", compared).code, 0)
         # As the versions before markers left it: its files are known by what they hold.
@@ -120,7 +121,7 @@ class Overwrite(program.ProgramTest):
             self.assert_refused(again, compared, "results.csv")
 
     def test_runs_of_a_comparison(self):
-        words = ["compare", *self.recipe_words("runs", *QUICK, "--compare.seeds", "[1]", "--compare.baseline", "plain")]
+        words = ["compare", *self.recipe_words("runs", *COMPARED)]
         folder = self.run_folder("runs")
         mine = folder / "tst-seed-1" / "recipe.toml"
         mine.parent.mkdir(parents=True)

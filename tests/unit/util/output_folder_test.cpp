@@ -157,11 +157,13 @@ TEST_F(OutputFolderTest, WhatIsNotListedMayBeRecognized) {
 
 TEST_F(OutputFolderTest, CommitsAFolderOfFilesNextToOthers) {
   const auto commit = [&](const std::string& text, Overwrite overwrite = Overwrite::kOwn) {
-    AtomicDirectory staged(folder_ / "out");
+    AtomicDirectory staged = open(overwrite).stage();
     write_file_atomic(staged.path() / "a", text);
     write_file_atomic(staged.path() / "b", text);
     open(overwrite).commit(staged);
   };
+  { const AtomicDirectory unused = open().stage(); }
+  EXPECT_FALSE(fs::exists(folder_ / "out"));
   commit("one");
   EXPECT_TRUE(open().is_own("b"));
   put("notes", "mine");
@@ -173,7 +175,8 @@ TEST_F(OutputFolderTest, CommitsAFolderOfFilesNextToOthers) {
   EXPECT_EQ(read_file(file("a")), "two") << "all or none";
   commit("three", Overwrite::kAny);
   EXPECT_EQ(read_file(file("b")), "three");
-  EXPECT_EQ(std::distance(fs::directory_iterator(folder_.path()), fs::directory_iterator()), 1);
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder_.path()), {}), 1);
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder_ / "out"), {}), 4) << "a, b, notes, marker";
 }
 
 TEST_F(OutputFolderTest, OneFileWhereTheUserSays) {
