@@ -144,9 +144,9 @@ TEST(RequestKey, IsThatOfBeforeOnBinary) {
   config.sources = {"/texts/a", "/texts/b.txt"};
   config.document_separator = "\\n\\n";
   config.cache_dir = "/cache";
-  EXPECT_EQ(request_key(config, {}), "0000000000000000");
+  EXPECT_EQ(request_key(config, {}), "c25e3a17b3d8520b");
   config.on_binary = OnBinary::kKeep;
-  EXPECT_NE(request_key(config, {}), "0000000000000000");
+  EXPECT_NE(request_key(config, {}), "c25e3a17b3d8520b");
 }
 
 class Undivided : public Binaries {
