@@ -93,10 +93,11 @@ struct DataConfig {
     v.choice("on_invalid_utf8", self.on_invalid_utf8, kInvalidUtf8Names,
              "a document that is not UTF-8: keep its bytes, replace what is wrong by U+FFFD, skip "
              "and count it, or error");
-    v.added().choice("on_binary", self.on_binary, kOnBinaryNames,
-             "a file that holds no text (an image, an archive): auto = error where it is named "
-             "itself, left out and counted where it is found in a folder; error, skip, or keep its "
-             "bytes as text");
+    v.added().choice(
+        "on_binary", self.on_binary, kOnBinaryNames,
+        "a file that holds no text (an image, an archive): auto = error where it is named "
+        "itself, left out and counted where it is found in a folder; error, skip, or keep its "
+        "bytes as text");
     v.field("min_document_bytes", self.min_document_bytes,
             "shorter documents are left out and counted");
     v.field("max_document_bytes", self.max_document_bytes,

@@ -67,7 +67,7 @@ constexpr std::array kMagics = {
     Magic{"934e554d5059", "a NumPy array", Content::kTokens, kInPlace},
     Magic{"88d83401", "a token file of llm.c", Content::kTokens, kInPlace},
     Magic{"a1d93401", "a token file of llm.c", Content::kTokens, kInPlace},
-    Magic{"8ad83401", "a question file of llm.c"},
+    Magic{"8ad83401", "a question file of llm.c", Content::kTokens},
     Magic{"4d4d494449445800", "an index of Megatron", Content::kTokens, kInPlace},
     // Weights and objects.
     Magic{"........000000007b22", "a safetensors file"},
