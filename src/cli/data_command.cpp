@@ -221,6 +221,12 @@ int inspect_token_file(const DataOptions& options) {
 
 bool is_recipe(const std::string& target) { return fs::path(target).extension() == ".toml"; }
 
+void refuse_recipe_keys(const DataOptions& options) {
+  if (options.overrides.empty()) return;
+  util::fail("--", options.overrides.front().key, ": is a key of a recipe, which ", options.target,
+             " is not");
+}
+
 // Text is no token file, and a recipe needs its ending.
 void check_token_file_name(const DataOptions& options) {
   const fs::path ending = fs::path(options.target).extension();
@@ -282,6 +288,7 @@ int data_prepare_command(const DataOptions& options) {
 }
 
 int data_inspect_command(const DataOptions& options) {
+  if (!is_recipe(options.target)) refuse_recipe_keys(options);
   if (!fs::is_directory(options.target) && !is_recipe(options.target)) {
     check_token_file_name(options);
     return inspect_token_file(options);
@@ -292,7 +299,9 @@ int data_inspect_command(const DataOptions& options) {
 }
 
 int data_verify_command(const DataOptions& options) {
-  if (fs::is_directory(options.target)) return verify("", options.target) ? kDone : kFailed;
+  const bool is_folder = fs::is_directory(options.target);
+  if (is_folder) refuse_recipe_keys(options);
+  if (is_folder) return verify("", options.target) ? kDone : kFailed;
   const train::RunConfig recipe = load_recipe(options.target, options.overrides).base;
   bool unchanged = true;
   for (const data::FoundCorpus& found : train::find_texts(recipe)) {

@@ -35,11 +35,6 @@ std::string all_of_standard_input() {
   return text;
 }
 
-void finish_output() {
-  std::cout.flush();
-  util::require(std::cout.good(), "standard output: cannot be written");
-}
-
 std::string joined(const Ids& ids, std::string_view separator) {
   std::string text;
   for (const std::int32_t id : ids) {
@@ -100,7 +95,6 @@ int tokenizer_encode_command(const TokenizerTextOptions& options) {
     encoder.encode(all_of_standard_input(), special, ids);
     std::cout << joined(ids, " ") << '\n';
   }
-  finish_output();
   return kDone;
 }
 
@@ -120,7 +114,6 @@ int tokenizer_decode_command(const TokenizerTextOptions& options) {
   } else {
     std::cout << loaded.decode(ids_of_text(all_of_standard_input()));
   }
-  finish_output();
   return kDone;
 }
 

@@ -81,6 +81,7 @@ struct RunHeader {
   std::string device;     // "cpu", "cuda"
   std::string precision;  // "f32", "bf16"
   std::string cpu;        // model name and features found
+  std::string isa;        // instruction set of our kernels, such as "avx2 (forced)"
   std::vector<std::pair<std::string, std::string>>
       versions;                         // ("superpose", "0.1.0"), ("libtorch", ...)
   std::vector<util::Setting> settings;  // the resolved recipe, flattened
@@ -108,6 +109,7 @@ struct RunHeader {
     v.optional("device", self.device);
     v.optional("precision", self.precision);
     v.optional("cpu", self.cpu);
+    v.optional("isa", self.isa);
     v.optional("versions", self.versions);
     v.optional("settings", self.settings);
     v.required("fingerprints", self.fingerprints);

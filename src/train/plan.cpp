@@ -53,9 +53,10 @@ std::string describe_compute(const RunSpec& spec, const Setup& setup) {
   if (spec.config.train.precision == Precision::kAuto) {
     text << " (" << why_precision(spec, setup) << ')';
   }
-  text << " on " << environment.device << ", " << environment.threads
-       << (environment.threads == 1 ? " thread, " : " threads, ") << environment.ranks
-       << (environment.ranks == 1 ? " rank" : " ranks");
+  text << " on " << environment.device;
+  if (!spec.machine.isa.empty()) text << " with " << spec.machine.isa << " kernels";
+  text << ", " << environment.threads << (environment.threads == 1 ? " thread, " : " threads, ")
+       << environment.ranks << (environment.ranks == 1 ? " rank" : " ranks");
   return text.str();
 }
 
