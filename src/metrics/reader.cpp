@@ -58,6 +58,8 @@ class Collector {
       run_.steps.push_back(*step);
     } else if (auto* validation = std::get_if<ValidationRecord>(&record)) {
       add_validation(*validation, where);
+    } else if (auto* final_scores = std::get_if<FinalRecord>(&record)) {
+      run_.final_scores = std::move(*final_scores);
     } else if (auto* event = std::get_if<EventRecord>(&record)) {
       run_.events.push_back(std::move(*event));
     } else {
