@@ -1,6 +1,5 @@
 #include <filesystem>
 #include <iostream>
-#include <thread>
 
 #include "cli/commands.h"
 #include "cli/environment.h"
@@ -10,6 +9,7 @@
 #include "tokenizer/trained_files.h"
 #include "util/error.h"
 #include "util/files.h"
+#include "util/resources.h"
 #include "util/status_line.h"
 #include "util/stop_signal.h"
 #include "util/text.h"
@@ -39,7 +39,7 @@ tokenizer::BpeSettings settings_of(const TokenizerTrainOptions& options) {
                                   .min_frequency = options.min_frequency,
                                   .pattern = options.pattern,
                                   .threads = options.threads};
-  if (settings.threads == 0) settings.threads = std::max(1U, std::thread::hardware_concurrency());
+  if (settings.threads == 0) settings.threads = util::available_cores();
   settings.validate();
   return settings;
 }

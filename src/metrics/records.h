@@ -136,6 +136,8 @@ struct StepRecord {
   double wait_share = 0;                 // 0..1
   double epoch = 0;                      // passes over the training corpus, fractional
   util::NumberPairs source_epochs = {};  // of each source of a mixture; else empty
+  double elapsed_seconds = 0;            // cumulative: steps, evaluation and checkpoints
+  std::string time = {};                 // of day, as utc_now; empty in records of old
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {
@@ -156,6 +158,8 @@ struct StepRecord {
     v.optional("wait_share", self.wait_share);
     v.optional("epoch", self.epoch);
     v.unless_empty("source_epochs", self.source_epochs);
+    v.optional("elapsed_seconds", self.elapsed_seconds);
+    v.unless_empty("time", self.time);
   }
 };
 
@@ -195,6 +199,8 @@ struct ValidationRecord {
   double evaluation_seconds = 0;  // what this validation took, not part of `seconds`
   // All sets by name, the primary one first; empty where a trainer has but one and names none.
   std::vector<SetScore> sets;
+  double elapsed_seconds = 0;  // as in StepRecord, this validation included
+  std::string time = {};
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {
@@ -209,6 +215,8 @@ struct ValidationRecord {
     v.optional("bits_per_byte", self.bits_per_byte);
     v.optional("evaluation_seconds", self.evaluation_seconds);
     v.optional("sets", self.sets);
+    v.optional("elapsed_seconds", self.elapsed_seconds);
+    v.unless_empty("time", self.time);
   }
 };
 
@@ -221,12 +229,14 @@ struct EventRecord {
   std::int64_t step = 0;
   EventKind kind = EventKind::kWarning;
   std::string text;
+  std::string time = {};  // as utc_now
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {
     v.required("step", self.step);
     v.choice("event", self.kind, kEventNames);
     v.optional("text", self.text);
+    v.unless_empty("time", self.time);
   }
 };
 

@@ -14,6 +14,7 @@
 #include "train/setup.h"
 #include "util/clock.h"
 #include "util/process.h"
+#include "util/resources.h"
 #include "util/text.h"
 
 namespace superpose::selftest {
@@ -114,6 +115,7 @@ Result run(const Options& options, std::ostream& progress) {
   const at::Device device = train::choose_device(options.device);
   Result result;
   result.device = device.is_cpu() ? "cpu" : "cuda";
+  const train::ThreadScope threads(util::available_cores());
   progress << "operators against f64 on " << result.device << std::endl;
   result.checks = check_operators(device);
   progress << "a run that is killed twice" << std::endl;

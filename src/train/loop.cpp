@@ -51,6 +51,13 @@ void set_clocks(Record& record, std::int64_t step, const Clocks& clocks) {
   record.seconds = clocks.seconds;
 }
 
+// And when it was made.
+template <class Record>
+void set_times(Record& record, const Clocks& clocks) {
+  record.time = metrics::utc_now();
+  record.elapsed_seconds = clocks.elapsed_seconds();
+}
+
 bool is_multiple(std::int64_t step, std::int64_t every) { return every > 0 && step % every == 0; }
 
 }  // namespace
@@ -149,7 +156,11 @@ void TrainingLoop::after_step(const StepResult& result, const data::Batch& batch
 
 void TrainingLoop::finish() {
   result_.status = end_status(parts_.spec, parts_.setup);
-  if (result_.status != RunStatus::kReachedStop) write_summary();
+  if (result_.status == RunStatus::kReachedStop) return;
+  for (const std::string& remark : parts_.end_remarks) {
+    write_event(metrics::EventKind::kWarning, remark);
+  }
+  write_summary();
 }
 
 bool TrainingLoop::is_phase_end() const {
@@ -185,6 +196,7 @@ void TrainingLoop::write_record(const StepResult& result, double epoch) {
   const superposition::Phase& phase = parts_.setup.phases[index];
   metrics::StepRecord record;
   set_clocks(record, step_, clocks_);
+  set_times(record, clocks_);
   record.phase = static_cast<std::int64_t>(index);
   record.bag_size = phase.bag_size;
   record.target_size = phase.target_size;
@@ -221,6 +233,7 @@ void TrainingLoop::validate() {
   record.bits_per_byte = primary.bits_per_byte;
   record.evaluation_seconds = util::steady_seconds() - started;
   clocks_.evaluation_seconds += record.evaluation_seconds;
+  set_times(record, clocks_);
   parts_.sink.write(record);
   result_.validation = record;
 }
@@ -271,7 +284,7 @@ void TrainingLoop::write_summary() {
 }
 
 void TrainingLoop::write_event(metrics::EventKind kind, const std::string& text) {
-  parts_.sink.write(metrics::EventRecord{step_, kind, text});
+  parts_.sink.write(metrics::EventRecord{step_, kind, text, metrics::utc_now()});
 }
 
 RunState TrainingLoop::state() const {
