@@ -19,7 +19,12 @@
 //     v.choice("schedule", self.schedule, kNames, "its shape");  // enum class, values 0, 1, ...
 //     v.section("model", self.model, "the decoder");            // a visitable struct: [model]
 //     v.list("phases", self.phases, "in order");  // std::vector of them: [[phases]]
+//     v.added().field("z_loss", self.z_loss, "weight");  // a key that earlier versions lack
 //   }
+//
+// A key (choice, section, list) added after runs were made with a version that lacks it is marked
+// by added(): at its default it is not among the settings, so that their fingerprints stay.
+// An added section counts as one key: any change in it brings all of its keys.
 //
 // Field types: bool, std::int64_t, double, std::string, std::vector of the last three,
 // std::optional of the two numbers ("auto" = empty), std::map<std::string, std::string> (dotted
@@ -69,7 +74,7 @@ std::string describe(const T& defaults) {
 }
 
 // The keys one by one, sections flattened to dotted names; a list of structs is one key with an
-// inline value.
+// inline value. Without the added keys that are at their defaults.
 template <class T>
 std::vector<util::Setting> settings(const T& object) {
   return outline_settings(Outliner::outline(object));

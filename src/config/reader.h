@@ -67,6 +67,8 @@ class Reader {
   // Throws util::Error unless `node` is a table.
   Reader(const Node& node, std::string path, ReadLog& log);
 
+  Reader& added() { return *this; }
+
   template <class Value>
   void field(std::string_view name, Value& value, std::string_view /*doc*/) {
     if (const Node* node = take(name)) read_leaf(*node, path_of(name), value);
@@ -137,6 +139,8 @@ class Reader {
 class Validator {
  public:
   Validator(std::string path, const ReadLog& log) : path_(std::move(path)), log_(log) {}
+
+  Validator& added() { return *this; }
 
   template <class Value>
   void field(std::string_view, const Value&, std::string_view) {}
