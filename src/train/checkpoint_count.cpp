@@ -20,19 +20,23 @@ CheckpointCount count_checkpoints(const CheckpointConfig& config,
     const std::int64_t end = phase.end_step();
     if (config.at_switch && end > first && end < last) steps.push_back(end);
   }
+  for (const std::int64_t step : pinned) {
+    if (step >= first && step <= last) steps.push_back(step);
+  }
   std::sort(steps.begin(), steps.end());
   steps.erase(std::unique(steps.begin(), steps.end()), steps.end());
 
+  CheckpointCount count{there, there};
+  std::int64_t passing = there;
   std::int64_t num_pinned = 0;
-  std::int64_t passing = there + static_cast<std::int64_t>(steps.size());
-  for (const std::int64_t step : pinned) {
-    if (step < first || step > last) continue;
-    ++num_pinned;
-    if (std::binary_search(steps.begin(), steps.end(), step)) --passing;
+  for (const std::int64_t step : steps) {
+    const bool is_pinned = std::find(pinned.begin(), pinned.end(), step) != pinned.end();
+    ++(is_pinned ? num_pinned : passing);
+    count.at_once = std::max(count.at_once, num_pinned + passing);
+    if (config.keep > 0) passing = std::min(passing, config.keep);
   }
-  if (config.keep == 0) return {num_pinned + passing, num_pinned + passing};
-  return {num_pinned + std::min(passing, config.keep),
-          num_pinned + std::min(passing, config.keep + 1)};
+  count.kept = num_pinned + passing;
+  return count;
 }
 
 }  // namespace superpose::train

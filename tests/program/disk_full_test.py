@@ -91,7 +91,7 @@ class DiskFull(program.ProgramTest):
         with program.Process([program.PROGRAM, *words]) as process:
             program.wait_for_steps(process, disk / "run", 205)
             fill(disk / "ballast")
-            self.assert_one_line(process.wait(), disk / "run" / "metrics.jsonl", "disk full")
+            self.assert_one_line(process.wait(), disk / "run", "disk full")
         (disk / "ballast").unlink()
         self.assert_goes_on(disk, words)
 

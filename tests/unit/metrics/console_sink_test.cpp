@@ -58,9 +58,7 @@ TEST_F(Console, BriefShowsTheEndAndWhatIsWrong) {
   sink.write(EventRecord{10, EventKind::kSwitch, "a switch"});
   sink.write(EventRecord{10, EventKind::kCheckpoint, "a checkpoint"});
   sink.write(EventRecord{10, EventKind::kResume, "a resume"});
-  ValidationRecord validation = sample_validation(10, 3.25);
-  validation.sets = {{.name = "books", .loss = 3.25}, {.name = "code", .loss = 2}};
-  sink.write(validation);
+  sink.write(sample_validation_of_two(10));
   EXPECT_EQ(out_.str(), "");
   sink.write(EventRecord{10, EventKind::kWarning, "a warning"});
   sink.write(EventRecord{10, EventKind::kError, "an error"});

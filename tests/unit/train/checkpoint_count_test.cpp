@@ -3,8 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <deque>
-#include <set>
+#include <vector>
 
 namespace superpose::train {
 namespace {

@@ -76,18 +76,21 @@ void expect_rows(const std::vector<Row>& rows) {
 TEST(PlanChecks, NothingIsWrongWithAGoodPlan) { EXPECT_THAT(check_plan(good_plan()), IsEmpty()); }
 
 TEST(PlanChecks, ThreadsAndCores) {
+  const auto ranks = [](std::int64_t count, std::int64_t threads) {
+    return [count, threads](Plan& p) {
+      p.local_ranks = count;
+      p.threads = threads;
+      p.machine_memory = {};
+    };
+  };
   expect_rows({
-      {"as many as cores", [](Plan& p) { p.threads = 4; }, {}},
-      {"one more", [](Plan& p) { p.threads = 5; }, {Check::kThreads}},
+      {"as many as cores", ranks(1, 4), {}},
+      {"one more", ranks(1, 5), {Check::kThreads}},
       {"a quota rounded up", [](Plan& p) { p.cores.quota = 3.1; }, {}},
       {"a smaller quota", [](Plan& p) { p.cores.quota = 3; }, {Check::kThreads}},
-      {"ranks share", [](Plan& p) { p.threads = p.local_ranks = 2; }, {}},
-      {"ranks share too little",
-       [](Plan& p) { p.threads = 2, p.local_ranks = 3; },
-       {Check::kThreads}},
-      {"more ranks than cores",
-       [](Plan& p) { p.threads = 1, p.local_ranks = 5; },
-       {Check::kThreads}},
+      {"ranks share", ranks(2, 2), {}},
+      {"ranks share too little", ranks(3, 2), {Check::kThreads}},
+      {"more ranks than cores", ranks(5, 1), {Check::kThreads}},
       {"ranks elsewhere", [](Plan& p) { p.world_size = 64; }, {}},
   });
 }
