@@ -100,6 +100,9 @@ std::string describe_data(const Plan& plan) {
          << ", then the data are read again";
   }
   text << "; " << percent(plan.held_out_share) << " held out";
+  if (plan.left_out_files > 0) {
+    text << "; " << plan.left_out_files << " files left out, which hold no text";
+  }
   return text.str();
 }
 

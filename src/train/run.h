@@ -64,7 +64,7 @@ enum class RunStatus {
   kFinished,         // all steps done
   kReachedStop,      // RunSpec::stop_after_step
   kDataUsedUp,       // data.when_exhausted = stop, and the first epoch is over
-  kStoppedBySignal,  // SIGTERM or SIGINT: the step was finished and a checkpoint written
+  kStoppedBySignal,  // the step was finished and a checkpoint written
 };
 
 struct RunResult {
@@ -83,7 +83,7 @@ struct RunResult {
 // the same spec. Throws util::Error (one line) for anything wrong with recipe, corpus, folder,
 // checkpoint or the numbers themselves (a loss that is not finite stops before weights change), and
 // before the first step for a plan with an error (check_impossible).
-// Catches SIGTERM and SIGINT while it runs; at most one run of a process at a time.
+// Catches util::kStopSignals while it runs; at most one run of a process at a time.
 RunResult run(const RunSpec& spec, distributed::Collective& collective);
 
 // Whether a plan says how fast steps are here (measure_speed).
