@@ -30,10 +30,6 @@ model::ModelConfig resolved(const train::RunConfig& config) {
   return model;
 }
 
-std::int64_t threads_of(const train::RunConfig& config) {
-  return config.train.threads > 0 ? config.train.threads : train::available_cores();
-}
-
 // Until the device has done all that it was told: the copy waits in line behind it.
 void wait_for(const train::Learner& learner) {
   const at::Tensor& master = learner.parameters.master();
@@ -55,7 +51,7 @@ Session::Session(const train::RunConfig& config, const std::vector<std::int64_t>
                  const train::Machine& machine)
     : config_(checked(config, machine)),
       cases_(cases_of(bags, superposition::make_phases(config.phases, config.train.steps))),
-      threads_(threads_of(config)),
+      threads_(train::thread_count(config.train, /*processes=*/1)),
       thread_scope_(threads_),
       micro_batch_(train::choose_micro_batch(config_, resolved(config_), config_.train.precision,
                                              phases_of(cases_), /*world_size=*/1)),

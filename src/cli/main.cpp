@@ -110,7 +110,9 @@ CLI::App* add_train(CLI::App& app, Arguments& arguments) {
       "--from", arguments.train.from,
       "Checkpoint folder of another run: a new run starts with its weights, optimizer state and\n"
       "place in the data; steps and phases count from that run's step 0");
-  command->add_flag("--dry-run", arguments.train.dry_run, "Print the plan and stop");
+  command->add_flag("--dry-run", arguments.train.dry_run,
+                    "Print the plan, with time from a few measured steps, and stop;\n"
+                    "exit code 1 for a run that cannot work");
   add_overwrite(command, arguments.train.overwrite);
   command->add_flag("--print-recipe", arguments.print_recipe,
                     "Print every recipe key with its default and meaning");

@@ -1,6 +1,5 @@
 #include <iostream>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -14,6 +13,7 @@
 #include "util/error.h"
 #include "util/files.h"
 #include "util/output_folder.h"
+#include "util/resources.h"
 #include "util/status_line.h"
 #include "util/stop_signal.h"
 #include "util/text.h"
@@ -47,7 +47,7 @@ tokenizer::BpeSettings settings_of(const TokenizerTrainOptions& options) {
                                   .min_frequency = options.min_frequency,
                                   .pattern = options.pattern,
                                   .threads = options.threads};
-  if (settings.threads == 0) settings.threads = std::max(1U, std::thread::hardware_concurrency());
+  if (settings.threads == 0) settings.threads = util::available_cores();
   settings.validate();
   return settings;
 }

@@ -10,6 +10,7 @@
 #include "config/config.h"
 #include "distributed/collective.h"
 #include "distributed/rendezvous.h"
+#include "train/plan_text.h"
 #include "train/run.h"
 
 namespace superpose::cli {
@@ -58,8 +59,9 @@ int train_command(const TrainOptions& options) {
 
   if (options.dry_run) {
     if (is_first) train::check_run_folder(spec);
-    const train::Plan plan = train::plan_run(spec, *collective);
+    const train::Plan plan = train::plan_run(spec, *collective, train::Timing::kMeasured);
     if (is_first) train::print_plan(std::cout, plan);
+    train::check_impossible(plan, *collective);
     return kDone;
   }
   const train::RunResult result = train::run(spec, *collective);

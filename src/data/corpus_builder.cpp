@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <memory>
-#include <thread>
 #include <utility>
 
 #include "data/batch_pipeline.h"
@@ -13,6 +12,7 @@
 #include "util/files.h"
 #include "util/hash.h"
 #include "util/json_fields.h"
+#include "util/resources.h"
 
 namespace superpose::data {
 namespace {
@@ -43,8 +43,7 @@ std::vector<SourceRecord> read_source_lines(const fs::path& path, std::int64_t b
 }
 
 std::size_t num_threads(const DataConfig& config) {
-  if (config.threads > 0) return static_cast<std::size_t>(config.threads);
-  return std::max(1U, std::thread::hardware_concurrency());
+  return static_cast<std::size_t>(config.threads > 0 ? config.threads : util::available_cores());
 }
 
 }  // namespace

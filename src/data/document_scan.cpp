@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "util/first_error.h"
+#include "util/resources.h"
 
 namespace superpose::data {
 namespace {
@@ -77,7 +78,7 @@ std::vector<std::int64_t> scan(const TokenFile& file) {
   const auto work = [&] { first_error.run(find_all); };
   file.bytes.expect(util::AccessPattern::kSequential);
   {
-    const std::size_t cores = std::thread::hardware_concurrency();
+    const auto cores = static_cast<std::size_t>(util::available_cores());
     std::vector<std::jthread> threads;
     while (threads.size() + 1 < std::min(cores, parts.size())) threads.emplace_back(work);
     work();

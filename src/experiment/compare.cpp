@@ -1,6 +1,8 @@
 #include "experiment/compare.h"
 
+#include <algorithm>
 #include <ostream>
+#include <set>
 
 #include "checkpoint/checkpoint.h"
 #include "experiment/decision.h"
@@ -11,6 +13,8 @@
 #include "experiment/selection.h"
 #include "report/report.h"
 #include "train/plan.h"
+#include "train/plan_checks.h"
+#include "train/plan_text.h"
 #include "train/run.h"
 #include "train/run_folder.h"
 #include "util/error.h"
@@ -55,6 +59,11 @@ fs::path checkpoint_path(const fs::path& run_folder, std::int64_t step) {
   return train::checkpoints_folder(run_folder) / checkpoint::folder_name(step);
 }
 
+struct BudgetPlan {
+  double budget = 1;
+  train::Plan plan;
+};
+
 // One comparison in its folder. Members marked "rank 0" are filled and read there alone.
 class Comparison {
  public:
@@ -84,7 +93,10 @@ class Comparison {
   void look();
   void update_runs();
   std::vector<PlannedRun> selected() const { return select_runs(runs_, selection_, arms_); }
+  train::Plan plan_from_start(PlannedRun run, train::Timing timing) const;
+  void print_findings(std::size_t arm);
   void print_plan(const std::vector<PlannedRun>& selected_runs);
+  void check_possible(const std::vector<PlannedRun>& selected_runs) const;
   TimeEstimate estimate_time() const;
   Listing listing(const std::vector<PlannedRun>& runs, const TimeEstimate& estimate) const;
   Decision decide();
@@ -105,8 +117,8 @@ class Comparison {
   std::string fingerprint_;
   std::vector<Arm> arms_;
   Selection selection_;
-  std::vector<train::Plan> plans_;  // by arm
-  std::vector<ArmCosts> costs_;     // by arm
+  std::vector<std::vector<BudgetPlan>> plans_;  // by arm, in the order of the runs
+  std::vector<ArmCosts> costs_;                 // by arm
   // Rank 0.
   std::vector<report::RunEntry> begun_before_;
   std::vector<PlannedRun> runs_;
@@ -136,23 +148,38 @@ void Comparison::check_run_folders() const {
   }
 }
 
-// Asks the trainer what an arm's run costs. Every rank.
+// The plan of a run as if it began at step 0 in a folder of its own. Every rank.
+train::Plan Comparison::plan_from_start(PlannedRun run, train::Timing timing) const {
+  run.seed = recipe_.compare.seeds.front();
+  run.learning_rate = arms_[run.arm].config.optim.learning_rate;
+  run.folder = arms_[run.arm].name;  // no run lives there
+  run.parent.clear();
+  return train::plan_run(make_spec(run), collective_, timing);
+}
+
+// Asks the trainer what the runs of each arm cost at each budget, and what is wrong with them.
+// Every rank.
 void Comparison::plan_arms() {
-  for (std::size_t i = 0; i < arms_.size(); ++i) {
-    PlannedRun run;
-    run.arm = i;
-    run.seed = recipe_.compare.seeds.front();
-    run.learning_rate = arms_[i].config.optim.learning_rate;
-    run.total_steps = arms_[i].config.train.steps;
-    run.folder = arms_[i].name;  // no run lives there: the plan begins at step 0
-    const train::Plan plan = train::plan_run(make_spec(run), collective_);
+  plans_.resize(arms_.size());
+  for (const PlannedRun& run : plan_runs(arms_, recipe_.compare, {})) {
+    std::vector<BudgetPlan>& plans = plans_[run.arm];
+    if (std::any_of(plans.begin(), plans.end(),
+                    [&run](const BudgetPlan& known) { return known.budget == run.budget; })) {
+      continue;
+    }
+    const bool wants_time = options_.dry_run && plans.empty();
+    plans.push_back({run.budget, plan_from_start(run, wants_time ? train::Timing::kMeasured
+                                                                 : train::Timing::kNone)});
+  }
+  for (const std::vector<BudgetPlan>& plans : plans_) {
+    const train::Plan& plan = plans.front().plan;
     const train::PlannedSet& primary = plan.validation.front();
     util::require(recipe_.compare.learning_rates.empty() || primary.has_both_halves,
                   "compare.learning_rates: rates are chosen on half A and quoted on half B of the "
                   "primary validation set, got a window of one half alone in ",
                   primary.name, " (", primary.documents, " documents)");
-    costs_.push_back({plan.flops_per_position, plan.checkpoint_bytes, plan.raw_tokens_at_hand});
-    plans_.push_back(plan);
+    costs_.push_back(
+        {plan.flops_per_position, plan.disk.checkpoint_bytes, plan.raw_tokens_at_hand});
   }
 }
 
@@ -190,6 +217,10 @@ TimeEstimate Comparison::estimate_time() const {
         run.arm, static_cast<double>(found->second.positions) * costs_[run.arm].flops_per_position,
         found->second.seconds);
   }
+  if (estimate.has_measured()) return estimate;
+  for (std::size_t i = 0; i < arms_.size(); ++i) {
+    if (const auto& speed = plans_[i].front().plan.speed) estimate.set_speed(i, *speed);
+  }
   return estimate;
 }
 
@@ -199,29 +230,61 @@ Listing Comparison::listing(const std::vector<PlannedRun>& runs,
           progress_, estimate, static_cast<std::int64_t>(util::free_disk_bytes(root_))};
 }
 
-// Rank 0.
-void Comparison::print_plan(const std::vector<PlannedRun>& selected_runs) {
-  // Each run prints its own plan before its first step; what it warns of is worth knowing now.
-  for (std::size_t i = 0; i < arms_.size(); ++i) {
-    if (options_.dry_run) {
-      out_ << "Arm " << arms_[i].name << ", a run at budget 1:\n";
-      train::print_plan(out_, plans_[i]);
-      out_ << '\n';
-      continue;
-    }
-    for (const std::string& warning : plans_[i].warnings) {
-      out_ << "warning: arm " << arms_[i].name << ": " << warning << '\n';
+// What was found wrong with an arm's plans, each thing once. Rank 0.
+void Comparison::print_findings(std::size_t arm) {
+  std::set<std::string> seen;
+  for (const auto& [budget, plan] : plans_[arm]) {
+    const bool is_printed = options_.dry_run && &plan == &plans_[arm].front().plan;
+    for (const train::Finding& finding : plan.findings) {
+      if (!seen.insert(finding.text).second || is_printed) continue;
+      out_ << (finding.severity == train::Severity::kError ? "error" : "warning") << ": arm "
+           << arms_[arm].name;
+      if (budget != 1) out_ << ", budget " << util::format_double(budget);
+      out_ << ": " << finding.text << '\n';
     }
   }
+}
+
+// Rank 0.
+void Comparison::print_plan(const std::vector<PlannedRun>& selected_runs) {
+  // The runs themselves print no plan.
+  for (std::size_t i = 0; i < arms_.size(); ++i) {
+    if (options_.dry_run) {
+      out_ << "Arm " << arms_[i].name << ", a run at budget "
+           << util::format_double(plans_[i].front().budget) << ":\n";
+      train::print_plan(out_, plans_[i].front().plan);
+    }
+    print_findings(i);
+    if (options_.dry_run) out_ << '\n';
+  }
   TimeEstimate estimate = estimate_time();
-  if (!estimate.has_measured()) {
-    estimate.set_product_speed(measure_product_speed() * collective_.world_size());
+  if (!estimate.has_measured() && !options_.dry_run) {
+    const train::Plan& plan = plans_.front().front().plan;
+    estimate.set_speed(0, train::guess_speed(plan.threads, plan.world_size));
   }
   print_listing(out_, listing(selected_runs, estimate));
   if (recipe_.compare.learning_rates.empty()) {
     out_ << "note: compare.learning_rates is empty: " << describe_given_rates(arms_) << '\n';
   }
   out_ << std::flush;
+}
+
+// Throws where a run that is still to do cannot work, or would not do the compute of the others.
+// Rank 0.
+void Comparison::check_possible(const std::vector<PlannedRun>& selected_runs) const {
+  for (const PlannedRun& run : selected_runs) {
+    const auto found = progress_.find(run.folder);
+    if (found != progress_.end() && is_done(run, found->second)) continue;
+    for (const auto& [budget, plan] : plans_[run.arm]) {
+      if (budget != run.budget) continue;
+      const std::string errors = train::errors_of(plan.findings);
+      util::require(errors.empty(), run.folder, ": ", errors);
+      util::require(!plan.stops_with_data, run.folder, ": the corpus is used up after step ",
+                    plan.last_step, " of ", plan.total_steps,
+                    ", so its compute would not be that of the other arms: give more data, fewer "
+                    "steps, or data.when_exhausted = \"continue\"");
+    }
+  }
 }
 
 // A branch that has not begun needs its trunk's checkpoint.
@@ -235,7 +298,7 @@ void Comparison::check_trunk(const PlannedRun& run) const {
 
 void Comparison::announce(const PlannedRun& run, const std::vector<PlannedRun>& selected_runs,
                           std::size_t number) {
-  out_ << "\nRun " << number << " of " << selected_runs.size() << ": "
+  out_ << "Run " << number << " of " << selected_runs.size() << ": "
        << run_name(run, arms_[run.arm]) << ", steps " << run.first_step << " to "
        << run.total_steps;
   if (!run.parent.empty()) out_ << " as a branch of " << run.parent;
@@ -283,18 +346,14 @@ train::RunSpec Comparison::make_spec(const PlannedRun& run) const {
   spec.overwrite = options_.overwrite;
   spec.console = is_first() ? &out_ : nullptr;
   spec.console_columns = options_.console_columns;
+  spec.console_detail = metrics::ConsoleDetail::kBrief;
   return spec;
 }
 
 // Every rank.
 train::RunResult Comparison::run_once(const PlannedRun& run) {
   try {
-    train::RunResult result = train::run(make_spec(run), collective_);
-    util::require(result.status != train::RunStatus::kDataUsedUp, run.folder,
-                  ": the corpus was used up after step ", result.step, " of ", run.total_steps,
-                  ", so its compute is not that of the other arms: give more data, fewer steps, or "
-                  "data.when_exhausted = \"continue\"");
-    return result;
+    return train::run(make_spec(run), collective_);
   } catch (const util::Error& error) {
     if (run.role != report::Role::kTuning) throw;
     // A rate that is too high is an answer as well; anything else ends the comparison.
@@ -351,6 +410,7 @@ CompareOutcome Comparison::drive() {
     const std::vector<PlannedRun> selected_runs = selected();
     outcome.runs = static_cast<std::int64_t>(selected_runs.size());
     print_plan(selected_runs);
+    check_possible(selected_runs);
     return std::string();
   });
   if (options_.dry_run) {

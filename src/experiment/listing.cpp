@@ -4,20 +4,15 @@
 #include <cmath>
 #include <iomanip>
 #include <ostream>
-#include <sstream>
 
+#include "train/checkpoint_count.h"
+#include "train/plan_text.h"
 #include "util/text.h"
 
 namespace superpose::experiment {
 namespace {
 
 constexpr double kSameFlops = 1e-6;  // relative
-
-std::string scientific(double value) {
-  std::ostringstream text;
-  text << std::setprecision(2) << std::scientific << value;
-  return text.str();
-}
 
 const RunProgress& progress_of(const PlannedRun& run, const ProgressMap& progress) {
   static const RunProgress kNotBegun;
@@ -86,14 +81,24 @@ void print_remarks(std::ostream& out, const Listing& listing) {
 
 }  // namespace
 
-std::int64_t disk_bytes(const PlannedRun& run, const Arm& arm, const ArmCosts& costs) {
-  const train::CheckpointConfig& checkpoint = arm.config.checkpoint;
-  std::int64_t kept = checkpoint.keep;
-  if (kept == 0) {
-    kept = 1 + (checkpoint.every > 0 ? run.steps() / checkpoint.every : 0) +
-           static_cast<std::int64_t>(run.phases.size()) - 1;
+RunDisk run_disk(const PlannedRun& run, const Arm& arm, const ArmCosts& costs) {
+  const train::CheckpointCount count = train::count_checkpoints(
+      arm.config.checkpoint, run.phases, run.first_step, run.total_steps, run.pinned_steps);
+  return {count.kept * costs.checkpoint_bytes, count.at_once * costs.checkpoint_bytes};
+}
+
+std::int64_t disk_bytes_to_come(const Listing& listing) {
+  std::int64_t kept = 0;
+  std::int64_t writing = 0;
+  for (const PlannedRun& run : listing.runs) {
+    const RunProgress& now = progress_of(run, listing.progress);
+    if (now.finished || now.diverged) continue;
+    const ArmCosts& costs = listing.costs[run.arm];
+    const RunDisk disk = run_disk(run, listing.arms[run.arm], costs);
+    kept += std::max<std::int64_t>(0, disk.kept - now.checkpoints * costs.checkpoint_bytes);
+    writing = std::max(writing, disk.at_once - disk.kept);
   }
-  return (kept + static_cast<std::int64_t>(run.pinned_steps.size())) * costs.checkpoint_bytes;
+  return kept + writing;
 }
 
 double run_flops(const PlannedRun& run, const Arm& arm, const ArmCosts& costs) {
@@ -133,10 +138,10 @@ void print_listing(std::ostream& out, const Listing& listing) {
     const ArmCosts& costs = listing.costs[run.arm];
     const Workload work = workload(run, arm.config);
     const double own_flops = run_flops(run, arm, costs);
-    const std::int64_t own_disk = disk_bytes(run, arm, costs);
+    const std::int64_t own_disk = run_disk(run, arm, costs).kept;
     rows.push_back({run.folder, kind(run),
                     std::to_string(run.first_step) + " - " + std::to_string(run.total_steps),
-                    scientific(own_flops), util::format_count(work.raw_tokens),
+                    train::format_flops(own_flops), util::format_count(work.raw_tokens),
                     util::format_bytes(static_cast<std::uint64_t>(own_disk)),
                     time_text(listing.estimate.seconds(run.arm, own_flops)),
                     state(progress_of(run, listing.progress))});
@@ -146,13 +151,19 @@ void print_listing(std::ostream& out, const Listing& listing) {
   }
   out << listing.runs.size() << " runs:\n";
   print_table(out, rows);
-  out << "all together: " << scientific(flops) << " FLOPs, " << util::format_count(raw_tokens)
-      << " raw tokens read, " << util::format_bytes(static_cast<std::uint64_t>(disk))
-      << " of checkpoints ("
+  out << "all together: " << train::format_flops(flops) << " FLOPs, "
+      << util::format_count(raw_tokens) << " raw tokens read, "
+      << util::format_bytes(static_cast<std::uint64_t>(disk)) << " of checkpoints ("
       << util::format_bytes(static_cast<std::uint64_t>(listing.free_disk_bytes)) << " free), "
       << time_text(seconds_left(listing)) << " still to run (" << listing.estimate.source()
       << ")\n";
-  if (disk > listing.free_disk_bytes) out << "warning: the disk is too small for all checkpoints\n";
+  const std::int64_t to_come = disk_bytes_to_come(listing);
+  if (to_come > listing.free_disk_bytes) {
+    out << "warning: the disk is too small for all checkpoints: "
+        << util::format_bytes(static_cast<std::uint64_t>(to_come))
+        << " are still to be written; make room, lower checkpoint.keep (0 keeps all) or raise "
+           "checkpoint.every\n";
+  }
   print_remarks(out, listing);
 }
 

@@ -29,8 +29,15 @@ struct Listing {
   std::int64_t free_disk_bytes = 0;
 };
 
-// Bytes of checkpoints that a run keeps at once, those pinned for branches included.
-std::int64_t disk_bytes(const PlannedRun& run, const Arm& arm, const ArmCosts& costs);
+// What a run's checkpoints take, those pinned for branches included.
+struct RunDisk {
+  std::int64_t kept = 0;     // bytes, when it has ended
+  std::int64_t at_once = 0;  // bytes, the most at any moment
+};
+RunDisk run_disk(const PlannedRun& run, const Arm& arm, const ArmCosts& costs);
+
+// Bytes that the runs still write and keep, and the checkpoint being written. Runs go one by one.
+std::int64_t disk_bytes_to_come(const Listing& listing);
 
 // FLOPs of what a run does by itself, and of what is left of that.
 double run_flops(const PlannedRun& run, const Arm& arm, const ArmCosts& costs);
@@ -40,7 +47,7 @@ double flops_left(const PlannedRun& run, const Arm& arm, const ArmCosts& costs,
 // Seconds for what is left of all runs; nothing where no speed is known.
 std::optional<double> seconds_left(const Listing& listing);
 
-// One line a run: trunk or branch, steps, FLOPs, raw tokens, disk, time, state. Then the totals,
+// One line per run: trunk or branch, steps, FLOPs, raw tokens, disk, time, state. Then the totals,
 // and remarks: arms of other FLOPs per position, a corpus that is read more than once, a disk that
 // is too small.
 void print_listing(std::ostream& out, const Listing& listing);

@@ -1,5 +1,6 @@
 #include "experiment/progress.h"
 
+#include "checkpoint/checkpoint.h"
 #include "metrics/reader.h"
 #include "train/run_folder.h"
 #include "util/error.h"
@@ -13,6 +14,8 @@ RunProgress read_progress(const std::filesystem::path& run_folder, std::int64_t 
   if (metrics::find_records(records_file) != metrics::FoundRecords::kSome) return progress;
   const metrics::RunRecords records = metrics::read_json_lines(records_file);
   progress.begun = true;
+  progress.checkpoints =
+      static_cast<std::int64_t>(checkpoint::list(train::checkpoints_folder(run_folder)).size());
   progress.recipe_fingerprint = records.header.fingerprints.recipe;
   // The trainer's only error record: loss or gradient not finite (train/step.h).
   progress.diverged =

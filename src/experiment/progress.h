@@ -20,6 +20,7 @@ struct RunProgress {
   std::int64_t step = 0;  // steps finished, from step 0 of the schedule, as recorded
   std::int64_t positions = 0;
   double seconds = 0;  // for `positions`; evaluation and checkpoints included once finished
+  std::int64_t checkpoints = 0;       // on the disk
   std::optional<double> loss_half_a;  // of the last validation
   std::string recipe_fingerprint;     // of the comparison that it was run for
 };

@@ -25,8 +25,12 @@ std::string word(EventKind kind) {
 
 }  // namespace
 
-ConsoleSink::ConsoleSink(std::ostream& stream, util::StatusLineOptions options)
-    : line_(stream, std::move(options)) {}
+ConsoleSink::ConsoleSink(std::ostream& stream, util::StatusLineOptions options,
+                         ConsoleDetail detail)
+    : line_(stream, std::move(options)), detail_(detail) {
+  // A short run needs no status line.
+  if (detail == ConsoleDetail::kBrief) line_.postpone();
+}
 
 void ConsoleSink::write(const Record& record) {
   struct Visit {
@@ -60,7 +64,7 @@ void ConsoleSink::step(const StepRecord& record) {
 void ConsoleSink::validation(const ValidationRecord& record) {
   last_validation_ = record;
   has_validation_ = true;
-  if (record.sets.size() > 1) {
+  if (record.sets.size() > 1 && detail_ == ConsoleDetail::kFull) {
     std::string line = "validation at step " + util::with_commas(record.step);
     for (const SetScore& set : record.sets) {
       line += (&set == &record.sets.front() ? ": " : "; ") + set.name + " " + scores(set);
@@ -85,6 +89,8 @@ void ConsoleSink::final_scores(const FinalRecord& record) {
 
 void ConsoleSink::event(const EventRecord& record) {
   if (line_.on_terminal() && record.kind == EventKind::kCheckpoint) return;
+  const bool is_bad = record.kind == EventKind::kWarning || record.kind == EventKind::kError;
+  if (detail_ == ConsoleDetail::kBrief && !is_bad) return;
   line_.print(word(record.kind) + " at step " + util::with_commas(record.step) + ": " +
               record.text);
 }

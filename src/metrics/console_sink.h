@@ -8,13 +8,17 @@
 
 namespace superpose::metrics {
 
+// kBrief: of a run's events only warnings and errors get a line, and its end; for one run of many.
+enum class ConsoleDetail { kFull, kBrief };
+
 // One status line: phase, step, loss (named bag loss or NTP loss), last validation, positions/s,
 // raw tokens/s, share of the time waited for data, time left. Switches, resumes, warnings, errors
 // and the end get a line of their own, and so do validations of more than one set; on a terminal
 // checkpoints do not, the status line is enough.
 class ConsoleSink : public Sink {
  public:
-  ConsoleSink(std::ostream& stream, util::StatusLineOptions options);
+  ConsoleSink(std::ostream& stream, util::StatusLineOptions options,
+              ConsoleDetail detail = ConsoleDetail::kFull);
 
   void write(const Record& record) override;
 
@@ -29,6 +33,7 @@ class ConsoleSink : public Sink {
   double seconds_left() const;
 
   util::StatusLine line_;
+  ConsoleDetail detail_;
   RunHeader header_;
   StepRecord last_step_;
   ValidationRecord last_validation_;

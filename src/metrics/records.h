@@ -139,6 +139,8 @@ struct StepRecord {
   double wait_share = 0;                 // 0..1
   double epoch = 0;                      // passes over the training corpus, fractional
   util::NumberPairs source_epochs = {};  // of each source of a mixture; else empty
+  double elapsed_seconds = 0;            // cumulative: steps, evaluation and checkpoints
+  std::string time = {};                 // of day, as utc_now; empty in records of old
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {
@@ -159,6 +161,8 @@ struct StepRecord {
     v.optional("wait_share", self.wait_share);
     v.optional("epoch", self.epoch);
     v.unless_empty("source_epochs", self.source_epochs);
+    v.optional("elapsed_seconds", self.elapsed_seconds);
+    v.unless_empty("time", self.time);
   }
 };
 
@@ -171,12 +175,14 @@ struct EventRecord {
   std::int64_t step = 0;
   EventKind kind = EventKind::kWarning;
   std::string text;
+  std::string time = {};  // as utc_now
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {
     v.required("step", self.step);
     v.choice("event", self.kind, kEventNames);
     v.optional("text", self.text);
+    v.unless_empty("time", self.time);
   }
 };
 

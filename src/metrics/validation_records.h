@@ -47,6 +47,8 @@ struct ValidationRecord {
   double evaluation_seconds = 0;  // what this validation took, not part of `seconds`
   // All sets by name, the primary one first; empty where a trainer has but one and names none.
   std::vector<SetScore> sets;
+  double elapsed_seconds = 0;  // as in StepRecord, this validation included
+  std::string time = {};       // likewise
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {
@@ -62,6 +64,8 @@ struct ValidationRecord {
     v.optional("copying", self.copying);
     v.optional("evaluation_seconds", self.evaluation_seconds);
     v.optional("sets", self.sets);
+    v.optional("elapsed_seconds", self.elapsed_seconds);
+    v.unless_empty("time", self.time);
   }
 };
 
@@ -121,6 +125,8 @@ struct FinalRecord {
   double seconds = 0;
   double evaluation_seconds = 0;
   std::vector<FinalScore> sets;
+  double elapsed_seconds = 0;  // as in StepRecord, this evaluation included
+  std::string time = {};       // likewise
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {
@@ -130,6 +136,8 @@ struct FinalRecord {
     v.optional("seconds", self.seconds);
     v.optional("evaluation_seconds", self.evaluation_seconds);
     v.required("sets", self.sets);
+    v.optional("elapsed_seconds", self.elapsed_seconds);
+    v.unless_empty("time", self.time);
   }
 };
 

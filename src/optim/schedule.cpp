@@ -57,4 +57,18 @@ double learning_rate_at(const OptimConfig& config, std::int64_t step, std::int64
   return config.learning_rate * std::min(warm, shape);
 }
 
+double highest_rate_share(const OptimConfig& config, std::int64_t total_steps) {
+  OptimConfig shares = config;
+  shares.learning_rate = 1;
+  // Rates rise, then fall, and never rise after the warm-up.
+  std::int64_t step = std::clamp<std::int64_t>(config.warmup_steps, 1, total_steps) - 1;
+  double highest = learning_rate_at(shares, step, total_steps);
+  while (step > 0) {
+    const double before = learning_rate_at(shares, --step, total_steps);
+    if (before <= highest) break;
+    highest = before;
+  }
+  return highest;
+}
+
 }  // namespace superpose::optim

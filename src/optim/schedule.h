@@ -28,4 +28,8 @@ std::int64_t decay_steps(const OptimConfig& config, std::int64_t total_steps);
 // reach f at the step after the last. Throws util::Error unless 0 <= step < total_steps.
 double learning_rate_at(const OptimConfig& config, std::int64_t step, std::int64_t total_steps);
 
+// The highest rate of all steps as a share of learning_rate: below 1 where the warm-up is longer
+// than the run, or reaches into the decay. total_steps >= 1.
+double highest_rate_share(const OptimConfig& config, std::int64_t total_steps);
+
 }  // namespace superpose::optim

@@ -15,6 +15,7 @@
 #include "train/setup.h"
 #include "util/clock.h"
 #include "util/process.h"
+#include "util/resources.h"
 #include "util/text.h"
 
 namespace superpose::selftest {
@@ -131,6 +132,7 @@ Result run(const Options& options, std::ostream& progress) {
   const at::Device device = train::choose_device(options.device);
   Result result;
   result.device = device.is_cpu() ? "cpu" : "cuda";
+  const train::ThreadScope threads(util::available_cores());
   for (const std::string& level : options.isa_levels) {
     ops::set_isa_override(level);
     progress << "kernels: " << ops::isa_in_force() << std::endl;

@@ -1,12 +1,9 @@
 #include "train/environment.h"
 
 #include <ATen/Parallel.h>
-#include <sched.h>
 #include <torch/version.h>
 
-#include <algorithm>
 #include <sstream>
-#include <thread>
 
 #include "util/json_fields.h"
 
@@ -22,14 +19,6 @@ std::string differences(const Environment& before, const Environment& now) {
     text << key << ' ' << value.dump() << " -> " << new_values.at(key).dump();
   }
   return text.str();
-}
-
-std::int64_t available_cores() {
-  // The affinity mask knows of taskset and of containers pinned to cores.
-  cpu_set_t mask;
-  CPU_ZERO(&mask);
-  if (sched_getaffinity(0, sizeof(mask), &mask) == 0) return std::max(1, CPU_COUNT(&mask));
-  return std::max<std::int64_t>(1, std::thread::hardware_concurrency());
 }
 
 std::string libtorch_version() { return TORCH_VERSION; }

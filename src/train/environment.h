@@ -47,9 +47,6 @@ struct Environment {
 // "threads 2 -> 1, ranks 1 -> 2"; empty where they are equal.
 std::string differences(const Environment& before, const Environment& now);
 
-// Cores that this process may use.
-std::int64_t available_cores();
-
 // Version of the libtorch that this program was built against.
 std::string libtorch_version();
 

@@ -53,6 +53,13 @@ void set_clocks(Record& record, std::int64_t step, const Clocks& clocks) {
   record.seconds = clocks.seconds;
 }
 
+// And when it was made.
+template <class Record>
+void set_times(Record& record, const Clocks& clocks) {
+  record.time = metrics::utc_now();
+  record.elapsed_seconds = clocks.elapsed_seconds();
+}
+
 metrics::FinalScore final_score(const eval::FinalWindows& windows, double document_cap,
                                 const eval::FinalScore& score) {
   metrics::FinalScore record;
@@ -175,6 +182,9 @@ void TrainingLoop::finish() {
   result_.status = end_status(parts_.spec, parts_.setup);
   if (result_.status == RunStatus::kReachedStop) return;
   score_final();
+  for (const std::string& remark : parts_.end_remarks) {
+    write_event(metrics::EventKind::kWarning, remark);
+  }
   write_summary();
 }
 
@@ -211,6 +221,7 @@ void TrainingLoop::write_record(const StepResult& result, double epoch) {
   const superposition::Phase& phase = parts_.setup.phases[index];
   metrics::StepRecord record;
   set_clocks(record, step_, clocks_);
+  set_times(record, clocks_);
   record.phase = static_cast<std::int64_t>(index);
   record.bag_size = phase.bag_size;
   record.target_size = phase.target_size;
@@ -252,6 +263,7 @@ void TrainingLoop::validate() {
   }
   record.evaluation_seconds = util::steady_seconds() - started;
   clocks_.evaluation_seconds += record.evaluation_seconds;
+  set_times(record, clocks_);
   parts_.sink.write(record);
   result_.validation = record;
 }
@@ -269,6 +281,7 @@ void TrainingLoop::score_final() {
   }
   record.evaluation_seconds = util::steady_seconds() - started;
   clocks_.evaluation_seconds += record.evaluation_seconds;
+  set_times(record, clocks_);
   parts_.sink.write(record);
 }
 
@@ -318,7 +331,7 @@ void TrainingLoop::write_summary() {
 }
 
 void TrainingLoop::write_event(metrics::EventKind kind, const std::string& text) {
-  parts_.sink.write(metrics::EventRecord{step_, kind, text});
+  parts_.sink.write(metrics::EventRecord{step_, kind, text, metrics::utc_now()});
 }
 
 RunState TrainingLoop::state() const {

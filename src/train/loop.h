@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "data/prefetcher.h"
 #include "distributed/collective.h"
@@ -26,6 +28,7 @@ struct LoopParts {
   metrics::Sink& sink;  // takes nothing on ranks other than 0
   distributed::Collective& collective;
   const util::StopSignal& signal;
+  std::vector<std::string> end_remarks = {};  // warnings when the run has ended (plan_checks.h)
 };
 
 // Runs from setup.start to setup.last_step, once. Between two steps, in this order: the step's

@@ -55,7 +55,7 @@ std::string describe(const MemoryPlan& memory) {
     return util::format_bytes(static_cast<std::uint64_t>(count));
   };
   std::ostringstream text;
-  text << "about " << bytes(memory.total()) << " a rank: " << bytes(memory.program)
+  text << "about " << bytes(memory.total()) << " per rank: " << bytes(memory.program)
        << " program and libtorch, " << bytes(memory.state) << " weights and optimizer, "
        << bytes(memory.activations) << " activations and " << bytes(memory.gaps)
        << " gaps between them, " << bytes(memory.corpus + memory.batches) << " corpus";

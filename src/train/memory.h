@@ -34,7 +34,7 @@ struct MemoryInputs {
 };
 MemoryPlan plan_memory(const MemoryInputs& inputs);
 
-// "about 290 MiB a rank: 124 MiB program and libtorch, ..."
+// "about 290 MiB per rank: 124 MiB program and libtorch, ..."
 std::string describe(const MemoryPlan& memory);
 
 }  // namespace superpose::train

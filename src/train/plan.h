@@ -2,14 +2,16 @@
 #pragma once
 
 #include <cstdint>
-#include <iosfwd>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "data/readings.h"
 #include "superposition/phases.h"
+#include "train/checkpoint_count.h"
 #include "train/memory.h"
+#include "train/speed.h"
+#include "util/resources.h"
 
 namespace superpose::train {
 
@@ -20,10 +22,6 @@ struct Setup;
 // of it after the warm-up is kDecay.
 enum class SchedulePart { kWarmup, kStable, kDecay };
 
-// Fewest steps after the switch in which superposition is known to catch up (the paper's figures
-// and small-scale runs agree on one to two thousand).
-inline constexpr std::int64_t kRecoverySteps = 1000;
-
 // A validation set and how much of it is scored.
 struct PlannedSet {
   std::string name;
@@ -31,6 +29,43 @@ struct PlannedSet {
   std::int64_t tokens = 0;
   std::int64_t windows = 0;
   bool has_both_halves = false;  // a window in each
+};
+
+// What checkpoints take of the disk.
+struct DiskPlan {
+  std::int64_t checkpoint_bytes = 0;  // one of them
+  CheckpointCount checkpoints;        // of the run, those that are there included
+  std::int64_t there = 0;             // already on the disk
+  std::int64_t free_bytes = 0;
+
+  std::int64_t bytes() const { return checkpoints.at_once * checkpoint_bytes; }
+  // Still to be written, at the worst moment.
+  std::int64_t bytes_to_come() const { return (checkpoints.at_once - there) * checkpoint_bytes; }
+};
+
+// The rules of plan_checks.h, in the order in which a plan shows what they find.
+enum class Check {
+  kStart,
+  kDevice,
+  kPrecision,
+  kThreads,
+  kMemory,
+  kFirstCheckpoint,
+  kCheckpoints,
+  kWarmup,
+  kRecovery,
+  kSuperposedEnd,
+  kUndecayedEnd,
+  kEpochs,
+};
+
+// kError: the run cannot work, and is not begun.
+enum class Severity { kWarning, kError };
+
+struct Finding {
+  Check check = Check::kStart;
+  Severity severity = Severity::kWarning;
+  std::string text;  // a line: rule, numbers, what to do
 };
 
 // A number of steps is also the step at which the next thing begins.
@@ -45,17 +80,29 @@ struct Plan {
   std::int64_t rows_per_step = 0;
   std::int64_t sequence_length = 0;
   std::int64_t micro_batch = 0;  // rows
-  int world_size = 1;
+  std::int64_t world_size = 1;
+  std::int64_t local_ranks = 1;  // on this machine
+  std::int64_t threads = 1;      // of each rank
+  util::Cores cores;
+  bool on_cuda = false;
+  bool emulates_bf16 = false;  // on a CPU that does not multiply it natively
 
   std::int64_t parameters = 0;
   double flops_per_position = 0;  // forward and backward
+  double total_flops = 0;         // of the whole schedule
+  double flops_left = 0;          // from first_step to last_step
+  std::optional<Speed> speed;     // where it was asked for
 
+  // Learning rates are shares of the peak.
   std::int64_t warmup_steps = 0;
-  std::int64_t decay_steps = 0;  // at the end; 0 unless the schedule is wsd
+  std::int64_t decay_steps = 0;   // at the end; 0 unless the schedule is wsd
+  double highest_rate_share = 1;  // of all steps
+  double end_rate_share = 0;      // when this call ends
+  double final_rate_share = 0;    // when the schedule ends
   // The last change from bags to next-token prediction: nothing in a run without.
   std::optional<std::int64_t> switch_step;
   SchedulePart switch_part = SchedulePart::kStable;
-  double switch_rate_share = 1;     // learning rate there / peak
+  double switch_rate_share = 1;
   std::int64_t recovery_steps = 0;  // after the switch
 
   std::int64_t raw_tokens_needed = 0;               // by the whole schedule, from step 0
@@ -70,17 +117,14 @@ struct Plan {
   std::int64_t left_out_files = 0;      // of the sources, which hold no text
   std::int64_t left_out_documents = 0;  // of training, with the content of a validation document
 
-  MemoryPlan memory;                  // of a rank
-  std::int64_t checkpoint_bytes = 0;  // one checkpoint
-  std::int64_t disk_bytes = 0;        // all that the run keeps at once
-  std::int64_t free_disk_bytes = 0;
+  MemoryPlan memory;  // of a rank
+  util::Memory machine_memory;
+  DiskPlan disk;
 
-  std::vector<std::string> warnings;  // a line each
+  std::vector<std::string> start_warnings;  // of where the run begins
+  std::vector<Finding> findings;            // check_plan
 };
 
 Plan make_plan(const RunSpec& spec, const Setup& setup, int world_size);
-
-// The plan as the lines that are printed before the first step, warnings last.
-void print_plan(std::ostream& out, const Plan& plan);
 
 }  // namespace superpose::train

@@ -18,13 +18,13 @@ std::string run_name(const RunSpec& spec) {
 }
 
 void write_start(const Start& start, const Plan& plan, metrics::Sink& sink) {
-  for (const std::string& warning : plan.warnings) {
-    sink.write(metrics::EventRecord{plan.first_step, metrics::EventKind::kWarning, warning});
-  }
+  const auto write = [&](metrics::EventKind kind, const std::string& text) {
+    sink.write(metrics::EventRecord{plan.first_step, kind, text, metrics::utc_now()});
+  };
+  for (const Finding& finding : plan.findings) write(metrics::EventKind::kWarning, finding.text);
   if (start.kind == Start::Kind::kFresh) return;
   const char* how = start.kind == Start::Kind::kResume ? "goes on from " : "branches from ";
-  sink.write(metrics::EventRecord{plan.first_step, metrics::EventKind::kResume,
-                                  how + start.checkpoint.string()});
+  write(metrics::EventKind::kResume, how + start.checkpoint.string());
 }
 
 }  // namespace
@@ -80,7 +80,8 @@ metrics::SinkList open_sinks(const RunSpec& spec, const Setup& setup, const Plan
   write_start(setup.start, plan, sinks);
   if (spec.console != nullptr) {
     auto console = std::make_unique<metrics::ConsoleSink>(
-        *spec.console, util::StatusLineOptions{.columns = spec.console_columns});
+        *spec.console, util::StatusLineOptions{.columns = spec.console_columns},
+        spec.console_detail);
     console->write(header);
     sinks.add(std::move(console));
   }

@@ -1,16 +1,20 @@
 #include "train/run.h"
 
 #include <memory>
+#include <ostream>
 
 #include "metrics/sink.h"
 #include "model/initialize.h"
 #include "train/checkpoints.h"
 #include "train/learner.h"
 #include "train/loop.h"
+#include "train/plan_checks.h"
+#include "train/plan_text.h"
 #include "train/records.h"
 #include "train/run_files.h"
 #include "train/run_folder.h"
 #include "train/setup.h"
+#include "util/error.h"
 #include "util/stop_signal.h"
 
 namespace superpose::train {
@@ -41,6 +45,17 @@ bool is_complete(const RunSpec& spec, const Setup& setup, distributed::Collectiv
   return collective.broadcast_text(answer, 0) == "yes";
 }
 
+void show(const Plan& plan, const RunSpec& spec) {
+  if (spec.console == nullptr) return;
+  if (spec.console_detail == metrics::ConsoleDetail::kFull) {
+    print_plan(*spec.console, plan);
+    return;
+  }
+  for (const std::string& warning : plan.start_warnings) {
+    *spec.console << "warning: " << warning << std::endl;
+  }
+}
+
 RunResult nothing_to_do(const RunSpec& spec, const Setup& setup) {
   RunResult result;
   result.status = end_status(spec, setup);
@@ -53,7 +68,7 @@ RunResult nothing_to_do(const RunSpec& spec, const Setup& setup) {
 
 RunResult run(const RunSpec& spec, distributed::Collective& collective) {
   const bool leads = collective.rank() == 0;
-  const ThreadScope threads(thread_count(spec));
+  const ThreadScope threads(thread_count(spec.config.train, spec.machine.processes));
   std::unique_ptr<RunFolder> folder;
   if (leads) {
     check_run_folder(spec);
@@ -62,8 +77,9 @@ RunResult run(const RunSpec& spec, distributed::Collective& collective) {
 
   const Setup setup = set_up(spec, collective);
   const Plan plan = make_plan(spec, setup, collective.world_size());
-  if (leads && spec.console != nullptr) print_plan(*spec.console, plan);
+  if (leads) show(plan, spec);
   if (is_complete(spec, setup, collective)) return nothing_to_do(spec, setup);
+  check_impossible(plan, collective);
 
   Learner learner(setup.model, spec.config.optim, setup.precision, setup.device,
                   decoder_options(spec.config));
@@ -74,13 +90,20 @@ RunResult run(const RunSpec& spec, distributed::Collective& collective) {
     sinks = open_sinks(spec, setup, plan);
   }
   const util::StopSignal signal;
-  return TrainingLoop({spec, setup, learner, sinks, collective, signal}).run();
+  return TrainingLoop({spec, setup, learner, sinks, collective, signal, end_remarks(plan)}).run();
 }
 
-Plan plan_run(const RunSpec& spec, distributed::Collective& collective) {
-  const ThreadScope threads(thread_count(spec));
+Plan plan_run(const RunSpec& spec, distributed::Collective& collective, Timing timing) {
+  const ThreadScope threads(thread_count(spec.config.train, spec.machine.processes));
   const Setup setup = set_up(spec, collective);
-  return make_plan(spec, setup, collective.world_size());
+  Plan plan = make_plan(spec, setup, collective.world_size());
+  if (timing == Timing::kMeasured) plan.speed = measure_speed(spec, setup, plan, collective);
+  return plan;
+}
+
+void check_impossible(const Plan& plan, distributed::Collective& collective) {
+  const std::string errors = collective.broadcast_text(errors_of(plan.findings), 0);
+  if (!errors.empty()) util::fail(errors);
 }
 
 }  // namespace superpose::train

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "distributed/collective.h"
+#include "metrics/console_sink.h"
 #include "metrics/records.h"
 #include "train/environment.h"
 #include "train/plan.h"
@@ -55,7 +56,10 @@ struct RunSpec {
   std::ostream* console = nullptr;  // plan, status line, warnings; nullptr = silent. Rank 0 alone
   int console_columns = 0;          // of the terminal that `console` is; 0 = none: plain lines
   util::Overwrite overwrite = util::Overwrite::kOwn;  // checkpoints are not replaced by either
-  std::function<void(const StepReport&)> on_step;     // every rank; may be empty
+  // kBrief: of the plan only what was found where this run begins, for callers that showed the
+  // rest.
+  metrics::ConsoleDetail console_detail = metrics::ConsoleDetail::kFull;
+  std::function<void(const StepReport&)> on_step;  // every rank; may be empty
 };
 
 enum class RunStatus {
@@ -79,7 +83,8 @@ struct RunResult {
 
 // Runs, or goes on with, the run in spec.config.run.dir. Every rank of `collective` calls it with
 // the same spec. Throws util::Error (one line) for anything wrong with recipe, corpus, folder,
-// checkpoint or the numbers themselves (a loss that is not finite stops before weights change).
+// checkpoint or the numbers themselves (a loss that is not finite stops before weights change), and
+// before the first step for a plan with an error (check_impossible).
 // Catches util::kStopSignals while it runs; at most one run of a process at a time.
 RunResult run(const RunSpec& spec, distributed::Collective& collective);
 
@@ -88,8 +93,15 @@ RunResult run(const RunSpec& spec, distributed::Collective& collective);
 // and writes nothing. run() calls it before anything else. One rank calls it.
 void check_run_folder(const RunSpec& spec);
 
-// Prepares the corpus and says what run() would do, training nothing and writing nothing into the
-// run folder. Every rank calls it.
-Plan plan_run(const RunSpec& spec, distributed::Collective& collective);
+// Whether a plan says how fast steps are here (measure_speed).
+enum class Timing { kNone, kMeasured };
+
+// Prepares the corpus and says what run() would do, keeping nothing of what it trains for kMeasured
+// and writing nothing into the run folder. Every rank calls it.
+Plan plan_run(const RunSpec& spec, distributed::Collective& collective,
+              Timing timing = Timing::kNone);
+
+// Throws util::Error on every rank where rank 0's plan has an error.
+void check_impossible(const Plan& plan, distributed::Collective& collective);
 
 }  // namespace superpose::train

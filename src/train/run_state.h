@@ -26,6 +26,8 @@ struct Clocks {
   double evaluation_seconds = 0;
   double checkpoint_seconds = 0;
 
+  double elapsed_seconds() const { return seconds + evaluation_seconds + checkpoint_seconds; }
+
   // Without the hash, which the state keeps among what it says of the data.
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {

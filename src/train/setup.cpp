@@ -11,6 +11,7 @@
 #include "train/texts.h"
 #include "util/error.h"
 #include "util/hash.h"
+#include "util/resources.h"
 
 namespace superpose::train {
 namespace {
@@ -141,7 +142,7 @@ void find_end(Setup& setup, const RunSpec& spec) {
 Environment make_environment(const RunSpec& spec, const Setup& setup,
                              const distributed::Collective& collective) {
   Environment environment;
-  environment.threads = thread_count(spec);
+  environment.threads = thread_count(spec.config.train, spec.machine.processes);
   environment.ranks = collective.world_size();
   environment.micro_batch = choose_micro_batch(spec.config, setup.model, setup.precision,
                                                setup.phases, collective.world_size());
@@ -197,10 +198,9 @@ RunStatus end_status(const RunSpec& spec, const Setup& setup) {
                                                     : RunStatus::kReachedStop;
 }
 
-std::int64_t thread_count(const RunSpec& spec) {
-  if (spec.config.train.threads > 0) return spec.config.train.threads;
-  return std::max<std::int64_t>(
-      1, available_cores() / std::max<std::int64_t>(1, spec.machine.processes));
+std::int64_t thread_count(const TrainConfig& config, std::int64_t processes) {
+  if (config.threads > 0) return config.threads;
+  return std::max<std::int64_t>(1, util::available_cores() / std::max<std::int64_t>(1, processes));
 }
 
 at::Device choose_device(DeviceChoice choice) {

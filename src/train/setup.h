@@ -56,8 +56,9 @@ at::Device choose_device(DeviceChoice choice);
 // Machine::bf16 says so. Elsewhere f32, which then is the faster.
 Precision choose_precision(Precision wanted, at::Device device, const Machine& machine);
 
-// CPU threads of each rank: train.threads, or this process's part of the cores.
-std::int64_t thread_count(const RunSpec& spec);
+// CPU threads of each rank: train.threads, or a rank's part of the cores that `processes` of this
+// machine share.
+std::int64_t thread_count(const TrainConfig& config, std::int64_t processes);
 
 // Rows of a micro-batch: train.micro_batch, or the most whose activations stay under a fixed limit.
 // The limit knows nothing of the machine or of recomputing, so that equal recipes give equal bits.

@@ -13,6 +13,7 @@
 #include "report/report.h"
 #include "support/error_of.h"
 #include "support/tiny_corpus_test.h"
+#include "train/speed.h"
 #include "util/error.h"
 #include "util/files.h"
 
@@ -149,7 +150,7 @@ TEST_F(Compare, DryRunListsAndLeavesNothing) {
   EXPECT_THAT(printed_, HasSubstr("4 runs:"));
   EXPECT_THAT(printed_, HasSubstr("tst-seed-1-budget-0.5"));
   EXPECT_THAT(printed_, HasSubstr("branch"));
-  EXPECT_THAT(printed_, HasSubstr("a rough guess"));
+  EXPECT_THAT(printed_, HasSubstr(train::describe(train::Speed::Source::kSteps)));
   EXPECT_FALSE(fs::exists(recipe.base.run.dir));
 }
 
@@ -280,7 +281,58 @@ TEST_F(Compare, CorpusThatEndsTheRunIsAnError) {
   Recipe recipe = tiny_recipe("used-up");
   recipe.base.data.when_exhausted = data::WhenExhausted::kStop;
   recipe.base.train.steps = 2000;
-  EXPECT_THAT(error_of(recipe), HasSubstr("the corpus was used up after step"));
+  EXPECT_THAT(error_of(recipe), HasSubstr("used up after step"));
+  EXPECT_FALSE(fs::exists(run_folder(recipe, "baseline-seed-1"))) << "known before the first step";
+}
+
+std::size_t count(const std::string& text, const std::string& part) {
+  std::size_t found = 0;
+  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) {
+    ++found;
+  }
+  return found;
+}
+
+TEST_F(Compare, ASweepShowsARunByALineNotByItsPlan) {
+  Recipe recipe = tiny_recipe("sweep");
+  recipe.base.checkpoint.every = 5;
+  recipe.compare.learning_rates = {0.001, 0.01};
+  recipe.compare.tuning_seed = 7;
+  recipe.compare.seeds = {1, 2};
+  EXPECT_EQ(run(recipe).runs_done_now, 8);
+  EXPECT_EQ(count(printed_, "\nRun "), 8u) << printed_;
+  EXPECT_EQ(count(printed_, ": done, 20 steps"), 8u) << printed_;
+  for (const char* part : {"schedule  ", "phase 1", "switch at step", "checkpoint at step"}) {
+    EXPECT_THAT(printed_, Not(HasSubstr(part)));
+  }
+  EXPECT_EQ(count(printed_, "a run this short"), 1u) << "what is wrong with an arm is said once";
+}
+
+TEST_F(Compare, ChecksThePlanOfEveryBudget) {
+  Recipe recipe = tiny_recipe("budget-checks");
+  recipe.compare.arms.resize(2);
+  recipe.compare.arms[0].name = "baseline";
+  recipe.compare.arms[0].overrides = {{"phases", "[]"}};
+  recipe.compare.arms[1] = recipe.compare.arms[0];
+  recipe.compare.arms[1].name = "short";
+  recipe.compare.arms[1].budgets = {0.1};
+  // 2 steps, and a warm-up of 3.
+  run(recipe, "", /*dry_run=*/true);
+  EXPECT_EQ(count(printed_, "optim.warmup_steps"), 1u) << printed_;
+  EXPECT_THAT(printed_, HasSubstr(train::describe(train::Speed::Source::kSteps)));
+  EXPECT_EQ(run(recipe).status, CompareStatus::kFinished);
+  EXPECT_THAT(printed_, HasSubstr("warning: arm short, budget 0.1: optim.warmup_steps"));
+
+  recipe.base.run.dir += "-impossible";
+  recipe.compare.arms[1].overrides["model.hidden_size"] = "32768";
+  recipe.compare.arms[1].overrides["model.num_layers"] = "2000";
+  recipe.compare.arms[1].overrides["model.ffn_size"] = "131072";
+  recipe.compare.arms[1].overrides["model.num_heads"] = "256";
+  for (const bool dry_run : {true, false}) {
+    EXPECT_THAT(test::error_of([&] { run(recipe, "", dry_run); }), HasSubstr("short-seed-1"));
+    EXPECT_FALSE(fs::exists(run_folder(recipe, "baseline-seed-1")));
+  }
+  EXPECT_EQ(run(recipe, "arm=baseline").runs_done_now, 1) << "the other arm can be run";
 }
 
 }  // namespace

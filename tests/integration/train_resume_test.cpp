@@ -11,6 +11,7 @@
 #include "metrics/reader.h"
 #include "support/error_of.h"
 #include "support/tiny_corpus_test.h"
+#include "train/plan_checks.h"
 #include "util/files.h"
 
 namespace superpose::test {
@@ -176,7 +177,7 @@ TEST_F(TrainResume, AnotherThreadCountIsSaidToCostBitExactness) {
   config.train.threads = 2;
   distributed::LocalCollective collective;
   const train::Plan plan = train::plan_run(make_spec(config), collective);
-  EXPECT_THAT(plan.warnings,
+  EXPECT_THAT(plan.start_warnings,
               ::testing::Contains(AllOf(HasSubstr("not bit-exact"), HasSubstr("threads 1 -> 2"))));
 }
 
@@ -223,7 +224,48 @@ TEST_F(TrainResume, StopsWhereTheDataEnd) {
   EXPECT_EQ(result.status, train::RunStatus::kDataUsedUp);
   EXPECT_EQ(result.step, plan.last_step);
   const std::filesystem::path metrics = std::filesystem::path(config.run.dir) / "metrics.jsonl";
-  EXPECT_LE(metrics::read_json_lines(metrics).steps.back().epoch, 1.0 + 1e-9);
+  const metrics::RunRecords records = metrics::read_json_lines(metrics);
+  EXPECT_LE(records.steps.back().epoch, 1.0 + 1e-9);
+  // Inside superposition: said at the start, and again at the end.
+  const std::vector<std::string> remarks = train::end_remarks(plan);
+  EXPECT_THAT(remarks, ::testing::SizeIs(2));
+  for (const std::string& remark : remarks) {
+    std::vector<std::int64_t> said_at;
+    for (const metrics::EventRecord& event : records.events) {
+      if (event.text == remark) said_at.push_back(event.step);
+    }
+    EXPECT_THAT(said_at, ::testing::ElementsAre(0, result.step)) << remark;
+  }
+}
+
+TEST_F(TrainResume, ClocksGoOnAndTheTimeOfDayIsRecorded) {
+  train::RunConfig config = TrainResume::config("times");
+  train::RunSpec spec = make_spec(config);
+  spec.stop_after_step = 10;
+  run_alone(spec);
+  run_alone(config);
+  const auto records =
+      metrics::read_json_lines(std::filesystem::path(config.run.dir) / "metrics.jsonl");
+  ASSERT_EQ(records.steps.size(), 20u);
+  double elapsed = 0;
+  std::string time = "2026-01-01T00:00:00Z";
+  for (const metrics::StepRecord& step : records.steps) {
+    EXPECT_GE(step.elapsed_seconds, step.seconds);
+    EXPECT_GT(step.elapsed_seconds, elapsed);
+    EXPECT_GE(step.time, time) << "ISO 8601 sorts as text";
+    elapsed = step.elapsed_seconds;
+    time = step.time;
+  }
+  ASSERT_TRUE(records.summary);
+  const double whole = records.summary->seconds + records.summary->evaluation_seconds +
+                       records.summary->checkpoint_seconds;
+  EXPECT_LE(elapsed, whole);
+  EXPECT_EQ(records.header.started_at.size(), time.size());
+  for (const auto& event : records.events) EXPECT_EQ(event.time.size(), time.size());
+  for (const auto& validation : records.validations) {
+    EXPECT_EQ(validation.time.size(), time.size());
+    EXPECT_GT(validation.elapsed_seconds, 0);
+  }
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 Runs in a mount namespace of its own, where it may mount a small tmpfs: as root, or where users may make namespaces.
 """
 
+import contextlib
 import gzip
 import json
 import os
@@ -25,6 +26,13 @@ if "SUPERPOSE_TEST_NAMESPACE" not in os.environ:
 
 def mount(options, folder):
     subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], check=True)
+
+
+def fill(path):
+    """Takes all that is left of a disk."""
+    with contextlib.suppress(OSError), open(path, "wb", buffering=0) as file:
+        while True:
+            file.write(b"\0" * 4096)
 
 
 class DiskFull(program.ProgramTest):
@@ -69,10 +77,22 @@ class DiskFull(program.ProgramTest):
         self.assert_goes_on(disk, words)
         self.assertEqual({path: path.read_bytes() for path in before}, before)
 
-    def test_records_do_not_fit(self):
+    def test_not_even_one_checkpoint_fits(self):
         disk = self.small_disk("tiny", "16k")
         words = self.train_words("unused", "--run.dir", disk / "run", "--checkpoint.every", "0")
-        self.assert_one_line(program.run(*words), disk / "run" / "metrics.jsonl", "disk full")
+        for more in ([], ["--dry-run"]):
+            self.assert_one_line(program.run(*words, *more), "disk: ", "16.0 KiB are free")
+        self.assertFalse((disk / "run" / "metrics.jsonl").exists(), "not begun")
+        self.assert_goes_on(disk, words)
+
+    def test_records_do_not_fit(self):
+        disk = self.small_disk("filled", "8m")
+        words = self.train_words("unused", "--run.dir", disk / "run", "--checkpoint.every", "200", "--train.steps", "2000")
+        with program.Process([program.PROGRAM, *words]) as process:
+            program.wait_for_steps(process, disk / "run", 205)
+            fill(disk / "ballast")
+            self.assert_one_line(process.wait(), disk / "run", "disk full")
+        (disk / "ballast").unlink()
         self.assert_goes_on(disk, words)
 
     def test_corpus_does_not_fit(self):

@@ -273,6 +273,18 @@ class Surface(program.ProgramTest):
         self.assertRegex(result.out, r"steps +8000\n")
         self.assertFalse(self.run_folder("printed").exists())
 
+    def test_dry_run_tells_time_and_what_cannot_work(self):
+        result = self.train("dry", "--dry-run", "--optim.warmup_steps", "1000")
+        self.assertRegex(result.out, r"\ncost .*FLOPs.* about .* for the steps, from a few steps")
+        self.assertRegex(result.out, r"\nwarning +optim\.warmup_steps: .*1000")
+        self.assertFalse(self.run_folder("dry").exists())
+        huge = "--model.hidden_size 32768 --model.num_layers 2000 --model.num_heads 256 --model.ffn_size 131072"
+        for command in ("train", "compare"):
+            result = program.run(command, *self.recipe_words("huge", "--dry-run", *huge.split()))
+            self.assert_one_line(result, "memory: ", "disk: ")
+            self.assertRegex(result.out, r"\nerror +memory: ")
+            self.assertFalse(self.run_folder("huge").exists())
+
     def test_recipe_keys_are_the_frozen_ones(self):
         found = printed_keys(program.run("train", "--print-recipe").out)
         frozen = [line for line in FROZEN_KEYS.read_text().splitlines() if line and not line.startswith("#")]

@@ -49,13 +49,26 @@ TEST_F(Listings, NamesEveryTrunkAndBranchWithItsCost) {
 }
 
 TEST_F(Listings, DiskCountsPinnedCheckpoints) {
-  EXPECT_EQ(disk_bytes(runs_[0], arms_[0], costs_[0]), 3 * 1000);
-  EXPECT_EQ(disk_bytes(runs_[1], arms_[0], costs_[0]), 2 * 1000);
+  EXPECT_EQ(run_disk(runs_[0], arms_[0], costs_[0]).kept, 2 * 1000);
+  EXPECT_EQ(run_disk(runs_[1], arms_[0], costs_[0]).kept, 1000);
   arms_[1].config.checkpoint.keep = 0;
   arms_[1].config.checkpoint.every = 25;
-  EXPECT_EQ(disk_bytes(runs_[2], arms_[1], costs_[1]), (1 + 4 + 1 + 1) * 1000);
-  free_disk_ = 100;
+  // After 12 (pinned), 25, 30 (the switch), 50, 75 and 100 steps.
+  EXPECT_EQ(run_disk(runs_[2], arms_[1], costs_[1]).kept, 6 * 1000);
+}
+
+TEST_F(Listings, DiskToComeIsWhatIsNotYetThere) {
+  // Of the trunks 2 (baseline) and 3 (tst, which has a switch), of the branches 1 each.
+  EXPECT_EQ(disk_bytes_to_come(listing()), (2 + 1 + 3 + 1) * 1000);
+  free_disk_ = 7000;
+  EXPECT_THAT(printed(), Not(HasSubstr("warning")));
+  free_disk_ = 6999;
   EXPECT_THAT(printed(), HasSubstr("warning: the disk is too small"));
+  progress_["baseline-seed-1"].finished = true;
+  progress_["tst-seed-1"].begun = true;
+  progress_["tst-seed-1"].checkpoints = 2;
+  EXPECT_EQ(disk_bytes_to_come(listing()), (1 + 1 + 1) * 1000);
+  EXPECT_THAT(printed(), Not(HasSubstr("warning")));
 }
 
 TEST_F(Listings, WhatIsDoneIsNotLeft) {
@@ -77,9 +90,11 @@ TEST_F(Listings, OtherFlopsAndRepeatedDataAreMarked) {
 
 TEST_F(Listings, TimesComeFromTheArmThenAnotherThenTheProduct) {
   EXPECT_FALSE(seconds_left(listing()).has_value());
-  estimate_.set_product_speed(1e7);
-  EXPECT_THAT(estimate_.seconds(0, 3e7), Optional(::testing::DoubleNear(5.0, 1e-12)));
-  EXPECT_THAT(estimate_.source(), HasSubstr("guess"));
+  estimate_.set_speed(1, {.flops_per_second = 6e6});
+  EXPECT_THAT(estimate_.seconds(0, 3e7), Optional(5.0)) << "another arm's";
+  EXPECT_EQ(estimate_.source(), train::describe(train::Speed::Source::kProducts));
+  estimate_.set_speed(0, {.flops_per_second = 3e6, .source = train::Speed::Source::kSteps});
+  EXPECT_THAT(estimate_.seconds(0, 3e7), Optional(10.0));
   estimate_.add_measured(1, 1e9, 0.5);  // too short to tell
   EXPECT_FALSE(estimate_.has_measured());
   estimate_.add_measured(1, 1e9, 100);
@@ -91,12 +106,6 @@ TEST_F(Listings, TimesComeFromTheArmThenAnotherThenTheProduct) {
   EXPECT_THAT(estimate_.source(), HasSubstr("runs so far"));
   EXPECT_THAT(seconds_left(listing()), Optional(::testing::DoubleNear(
                                            108 * 32e6 * 50 / 1e9 + 128 * 32e6 * 100 / 1e9, 1e-9)));
-}
-
-TEST(ProductSpeed, IsThatOfAComputer) {
-  const double speed = measure_product_speed();
-  EXPECT_GT(speed, 1e7);
-  EXPECT_LT(speed, 1e16);
 }
 
 }  // namespace

@@ -51,6 +51,25 @@ TEST_F(Console, StatusLineSaysEverything) {
   EXPECT_THAT(text, HasSubstr("8.19K pos/s, 32.8K raw tok/s | waiting 10.0 % | ETA 32 m 20 s"));
 }
 
+TEST_F(Console, BriefShowsTheEndAndWhatIsWrong) {
+  ConsoleSink sink(out_, options(0), ConsoleDetail::kBrief);
+  sink.write(sample_header());
+  sink.write(step(10, true));
+  sink.write(EventRecord{10, EventKind::kSwitch, "a switch"});
+  sink.write(EventRecord{10, EventKind::kCheckpoint, "a checkpoint"});
+  sink.write(EventRecord{10, EventKind::kResume, "a resume"});
+  sink.write(sample_validation_of_two(10));
+  EXPECT_EQ(out_.str(), "");
+  sink.write(EventRecord{10, EventKind::kWarning, "a warning"});
+  sink.write(EventRecord{10, EventKind::kError, "an error"});
+  EXPECT_EQ(lines(), 2u) << out_.str();
+  now_ += 20;
+  sink.write(step(20, true));
+  EXPECT_EQ(lines(), 3u) << "a long run has its status line";
+  sink.write(sample_summary(20));
+  EXPECT_EQ(lines(), 4u);
+}
+
 TEST_F(Console, EpochsOfSourcesAreShownForAMixture) {
   ConsoleSink sink(out_, options(0));
   StepRecord record = step(20, true);

@@ -70,6 +70,24 @@ TEST(Json, EpochsOfSourcesAreThereForAMixtureAlone) {
   EXPECT_EQ(std::get<SummaryRecord>(round_trip(summary)).source_epochs, step.source_epochs);
 }
 
+TEST(Json, TimesComeBackAndOldRecordsLackThem) {
+  const std::string time = "2026-05-19T08:30:00Z";
+  StepRecord step = sample_step(3);
+  ValidationRecord validation = sample_validation(3, 1.5);
+  step.time = validation.time = time;
+  step.elapsed_seconds = validation.elapsed_seconds = 12.5;
+  EXPECT_EQ(std::get<StepRecord>(round_trip(step)).time, time);
+  EXPECT_EQ(std::get<StepRecord>(round_trip(step)).elapsed_seconds, 12.5);
+  EXPECT_EQ(std::get<ValidationRecord>(round_trip(validation)).time, time);
+  EXPECT_EQ(std::get<ValidationRecord>(round_trip(validation)).elapsed_seconds, 12.5);
+  EXPECT_EQ(std::get<EventRecord>(round_trip(EventRecord{1, EventKind::kSwitch, "x", time})).time,
+            time);
+  const Record old =
+      from_json(util::parse_json(R"({"kind":"step","step":3,"seconds":2})", "test"), "test:1");
+  EXPECT_EQ(std::get<StepRecord>(old).time, "");
+  EXPECT_EQ(std::get<StepRecord>(old).elapsed_seconds, 0);
+}
+
 TEST(Json, ValidationSetsKeepOrderAndMissingFields) {
   const auto back = std::get<ValidationRecord>(round_trip(sample_validation_of_two(7)));
   ASSERT_EQ(back.sets.size(), 2U);

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -102,6 +103,40 @@ TEST(OptimConfig, NamesTheKeyThatIsWrong) {
   EXPECT_THAT(error_of([](OptimConfig& c) { c.warmup_steps = -1; }), HasSubstr("warmup_steps"));
   EXPECT_THAT(error_of([](OptimConfig& c) { c.clip_norm = -1; }), HasSubstr("clip_norm"));
   EXPECT_THAT(error_of([](OptimConfig& c) { c.final_ratio = 2; }), HasSubstr("final_ratio"));
+}
+
+// By looking at every step.
+double highest_of_all(const OptimConfig& config, std::int64_t total) {
+  double highest = 0;
+  for (std::int64_t step = 0; step < total; ++step) {
+    highest = std::max(highest, learning_rate_at(config, step, total) / config.learning_rate);
+  }
+  return highest;
+}
+
+TEST(HighestRate, IsThatOfTheHighestStep) {
+  for (const Schedule schedule :
+       {Schedule::kWarmupStableDecay, Schedule::kCosine, Schedule::kConstant}) {
+    for (const DecayShape shape : {DecayShape::kLinear, DecayShape::kOneMinusSqrt}) {
+      for (const double share : {0.0, 0.2, 0.7, 1.0}) {
+        for (const double final_ratio : {0.0, 0.3, 1.0}) {
+          for (const std::int64_t total : {1, 2, 10, 40}) {
+            for (const std::int64_t warmup : {0, 1, 2, 7, 32, 33, 34, 35, 39, 40, 41, 60, 1000}) {
+              OptimConfig config;
+              config.schedule = schedule;
+              config.decay_shape = shape;
+              config.decay_share = share;
+              config.final_ratio = final_ratio;
+              config.warmup_steps = warmup;
+              EXPECT_NEAR(highest_rate_share(config, total), highest_of_all(config, total), 1e-12)
+                  << static_cast<int>(schedule) << ' ' << static_cast<int>(shape) << ' ' << share
+                  << ' ' << final_ratio << ' ' << total << ' ' << warmup;
+            }
+          }
+        }
+      }
+    }
+  }
 }
 
 }  // namespace

@@ -40,10 +40,7 @@ TEST(ThreadScope, PutsTheOldCountBack) {
   EXPECT_EQ(at::get_num_threads(), 2);
 }
 
-TEST(Environment, KnowsCoresAndVersion) {
-  EXPECT_GE(available_cores(), 1);
-  EXPECT_EQ(libtorch_version().substr(0, 2), "2.");
-}
+TEST(Environment, KnowsTheVersion) { EXPECT_EQ(libtorch_version().substr(0, 2), "2."); }
 
 }  // namespace
 }  // namespace superpose::train

@@ -90,7 +90,7 @@ TEST(Memory, NamesItsParts) {
   MemoryPlan memory;
   memory.program = 100 << 20;
   memory.corpus = 1 << 20;
-  EXPECT_THAT(describe(memory), testing::StartsWith("about 101 MiB a rank: 100 MiB program"));
+  EXPECT_THAT(describe(memory), testing::StartsWith("about 101 MiB per rank: 100 MiB program"));
   EXPECT_THAT(describe(memory), testing::EndsWith(", 1.00 MiB corpus"));
 }
 

@@ -7,16 +7,22 @@
 #include <sstream>
 #include <string>
 
+#include "support/error_of.h"
 #include "support/temp_dir.h"
 #include "support/tiny_run.h"
+#include "train/plan_text.h"
 #include "train/run.h"
 #include "train/setup.h"
 #include "util/error.h"
+#include "util/resources.h"
 
 namespace superpose::train {
 namespace {
 
+using ::testing::AllOf;
+using ::testing::Contains;
 using ::testing::ElementsAre;
+using ::testing::Field;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
@@ -25,9 +31,14 @@ class PlanTest : public ::testing::Test {
   PlanTest() { test::write_tiny_corpus(folder_.path()); }
 
   RunConfig config() const { return test::tiny_config(folder_.path(), "run"); }
-  static Plan plan(const RunConfig& config) {
+  static Plan plan(const RunConfig& config, Timing timing = Timing::kNone) {
     distributed::LocalCollective collective;
-    return plan_run(test::make_spec(config), collective);
+    return plan_run(test::make_spec(config), collective, timing);
+  }
+  static std::vector<Check> checks(const RunConfig& config) {
+    std::vector<Check> found;
+    for (const Finding& finding : plan(config).findings) found.push_back(finding.check);
+    return found;
   }
 
   test::TempDir folder_;
@@ -44,7 +55,9 @@ TEST_F(PlanTest, CountsTokensOfAllPhases) {
   EXPECT_EQ(result.switch_part, SchedulePart::kStable);
   EXPECT_EQ(result.switch_rate_share, 1);
   EXPECT_EQ(result.decay_steps, 800);
-  EXPECT_THAT(result.warnings, IsEmpty());
+  EXPECT_DOUBLE_EQ(result.total_flops, result.flops_per_position * 4000 * 128);
+  EXPECT_EQ(result.flops_left, result.total_flops);
+  EXPECT_FALSE(result.speed);
   // Each lane reads its part of the corpus and starts over.
   EXPECT_NEAR(result.epochs,
               static_cast<double>(result.raw_tokens_needed) /
@@ -56,36 +69,64 @@ TEST_F(PlanTest, CountsTokensOfAllPhases) {
   EXPECT_FALSE(std::filesystem::exists(recipe.run.dir)) << "a plan writes nothing";
 }
 
-TEST_F(PlanTest, WarnsOnceOfAShortRecovery) {
-  const Plan result = plan(config());
-  EXPECT_THAT(result.warnings,
-              ElementsAre(HasSubstr("a run this short is expected to show no gain")));
-}
-
-TEST_F(PlanTest, WarnsOfASwitchInTheDecay) {
-  RunConfig recipe = config();
-  recipe.train.steps = 10'000;
-  recipe.optim.decay_share = 0.8;
-  const Plan result = plan(recipe);
-  EXPECT_EQ(result.switch_part, SchedulePart::kDecay);
-  EXPECT_LT(result.switch_rate_share, 1);
-  EXPECT_THAT(result.warnings, ElementsAre(HasSubstr("falls into the decay")));
-}
-
-TEST_F(PlanTest, WarnsOfARunThatEndsSuperposed) {
-  RunConfig recipe = config();
-  recipe.phases[0].share = 1.0;
-  const Plan result = plan(recipe);
-  EXPECT_FALSE(result.switch_step);
-  EXPECT_THAT(result.warnings, ElementsAre(HasSubstr("the last phase is superposed")));
-}
-
-TEST_F(PlanTest, BaselineHasNoSwitchAndNoWarning) {
+TEST_F(PlanTest, FindsWhatIsWrong) {
+  EXPECT_THAT(checks(config()), ElementsAre(Check::kRecovery));
   RunConfig recipe = config();
   recipe.phases.clear();
+  EXPECT_THAT(checks(recipe), IsEmpty()) << "a short baseline";
+
+  recipe = config();
+  recipe.phases[0].share = 1.0;
+  EXPECT_FALSE(plan(recipe).switch_step);
+  EXPECT_THAT(checks(recipe), ElementsAre(Check::kSuperposedEnd));
+
+  recipe = config();
+  recipe.train.steps = 10'000;
+  recipe.optim.decay_share = 0.8;
+  EXPECT_EQ(plan(recipe).switch_part, SchedulePart::kDecay);
+  EXPECT_LT(plan(recipe).switch_rate_share, 1);
+  EXPECT_THAT(checks(recipe), ElementsAre(Check::kRecovery, Check::kEpochs));
+
+  recipe = config();
+  recipe.phases.clear();
+  recipe.optim.warmup_steps = 18;
+  recipe.train.threads = util::available_cores() + 1;
+  EXPECT_THAT(checks(recipe), ElementsAre(Check::kThreads, Check::kWarmup));
+}
+
+TEST_F(PlanTest, ARunThatCannotWorkIsNotBegun) {
+  RunConfig recipe = config();
+  recipe.model.hidden_size = 32'768;
+  recipe.model.num_layers = 2'000;
+  recipe.model.num_heads = 256;
+  recipe.model.ffn_size = 131'072;
   const Plan result = plan(recipe);
-  EXPECT_FALSE(result.switch_step);
-  EXPECT_THAT(result.warnings, IsEmpty());
+  for (const Check check : {Check::kMemory, Check::kFirstCheckpoint}) {
+    EXPECT_THAT(result.findings, Contains(AllOf(Field(&Finding::check, check),
+                                                Field(&Finding::severity, Severity::kError))));
+  }
+  EXPECT_THAT(test::error_of([&] { test::run_alone(recipe); }), HasSubstr("memory: "));
+  EXPECT_FALSE(std::filesystem::exists(std::filesystem::path(recipe.run.dir) / "metrics.jsonl"));
+  // Nor is its speed measured.
+  EXPECT_EQ(plan(recipe, Timing::kMeasured).speed->source, Speed::Source::kProducts);
+}
+
+TEST_F(PlanTest, TimeComesFromStepsThatLeaveNothing) {
+  RunConfig recipe = config();
+  const Plan measured = plan(recipe, Timing::kMeasured);
+  ASSERT_TRUE(measured.speed);
+  EXPECT_EQ(measured.speed->source, Speed::Source::kSteps);
+  EXPECT_GT(measured.speed->flops_per_second, 1e3);
+  EXPECT_LT(measured.speed->flops_per_second, 1e16);
+  EXPECT_FALSE(std::filesystem::exists(recipe.run.dir)) << "a plan writes nothing";
+  std::ostringstream out;
+  print_plan(out, measured);
+  EXPECT_THAT(out.str(), HasSubstr(describe(Speed::Source::kSteps)));
+
+  test::run_alone(recipe);
+  const Plan done = plan(recipe, Timing::kMeasured);
+  EXPECT_EQ(done.flops_left, 0);
+  EXPECT_EQ(done.speed->source, Speed::Source::kProducts) << "no step is left to be measured";
 }
 
 TEST_F(PlanTest, PrintsWhatTheRunWillDo) {
@@ -98,7 +139,7 @@ TEST_F(PlanTest, PrintsWhatTheRunWillDo) {
         "phase 2    2800 steps from 1200: next-token prediction",
         "after 1200 steps (30 %), in the stable part", "2800 steps follow",
         "raw tokens needed (1.60 times the baseline's: 1 + r (s - 1) with r = 0.30, s = 3)",
-        "at hand", "the first epoch ends in step", "held out", "memory", "disk",
+        "at hand", "the first epoch ends in step", "held out", "memory", "disk", "FLOPs",
         "decay over the last 800 (from 3200)"}) {
     EXPECT_THAT(out.str(), HasSubstr(part));
   }
@@ -155,7 +196,7 @@ TEST_F(PlanTest, SaysWhichPrecisionWasChosenAndWhy) {
   };
   EXPECT_THAT(printed(), HasSubstr("f32 (auto, and this CPU does not multiply bf16 natively)"));
   recipe.train.precision = Precision::kBf16;
-  EXPECT_THAT(printed(), HasSubstr("f32 is faster here"));
+  EXPECT_THAT(checks(recipe), Contains(Check::kPrecision));
 }
 
 TEST(RecipeFingerprint, KnowsTheExperimentAlone) {

@@ -1,0 +1,173 @@
+#include "train/plan_text.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <iomanip>
+#include <ostream>
+#include <sstream>
+
+#include "util/text.h"
+
+namespace superpose::train {
+namespace {
+
+std::string percent(double share) {
+  char text[32];
+  std::snprintf(text, sizeof(text), "%.3g %%", 100 * share);
+  return text;
+}
+
+std::string bytes(std::int64_t count) {
+  return util::format_bytes(static_cast<std::uint64_t>(count));
+}
+
+std::string describe_phase(const superposition::Phase& phase) {
+  std::ostringstream text;
+  text << phase.num_steps << " steps from " << phase.first_step << ": ";
+  if (phase.is_ntp()) {
+    text << "next-token prediction";
+  } else {
+    text << "bags of " << phase.bag_size << " in, " << phase.target_size << " targets out";
+  }
+  return text.str();
+}
+
+std::string describe_schedule(const Plan& plan) {
+  std::ostringstream text;
+  text << "warm-up " << plan.warmup_steps << " steps";
+  if (plan.decay_steps > 0) {
+    text << ", decay over the last " << plan.decay_steps << " (from "
+         << plan.total_steps - plan.decay_steps << ")";
+  }
+  return text.str();
+}
+
+std::string describe_switch(const Plan& plan) {
+  static constexpr const char* kParts[] = {"in the warm-up", "in the stable part", "in the decay"};
+  std::ostringstream text;
+  text << "after " << *plan.switch_step << " steps ("
+       << percent(static_cast<double>(*plan.switch_step) / static_cast<double>(plan.total_steps))
+       << "), " << kParts[static_cast<int>(plan.switch_part)] << " of the schedule at "
+       << percent(plan.switch_rate_share) << " of the peak rate; " << plan.recovery_steps
+       << " steps follow";
+  return text.str();
+}
+
+// What superposition does to the need of data: a share r of the steps in bags of s reads
+// 1 + r (s - 1) times the tokens.
+std::string describe_factor(const Plan& plan) {
+  if (plan.raw_tokens_factor == 1) return "";
+  std::ostringstream text;
+  text << " (" << util::fixed(plan.raw_tokens_factor, 2) << " times the baseline's";
+  const auto has_bags = [](const superposition::Phase& phase) { return phase.bag_size > 1; };
+  const auto& phases = plan.phases;
+  if (std::count_if(phases.begin(), phases.end(), has_bags) == 1) {
+    const auto phase = std::find_if(phases.begin(), phases.end(), has_bags);
+    text << ": 1 + r (s - 1) with r = "
+         << util::fixed(
+                static_cast<double>(phase->num_steps) / static_cast<double>(plan.total_steps), 2)
+         << ", s = " << phase->bag_size;
+  }
+  text << ')';
+  return text.str();
+}
+
+std::string describe_source(const Plan& plan, const data::SourceReading& source) {
+  std::ostringstream text;
+  text << source.name << ": " << util::format_count(source.tokens) << " tokens at hand, weight ";
+  for (std::size_t i = 0; i < source.phases.size(); ++i) {
+    if (i > 0 && source.phases[i].share == source.phases[i - 1].share) continue;
+    text << (i > 0 ? ", then " : "") << util::fixed(source.phases[i].share, 2);
+  }
+  text << "; " << util::fixed(source.phases.back().epochs, 2) << " epochs at the end";
+  if (source.used_up_from && *source.used_up_from < plan.last_step) {
+    text << "; used up after step " << *source.used_up_from << ", the others take its share";
+  } else if (source.repeats_from) {
+    text << "; its first epoch ends in step " << *source.repeats_from;
+  }
+  return text.str();
+}
+
+std::string describe_data(const Plan& plan) {
+  std::ostringstream text;
+  text << util::format_count(plan.raw_tokens_needed) << " raw tokens needed"
+       << describe_factor(plan) << ", " << util::format_count(plan.raw_tokens_at_hand)
+       << " at hand; " << util::fixed(plan.epochs, 2) << " epochs at the end";
+  if (plan.stops_with_data) {
+    text << "; the data end the run after step " << plan.last_step;
+  } else if (plan.first_epoch_ends_at) {
+    text << "; the first epoch ends in step " << *plan.first_epoch_ends_at
+         << ", then the data are read again";
+  }
+  text << "; " << percent(plan.held_out_share) << " held out";
+  if (plan.left_out_files > 0) {
+    text << "; " << plan.left_out_files << " files left out, which hold no text";
+  }
+  return text.str();
+}
+
+std::string describe_validation(const Plan& plan) {
+  std::ostringstream text;
+  for (const PlannedSet& set : plan.validation) {
+    const bool is_primary = &set == &plan.validation.front();
+    text << (is_primary ? "" : "; ") << set.name;
+    if (is_primary && plan.validation.size() > 1) text << " (primary)";
+    text << ": " << set.windows << " windows of " << set.documents << " documents";
+  }
+  if (plan.left_out_documents > 0) {
+    text << "; " << plan.left_out_documents
+         << " training documents left out, which have the content of one of these";
+  }
+  return text.str();
+}
+
+std::string describe_cost(const Plan& plan) {
+  std::string text = format_flops(plan.total_flops) + " FLOPs";
+  if (plan.flops_left != plan.total_flops) text += ", " + format_flops(plan.flops_left) + " left";
+  if (plan.speed) {
+    text += "; about " + util::format_duration(plan.flops_left / plan.speed->flops_per_second) +
+            " for the steps, " + describe(plan.speed->source);
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string format_flops(double flops) {
+  std::ostringstream text;
+  text << std::setprecision(2) << std::scientific << flops;
+  return text.str();
+}
+
+void print_plan(std::ostream& out, const Plan& plan) {
+  out << "run        " << plan.run_folder << '\n';
+  out << "model      " << util::format_count(plan.parameters) << " parameters: " << plan.model
+      << '\n';
+  out << "compute    " << plan.compute << "; a step is " << plan.rows_per_step << " rows of "
+      << plan.sequence_length << " positions, " << plan.micro_batch << " rows at once\n";
+  out << "steps      " << plan.total_steps;
+  if (plan.first_step > 0) out << ", going on after " << plan.first_step;
+  if (plan.last_step != plan.total_steps) out << ", stopping after " << plan.last_step;
+  out << '\n';
+  for (std::size_t index = 0; index < plan.phases.size(); ++index) {
+    out << "phase " << index + 1 << "    " << describe_phase(plan.phases[index]) << '\n';
+  }
+  out << "schedule   " << describe_schedule(plan) << '\n';
+  if (plan.switch_step) out << "switch     " << describe_switch(plan) << '\n';
+  out << "data       " << describe_data(plan) << '\n';
+  for (const data::SourceReading& source : plan.sources) {
+    out << "source     " << describe_source(plan, source) << '\n';
+  }
+  out << "validation " << describe_validation(plan) << '\n';
+  out << "memory     " << describe(plan.memory) << '\n';
+  out << "disk       " << bytes(plan.disk.checkpoint_bytes) << " per checkpoint, at most "
+      << bytes(plan.disk.bytes()) << " at once; " << bytes(plan.disk.free_bytes) << " free\n";
+  out << "cost       " << describe_cost(plan) << '\n';
+  for (const Finding& finding : plan.findings) {
+    out << (finding.severity == Severity::kError ? "error      " : "warning    ") << finding.text
+        << '\n';
+  }
+  out << std::flush;
+}
+
+}  // namespace superpose::train
