@@ -153,6 +153,7 @@ void plan_resources(const RunSpec& spec, const Setup& setup, Plan& plan) {
 
 void add_warnings(const RunSpec& spec, const Setup& setup, Plan& plan) {
   plan.warnings = setup.start.warnings;
+  for (const std::string& line : setup.tokenizer.untrained) plan.warnings.push_back(line);
   if (!setup.device.is_cpu()) {
     plan.warnings.push_back(
         "the authors have not run this program on CUDA: \"superpose selftest --device cuda\" says "
