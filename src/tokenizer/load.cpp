@@ -11,6 +11,7 @@
 #include "util/files.h"
 #include "util/json.h"
 #include "util/text.h"
+#include "util/utf8.h"
 
 namespace superpose::tokenizer {
 namespace {
@@ -62,12 +63,16 @@ fs::path file_of(const std::string& spec) {
   return fs::is_directory(path) ? path / "tokenizer.json" : path;
 }
 
+std::string read_text(const fs::path& path) {
+  return std::string(util::without_byte_order_mark(util::read_file(path)));
+}
+
 // A file of JSON next to the tokenizer's; null where there is none.
 Json object_next_to(const fs::path& file, const char* name, const std::string& spec) {
   const fs::path path = file.parent_path() / name;
   if (!fs::exists(path)) return nullptr;
   const std::string who = spec + ": " + name + " next to it";
-  Json object = util::parse_json(util::read_file(path), who);
+  Json object = util::parse_json(read_text(path), who);
   util::require(object.is_object(), who, ": expected an object");
   return object;
 }
@@ -97,7 +102,7 @@ std::string config_json_of(const fs::path& file, const Json& config, const Json&
   if (config.is_null() && map.is_null()) return config_json_for(end_token);
   Json filled = config.is_null() ? util::parse_json(config_json_for(end_token), kConfig) : config;
   if (!map.is_null()) fill_config_tokens(filled, map);
-  if (filled == config) return util::read_file(file.parent_path() / kConfig);
+  if (filled == config) return read_text(file.parent_path() / kConfig);
   return filled.dump(2) + "\n";
 }
 
@@ -108,7 +113,7 @@ Tokenizer open_tokenizer(const std::string& spec) {
   const fs::path file = file_of(spec);
   util::require(fs::exists(file), file.string(), ": no such file; a tokenizer is \"bytes\", a ",
                 "tokenizer.json, a folder that holds one, or a tiktoken rank file");
-  const std::string content = util::read_file(file);
+  const std::string content = read_text(file);
   const std::string name = file.string();
   if (is_rank_file(content)) {
     return Tokenizer::from_json(rank_file_to_json(content, name), name);
