@@ -96,6 +96,7 @@ struct TokenizerTrainOptions {
   std::vector<std::string> sources;  // files, folders, globs
   std::int64_t vocab_size = 0;
   std::vector<std::string> special_tokens = {"<|endoftext|>"};
+  bool no_special = false;  // none of them
   std::int64_t min_frequency = 2;
   tokenizer::SplitPattern pattern = tokenizer::SplitPattern::kGpt2;
   std::int64_t threads = 0;  // 0 = all cores

@@ -318,12 +318,18 @@ CLI::App* add_tokenizer_train(CLI::App& tokenizer, Arguments& arguments) {
       ->check(at_least(1))
       ->required();
   // One word an option: CLI11 would take "[PAD]" apart as a list.
+  CLI::Option* special =
+      command
+          ->add_option("--special", options.special_tokens,
+                       "Special token; repeat; ids 0, 1, ... Documents end with <|endoftext|> or, "
+                       "where it is not\nnamed, the first")
+          ->allow_extra_args(false)
+          ->capture_default_str();
   command
-      ->add_option("--special", options.special_tokens,
-                   "Special token; repeat; ids 0, 1, ... Documents end with <|endoftext|> or, "
-                   "where it is not\nnamed, the first")
-      ->allow_extra_args(false)
-      ->capture_default_str();
+      ->add_flag("--no-special", options.no_special,
+                 "No special token: a recipe then names in data.end_of_document what ends a "
+                 "document")
+      ->excludes(special);
   command
       ->add_option("--min-frequency", options.min_frequency,
                    "How often a pair must occur to be merged")

@@ -42,11 +42,12 @@ SourceDocuments open_sources(const TokenizerTrainOptions& options) {
 }
 
 tokenizer::BpeSettings settings_of(const TokenizerTrainOptions& options) {
-  tokenizer::BpeSettings settings{.vocabulary_size = options.vocab_size,
-                                  .special_tokens = options.special_tokens,
-                                  .min_frequency = options.min_frequency,
-                                  .pattern = options.pattern,
-                                  .threads = options.threads};
+  tokenizer::BpeSettings settings{
+      .vocabulary_size = options.vocab_size,
+      .special_tokens = options.no_special ? std::vector<std::string>() : options.special_tokens,
+      .min_frequency = options.min_frequency,
+      .pattern = options.pattern,
+      .threads = options.threads};
   if (settings.threads == 0) settings.threads = util::available_cores();
   settings.validate();
   return settings;
@@ -119,7 +120,10 @@ void print_outcome(const TokenizerTrainOptions& options, const TrainedBpe& train
   std::cout << "written: " << options.out << " (tokenizer.json, tokenizer_config.json)\n";
   const std::string end = tokenizer::end_of_document_text(trained);
   if (end.empty()) {
-    std::cout << "no special token ends a document: training needs one, add --special\n";
+    std::cout << "next: data.tokenizer = \"" << options.out
+              << "\" in a recipe, and data.end_of_document: without special tokens it names what "
+                 "ends a document,\nany token of the vocabulary, a line end (\"\\n\") for "
+                 "example\n";
   } else {
     std::cout << "next: data.tokenizer = \"" << options.out << "\" in a recipe; " << end
               << " ends a document\n";

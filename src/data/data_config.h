@@ -107,7 +107,8 @@ struct DataConfig {
     v.field("tokenizer", self.tokenizer,
             "bytes, or a tokenizer.json, a folder that holds one, or a tiktoken file");
     v.field("end_of_document", self.end_of_document,
-            "text of the token that ends a document; empty = the tokenizer's own");
+            "text of the token that ends a document, any of the vocabulary; empty = the "
+            "tokenizer's own");
     v.choice("special_tokens", self.special_tokens, kSpecialTokensNames,
              "text of a special token inside a document: text like any other, or that token");
     v.field("validation", self.validation,

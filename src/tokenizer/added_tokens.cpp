@@ -77,7 +77,7 @@ std::optional<AddedTokens::Found> AddedTokens::next(std::string_view text, std::
 }
 
 std::optional<AddedTokens::Match> AddedTokens::stripped(std::string_view text, const Found& found,
-                                                        std::size_t taken) const {
+                                                        std::size_t taken, Spaces& spaces) const {
   const std::uint8_t* classes = code_point_classes();
   const AddedToken& token = tokens_[found.token];
   Match match{found.begin, found.end, token.id};
@@ -89,7 +89,7 @@ std::optional<AddedTokens::Match> AddedTokens::stripped(std::string_view text, c
     if (word_before || word_behind) return {};
   }
   if (token.lstrip) {
-    while (match.begin > 0) {
+    while (match.begin > taken) {
       const CodePoint c = code_point_before(text, match.begin);
       if ((classes[c.value] & kSpace) == 0) break;
       match.begin -= c.size;
@@ -97,11 +97,16 @@ std::optional<AddedTokens::Match> AddedTokens::stripped(std::string_view text, c
     match.begin = std::max(match.begin, taken);
   }
   if (token.rstrip) {
-    while (match.end < text.size()) {
-      const CodePoint c = code_point_at(text.data() + match.end);
-      if ((classes[c.value] & kSpace) == 0) break;
-      match.end += c.size;
+    const bool is_known = spaces.begin <= match.end && match.end <= spaces.end;
+    if (!is_known) {
+      spaces = {match.end, match.end};
+      while (spaces.end < text.size()) {
+        const CodePoint c = code_point_at(text.data() + spaces.end);
+        if ((classes[c.value] & kSpace) == 0) break;
+        spaces.end += c.size;
+      }
     }
+    match.end = spaces.end;
   }
   // Nothing left: the token before has taken it along.
   if (match.begin >= match.end) return {};

@@ -34,11 +34,12 @@ class AddedTokens {
   void find(std::string_view text, bool specials, const Visit& visit) const {
     std::size_t at = 0;
     std::size_t taken = 0;  // end of the last match
+    Spaces spaces;
     while (const auto found = next(text, at)) {
       at = found->end;
       const AddedToken& token = tokens_[found->token];
       if (token.special && !specials) continue;
-      const std::optional<Match> match = stripped(text, *found, taken);
+      const std::optional<Match> match = stripped(text, *found, taken, spaces);
       if (!match) continue;
       visit(*match);
       taken = match->end;
@@ -59,9 +60,16 @@ class AddedTokens {
     std::int32_t token = -1;  // that ends here
   };
 
+  // White space that was walked over last: tokens of spaces would walk over it once each.
+  struct Spaces {
+    std::size_t begin = 0;
+    std::size_t end = 0;
+  };
+
   const Node* child(const Node& node, unsigned char byte) const;
   std::optional<Found> next(std::string_view text, std::size_t from) const;
-  std::optional<Match> stripped(std::string_view text, const Found& found, std::size_t taken) const;
+  std::optional<Match> stripped(std::string_view text, const Found& found, std::size_t taken,
+                                Spaces& spaces) const;
 
   std::vector<AddedToken> tokens_;
   std::vector<Node> nodes_;

@@ -132,7 +132,7 @@ class Reader {
     read_model(root_.at("model"));
     if (const auto field = root_.find("normalizer")) read_normalizer(*field);
     read_pre_tokenizer();
-    if (const auto field = root_.find("post_processor")) check_post_processor(*field);
+    if (const auto field = root_.find("post_processor")) read_post_processor(*field);
     if (const auto field = root_.find("decoder")) check_decoder(*field);
     if (const auto field = root_.find("added_tokens")) read_added_tokens(*field);
     return std::move(description_);
@@ -309,13 +309,31 @@ class Reader {
   }
 
   // These put special tokens around a text, or mend offsets; neither is done here.
-  static void check_post_processor(const Field& field) {
+  void read_post_processor(const Field& field) {
     const std::string_view type = field.at("type").text();
     if (type == "Sequence") {
       const Field inner = field.at("processors");
-      for (const element item : inner.list()) check_post_processor(Field(item, inner.where()));
-    } else if (type != "ByteLevel" && type != "TemplateProcessing") {
+      for (const element item : inner.list()) read_post_processor(Field(item, inner.where()));
+    } else if (type == "TemplateProcessing") {
+      read_template(field);
+    } else if (type != "ByteLevel") {
       field.not_supported("the post-processor " + shown(type));
+    }
+  }
+
+  // What it puts around a single text.
+  void read_template(const Field& field) {
+    std::vector<std::int32_t>* side = &description_.framing.before;
+    const Field single = field.at("single");
+    for (const element item : single.list()) {
+      const Field piece(item, single.where());
+      if (const auto token = piece.find("SpecialToken")) {
+        const Field ids = field.at("special_tokens").at(token->at("id").text()).at("ids");
+        for (const element id : ids.list()) side->push_back(Field(id, ids.where()).id());
+      } else {
+        (void)piece.at("Sequence");
+        side = &description_.framing.after;
+      }
     }
   }
 

@@ -43,6 +43,12 @@ struct PreTokenizerStep {
   bool invert = false;  // what does not match counts as the match
 };
 
+// Ids that `tokenizers` puts around a text unless it is told not to (add_special_tokens).
+struct Framing {
+  std::vector<std::int32_t> before;
+  std::vector<std::int32_t> after;
+};
+
 struct Description {
   struct Token {
     std::string text;  // in characters of the byte-level alphabet
@@ -63,6 +69,7 @@ struct Description {
   // apart.
   std::vector<PreTokenizerStep> steps;
   std::vector<AddedToken> added_tokens;  // in the order of the file, ids as `tokenizers` gives them
+  Framing framing;                       // of the post-processor; never put there by this program
 };
 
 // Throws util::Error that begins with `name` for what is not JSON, names a component that is not

@@ -24,9 +24,9 @@ Tokenizer open_tokenizer(const std::string& spec);
 
 // `spec` as above.
 // `end_of_document`: text of the token that ends a document; empty = eos_token of the
-// tokenizer_config.json beside the file, else the one special token with a usual name
-// ("<|endoftext|>", "<|end_of_text|>", "</s>", ...). Throws util::Error: a file that cannot be read
-// or is not supported, no such token.
+// tokenizer_config.json next to the file, else the one special token with a usual name
+// ("<|endoftext|>", "<|end_of_text|>", "</s>", ...), else eos_token of a special_tokens_map.json.
+// Throws util::Error: a file that cannot be read or is not supported, no such token.
 LoadedTokenizer load_tokenizer(const std::string& spec, const std::string& end_of_document = "");
 
 }  // namespace superpose::tokenizer

@@ -86,6 +86,19 @@ std::size_t size_of(const Description& description) {
   return static_cast<std::size_t>(largest) + 1;
 }
 
+// Whether an id is that of an ASCII byte or of a merge: what any text is encoded as.
+std::vector<bool> ids_of_plain_text(const Description& description, std::size_t size) {
+  std::vector<bool> found(size);
+  for (const auto& token : description.vocabulary) {
+    std::string bytes;
+    const bool is_ascii = append_bytes_of(token.text, bytes) && bytes.size() == 1 &&
+                          static_cast<unsigned char>(bytes[0]) < 0x80;
+    if (is_ascii) found[static_cast<std::size_t>(token.id)] = true;
+  }
+  for (const auto& merge : description.merges) found[static_cast<std::size_t>(merge.merged)] = true;
+  return found;
+}
+
 }  // namespace
 
 Tokenizer::Parts::Parts(std::string_view text, const std::string& name,
@@ -94,6 +107,10 @@ Tokenizer::Parts::Parts(std::string_view text, const std::string& name,
       hash(DescriptionHasher().hash(description)),
       nfc(description.nfc),
       ignore_merges(description.ignore_merges),
+      puts_space_in_front(std::any_of(
+          description.steps.begin(), description.steps.end(),
+          [](const auto& step) { return step.kind == PreTokenizerStep::Kind::kPrefixSpace; })),
+      framing(description.framing),
       bpe(description),
       pre_tokenizer(description.steps, name),
       raw_tokens(tokens_of(description, false, name)),
@@ -119,12 +136,13 @@ void Tokenizer::Parts::add_vocabulary(const Description& description) {
 }
 
 void Tokenizer::Parts::add_added_tokens(const Description& description) {
+  const std::vector<bool> plain = ids_of_plain_text(description, texts.size());
   for (const AddedToken& token : description.added_tokens) {
     const auto place = static_cast<std::size_t>(token.id);
-    // Decoded as any token is: what is spelled in the alphabet stands for bytes.
-    const std::string text = text_of(token, nfc);
-    texts[place].clear();
-    if (!append_bytes_of(text, texts[place])) texts[place] = text;
+    // An added token is found as the text that it is; only tokens of the vocabulary are spelled in
+    // characters that stand for bytes. Where it is both (one spelled as a space is), bytes are the
+    // usual reading.
+    if (!plain[place]) texts[place] = text_of(token, nfc);
     known[place] = true;
     bytes_per_id[place] = token.special ? 0 : static_cast<std::int32_t>(texts[place].size());
     others.insert_or_assign(token.content, token.id);

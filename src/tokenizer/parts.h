@@ -30,6 +30,8 @@ struct Tokenizer::Parts {
   std::uint64_t hash;
   bool nfc;
   bool ignore_merges;
+  bool puts_space_in_front;
+  Framing framing;
   Bpe bpe;
   PreTokenizer pre_tokenizer;
   AddedTokens raw_tokens;         // looked for in the text as it comes

@@ -9,7 +9,7 @@ using Kind = PreTokenizerStep::Kind;
 using Match = Regex::Match;
 
 std::optional<Match> find_text(std::string_view text, std::size_t from, std::string_view pattern) {
-  const std::size_t begin = pattern.empty() ? text.npos : text.find(pattern, from);
+  const std::size_t begin = text.find(pattern, from);
   if (begin == text.npos) return {};
   return Match{begin, begin + pattern.size()};
 }

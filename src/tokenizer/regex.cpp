@@ -47,7 +47,8 @@ Regex::Scratch::Scratch() : state_(std::make_unique<State>()) {
 Regex::Scratch::~Scratch() = default;
 
 Regex::Regex(std::string_view pattern, const std::string& who) {
-  const std::string translated = to_pcre2(pattern, who);
+  // A line ends with "\n", however the library was built.
+  const std::string translated = "(*LF)" + to_pcre2(pattern, who);
   int error = 0;
   PCRE2_SIZE place = 0;
   auto code = std::make_unique<Code>();

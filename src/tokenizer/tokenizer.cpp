@@ -39,6 +39,10 @@ std::optional<std::int32_t> Tokenizer::find(std::string_view token) const {
 
 std::span<const std::int32_t> Tokenizer::bytes_per_id() const { return parts_->bytes_per_id; }
 
+const Framing& Tokenizer::framing() const { return parts_->framing; }
+
+bool Tokenizer::puts_space_in_front() const { return parts_->puts_space_in_front; }
+
 const std::string& Tokenizer::json() const { return parts_->json; }
 
 std::uint64_t Tokenizer::hash() const { return parts_->hash; }

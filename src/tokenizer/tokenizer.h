@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "tokenizer/description.h"
+
 namespace superpose::tokenizer {
 
 // What the text of a special token ("<|endoftext|>") becomes where it stands inside a text.
@@ -46,6 +48,13 @@ class Tokenizer {
   // [vocabulary_size] bytes of text that each id stands for; 0 for special tokens and for ids that
   // the vocabulary lacks.
   std::span<const std::int32_t> bytes_per_id() const;
+
+  // What `tokenizers` puts around a text with add_special_tokens=True, its default; encode does
+  // not.
+  const Framing& framing() const;
+
+  // Whether encode puts a space in front of a text that begins with none.
+  bool puts_space_in_front() const;
 
   // A tokenizer.json that `tokenizers` loads to the same tokenizer.
   const std::string& json() const;

@@ -4,9 +4,7 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <cstring>
-#include <memory>
 #include <vector>
 
 #include "util/error.h"
@@ -83,22 +81,60 @@ std::uint8_t classes_of_category(utf8proc_category_t category) {
   }
 }
 
-struct Free {
-  void operator()(void* memory) const { std::free(memory); }
+// Canonical decomposition of a code point; decompositions of Unicode are no longer than this.
+struct Decomposition {
+  std::array<utf8proc_int32_t, 8> parts;
+  std::size_t count;
 };
-template <class T>
-using Mallocated = std::unique_ptr<T, Free>;
 
-// NFC form of a stretch of valid UTF-8.
+Decomposition decompose(utf8proc_int32_t point) {
+  constexpr auto kDecompose = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_DECOMPOSE);
+  Decomposition result;
+  int boundary_class = 0;
+  const auto count = utf8proc_decompose_char(point, result.parts.data(), result.parts.size(),
+                                             kDecompose, &boundary_class);
+  util::require(count >= 0, "NFC: ", utf8proc_errmsg(count));
+  result.count = static_cast<std::size_t>(count);
+  return result;
+}
+
+// Sorts each run of marks by combining class, equal ones as they come. utf8proc's own sort takes
+// the square of a run's length.
+void order_marks(std::vector<utf8proc_int32_t>& points) {
+  const auto class_of = [](utf8proc_int32_t point) {
+    return utf8proc_get_property(point)->combining_class;
+  };
+  const auto is_mark = [&](utf8proc_int32_t point) { return class_of(point) != 0; };
+  for (auto begin = points.begin(); begin != points.end();) {
+    begin = std::find_if(begin, points.end(), is_mark);
+    const auto end = std::find_if_not(begin, points.end(), is_mark);
+    std::stable_sort(begin, end, [&](auto a, auto b) { return class_of(a) < class_of(b); });
+    begin = end;
+  }
+}
+
+// NFC form of a range of valid UTF-8, in n log n.
 std::string nfc(std::string_view text) {
-  utf8proc_uint8_t* mapped = nullptr;
-  const auto size =
-      utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
-                   static_cast<utf8proc_ssize_t>(text.size()), &mapped,
-                   static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
-  const Mallocated<utf8proc_uint8_t> owner(mapped);
-  util::require(size >= 0, "NFC: ", utf8proc_errmsg(size));
-  return {reinterpret_cast<const char*>(mapped), static_cast<std::size_t>(size)};
+  std::vector<utf8proc_int32_t> points;
+  for (std::size_t at = 0; at < text.size();) {
+    const CodePoint c = code_point_at(text.data() + at);
+    const Decomposition whole = decompose(static_cast<utf8proc_int32_t>(c.value));
+    points.insert(points.end(), whole.parts.begin(),
+                  whole.parts.begin() + static_cast<std::ptrdiff_t>(whole.count));
+    at += c.size;
+  }
+  order_marks(points);
+  constexpr auto kCompose = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE);
+  const auto count = utf8proc_normalize_utf32(
+      points.data(), static_cast<utf8proc_ssize_t>(points.size()), kCompose);
+  util::require(count >= 0, "NFC: ", utf8proc_errmsg(count));
+  std::string normal;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
+    std::array<utf8proc_uint8_t, 4> bytes;
+    const auto size = utf8proc_encode_char(points[i], bytes.data());
+    normal.append(reinterpret_cast<const char*>(bytes.data()), static_cast<std::size_t>(size));
+  }
+  return normal;
 }
 
 bool changes_under_nfc(utf8proc_int32_t point) {
@@ -111,17 +147,14 @@ bool changes_under_nfc(utf8proc_int32_t point) {
 // Marks what NFC may touch: code points with a combining class, code points that become something
 // else by themselves, and code points that can be the second half of a composition.
 void mark_unstable(std::uint8_t* classes) {
-  constexpr auto kDecompose = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_DECOMPOSE);
-  std::array<utf8proc_int32_t, 8> parts;
   for (std::uint32_t c = 0; c < kNumCodePoints; ++c) {
+    if (c >= kFirstSurrogate && c <= kLastSurrogate) continue;
     const auto point = static_cast<utf8proc_int32_t>(c);
     if (utf8proc_get_property(point)->combining_class != 0) classes[c] |= kNfcUnstable;
-    int boundary_class = 0;
-    const auto count =
-        utf8proc_decompose_char(point, parts.data(), parts.size(), kDecompose, &boundary_class);
-    if (count < 1 || (count == 1 && parts[0] == point)) continue;
-    for (std::size_t i = 1; i < static_cast<std::size_t>(count); ++i) {
-      classes[static_cast<std::uint32_t>(parts[i])] |= kNfcUnstable;
+    const Decomposition whole = decompose(point);
+    if (whole.count == 1 && whole.parts[0] == point) continue;
+    for (std::size_t i = 1; i < whole.count; ++i) {
+      classes[static_cast<std::uint32_t>(whole.parts[i])] |= kNfcUnstable;
     }
     const bool is_hangul = c >= 0xAC00 && c <= 0xD7A3;  // each comes back; there are 11,172
     if (!is_hangul && changes_under_nfc(point)) classes[c] |= kNfcUnstable;

@@ -15,8 +15,9 @@ at::Tensor flat_range(const at::Tensor& flat, const model::Parameter& parameter)
 
 void check_model(const checkpoint::Loaded& loaded, const model::ModelConfig& model) {
   checkpoint::HuggingFaceModel expected = to_hugging_face(model);
-  // What special tokens are called, the type of stored weights and the spread of long-gone initial
-  // values are no part of the shape.
+  // What special tokens are called, how long rows were, the type of stored weights and the spread
+  // of long-gone initial values are no part of the shape.
+  expected.max_position_embeddings = loaded.config.max_position_embeddings;
   expected.bos_token_id = loaded.config.bos_token_id;
   expected.eos_token_ids = loaded.config.eos_token_ids;
   expected.pad_token_id = loaded.config.pad_token_id;
@@ -58,9 +59,13 @@ std::filesystem::path save_checkpoint(const std::filesystem::path& checkpoints, 
                                       const RunState& state, const CorpusFiles& corpus) {
   checkpoint::Contents contents;
   contents.config = to_hugging_face(learner.decoder.config());
+  // Rows were no longer than this: programs that use the model go by it.
+  contents.config.max_position_embeddings = corpus.tokenizer.longest_text;
+  contents.config.bos_token_id = corpus.tokenizer.begin_of_text;
   contents.config.eos_token_ids = {corpus.tokenizer.end_of_document};
-  contents.tokenizer_json = corpus.tokenizer.tokenizer_json;
-  contents.tokenizer_config_json = corpus.tokenizer.tokenizer_config_json;
+  contents.config.pad_token_id = corpus.tokenizer.padding;
+  contents.tokenizer_json = corpus.tokenizer.json;
+  contents.tokenizer_config_json = corpus.tokenizer.config_json;
   for (const model::Parameter& parameter : learner.parameters.list()) {
     contents.model.push_back({parameter.name, learner.parameters.view(parameter.name)});
     contents.optimizer.push_back(

@@ -8,6 +8,7 @@
 #include "data/corpus_record.h"
 #include "distributed/collective.h"
 #include "model/model_config.h"
+#include "tokenizer/model_folder.h"
 #include "train/learner.h"
 #include "train/run_state.h"
 
@@ -18,7 +19,7 @@ checkpoint::HuggingFaceModel to_hugging_face(const model::ModelConfig& model);
 
 // What a checkpoint keeps of the corpus; borrowed.
 struct CorpusFiles {
-  const data::TokenizerFiles& tokenizer;
+  const tokenizer::ModelFolder& tokenizer;
   const data::CorpusRecord& record;  // without files: none is written
 };
 

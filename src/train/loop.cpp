@@ -289,7 +289,7 @@ void TrainingLoop::score_final() {
 void TrainingLoop::write_checkpoint(const std::filesystem::path& folder) {
   try {
     save_checkpoint(folder, parts_.learner, state(),
-                    {parts_.setup.corpus.tokenizer, parts_.setup.corpus_record});
+                    {parts_.setup.tokenizer, parts_.setup.corpus_record});
     if (is_pinned_step()) checkpoint::set_pinned(folder / checkpoint::folder_name(step_), true);
     if (config_.checkpoint.keep > 0) checkpoint::prune(folder, config_.checkpoint.keep);
   } catch (const util::Error& error) {

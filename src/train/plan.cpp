@@ -191,6 +191,7 @@ Plan make_plan(const RunSpec& spec, const Setup& setup, int world_size) {
   plan_memory_of_rank(spec, setup, plan);
   plan_disk(spec, setup, plan);
   plan.start_warnings = setup.start.warnings;
+  plan.untrained_tokens = setup.tokenizer.untrained;
   plan.findings = check_plan(plan);
   return plan;
 }

@@ -46,6 +46,7 @@ struct DiskPlan {
 // The rules of plan_checks.h, in the order in which a plan shows what they find.
 enum class Check {
   kStart,
+  kTokenizer,
   kDevice,
   kPrecision,
   kThreads,
@@ -122,7 +123,9 @@ struct Plan {
   DiskPlan disk;
 
   std::vector<std::string> start_warnings;  // of where the run begins
-  std::vector<Finding> findings;            // check_plan
+  // What the exported tokenizer does that training never saw, a line each.
+  std::vector<std::string> untrained_tokens;
+  std::vector<Finding> findings;  // check_plan
 };
 
 Plan make_plan(const RunSpec& spec, const Setup& setup, int world_size);

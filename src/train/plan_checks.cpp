@@ -25,6 +25,7 @@ class Checks {
 
   std::vector<Finding> all() {
     for (const std::string& warning : plan_.start_warnings) warn(Check::kStart, warning);
+    for (const std::string& line : plan_.untrained_tokens) warn(Check::kTokenizer, line);
     check_device();
     check_threads();
     check_memory();

@@ -179,6 +179,9 @@ Setup set_up(const RunSpec& spec, distributed::Collective& collective) {
                          .files = list_files(texts)};
   setup.sources = std::move(texts.sources);
   setup.corpus = std::move(texts.training);
+  setup.tokenizer = tokenizer::make_model_folder(
+      setup.corpus.tokenizer.tokenizer_json, setup.corpus.tokenizer.tokenizer_config_json,
+      setup.corpus.tokenizer.end_of_document, config.train.sequence_length);
   setup.start = find_start(checkpoints_folder(config.run.dir), spec.start_from, collective);
   check_start(setup.start, {spec.settings, setup.corpus_record, config.train.steps});
   if (setup.start.kind != Start::Kind::kFresh) {

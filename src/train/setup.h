@@ -18,6 +18,7 @@
 #include "eval/validation.h"
 #include "model/model_config.h"
 #include "superposition/phases.h"
+#include "tokenizer/model_folder.h"
 #include "train/environment.h"
 #include "train/run.h"
 #include "train/start.h"
@@ -28,6 +29,7 @@ struct Setup {
   std::vector<data::PreparedSource> sources;  // one, or those of the mixture
   data::PreparedCorpus corpus;                // all of them as one
   data::CorpusRecord corpus_record;           // what checkpoints say of the files
+  tokenizer::ModelFolder tokenizer;           // what they hold of the tokenizer
   model::ModelConfig model;                   // resolved
   std::vector<superposition::Phase> phases;
   at::Device device = at::kCPU;

@@ -20,6 +20,7 @@ os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
 try:
     import numpy
     import safetensors.torch
+    import tokenizers
     import torch
     import transformers
 except ImportError as error:
@@ -154,6 +155,63 @@ class HuggingFace(program.ProgramTest):
         self.assertEqual(tokenizer("a<|endoftext|>b")["input_ids"], [97, END, 98])
         model = self.open_model(checkpoint)
         self.assertEqual(model.config.eos_token_id, tokenizer.eos_token_id)
+
+    def begin_tokenizer(self):
+        """The bytes, with a token that is put in front of every text in use, and one to pad with."""
+        folder = self.folder / "begin-tokenizer"
+        folder.mkdir()
+        tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE())
+        tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+        tokenizer.decoder = tokenizers.decoders.ByteLevel()
+        alphabet = tokenizers.pre_tokenizers.ByteLevel.alphabet()
+        names = ["<|begin|>", "<|end|>", "<|pad|>"]
+        trainer = tokenizers.trainers.BpeTrainer(vocab_size=259, initial_alphabet=alphabet, special_tokens=names, show_progress=False)
+        tokenizer.train_from_iterator(["a b"], trainer)
+        tokenizer.post_processor = tokenizers.processors.TemplateProcessing(single="<|begin|> $A", special_tokens=[("<|begin|>", 0)])
+        tokenizer.save(str(folder / "tokenizer.json"))
+        config = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "<|end|>", "model_max_length": 99999}
+        (folder / "tokenizer_config.json").write_text(json.dumps(config))
+        # What older folders name here alone.
+        (folder / "special_tokens_map.json").write_text('{"bos_token": "<|begin|>", "pad_token": {"content": "<|pad|>"}}')
+        return folder
+
+    def test_special_tokens(self):
+        words = ("--data.tokenizer", self.begin_tokenizer(), "--model.vocab_size", "0")
+        result = self.train("special", "--train.steps", STEPS, "--evaluation.every", "0", *words)
+        self.assertRegex(result.out, r"warning .*begins every text with <\|begin\|> \(id 0\)")
+        warnings = [record["message"] for record in program.records(self.run_folder("special"), "event")]
+        self.assertTrue(any("begins every text with <|begin|>" in message for message in warnings), warnings)
+        (checkpoint,) = program.checkpoints(self.run_folder("special"))[-1:]
+        tokenizer = transformers.AutoTokenizer.from_pretrained(checkpoint)
+        ids = (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id)
+        self.assertEqual(ids, (0, 1, 2))
+        self.assertEqual(tokenizer.model_max_length, LENGTH)
+        model = self.open_model(checkpoint)
+        self.assertEqual(model.config.max_position_embeddings, LENGTH)
+        for config in (model.config, model.generation_config):
+            self.assertEqual((config.bos_token_id, config.eos_token_id, config.pad_token_id), ids)
+        batch = tokenizer(["the token", "a"], return_tensors="pt", padding=True, add_special_tokens=False)
+        self.assertEqual(batch["input_ids"].shape, (2, 9))
+        self.assertIn(tokenizer.pad_token_id, batch["input_ids"][1].tolist())
+
+    def test_generation_stops_at_the_end_of_a_document(self):
+        self.train("stops", "--train.steps", "2", "--phases", "[]", "--evaluation.every", "0")
+        (checkpoint,) = program.checkpoints(self.run_folder("stops"))[-1:]
+        tokenizer = transformers.AutoTokenizer.from_pretrained(checkpoint)
+        model = self.open_model(checkpoint)
+        inputs = tokenizer("the token", return_tensors="pt")
+        favoured = []
+
+        class Favour(transformers.LogitsProcessor):
+            """Three letters, then the end, then letters again."""
+
+            def __call__(self, input_ids, scores):
+                favoured.append(END if len(favoured) == 3 else 97)
+                scores[:, favoured[-1]] = scores.max() + 1
+                return scores
+
+        out = model.generate(**inputs, do_sample=False, max_new_tokens=20, logits_processor=[Favour()])
+        self.assertEqual(out[0, inputs["input_ids"].shape[1] :].tolist(), [97, 97, 97, END])
 
 
 program.main()

@@ -130,6 +130,21 @@ class TokenizerTrain(program.ProgramTest):
         self.assertIn("; [PAD] ends a document", result.out)
         self.assertEqual(json.loads((folder / "tokenizer_config.json").read_text())["eos_token"], "[PAD]")
 
+    def test_no_special_token(self):
+        result, folder = self.train_tokenizer("none", "--vocab-size", "280", "--no-special", self.corpus())
+        self.assert_equal_models(folder, peer(texts_of(self.corpus()), 280, []))
+        self.assertIn("data.end_of_document", result.out)
+        self.assertEqual(json.loads((folder / "tokenizer.json").read_text())["added_tokens"], [])
+        self.assertNotIn("eos_token", json.loads((folder / "tokenizer_config.json").read_text()))
+        words = ("--data.tokenizer", folder, "--model.vocab_size", "0", "--train.steps", "2", "--phases", "[]")
+        self.assert_one_line(program.run(*self.train_words("no-end", *words)), "data.end_of_document")
+        self.train("line-end", *words, "--data.end_of_document", "\n")
+        (checkpoint,) = program.checkpoints(self.run_folder("line-end"))
+        end = json.loads((checkpoint / "config.json").read_text())["eos_token_id"]
+        self.assertEqual(json.loads((folder / "tokenizer.json").read_text())["model"]["vocab"]["\u010a"], end)
+        both = ["tokenizer", "train", "--out", "x", "--vocab-size", "300", "--no-special", "--special", "a", self.corpus()]
+        self.assertEqual(program.run(*both).code, 2)
+
     def test_too_little_text(self):
         result, folder = self.train_tokenizer("little", "--vocab-size", "5000", self.corpus())
         got = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json")).get_vocab_size()

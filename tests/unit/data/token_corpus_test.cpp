@@ -6,8 +6,10 @@
 #include "data/corpus_record.h"
 #include "data_support.h"
 #include "support/temp_dir.h"
+#include "tokenizer/bytes.h"
 #include "util/files.h"
 #include "util/hash.h"
+#include "util/json.h"
 
 namespace superpose::data {
 namespace {
@@ -97,6 +99,24 @@ TEST_F(TokenCorpus, CopiesOfHeldOutDocumentsAreLeftOut) {
   EXPECT_EQ(other.left_out_documents, 1);
   EXPECT_THAT(other.train->document_ends(), ElementsAre(3, 5, 6, 8));
   EXPECT_NE(other.fingerprint, prepare_corpus(config_, {}, {.none_held_out = true}).fingerprint);
+}
+
+// An added token is the text that it is, though its letters stand for bytes in a vocabulary.
+TEST_F(TokenCorpus, CopiesWithAddedTokensAreLeftOut) {
+  util::Json file = util::Json::parse(tokenizer::byte_tokenizer_json());
+  util::Json token = file["added_tokens"][0];
+  token["id"] = 257;
+  token["content"] = "\u0111em";
+  token["special"] = false;
+  file["added_tokens"].push_back(token);
+  test::write_text(dir_ / "t/tokenizer.json", file.dump());
+  config_.tokenizer = (dir_ / "t").string();
+  config_.validation.clear();
+  test::write_shards(dir_ / "in", {Document{257, ' ', 'x', 256}, Document{'c', 256}});
+  const PrepareOptions options{.none_held_out = true, .left_out = {util::hash64("\u0111em x")}};
+  const PreparedCorpus corpus = prepare_corpus(config_, {}, options);
+  EXPECT_EQ(corpus.left_out_documents, 1);
+  EXPECT_EQ(corpus.bytes_per_id[257], 4);
 }
 
 TEST_F(TokenCorpus, CopiesAreLeftOutOfFilesThatMarkTheirDocuments) {

@@ -97,6 +97,37 @@ TEST(Load, EndOfDocumentIsNamedOrConfiguredOrUsual) {
   EXPECT_THAT(message_of([&] { load_tokenizer(path); }), HasSubstr("tokenizer_config.json"));
 }
 
+TEST(Load, SpecialTokensMapFillsWhatTheConfigurationLacks) {
+  const test::TempDir dir;
+  const std::string path = dir.path().string();
+  std::ofstream(dir / "tokenizer.json") << file_with_specials({"<s>", "<end>", "</s>"});
+  std::ofstream(dir / "special_tokens_map.json")
+      << R"({"bos_token": {"content": "<s>"}, "eos_token": "<end>", "pad_token": "</s>"})";
+  // A usual name goes first, as it did before this file was read.
+  EXPECT_EQ(load_tokenizer(path).end_of_document, 258);
+  Json config = Json::parse(load_tokenizer(path).config_json);
+  EXPECT_EQ(config["eos_token"], "</s>");
+  EXPECT_EQ(config["bos_token"], "<s>");
+  EXPECT_EQ(config["pad_token"], "</s>");
+
+  std::ofstream(dir / "tokenizer.json") << file_with_specials({"<s>", "<end>"});
+  std::ofstream(dir / "tokenizer_config.json") << R"({"bos_token": "<end>"})";
+  EXPECT_EQ(load_tokenizer(path).end_of_document, 257);
+  config = Json::parse(load_tokenizer(path).config_json);
+  EXPECT_EQ(config["bos_token"], "<end>");
+  EXPECT_EQ(config["eos_token"], "<end>");
+  std::ofstream(dir / "special_tokens_map.json") << "[";
+  EXPECT_THAT(message_of([&] { load_tokenizer(path); }), HasSubstr("special_tokens_map.json"));
+}
+
+TEST(Load, WithoutSpecialTokensAnyTokenMayEndADocument) {
+  const test::TempDir dir;
+  const std::string path = (dir / "t.json").string();
+  std::ofstream(path) << file_with_specials({});
+  EXPECT_THAT(message_of([&] { load_tokenizer(path); }), HasSubstr("data.end_of_document"));
+  EXPECT_EQ(load_tokenizer(path, "\n").end_of_document, '\n');
+}
+
 TEST(Load, AsksWhereTheEndOfDocumentIsNotClear) {
   const test::TempDir dir;
   const std::string path = (dir / "t.json").string();

@@ -13,18 +13,26 @@ namespace {
 constexpr int kSkipped = 77;
 
 // Exit code of a script of this folder.
-int run_python(const std::string& script, const std::string& arguments) {
+int run_python(const std::string& script, const std::string& arguments,
+               const std::string& program = TOKENIZER_ENCODE_MAIN) {
   const std::string configured = SUPERPOSE_PYTHON;  // empty in builds without libtorch
   const std::string python =
       configured.empty() ? SUPERPOSE_SOURCE_DIR "/.venv/bin/python" : configured;
   const std::string command = python + " -B " SUPERPOSE_SOURCE_DIR "/tests/unit/tokenizer/" +
-                              script + " " TOKENIZER_ENCODE_MAIN " " + arguments;
+                              script + " " + program + " " + arguments;
   const int status = std::system(command.c_str());
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 TEST(Peer, EveryComponentOfTheFormat) {
   const int code = run_python("variants_with_tokenizers.py", "");
+  if (code == kSkipped) GTEST_SKIP() << "skipped: tokenizers is absent";
+  EXPECT_EQ(code, 0);
+}
+
+// Generated split expressions, against Oniguruma itself.
+TEST(Peer, EveryConstructOfExpressions) {
+  const int code = run_python("expressions_with_tokenizers.py", "", TOKENIZER_SPLIT_MAIN);
   if (code == kSkipped) GTEST_SKIP() << "skipped: tokenizers is absent";
   EXPECT_EQ(code, 0);
 }

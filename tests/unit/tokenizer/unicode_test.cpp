@@ -45,6 +45,40 @@ TEST(Unicode, MarksNewerThanTheNormaliserOfTokenizersStayWhereTheyAre) {
   EXPECT_EQ(nfc_of("e\u0301\u0898e\u0301"), "\u00e9\u0898\u00e9");
 }
 
+TEST(Unicode, NfcOrdersEqualClassesAsTheyCome) {
+  // Below, above, above, overlay (1): by class, those of one class as they come.
+  EXPECT_EQ(nfc_of("x\u0316\u0302\u0308\u0334"), "x\u0334\u0316\u0302\u0308");
+  EXPECT_EQ(nfc_of("\u0302\u0316"), "\u0316\u0302");
+  EXPECT_EQ(nfc_of("a\u0302\u0316b\u0302\u0316"), "\u00e2\u0316b\u0316\u0302");
+}
+
+TEST(Unicode, NfcKeepsTheOrderInALongRunToo) {
+  std::string text = "x";
+  std::string below;
+  std::string above;
+  for (int i = 0; i < 100; ++i) {
+    const std::string mark = i % 3 == 0 ? "\u0302" : "\u0308";
+    text += mark + "\u0316";
+    below += "\u0316";
+    above += mark;
+  }
+  EXPECT_EQ(nfc_of(text), "x" + below + above);
+}
+
+// With the square of the marks, hours.
+TEST(Unicode, NfcOfAMillionMarksTakesNoSquareOfThem) {
+  constexpr int kPairs = 1'000'000;
+  std::string text = "a";
+  std::string below;
+  std::string above;
+  for (int i = 0; i < kPairs; ++i) {
+    text += "\u0302\u0316";
+    below += "\u0316";
+    if (i > 0) above += "\u0302";
+  }
+  EXPECT_TRUE(nfc_of(text) == "\u00e2" + below + above);
+}
+
 TEST(Unicode, SurelyNfcIsNeverWrong) {
   EXPECT_TRUE(surely_nfc("plain \u00e9 \u4f60\uac00"));
   for (const char* text : {"e\u0301", "\u212B", "\u1100\u1161", "\u0958", "\u0301"}) {

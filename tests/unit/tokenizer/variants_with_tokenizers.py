@@ -90,7 +90,7 @@ def variants():
     yield "NFC in a sequence", with_steps(SPLIT, BYTE_LEVEL, nfc={"type": "Sequence", "normalizers": [{"type": "NFC"}]})
     for flags in ({}, {"single_word": True}, {"lstrip": True}, {"rstrip": True}, {"lstrip": True, "rstrip": True}, {"normalized": True}, {"special": True},
                   {"special": True, "lstrip": True, "rstrip": True}):
-        for content in ("the", "e\u0301", "  ", "<|endoftext", "\u00e9", "a"):
+        for content in ("the", "e\u0301", "  ", "<|endoftext", "\u00e9", "a", "\u0111em", "\u0120"):
             yield f"added {content!r} {flags}", with_added(content, **flags)
     yield "added, normalised", with_added("e\u0301", nfc={"type": "NFC"}, normalized=True)
     yield "added, raw before NFC", with_added("e\u0301", nfc={"type": "NFC"})

@@ -7,6 +7,8 @@
 #include "model/initialize.h"
 #include "support/error_of.h"
 #include "support/temp_dir.h"
+#include "util/files.h"
+#include "util/json.h"
 
 namespace superpose::train {
 namespace {
@@ -33,8 +35,13 @@ void fill(Learner& learner, std::uint64_t seed) {
   }
 }
 
-data::TokenizerFiles tokenizer_files() {
-  return {.tokenizer_json = "{}", .tokenizer_config_json = "{}", .end_of_document = 256};
+tokenizer::ModelFolder tokenizer_files() {
+  return {.json = "{}",
+          .config_json = "{}",
+          .end_of_document = 256,
+          .longest_text = 64,
+          .begin_of_text = 257,
+          .padding = 258};
 }
 
 TEST(Checkpoints, RoundTripIsExact) {
@@ -70,6 +77,22 @@ TEST(Checkpoints, AnotherModelIsRefused) {
   Learner other(tiny_model(64, false), {}, Precision::kF32, at::kCPU);
   EXPECT_THAT(test::error_of([&] { load_checkpoint(path, other, RunState{}, collective); }),
               ::testing::HasSubstr("describes another model"));
+}
+
+// What programs that use the model go by: what it was trained on, not what its shape would allow.
+TEST(Checkpoints, ConfigurationSaysWhatWasTrained) {
+  const test::TempDir folder;
+  Learner saved(tiny_model(32, false), {}, Precision::kF32, at::kCPU);
+  const std::filesystem::path path =
+      save_checkpoint(folder.path(), saved, RunState{}, {tokenizer_files(), {}});
+  for (const char* name : {"config.json", "generation_config.json"}) {
+    const util::Json config = util::parse_json(util::read_file(path / name), name);
+    EXPECT_EQ(config["bos_token_id"], 257) << name;
+    EXPECT_EQ(config["eos_token_id"], 256) << name;
+    EXPECT_EQ(config["pad_token_id"], 258) << name;
+  }
+  const util::Json config = util::parse_json(util::read_file(path / "config.json"), "config.json");
+  EXPECT_EQ(config["max_position_embeddings"], 64);
 }
 
 }  // namespace

@@ -257,6 +257,9 @@ TEST(PlanChecks, DeviceAndStart) {
       {"what the start found",
        [](Plan& p) { p.start_warnings = {"checkpoint x refused: y"}; },
        {Check::kStart}},
+      {"what the tokenizer adds",
+       [](Plan& p) { p.untrained_tokens = {"begins with <|begin|>"}; },
+       {Check::kTokenizer}},
   });
 }
 
