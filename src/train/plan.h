@@ -67,6 +67,7 @@ struct Plan {
   double held_out_share = 0;                 // of the text of [data]
   std::vector<data::SourceReading> sources;  // of a mixture; else empty
   std::vector<PlannedSet> validation;
+  std::int64_t left_out_files = 0;      // of the sources, which hold no text
   std::int64_t left_out_documents = 0;  // of training, with the content of a validation document
 
   MemoryPlan memory;                  // of a rank
