@@ -68,10 +68,21 @@ std::string full_name(const CLI::App& app) {
   return parent == nullptr ? app.get_name() : full_name(*parent) + " " + app.get_name();
 }
 
-// The command that the words have chosen, as far as they have.
-const CLI::App& innermost(const CLI::App& app) {
-  const std::vector<CLI::App*> chosen = app.get_subcommands();
-  return chosen.empty() ? app : innermost(*chosen.front());
+// The program and the commands that the words have chosen, as far as they have; outermost first.
+std::vector<const CLI::App*> chosen_commands(const CLI::App& app) {
+  std::vector<const CLI::App*> chosen = {&app};
+  while (!chosen.back()->get_subcommands().empty()) {
+    chosen.push_back(chosen.back()->get_subcommands().front());
+  }
+  return chosen;
+}
+
+// The words that a command could not place.
+std::vector<std::string> words_left(const CLI::App& command) {
+  std::vector<std::string> left = command.remaining();
+  // Behind `launch` comes a program with words of its own.
+  if (command.get_prefix_command() && !left.empty() && !left.front().starts_with('-')) left.clear();
+  return left;
 }
 
 std::vector<const CLI::App*> commands_below(const CLI::App& app) {
@@ -131,7 +142,7 @@ std::string unknown_command(const std::string& word, const CLI::App& app) {
   if (wanted.empty()) wanted = word;
   std::vector<std::string> paths;
   std::vector<std::string> names;
-  for (const CLI::App* command : commands_below(app)) {
+  for (const CLI::App* command : commands_below(app)) {  // those near come first
     paths.push_back(full_name(*command));
     names.push_back(command->get_name());
   }
@@ -152,16 +163,17 @@ std::string unknown_command(const std::string& word, const CLI::App& app) {
 
 std::string usage_message(const CLI::App& app, const CLI::ParseError& error,
                           const std::vector<const CLI::App*>& recipe_commands) {
-  const CLI::App& command = innermost(app);
-  std::vector<std::string> left = command.remaining();
-  // Behind `launch` comes a program with words of its own.
-  if (command.get_prefix_command() && !left.empty() && !left.front().starts_with('-')) left.clear();
+  const std::vector<const CLI::App*> chosen = chosen_commands(app);
+  const CLI::App& command = *chosen.back();
   const bool takes_recipe =
+      &command == &app ||
       std::find(recipe_commands.begin(), recipe_commands.end(), &command) != recipe_commands.end();
-  for (const std::string& word : left) {
-    if (word.starts_with('-'))
-      return unknown_option(word, command, takes_recipe || &command == &app);
+  for (const CLI::App* place : chosen) {
+    for (const std::string& word : words_left(*place)) {
+      if (word.starts_with('-')) return unknown_option(word, command, takes_recipe);
+    }
   }
+  const std::vector<std::string> left = words_left(command);
   if (!left.empty() && !command.get_subcommands(nullptr).empty()) {
     return unknown_command(left.front(), command);
   }

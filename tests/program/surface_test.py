@@ -6,6 +6,7 @@ import os
 import pathlib
 import re
 import shutil
+import tempfile
 import tomllib
 
 import program
@@ -77,8 +78,7 @@ class Surface(program.ProgramTest):
 
         def refused_recipe(text, *parts):
             """`superpose train bad.toml`."""
-            folder = self.folder / f"recipe-{len(cases)}"
-            folder.mkdir()
+            folder = pathlib.Path(tempfile.mkdtemp(dir=self.folder))
             (folder / "bad.toml").write_text(text)
             cases.append(([text], ["train", folder / "bad.toml", "--dry-run"], parts))
 
