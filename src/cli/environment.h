@@ -8,8 +8,11 @@
 
 namespace superpose::cli {
 
-// Folder of prepared corpora: $XDG_CACHE_HOME/superpose, else $HOME/.cache/superpose, else
-// .superpose-cache.
+// $HOME; empty where that is not an absolute path.
+std::filesystem::path home_folder();
+
+// Folder of prepared corpora: $XDG_CACHE_HOME/superpose, else $HOME/.cache/superpose; empty where
+// neither is an absolute path.
 std::filesystem::path default_cache_dir();
 
 // site-packages of the environment that the program was built against.
@@ -22,7 +25,7 @@ std::filesystem::path program_file();
 // site-packages. Throws util::Error naming both places.
 std::filesystem::path plotly_script();
 
-// Fills the folders that a recipe left empty.
+// Fills the folders that a recipe left empty; the cache only where there is a default.
 void fill_folders(train::RunConfig& config);
 
 // Columns of the terminal that standard output is; 0 where it is none.

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <exception>
 #include <iostream>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -14,6 +15,8 @@
 #include "cli/commands.h"
 #include "cli/environment.h"
 #include "cli/overrides.h"
+#include "cli/paths.h"
+#include "data/corpus.h"
 #include "util/error.h"
 #include "util/text.h"
 
@@ -23,7 +26,7 @@ namespace {
 constexpr const char* kRecipeKeys =
     "Any key of the recipe can be given as an option, --section.key value (--train.steps 100).\n"
     "superpose train --print-recipe lists all keys with their defaults.\n"
-    "Exit codes: 0 done, 1 failed, 2 usage, 3 stopped on a signal with a checkpoint written.";
+    "Exit codes: 0 done, 1 failed, 2 usage, 3 stopped by a signal: the same command continues.";
 
 // Cuts the command off the words of `launch -n 2 -- command`; CLI11 would hand it to the program's
 // own parser. Without "--" the command begins at the first word that is no option.
@@ -78,6 +81,24 @@ struct Arguments {
   std::string checkpoint;
   bool print_recipe = false;
 };
+
+// Every one that is a path; those of --arm are expanded where it is taken apart.
+void expand_paths(Arguments& arguments) {
+  const auto expand = [](std::string& path) { path = expand_path(path); };
+  for (std::string* path :
+       {&arguments.train.recipe, &arguments.compare.recipe, &arguments.bench.recipe,
+        &arguments.selftest.out, &arguments.report.out, &arguments.data.target,
+        &arguments.data.tokenizer, &arguments.tokenizer_text.tokenizer,
+        &arguments.tokenizer_train.out, &arguments.checkpoint}) {
+    expand(*path);
+  }
+  for (std::optional<std::string>* path :
+       {&arguments.train.from, &arguments.bench.json, &arguments.bench.export_folder}) {
+    if (*path) expand(**path);
+  }
+  for (std::string& path : arguments.report.folders) expand(path);
+  for (std::string& path : arguments.tokenizer_train.sources) expand(path);
+}
 
 CLI::App* add_train(CLI::App& app, Arguments& arguments) {
   CLI::App* command =
@@ -195,6 +216,7 @@ void add_inspect_options(CLI::App* command, DataOptions& options) {
       ->check(not_negative())
       ->capture_default_str();
   command->add_flag("--held-out", options.held_out, "Look at the held-out documents");
+  command->add_flag("--all-sources", options.all_sources, "List every source file");
   command->add_option("--tokenizer", options.tokenizer,
                       "Of a token file: tokenizer.json, folder or tiktoken file");
   command->add_option("--format", options.format, "Of a token file: as data.format in a recipe")
@@ -207,7 +229,7 @@ DataCommands add_data(CLI::App& app, Arguments& arguments) {
   DataCommands commands{
       data->add_subcommand("prepare",
                            "Tokenize a recipe's corpus into shards in the cache; the same command "
-                           "goes on after an interruption"),
+                           "continues after an interruption"),
       data->add_subcommand("inspect",
                            "Print documents back as text, counts of each source, lengths and the "
                            "most frequent tokens"),
@@ -353,6 +375,7 @@ int run(std::vector<std::string> words) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kDone : kUsage;
   }
+  expand_paths(arguments);
   if (version) return version_command();
   if (*train && arguments.print_recipe) return print_recipe_command();
   if (*train) {
@@ -390,6 +413,9 @@ int main(int argc, char** argv) {
   try {
     superpose::cli::prepare_process(argv);
     return superpose::cli::run(std::vector<std::string>(argv + 1, argv + argc));
+  } catch (const superpose::data::PreparationStopped& stopped) {
+    std::cerr << "superpose: " << stopped.what() << '\n';
+    return superpose::cli::kStoppedBySignal;
   } catch (const c10::Error& error) {
     std::cerr << "superpose: " << error.what_without_backtrace() << '\n';
   } catch (const std::exception& error) {

@@ -4,6 +4,7 @@
 #include "cli/environment.h"
 #include "cli/machine.h"
 #include "cli/overrides.h"
+#include "cli/paths.h"
 #include "cli/recipe_file.h"
 #include "config/config.h"
 #include "distributed/collective.h"
@@ -46,7 +47,7 @@ int train_command(const TrainOptions& options) {
   train::RunSpec spec;
   spec.config = recipe.base;
   spec.settings = config::settings(recipe.base);
-  spec.recipe_toml = config::to_toml(recipe.base);
+  spec.recipe_toml = config::to_toml(locate_sources(recipe).base);
   if (options.from) spec.start_from = *options.from;
   spec.machine = describe_machine(rendezvous);
   spec.labels.command = command_line("train", options.recipe, options.overrides);

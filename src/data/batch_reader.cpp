@@ -22,7 +22,7 @@ ReadOptions read_options(const DataConfig& config) {
           .on_bad_record = config.on_bad_record};
 }
 
-BatchReader::BatchReader(Reading reading, std::vector<SourceFile> sources, DocumentRules& rules,
+BatchReader::BatchReader(ReadOptions reading, std::vector<SourceFile> sources, DocumentRules& rules,
                          ReadPlace start)
     : reading_(std::move(reading)), sources_(std::move(sources)), rules_(rules), at_(start) {}
 
@@ -47,7 +47,7 @@ bool BatchReader::next(DocumentBatch& batch) {
 void BatchReader::open() {
   const SourceFile& source = sources_[static_cast<std::size_t>(at_.source)];
   check_unchanged(source);
-  reader_ = open_documents(source.path, source.held_out ? reading_.held_out : reading_.training);
+  reader_ = open_documents(source.path, reading_);
   hash_ = std::async(std::launch::async, [path = source.path, stop = stop_.get_token()] {
     return util::hash_file(path, stop);
   });
@@ -65,7 +65,7 @@ bool BatchReader::read_document(DocumentBatch& batch) {
   Fate fate = Fate::kNowhere;
   const SourceFile& source = sources_[static_cast<std::size_t>(at_.source)];
   try {
-    fate = rules_.decide(text_, source.held_out, document.content, batch.counts);
+    fate = rules_.decide(text_, document.content, batch.counts);
   } catch (const util::Error& error) {
     util::fail(source.path.string(), ": document ", at_.records + batch.records, " ", error.what());
   }

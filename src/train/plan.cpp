@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <ostream>
 #include <sstream>
 
@@ -83,7 +84,38 @@ void plan_switch(const optim::OptimConfig& optim, Plan& plan) {
           : 0;
 }
 
+// The file, or the folder that all of them lie in.
+std::string place_of(const std::vector<data::SourceRecord>& files) {
+  std::filesystem::path place = files.front().path;
+  for (const data::SourceRecord& file : files) {
+    const auto is_above = [&] {
+      const std::filesystem::path below =
+          std::filesystem::path(file.path).lexically_relative(place);
+      return !below.empty() && *below.begin() != "..";
+    };
+    while (place.has_relative_path() && !is_above()) place = place.parent_path();
+  }
+  return place.string();
+}
+
+void plan_corpora(const RunSpec& spec, const Setup& setup, Plan& plan) {
+  for (const eval::ValidationSetConfig& set : spec.config.validation) {
+    plan.holds_out = plan.holds_out || set.is_held_out();
+  }
+  for (const data::PreparedSource& source : setup.sources) {
+    const std::vector<data::SourceRecord>& files = source.corpus.sources;
+    const data::SplitStats& held_out = source.corpus.validation_stats;
+    plan.corpora.push_back({.name = source.name,
+                            .files = std::ssize(files),
+                            .place = place_of(files),
+                            .held_out_documents = held_out.documents,
+                            .held_out_tokens = held_out.tokens,
+                            .held_out_ends = source.corpus.held_out_ends});
+  }
+}
+
 void plan_data(const RunSpec& spec, const Setup& setup, Plan& plan) {
+  plan_corpora(spec, setup, plan);
   plan.raw_tokens_needed = superposition::raw_tokens_before(plan.phases, plan.total_steps,
                                                             spec.config.train.batch_positions);
   plan.raw_tokens_factor =
@@ -162,6 +194,12 @@ void add_warnings(const RunSpec& spec, const Setup& setup, Plan& plan) {
     plan.warnings.push_back(
         "train.precision is bf16, and this CPU does not multiply bf16 natively: f32 is faster "
         "here");
+  }
+  for (const PlannedCorpus& corpus : plan.corpora) {
+    if (!plan.holds_out || corpus.held_out_documents > 0) continue;
+    plan.warnings.push_back("nothing is held out of source " + corpus.name +
+                            ": the validation loss says nothing about it; raise "
+                            "data.validation_share, or give it a [[validation]] set");
   }
   const bool in_decay = plan.switch_part == SchedulePart::kDecay && plan.decay_steps > 0;
   if (plan.switch_step && (plan.recovery_steps < kRecoverySteps || in_decay)) {
@@ -249,6 +287,20 @@ std::string describe_source(const Plan& plan, const data::SourceReading& source)
   return text.str();
 }
 
+std::string describe_corpus(const Plan& plan, const PlannedCorpus& corpus) {
+  std::ostringstream text;
+  if (!corpus.name.empty()) text << corpus.name << ": ";
+  if (corpus.files > 1) text << util::with_commas(corpus.files) << " files in ";
+  text << corpus.place;
+  if (!plan.holds_out) return text.str();
+  text << "; held out: " << util::format_count(corpus.held_out_tokens) << " tokens in "
+       << corpus.held_out_documents << " documents";
+  if (corpus.held_out_ends) {
+    text << ", the end of each document, as there are too few to hold out whole ones";
+  }
+  return text.str();
+}
+
 std::string describe_data(const Plan& plan) {
   std::ostringstream text;
   text << util::format_count(plan.raw_tokens_needed) << " raw tokens needed"
@@ -304,7 +356,8 @@ Plan make_plan(const RunSpec& spec, const Setup& setup, int world_size) {
 }
 
 void print_plan(std::ostream& out, const Plan& plan) {
-  out << "run        " << plan.run_folder << '\n';
+  out << "run        " << std::filesystem::absolute(plan.run_folder).lexically_normal().string()
+      << '\n';
   out << "model      " << util::format_count(plan.parameters) << " parameters: " << plan.model
       << '\n';
   out << "compute    " << plan.compute << "; a step is " << plan.rows_per_step << " rows of "
@@ -319,6 +372,9 @@ void print_plan(std::ostream& out, const Plan& plan) {
   out << "schedule   " << describe_schedule(plan) << '\n';
   if (plan.switch_step) out << "switch     " << describe_switch(plan) << '\n';
   out << "data       " << describe_data(plan) << '\n';
+  for (const PlannedCorpus& corpus : plan.corpora) {
+    out << "files      " << describe_corpus(plan, corpus) << '\n';
+  }
   for (const data::SourceReading& source : plan.sources) {
     out << "source     " << describe_source(plan, source) << '\n';
   }
