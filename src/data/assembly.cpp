@@ -160,9 +160,8 @@ std::vector<SourceRecord> join_records(const PreparePlan& plan, const Sidecar& t
 }  // namespace
 
 bool is_assembled(const PreparePlan& plan) {
-  const bool names_held_out = std::any_of(plan.sources.begin(), plan.sources.end(),
-                                          [](const SourceFile& s) { return s.held_out; });
-  return (names_held_out || !plan.options.left_out.empty()) && !holds_tokens(plan);
+  const bool has_parts = !plan.config.validation.empty() || !plan.options.left_out.empty();
+  return has_parts && !holds_tokens(plan);
 }
 
 void assemble(const PreparePlan& plan, const fs::path& training,

@@ -60,20 +60,19 @@ std::size_t num_threads(const DataConfig& config) {
 
 }  // namespace
 
+bool are_enough(const PreparePlan& plan, const SplitStats& train, const SplitStats& validation) {
+  if (plan.options.any_share) return validation.documents > 0;
+  const double share = held_out_share(train, validation);
+  const double largest = std::max(kLargestHeldOut, 2 * plan.config.validation_share);
+  return validation.documents >= kEnoughDocuments || (share >= kLeastHeldOut && share <= largest);
+}
+
 double share_of_lowest(std::vector<std::uint64_t> contents, double share) {
   const auto count = static_cast<std::size_t>(share * static_cast<double>(contents.size()));
   if (count < 2) return 0;
   const auto last = contents.begin() + static_cast<std::ptrdiff_t>(count) - 1;
   std::nth_element(contents.begin(), last, contents.end());
   return std::nextafter(draw_of(*last), 1.0);
-}
-
-bool are_enough(const SplitStats& train, const SplitStats& validation,
-                const PrepareOptions& options) {
-  if (options.any_share) return validation.documents > 0;
-  const double share = held_out_share(train, validation);
-  return validation.documents >= kEnoughDocuments ||
-         (share >= kLeastHeldOut && share <= kLargestHeldOut);
 }
 
 CorpusBuilder::CorpusBuilder(const PreparePlan& plan, fs::path folder,
@@ -220,7 +219,7 @@ std::optional<PreparationJournal> CorpusBuilder::find_restart() {
   util::require(train.documents + validation.documents > 0,
                 "data: corpus is empty: ", sources_.size(), " files without any text");
   const bool draws = !options_.all_held_out && !options_.none_held_out && at_.share == 0;
-  if (!draws || are_enough(train, validation, plan_.options)) return std::nullopt;
+  if (!draws || are_enough(plan_, train, validation)) return std::nullopt;
   PreparationJournal restart = start_of(plan_);
   if (validation.documents == 0) {
     restart.share = share_of_lowest(contents_of(train_, "train"), plan_.config.validation_share);

@@ -72,8 +72,7 @@ class CorpusBuilder {
 // otherwise the end of each document, so much of it. The same where those drawn are no split:
 // bool are_enough. Of one of several corpora any document is one; alone, it takes a few of them, or
 // a usual share of the text.
-bool are_enough(const SplitStats& train, const SplitStats& validation,
-                const PrepareOptions& options);
+bool are_enough(const PreparePlan& plan, const SplitStats& train, const SplitStats& validation);
 
 // The share that draws the documents with the lowest draws, so many as `share` is of their number;
 // 0 where that is less than two.

@@ -164,11 +164,10 @@ std::string locate_entry(const std::string& entry, const fs::path& recipe_folder
   }
   if (here.empty()) return by_recipe;
   std::error_code error;
-  util::require(there.empty() || fs::equivalent(here, there, error), "data: \"", entry,
-                "\" is both in the current folder (", fs::absolute(here).string(),
-                ") and in the recipe's (", fs::absolute(there).string(),
-                "), and not the same: write the one that is meant as an absolute path");
-  return entry;
+  if (there.empty() || fs::equivalent(here, there, error)) return entry;
+  util::fail("data: \"", entry, "\" is both in the current folder (", fs::absolute(here).string(),
+             ") and in the recipe's (", fs::absolute(there).string(),
+             "), and not the same: write the one that is meant as an absolute path");
 }
 
 std::vector<SourceFile> list_distribution(const DataConfig& config, const std::string& name,

@@ -154,7 +154,7 @@ class Description {
       others.bytes += text_bytes(file, {0, file.num_tokens()}, bytes_per_id());
     }
     others.bytes -= drawn.bytes;
-    if (are_enough(others, drawn, plan_.options)) return;
+    if (are_enough(plan_, others, drawn)) return;
     const double share = drawn.documents > 0
                              ? 0
                              : share_of_lowest(std::move(contents), plan_.config.validation_share);
