@@ -6,6 +6,7 @@
 
 #include "config/outline.h"
 #include "config/reader.h"
+#include "config/synonyms.h"
 #include "util/setting.h"
 
 // Any plain struct with one `visit` as a recipe (TOML), and back.
@@ -47,11 +48,12 @@ struct Override {
 // where the text is not TOML, a key is unknown, a type is wrong or validate() refuses:
 //   "recipe.toml:12: optim.learning_rte: unknown key, did you mean optim.learning_rate?"
 //   "--train.steps: expected an integer, got a string: \"many\""
+// What errors suggest comes from the synonyms first.
 template <class T>
 void read(T& target, const std::string& file_name, const std::string& toml_text,
-          const std::vector<Override>& overrides = {}) {
+          const std::vector<Override>& overrides = {}, const Synonyms& synonyms = {}) {
   T result = target;
-  ReadLog log(known_keys(Outliner::outline(target)));
+  ReadLog log(known_keys(Outliner::outline(target)), synonyms);
   Reader::read_struct(parse_toml(file_name, toml_text), "", log, result);
   for (const Override& override : overrides) {
     const std::string origin = override.origin.empty() ? "--" + override.key : override.origin;

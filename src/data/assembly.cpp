@@ -63,7 +63,7 @@ void insert_parts(const PreparePlan& plan, ContentSet& contents) {
   std::string text;
   DocumentCounts uncounted;
   for (const SourceFile& source : plan.sources) {
-    if (!source.held_out) continue;
+    if (!source.held_out || !source.left_out_as.empty()) continue;
     const auto reader = open_documents(source.path, reading);
     while (reader->next(text)) {
       if (const auto content = rules.content_of(text, uncounted)) contents.insert(*content);

@@ -1,6 +1,7 @@
 #include "data/corpus.h"
 
 #include <algorithm>
+#include <span>
 #include <system_error>
 #include <utility>
 
@@ -12,6 +13,7 @@
 #include "data/preparation_folder.h"
 #include "data/prepare_plan.h"
 #include "data/sidecar.h"
+#include "data/source_checks.h"
 #include "data/token_corpus.h"
 #include "tokenizer/load.h"
 #include "util/error.h"
@@ -77,6 +79,13 @@ void remove_working_files(const fs::path& folder) {
   util::remove_abandoned(folder);
 }
 
+void warn_of_undivided(const PreparePlan& plan, std::span<const SourceRecord> sources,
+                       const PrepareCallback& progress) {
+  const std::vector<std::string> undivided = find_undivided(sources);
+  if (plan.config.document_separator.empty() || undivided.empty()) return;
+  say(progress, "warning: " + describe_undivided("data.document_separator", undivided));
+}
+
 // Where too few documents are drawn, another builder begins in the emptied folder; whether there
 // has to be one.
 bool restarts(CorpusBuilder& builder, const PreparationFolder& folder,
@@ -105,6 +114,7 @@ void tokenize(const PreparePlan& plan, const PreparationFolder& folder,
     {
       CorpusBuilder builder(plan, folder.path(), std::move(journal));
       builder.add_all(progress);
+      warn_of_undivided(plan, builder.sources(), progress);
       if (!restarts(builder, folder, restart)) return builder.finish();
     }
     say(progress,
@@ -114,6 +124,14 @@ void tokenize(const PreparePlan& plan, const PreparationFolder& folder,
     write_journal(folder.path(), *restart);
     journal = std::move(restart);
   }
+}
+
+void leave_out_files(PreparePlan& plan, const PrepareCallback& progress) {
+  leave_out_binaries(plan.sources, plan.config,
+                     "; data.on_binary = \"skip\" leaves such files out, \"keep\" takes their "
+                     "bytes for text");
+  const std::string left_out = describe_left_out(plan.sources);
+  if (!left_out.empty()) say(progress, "left out: " + left_out);
 }
 
 fs::path prepare(const PreparePlan& plan, const PrepareCallback& progress);
@@ -218,6 +236,7 @@ void check_left_out(const fs::path& folder, const PrepareOptions& options) {
 struct Request {
   std::optional<PreparePlan> plan;
   fs::path folder = {};
+  bool sources_are_gone = false;
 };
 
 Request resolve(const DataConfig& config, const PrepareOptions& options,
@@ -239,10 +258,10 @@ Request resolve(const DataConfig& config, const PrepareOptions& options,
                     name_some(recalled->gone) + "): reading what was prepared of them, " +
                     recalled->folder.string());
   if (recalled->times_are_known) {
-    return {make_plan(recalled->config, options, recalled->files)};
+    return {make_plan(recalled->config, options, recalled->files), {}, true};
   }
   check_left_out(recalled->folder, options);
-  return {std::nullopt, recalled->folder};
+  return {std::nullopt, recalled->folder, true};
 }
 
 PreparedCorpus open_with(const fs::path& folder, const Sidecar& sidecar) {
@@ -298,11 +317,15 @@ PreparedCorpus prepare_corpus(const DataConfig& config, const PrepareCallback& p
                               const PrepareOptions& options) {
   config.validate();
   util::require(!config.cache_dir.empty(),
-                "data.cache_dir: must name a folder for prepared corpora, there is no usual one");
-  const Request request = resolve(config, options, progress);
+                "data.cache_dir: must name a folder for prepared corpora, as there is no default "
+                "without HOME and XDG_CACHE_HOME");
+  Request request = resolve(config, options, progress);
   const fs::path folder = request.plan ? folder_of(*request.plan) : request.folder;
   const bool was_cached = fs::exists(folder);
-  if (!was_cached) build(*request.plan, progress);
+  if (!was_cached) {
+    if (!request.sources_are_gone) leave_out_files(*request.plan, progress);
+    build(*request.plan, progress);
+  }
   PreparedCorpus corpus;
   try {
     corpus = open_corpus(folder);

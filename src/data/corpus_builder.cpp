@@ -181,6 +181,7 @@ void CorpusBuilder::end_source(std::uint64_t hash) {
                       .hash = hash,
                       .modified_ns = source.modified_ns,
                       .held_out = source.held_out,
+                      .left_out_as = source.left_out_as,
                       .counts = at_.counts});
   finished_bytes_ += source.bytes;
   // File names need not be UTF-8; what is not is replaced.

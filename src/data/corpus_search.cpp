@@ -54,7 +54,8 @@ SourceFile to_source(const SourceRecord& record) {
           .name = record.name,
           .bytes = record.bytes,
           .modified_ns = record.modified_ns,
-          .held_out = record.held_out};
+          .held_out = record.held_out,
+          .left_out_as = record.left_out_as};
 }
 
 // Files of a corpus, by what became of them.

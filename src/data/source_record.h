@@ -65,6 +65,7 @@ struct SourceRecord {
   std::uint64_t hash = 0;        // XXH3 of the file
   std::int64_t modified_ns = 0;  // since the file system's epoch; 0 = not recorded
   bool held_out = false;         // data.validation names it
+  std::string left_out_as = {};  // what it is, where it was not read: "a PNG image"
   DocumentCounts counts;
   // Of a file that is read in place: what is not read of it, being held out or a copy of that.
   std::vector<TokenRange> left_out_at = {};
@@ -78,6 +79,7 @@ struct SourceRecord {
     v.required("xxh3", self.hash);
     v.optional("modified_ns", self.modified_ns);
     v.optional("held_out", self.held_out);
+    v.unless_empty("left_out_as", self.left_out_as);
     DocumentCounts::visit(self.counts, v);
     v.unless_empty("left_out_at", self.left_out_at);
     v.unless_empty("beside", self.beside);

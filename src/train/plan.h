@@ -47,7 +47,7 @@ struct PlannedCorpus {
 struct Plan {
   std::string run_folder;
   std::string model;    // shape in words, such as "d 96, 4 layers, 3 heads, ffn 256"
-  std::string compute;  // "f32 on cpu, 2 threads, 1 rank"
+  std::string compute;  // "f32 on cpu with avx512 kernels, 2 threads, 1 rank"
   std::vector<superposition::Phase> phases;
   std::int64_t first_step = 0;   // where this call begins: 0, or the checkpoint's
   std::int64_t total_steps = 0;  // of the schedule
@@ -79,6 +79,7 @@ struct Plan {
   std::vector<PlannedCorpus> corpora;        // that of [data], or those of the mixture
   bool holds_out = false;                    // one of the sets is what [data] holds out
   std::vector<PlannedSet> validation;
+  std::int64_t left_out_files = 0;      // of the sources, which hold no text
   std::int64_t left_out_documents = 0;  // of training, with the content of a validation document
 
   MemoryPlan memory;                  // of a rank
