@@ -74,6 +74,7 @@ struct DataOptions {
   std::int64_t documents = 3;  // inspect: how many are printed
   std::int64_t from = 0;       // the first of them
   bool held_out = false;       // of the held-out documents
+  bool all_sources = false;    // inspect: list every file
   std::string tokenizer;       // of a token file
   std::string format = "auto";
 };

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <iomanip>
 #include <iostream>
 #include <optional>
@@ -56,7 +57,7 @@ void print_counts(const data::PreparedCorpus& corpus) {
   print_left_out(all.bad_records, "bad records");
   print_left_out(all.filtered, "documents that are too short or too long");
   print_left_out(all.duplicates, "copies of documents before them");
-  print_left_out(all.left_out, "training documents with the text of a held-out one");
+  print_left_out(corpus.left_out_documents, "training documents with the text of a held-out one");
   if (all.invalid_utf8 > 0) {
     std::cout << "  not UTF-8: " << all.invalid_utf8 << " documents (data.on_invalid_utf8)\n";
   }
@@ -65,6 +66,8 @@ void print_counts(const data::PreparedCorpus& corpus) {
 void print_corpus(const data::PreparedCorpus& corpus) {
   print_split("training", corpus.train_stats);
   print_split("held out", corpus.validation_stats);
+  if (corpus.held_out_ends)
+    std::cout << "  too few documents to draw from: held out is the end of each\n";
   print_counts(corpus);
   std::cout << "  fingerprint " << corpus.fingerprint << ", held out "
             << corpus.validation_fingerprint << '\n';
@@ -107,16 +110,17 @@ void print_left_out_files(const std::vector<data::SourceRecord>& sources) {
   }
 }
 
-void print_sources(std::vector<data::SourceRecord> sources) {
+void print_sources(std::vector<data::SourceRecord> sources, bool all) {
   std::erase_if(sources, [](const data::SourceRecord& s) { return !s.left_out_as.empty(); });
   std::cout << "sources (documents, tokens, size of the file):\n";
-  const std::size_t shown = std::min(sources.size(), kShownSources);
+  const std::size_t shown = all ? sources.size() : std::min(sources.size(), kShownSources);
   for (const data::SourceRecord& source : std::span(sources).first(shown)) {
     std::cout << "  " << source.name << ": " << source.counts.documents << ", "
               << source.counts.tokens << ", "
               << util::format_bytes(static_cast<std::uint64_t>(source.bytes)) << '\n';
   }
-  if (shown < sources.size()) std::cout << "  and " << sources.size() - shown << " more\n";
+  if (shown < sources.size())
+    std::cout << "  and " << sources.size() - shown << " more (--all-sources)\n";
 }
 
 // Ids as text; without a tokenizer, as numbers.
@@ -173,13 +177,17 @@ void check_from(const data::TokenShards& tokens, const DataOptions& options) {
                 ", got ", options.from);
 }
 
+// `file_of`: what to call the file of a document; "" where it is not known.
 void print_documents(const data::TokenShards& tokens, const DataOptions& options,
-                     const tokenizer::Tokenizer* tokenizer) {
+                     const tokenizer::Tokenizer* tokenizer,
+                     const std::function<std::string(std::int64_t)>& file_of) {
   const std::int64_t end = std::min(tokens.num_documents(), options.from + options.documents);
   for (std::int64_t document = options.from; document < end; ++document) {
     const std::vector<std::int32_t> ids = data::document_at(tokens, document);
     const std::string text = text_of(ids, tokenizer);
-    std::cout << "--- document " << document << ", " << ids.size() << " tokens\n"
+    const std::string file = file_of(document);
+    std::cout << "--- document " << document << (file.empty() ? "" : " of " + file) << ", "
+              << ids.size() << " tokens\n"
               << text.substr(0, kShownBytes);
     if (text.size() > kShownBytes) {
       std::cout << " ... (" << text.size() - kShownBytes << " bytes more)";
@@ -215,7 +223,7 @@ int inspect_token_file(const DataOptions& options) {
               {inspection.documents, inspection.text_bytes, inspection.tokens});
   print_lengths(inspection);
   print_histogram(inspection, tokenizer);
-  print_documents(tokens, options, tokenizer);
+  print_documents(tokens, options, tokenizer, [](std::int64_t) { return std::string(); });
   return kDone;
 }
 
@@ -251,7 +259,7 @@ void inspect(const NamedCorpus& named, const DataOptions& options) {
   std::cout << prefix(named) << corpus.folder.string() << ": " << corpus.vocabulary_size << " ids, "
             << corpus.tokenizer.end_of_document << " ends a document\n";
   print_corpus(corpus);
-  print_sources(corpus.sources);
+  print_sources(corpus.sources, options.all_sources);
   print_left_out_files(corpus.sources);
   const bool held_out = options.held_out || corpus.train_stats.documents == 0;
   const data::TokenShards& tokens = held_out ? *corpus.validation : *corpus.train;
@@ -259,7 +267,9 @@ void inspect(const NamedCorpus& named, const DataOptions& options) {
   const data::Inspection inspection = data::inspect(tokens, corpus.bytes_per_id);
   print_lengths(inspection);
   print_histogram(inspection, &tokenizer);
-  print_documents(tokens, options, &tokenizer);
+  const data::DocumentFiles files(corpus, held_out);
+  print_documents(tokens, options, &tokenizer,
+                  [&](std::int64_t document) { return files.name_of(document); });
 }
 
 // Whether shards and sources are as recorded.

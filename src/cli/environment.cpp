@@ -20,14 +20,25 @@ namespace superpose::cli {
 
 namespace fs = std::filesystem;
 
+namespace {
+
+// A folder named by a variable; empty where it is not an absolute path.
+fs::path folder_variable(const char* name) {
+  const char* value = ::getenv(name);
+  const fs::path folder = value == nullptr ? "" : value;
+  return folder.is_absolute() ? folder : fs::path();
+}
+
+}  // namespace
+
+fs::path home_folder() { return folder_variable("HOME"); }
+
 fs::path default_cache_dir() {
-  if (const char* cache = ::getenv("XDG_CACHE_HOME"); cache != nullptr && *cache != '\0') {
-    return fs::path(cache) / "superpose";
+  if (const fs::path cache = folder_variable("XDG_CACHE_HOME"); !cache.empty()) {
+    return cache / "superpose";
   }
-  if (const char* home = ::getenv("HOME"); home != nullptr && *home != '\0') {
-    return fs::path(home) / ".cache" / "superpose";
-  }
-  return ".superpose-cache";
+  const fs::path home = home_folder();
+  return home.empty() ? fs::path() : home / ".cache" / "superpose";
 }
 
 fs::path default_site_packages() {

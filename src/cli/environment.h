@@ -9,8 +9,11 @@
 
 namespace superpose::cli {
 
-// Folder of prepared corpora: $XDG_CACHE_HOME/superpose, else $HOME/.cache/superpose, else
-// .superpose-cache.
+// $HOME; empty where that is not an absolute path.
+std::filesystem::path home_folder();
+
+// Folder of prepared corpora: $XDG_CACHE_HOME/superpose, else $HOME/.cache/superpose; empty where
+// neither is an absolute path.
 std::filesystem::path default_cache_dir();
 
 // site-packages of the torch whose libtorch this process uses.
@@ -26,7 +29,7 @@ void restore_library_path();
 // site-packages. Throws util::Error naming both places.
 std::filesystem::path plotly_script();
 
-// Fills the folders that a recipe left empty.
+// Fills the folders that a recipe left empty; the cache only where there is a default.
 void fill_folders(train::RunConfig& config);
 
 // Lets only some of the CPU kernels be used: `wanted` as --isa takes it; where that is empty,

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <exception>
 #include <iostream>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,7 +17,9 @@
 #include "cli/help.h"
 #include "cli/option_checks.h"
 #include "cli/overrides.h"
+#include "cli/paths.h"
 #include "cli/usage.h"
+#include "data/corpus.h"
 #include "ops/kernels.h"
 #include "util/error.h"
 #include "util/text.h"
@@ -80,6 +83,24 @@ struct Arguments {
   bool version = false;
   std::vector<const CLI::App*> recipe_commands = {};  // those that take keys of a recipe
 };
+
+// Every one that is a path; those of --arm are expanded where it is taken apart.
+void expand_paths(Arguments& arguments) {
+  const auto expand = [](std::string& path) { path = expand_path(path); };
+  for (std::string* path :
+       {&arguments.train.recipe, &arguments.compare.recipe, &arguments.bench.recipe,
+        &arguments.selftest.out, &arguments.report.out, &arguments.data.target,
+        &arguments.data.tokenizer, &arguments.tokenizer_text.tokenizer,
+        &arguments.tokenizer_train.out, &arguments.checkpoint}) {
+    expand(*path);
+  }
+  for (std::optional<std::string>* path :
+       {&arguments.train.from, &arguments.bench.json, &arguments.bench.export_folder}) {
+    if (*path) expand(**path);
+  }
+  for (std::string& path : arguments.report.folders) expand(path);
+  for (std::string& path : arguments.tokenizer_train.sources) expand(path);
+}
 
 void add_recipe_keys(CLI::App* command, Arguments& arguments, const std::string& more = "") {
   arguments.recipe_commands.push_back(command);
@@ -237,6 +258,7 @@ void add_inspect_options(CLI::App* command, DataOptions& options) {
       ->check(at_least(0))
       ->capture_default_str();
   command->add_flag("--held-out", options.held_out, "Look at the held-out documents");
+  command->add_flag("--all-sources", options.all_sources, "List every source file");
   command->add_option("--tokenizer", options.tokenizer,
                       "Of a token file: tokenizer.json, folder or tiktoken file");
   command->add_option("--format", options.format, "Of a token file: as data.format in a recipe")
@@ -249,7 +271,7 @@ DataCommands add_data(CLI::App& app, Arguments& arguments) {
   DataCommands commands{
       data->add_subcommand("prepare",
                            "Tokenize a recipe's corpus into shards in the cache; the same command "
-                           "goes on after an interruption"),
+                           "continues after an interruption"),
       data->add_subcommand("inspect",
                            "Print documents back as text, counts of each source, lengths and the "
                            "most frequent tokens"),
@@ -487,6 +509,7 @@ int run(std::vector<std::string> words) {
     std::cout << app.help();
     return kUsage;
   }
+  expand_paths(arguments);
   // Its programs take signals as it found them.
   if (*commands.launch) return launch_command(arguments.launch);
   choose_isa(arguments.isa);
@@ -509,6 +532,9 @@ int main(int argc, char** argv) {
   try {
     superpose::cli::prepare_process(argv);
     return superpose::cli::run(std::vector<std::string>(argv + 1, argv + argc));
+  } catch (const superpose::data::PreparationStopped& stopped) {
+    std::cerr << "superpose: " << stopped.what() << '\n';
+    return superpose::cli::kStoppedBySignal;
   } catch (const c10::Error& error) {
     return superpose::cli::report_error(error.what_without_backtrace());
   } catch (const std::exception& error) {

@@ -8,8 +8,8 @@
 
 namespace superpose::cli {
 
-// experiment::read_recipe with the folders that the recipe leaves empty filled in (cache,
-// site-packages).
+// experiment::read_recipe with ~ and $HOME in its paths replaced, and the folders that it leaves
+// empty filled in (cache, site-packages).
 experiment::Recipe load_recipe(const std::string& file,
                                const std::vector<config::Override>& overrides);
 

@@ -3,6 +3,7 @@
 
 #include "cli/commands.h"
 #include "cli/environment.h"
+#include "cli/paths.h"
 #include "report/report.h"
 #include "util/error.h"
 
@@ -19,7 +20,7 @@ report::ArmPaths parse_arm(const std::string& text) {
   while (begin <= text.size()) {
     const std::size_t end = std::min(text.find(',', begin), text.size());
     util::require(end > begin, "--arm: empty path in ", text);
-    arm.paths.emplace_back(text.substr(begin, end - begin));
+    arm.paths.emplace_back(expand_path(text.substr(begin, end - begin)));
     begin = end + 1;
   }
   return arm;

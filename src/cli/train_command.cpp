@@ -6,6 +6,7 @@
 #include "cli/help.h"
 #include "cli/machine.h"
 #include "cli/overrides.h"
+#include "cli/paths.h"
 #include "cli/recipe_file.h"
 #include "config/config.h"
 #include "distributed/collective.h"
@@ -49,7 +50,7 @@ int train_command(const TrainOptions& options) {
   train::RunSpec spec;
   spec.config = recipe.base;
   spec.settings = config::settings(recipe.base);
-  spec.recipe_toml = config::to_toml(recipe.base);
+  spec.recipe_toml = config::to_toml(locate_sources(recipe).base);
   if (options.from) spec.start_from = *options.from;
   spec.overwrite = options.overwrite;
   spec.machine = describe_machine(rendezvous);

@@ -31,7 +31,7 @@ ReadOptions read_options(const DataConfig& config) {
           .keeps_binary = config.on_binary == OnBinary::kKeep};
 }
 
-BatchReader::BatchReader(Reading reading, std::vector<SourceFile> sources, DocumentRules& rules,
+BatchReader::BatchReader(ReadOptions reading, std::vector<SourceFile> sources, DocumentRules& rules,
                          ReadPlace start)
     : reading_(std::move(reading)), sources_(std::move(sources)), rules_(rules), at_(start) {}
 
@@ -55,7 +55,7 @@ bool BatchReader::next(DocumentBatch& batch) {
 
 std::unique_ptr<DocumentReader> BatchReader::open_reader(const SourceFile& source) const {
   if (!source.left_out_as.empty()) return std::make_unique<NoDocuments>();
-  return open_documents(source.path, source.held_out ? reading_.held_out : reading_.training);
+  return open_documents(source.path, reading_);
 }
 
 void BatchReader::open() {
@@ -79,7 +79,7 @@ bool BatchReader::read_document(DocumentBatch& batch) {
   Fate fate = Fate::kNowhere;
   const SourceFile& source = sources_[static_cast<std::size_t>(at_.source)];
   try {
-    fate = rules_.decide(text_, source.held_out, document.content, batch.counts);
+    fate = rules_.decide(text_, document.content, batch.counts);
   } catch (const util::Error& error) {
     util::fail(source.path.string(), ": document ", at_.records + batch.records, " ", error.what());
   }

@@ -28,14 +28,8 @@ ReadOptions read_options(const DataConfig& config);
 // batch never holds documents of two files; every file ends with a batch, be it an empty one.
 class BatchReader {
  public:
-  // How the sources are read, and those among them that are held out.
-  struct Reading {
-    ReadOptions training;
-    ReadOptions held_out;
-  };
-
   // `rules` outlives the reader.
-  BatchReader(Reading reading, std::vector<SourceFile> sources, DocumentRules& rules,
+  BatchReader(ReadOptions reading, std::vector<SourceFile> sources, DocumentRules& rules,
               ReadPlace start);
   ~BatchReader();
   BatchReader(const BatchReader&) = delete;
@@ -51,7 +45,7 @@ class BatchReader {
   bool read_document(DocumentBatch& batch);
   void close(DocumentBatch& batch);
 
-  Reading reading_;
+  ReadOptions reading_;
   std::vector<SourceFile> sources_;
   DocumentRules& rules_;
   ReadPlace at_;

@@ -2,10 +2,15 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
+#include "data/assembly.h"
 #include "data/corpus_builder.h"
+#include "data/corpus_record.h"
+#include "data/corpus_search.h"
 #include "data/number_file.h"
 #include "data/preparation_folder.h"
 #include "data/prepare_plan.h"
@@ -20,8 +25,6 @@ namespace superpose::data {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr const char* kFolderPrefix = "corpus-";
 
 void say(const PrepareCallback& progress, const std::string& note) {
   if (progress) progress({.note = note});
@@ -60,7 +63,7 @@ void look_for_others(const PreparePlan& plan, const PrepareCallback& progress) {
     }
     if (journal->header.sources_key == plan.keys.sources_key) {
       say(progress, "an interrupted preparation with other settings lies in " + partial.string() +
-                        ": this one starts anew");
+                        ": this one starts from the beginning");
     } else if (remove_partial(fs::path(partial).replace_extension())) {
       say(progress, "an interrupted preparation is removed, because its sources changed since: " +
                         partial.string());
@@ -94,51 +97,109 @@ void remove_working_files(const fs::path& folder) {
   util::remove_abandoned(folder);
 }
 
+void warn_of_undivided(const PreparePlan& plan, std::span<const SourceRecord> sources,
+                       const PrepareCallback& progress) {
+  const std::vector<std::string> undivided = find_undivided(sources);
+  if (plan.config.document_separator.empty() || undivided.empty()) return;
+  say(progress, "warning: " + describe_undivided("data.document_separator", undivided));
+}
+
+// Where too few documents are drawn, another builder begins in the emptied folder; whether there
+// has to be one.
+bool restarts(CorpusBuilder& builder, const PreparationFolder& folder,
+              std::optional<PreparationJournal>& restart) {
+  try {
+    restart = builder.find_restart();
+  } catch (const util::Error&) {
+    folder.discard();
+    throw;
+  }
+  return restart.has_value();
+}
+
 // Fills the folder, which may hold what an interrupted preparation left.
-void fill(PreparePlan& plan, PreparationFolder& folder, const PrepareCallback& progress) {
+void tokenize(const PreparePlan& plan, const PreparationFolder& folder,
+              const PrepareCallback& progress) {
+  std::optional<PreparationJournal> journal = read_journal(folder.path());
+  if (journal) {
+    say(progress, "continuing an interrupted preparation: " + folder.path().string());
+  } else {
+    folder.clear();
+    check_disk(plan);
+  }
+  while (true) {
+    std::optional<PreparationJournal> restart;
+    {
+      CorpusBuilder builder(plan, folder.path(), std::move(journal));
+      builder.add_all(progress);
+      warn_of_undivided(plan, builder.sources(), progress);
+      if (!restarts(builder, folder, restart)) return builder.finish();
+    }
+    say(progress,
+        "too few documents are drawn by data.validation_share: preparing again, with "
+        "another choice of what is held out");
+    folder.clear();
+    write_journal(folder.path(), *restart);
+    journal = std::move(restart);
+  }
+}
+
+void leave_out_files(PreparePlan& plan, const PrepareCallback& progress) {
   leave_out_binaries(plan.sources, plan.config,
                      "; data.on_binary = \"skip\" leaves such files out, \"keep\" takes their "
                      "bytes for text");
   const std::string left_out = describe_left_out(plan.sources);
   if (!left_out.empty()) say(progress, "left out: " + left_out);
-  if (holds_tokens(plan)) {
-    folder.clear();
-    describe_tokens(plan, folder.path(), progress);
-    return;
-  }
-  std::optional<PreparationJournal> journal = read_journal(folder.path());
-  if (journal) {
-    say(progress, "going on with an interrupted preparation: " + folder.path().string());
-  } else {
-    folder.clear();
-    check_disk(plan);
-  }
-  CorpusBuilder builder(plan, folder.path(), std::move(journal));
-  builder.add_all(progress);
-  const std::vector<std::string> undivided = find_undivided(builder.sources());
-  if (!plan.config.document_separator.empty() && !undivided.empty()) {
-    say(progress, "warning: " + describe_undivided("data.document_separator", undivided));
-  }
-  try {
-    builder.check_share();
-  } catch (const util::Error&) {
-    folder.discard();
-    throw;
-  }
-  builder.finish();
 }
 
-void build(PreparePlan& plan, const fs::path& final_path, const PrepareCallback& progress) {
-  PreparationFolder folder(final_path, [&] {
+fs::path prepare(const PreparePlan& plan, const PrepareCallback& progress);
+
+// The parts that a corpus is put together from.
+struct PreparedParts {
+  fs::path training;
+  std::optional<fs::path> held_out;
+};
+
+std::optional<PreparedParts> prepare_parts(const PreparePlan& plan,
+                                           const PrepareCallback& progress) {
+  if (!is_assembled(plan)) return std::nullopt;
+  PreparedParts parts;
+  if (!plan.config.validation.empty()) parts.held_out = prepare(held_out_part(plan), progress);
+  const PreparePlan training = training_part(plan);
+  if (fs::exists(folder_of(training))) {
+    say(progress, "only what is held out is new: the training documents are those of " +
+                      folder_of(training).string());
+  }
+  parts.training = prepare(training, progress);
+  return parts;
+}
+
+void fill(const PreparePlan& plan, const std::optional<PreparedParts>& parts,
+          const PreparationFolder& folder, const PrepareCallback& progress) {
+  if (parts) {
+    folder.clear();
+    assemble(plan, parts->training, parts->held_out, folder.path());
+  } else if (holds_tokens(plan)) {
+    folder.clear();
+    describe_tokens(plan, folder.path(), progress);
+  } else {
+    tokenize(plan, folder, progress);
+  }
+}
+
+void build(const PreparePlan& plan, const PrepareCallback& progress) {
+  util::remove_abandoned(plan.config.cache_dir);
+  const std::optional<PreparedParts> parts = prepare_parts(plan, progress);
+  PreparationFolder folder(folder_of(plan), [&] {
     say(progress, "waiting for another process that prepares the same corpus");
   });
   if (folder.is_finished()) return;
   check_is_own(folder.path());
   look_for_others(plan, progress);
   try {
-    if (!fs::exists(folder.path() / kSidecarName)) fill(plan, folder, progress);
+    if (!fs::exists(folder.path() / kSidecarName)) fill(plan, parts, folder, progress);
   } catch (...) {
-    // Without a journal there is nothing to go on with.
+    // Without a journal there is nothing to continue with.
     if (!fs::exists(folder.path() / kJournalName)) folder.discard();
     throw;
   }
@@ -146,12 +207,22 @@ void build(PreparePlan& plan, const fs::path& final_path, const PrepareCallback&
   folder.commit();
 }
 
+// The folder of the plan's corpus, which is prepared where it is not there.
+fs::path prepare(const PreparePlan& plan, const PrepareCallback& progress) {
+  fs::path folder = folder_of(plan);
+  if (!fs::exists(folder)) build(plan, progress);
+  return folder;
+}
+
 std::vector<TokenFile> open_files(const fs::path& folder, const Sidecar& sidecar,
                                   const SidecarSplit& split) {
-  if (!sidecar.token_format.empty()) return open_sources(sidecar, &split == &sidecar.validation);
+  const bool in_place = !sidecar.token_format.empty() && split.shards.empty();
+  if (in_place) return open_sources(sidecar, &split == &sidecar.validation);
   std::vector<fs::path> prefixes;
   for (const ShardInfo& shard : split.shards) prefixes.push_back(folder / shard.name);
-  return open_shards(prefixes);
+  std::vector<TokenFile> files = open_shards(prefixes);
+  for (std::size_t i = 0; i < files.size(); ++i) cut_out(files[i], split.shards[i].left_out_at);
+  return files;
 }
 
 std::shared_ptr<const TokenShards> open_split(const fs::path& folder, const Sidecar& sidecar,
@@ -167,10 +238,49 @@ std::shared_ptr<const TokenShards> open_split(const fs::path& folder, const Side
   return shards;
 }
 
-// The cache may hold what was prepared as one of several corpora, where the sum is what counts.
-void check_share(const PreparedCorpus& corpus, const PrepareOptions& options) {
-  if (options.all_held_out || options.none_held_out || options.any_share) return;
-  check_held_out_share(corpus.train_stats, corpus.validation_stats);
+// An earlier version recorded neither the times of the files nor what it left out of them: as long
+// as they are gone, no document can be left out that is there.
+void check_left_out(const fs::path& folder, const PrepareOptions& options) {
+  const std::int64_t documents = read_sidecar(folder).train.stats.documents;
+  for (const std::uint64_t content : read_numbers<std::uint64_t>(
+           folder / (std::string("train") + kContentsEnding), 0, documents)) {
+    util::require(!std::binary_search(options.left_out.begin(), options.left_out.end(), content),
+                  "data: source files are gone, and ", folder.string(),
+                  " holds a document of a validation set: bring the files back");
+  }
+}
+
+// What a recipe asks for: a plan; where its files are gone and an earlier version did not record
+// when they were changed, the folder that it prepared.
+struct Request {
+  std::optional<PreparePlan> plan;
+  fs::path folder = {};
+  bool sources_are_gone = false;
+};
+
+Request resolve(const DataConfig& config, const PrepareOptions& options,
+                const PrepareCallback& progress) {
+  const DataConfig located = locate(config);
+  const SourceListing listing = look_for_sources(located);
+  Request request;
+  if (listing.problems.empty()) {
+    request.plan = make_plan(located, options, listing.files);
+    if (fs::exists(folder_of(*request.plan))) return request;
+  }
+  const std::optional<RecalledSources> recalled = recall_sources(config, options, listing);
+  if (!recalled) {
+    if (!listing.problems.empty()) util::fail(listing.problems.front());
+    return request;
+  }
+  say(progress, std::to_string(recalled->gone.size()) + " of " +
+                    std::to_string(recalled->files.size()) + " source files are gone (" +
+                    name_some(recalled->gone) + "): reading what was prepared of them, " +
+                    recalled->folder.string());
+  if (recalled->times_are_known) {
+    return {make_plan(recalled->config, options, recalled->files), {}, true};
+  }
+  check_left_out(recalled->folder, options);
+  return {std::nullopt, recalled->folder, true};
 }
 
 PreparedCorpus open_with(const fs::path& folder, const Sidecar& sidecar) {
@@ -192,9 +302,13 @@ PreparedCorpus open_with(const fs::path& folder, const Sidecar& sidecar) {
   corpus.train_stats = sidecar.train.stats;
   corpus.validation_stats = sidecar.validation.stats;
   corpus.held_out_share = held_out_share(sidecar.train.stats, sidecar.validation.stats);
+  corpus.left_out = sidecar.left_out.documents;
+  corpus.left_out_documents = std::ssize(corpus.left_out);
   for (const SourceRecord& source : sidecar.sources) {
     corpus.left_out_documents += source.counts.left_out;
   }
+  corpus.held_out_apart = sidecar.held_out_apart;
+  corpus.held_out_ends = sidecar.held_out_ends;
   corpus.fingerprint = sidecar.train.fingerprint;
   corpus.validation_fingerprint = sidecar.validation.fingerprint;
   corpus.vocabulary_size = sidecar.tokenizer.vocabulary_size;
@@ -211,51 +325,32 @@ std::vector<TokenFile> open_held_out(const fs::path& folder) {
 }
 
 std::int64_t padded_vocabulary_size(const DataConfig& config) {
-  return load_tokenizer(config).padded_vocabulary_size;
+  return load_tokenizer(locate(config)).padded_vocabulary_size;
 }
 
 PreparedCorpus open_corpus(const fs::path& folder) {
   return open_with(folder, read_sidecar(folder));
 }
 
-CorpusSearch find_corpus(const DataConfig& config, const PrepareOptions& options) {
-  const std::string wanted = request_key(config, options);
-  CorpusSearch search;
-  fs::file_time_type newest_time;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(config.cache_dir, error)) {
-    const fs::path& folder = entry.path();
-    const fs::path sidecar = folder / kSidecarName;
-    if (folder.extension() == ".partial" || !fs::exists(sidecar)) continue;
-    try {
-      if (read_sidecar(folder).request_key != wanted) continue;
-    } catch (const util::Error& problem) {  // damaged, or of another version of the program
-      search.passed_over.emplace_back(problem.what());
-      continue;
-    }
-    const auto time = fs::last_write_time(sidecar);
-    if (search.folder && time <= newest_time) continue;
-    search.folder = folder;
-    newest_time = time;
-  }
-  return search;
-}
-
 PreparedCorpus prepare_corpus(const DataConfig& config, const PrepareCallback& progress,
                               const PrepareOptions& options) {
   config.validate();
-  util::require(!config.cache_dir.empty(), "data.cache_dir: must name a folder");
-  PreparePlan plan = make_plan(config, options);
-  const fs::path folder = fs::path(config.cache_dir) / (kFolderPrefix + plan.keys.key);
+  util::require(!config.cache_dir.empty(),
+                "data.cache_dir: must name a folder for prepared corpora, as there is no default "
+                "without HOME and XDG_CACHE_HOME");
+  Request request = resolve(config, options, progress);
+  const fs::path folder = request.plan ? folder_of(*request.plan) : request.folder;
   const bool was_cached = fs::exists(folder);
-  if (!was_cached) build(plan, folder, progress);
+  if (!was_cached) {
+    if (!request.sources_are_gone) leave_out_files(*request.plan, progress);
+    build(*request.plan, progress);
+  }
   PreparedCorpus corpus;
   try {
     corpus = open_corpus(folder);
   } catch (const util::Error& error) {
     util::fail(error.what(), "; remove ", folder.string(), " to prepare the corpus again");
   }
-  check_share(corpus, options);
   // The newest is what was asked for last: find_corpus. A cache may be read-only.
   std::error_code ignored;
   if (was_cached)

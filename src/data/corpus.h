@@ -14,6 +14,7 @@
 #include "data/source_record.h"
 #include "data/split_stats.h"
 #include "data/token_shards.h"
+#include "util/error.h"
 
 namespace superpose::data {
 
@@ -42,6 +43,11 @@ struct PreparedCorpus {
   SplitStats validation_stats;
   double held_out_share = 0;            // validation bytes / all bytes
   std::int64_t left_out_documents = 0;  // of training, with the content of a validation document
+  std::vector<std::int64_t> left_out;   // numbers of those that lie between the others
+  // The validation documents are parts of training files that the records count as training alone;
+  // namely the end of each training document.
+  bool held_out_apart = false;
+  bool held_out_ends = false;
   // 16 hexadecimal digits each, of what the shards hold (document borders and texts, in order):
   // independent of paths, times and machine.
   std::string fingerprint;                  // training documents
@@ -62,22 +68,32 @@ struct PrepareProgress {
   std::int64_t documents = 0;
   std::int64_t tokens = 0;
   std::string_view note = {};  // something to tell the user, once; else empty
+  bool begins = false;         // the first of a part; a corpus has several where it is put together
+};
+// Thrown by a callback where the user asked a preparation to stop: the same call continues it.
+class PreparationStopped : public util::Error {
+ public:
+  using Error::Error;
 };
 using PrepareCallback = std::function<void(const PrepareProgress&)>;
 
 // Tokenizes the sources into shards under config.cache_dir, or opens what lies there for the same
 // sources (path, size, time of each), settings and tokenizer. The folder appears whole or not at
-// all; a preparation that was interrupted is gone on with, and one that another process is at is
-// waited for. The shards are the same for any number of threads and interruptions.
+// all; a preparation that was interrupted is continued, and one that another process works on is
+// waited for. The shards are the same for any number of threads and interruptions. Where sources
+// are gone and nothing else changed, what was prepared of them is opened.
 //
 // Held-out documents are drawn by the hash of their content alone (so copies of one document fall
-// on one side), or are those of config.validation; a training document with the content of a
-// held-out one is left out. Empty documents are left out. Memory is bounded by the threads and the
-// largest document, and 16 bytes a document of the corpus (docs/formats/preparing.md).
+// on one side), or are those of config.validation; where too few are drawn, the ends of documents
+// are held out (corpus_builder.h). A training document with the content of a held-out one is left
+// out. Empty documents are left out. Memory is bounded by the threads and the largest document, and
+// 16 bytes per document of the corpus (docs/formats/preparing.md).
+//
+// `progress` may throw: what was done until then is kept.
 //
 // Throws util::Error: no source named; a missing or unreadable file, or one that changes meanwhile;
-// a distribution that is not installed; an empty corpus; a held-out share outside 0.2-10 % (unless
-// the options hold out all or none); a full disk (what is written is gone on with next time).
+// a distribution that is not installed; an empty corpus; nothing held out where something has to
+// be; a full disk (the next call continues from what is written).
 PreparedCorpus prepare_corpus(const DataConfig& config, const PrepareCallback& progress = {},
                               const PrepareOptions& options = {});
 

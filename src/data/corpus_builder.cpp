@@ -1,12 +1,14 @@
 #include "data/corpus_builder.h"
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <utility>
 
 #include "data/batch_pipeline.h"
 #include "data/document_encoder.h"
 #include "data/halves.h"
+#include "data/held_out_parts.h"
 #include "data/number_file.h"
 #include "util/error.h"
 #include "util/files.h"
@@ -19,8 +21,17 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Below so many documents a share drawn by document is far from the one asked for.
-constexpr std::int64_t kFewDocuments = 100;
+// So many documents are a held-out split whatever their size; fewer are where their share of the
+// text is usual: with less the loss is noise, with more training misses much.
+constexpr std::int64_t kEnoughDocuments = 10;
+constexpr double kLeastHeldOut = 0.002;
+constexpr double kLargestHeldOut = 0.1;
+
+PrepareOptions options_of(const PreparePlan& plan, const PreparationJournal& journal) {
+  PrepareOptions options = plan.options;
+  if (journal.holds_out_ends) options.none_held_out = true;
+  return options;
+}
 
 PreparationJournal start_of(const PreparePlan& plan) {
   PreparationJournal journal;
@@ -48,25 +59,29 @@ std::size_t num_threads(const DataConfig& config) {
 
 }  // namespace
 
-void check_held_out_share(const SplitStats& train, const SplitStats& validation) {
+bool are_enough(const PreparePlan& plan, const SplitStats& train, const SplitStats& validation) {
+  if (plan.options.any_share) return validation.documents > 0;
   const double share = held_out_share(train, validation);
-  const std::int64_t documents = train.documents + validation.documents;
-  util::require(share >= kLeastHeldOut && share <= kLargestHeldOut,
-                "data: held-out share must lie in 0.2-10 % of the text, got ", share * 100, " % (",
-                validation.documents, " of ", documents,
-                " documents): set data.validation_share, or name files in data.validation",
-                documents < kFewDocuments
-                    ? "; where a text file holds many documents, set data.document_separator"
-                    : "");
+  const double largest = std::max(kLargestHeldOut, 2 * plan.config.validation_share);
+  return validation.documents >= kEnoughDocuments || (share >= kLeastHeldOut && share <= largest);
+}
+
+double share_of_lowest(std::vector<std::uint64_t> contents, double share) {
+  const auto count = static_cast<std::size_t>(share * static_cast<double>(contents.size()));
+  if (count < 2) return 0;
+  const auto last = contents.begin() + static_cast<std::ptrdiff_t>(count) - 1;
+  std::nth_element(contents.begin(), last, contents.end());
+  return std::nextafter(draw_of(*last), 1.0);
 }
 
 CorpusBuilder::CorpusBuilder(const PreparePlan& plan, fs::path folder,
                              std::optional<PreparationJournal> journal)
     : plan_(plan),
       folder_(std::move(folder)),
-      rules_(plan.config, plan.options),
-      token_type_(token_type_for(plan.tokenizer.tokenizer.vocabulary_size())),
+      token_type_(token_type_for(plan.tokenizer->tokenizer.vocabulary_size())),
       at_(journal ? std::move(*journal) : start_of(plan)),
+      options_(options_of(plan, at_)),
+      rules_(at_.share > 0 ? at_.share : plan.config.validation_share, plan.config, options_),
       train_(folder_, "train",
              {plan.config.shard_tokens, ShardLimits().sequence_tokens, token_type_}, at_.train),
       validation_(folder_, "validation",
@@ -82,45 +97,27 @@ CorpusBuilder::CorpusBuilder(const PreparePlan& plan, fs::path folder,
 }
 
 void CorpusBuilder::add_all(const PrepareCallback& callback) {
-  collect_held_out();
   remember_written();
-  BatchReader reader(reading(), plan_.sources, rules_, at_.place);
+  BatchReader reader(plan_.options.held_out_reading.value_or(read_options(plan_.config)),
+                     plan_.sources, rules_, at_.place);
   BatchPipeline pipeline([&reader](DocumentBatch& batch) { return reader.next(batch); },
                          make_encoders());
-  if (callback) callback(progress());
+  report(callback, /*begins=*/true);
   while (const std::optional<DocumentBatch> batch = pipeline.next()) {
     add(*batch);
-    if (callback) callback(progress());
+    report(callback);
   }
   write_progress();
 }
 
-BatchReader::Reading CorpusBuilder::reading() const {
-  const ReadOptions own = read_options(plan_.config);
-  return {.training = own, .held_out = plan_.options.held_out_reading.value_or(own)};
-}
-
-void CorpusBuilder::collect_held_out() {
-  const auto [training, held_out] = reading();
-  std::vector<ReadOptions> ways = {held_out};
-  // A source that is cut otherwise has copies of parts.
-  if (training.document_separator != held_out.document_separator) {
-    ways.push_back(held_out);
-    ways.back().document_separator = training.document_separator;
-  }
-  std::string text;
-  for (const SourceFile& source : plan_.sources) {
-    if (!source.held_out || !source.left_out_as.empty()) continue;
-    for (const ReadOptions& way : ways) {
-      const auto reader = open_documents(source.path, way);
-      for (std::int64_t document = 1; reader->next(text); ++document) {
-        try {
-          rules_.leave_out_copies_of(text);
-        } catch (const util::Error& error) {
-          util::fail(source.path.string(), ": document ", document, " ", error.what());
-        }
-      }
-    }
+// Who listens may end the work by an exception: nothing that was done is lost.
+void CorpusBuilder::report(const PrepareCallback& callback, bool begins) {
+  if (!callback) return;
+  try {
+    callback(progress(begins));
+  } catch (...) {
+    write_progress();
+    throw;
   }
 }
 
@@ -137,13 +134,13 @@ std::vector<std::function<void(DocumentBatch&)>> CorpusBuilder::make_encoders() 
       .special = plan_.config.special_tokens == SpecialTokens::kAsText
                      ? tokenizer::SpecialText::kAsText
                      : tokenizer::SpecialText::kRecognise,
-      .end_of_document = plan_.tokenizer.end_of_document,
+      .end_of_document = plan_.tokenizer->end_of_document,
       .type = token_type_,
   };
   std::vector<std::function<void(DocumentBatch&)>> encoders;
   for (std::size_t i = 0; i < num_threads(plan_.config); ++i) {
     encoders.push_back(
-        [encoder = std::make_shared<DocumentEncoder>(plan_.tokenizer.tokenizer, options)](
+        [encoder = std::make_shared<DocumentEncoder>(plan_.tokenizer->tokenizer, options)](
             DocumentBatch& batch) { encoder->encode(batch); });
   }
   return encoders;
@@ -163,6 +160,7 @@ void CorpusBuilder::add(const DocumentBatch& batch) {
                  .content = document.content,
                  .text_bytes = text_bytes});
     ++at_.counts.documents;
+    at_.counts.held_out += document.held_out ? 1 : 0;
     at_.counts.text_bytes += text_bytes;
     at_.counts.tokens +=
         static_cast<std::int64_t>((document.tokens_end - begin) / token_bytes(token_type_));
@@ -180,6 +178,8 @@ void CorpusBuilder::end_source(std::uint64_t hash) {
                       .path = source.path.string(),
                       .bytes = source.bytes,
                       .hash = hash,
+                      .modified_ns = source.modified_ns,
+                      .held_out = source.held_out,
                       .left_out_as = source.left_out_as,
                       .counts = at_.counts});
   finished_bytes_ += source.bytes;
@@ -202,25 +202,33 @@ void CorpusBuilder::write_progress() {
   unsaved_bytes_ = 0;
 }
 
-PrepareProgress CorpusBuilder::progress() const {
+PrepareProgress CorpusBuilder::progress(bool begins) const {
   return {.sources_done = at_.place.source,
           .num_sources = std::ssize(plan_.sources),
           .bytes_done = finished_bytes_ + at_.bytes_read,
           .num_bytes = num_bytes_,
           .text_bytes = train_.stats().bytes + validation_.stats().bytes,
           .documents = train_.stats().documents + validation_.stats().documents,
-          .tokens = train_.stats().tokens + validation_.stats().tokens};
+          .tokens = train_.stats().tokens + validation_.stats().tokens,
+          .begins = begins};
 }
 
-void CorpusBuilder::check_share() const {
+std::optional<PreparationJournal> CorpusBuilder::find_restart() {
   const SplitStats& train = train_.stats();
   const SplitStats& validation = validation_.stats();
   util::require(train.documents + validation.documents > 0,
                 "data: corpus is empty: ", sources_.size(), " files without any text");
-  const PrepareOptions& options = plan_.options;
-  if (!options.all_held_out && !options.none_held_out && !options.any_share) {
-    check_held_out_share(train, validation);
+  const bool draws = !options_.all_held_out && !options_.none_held_out && at_.share == 0;
+  if (!draws || are_enough(plan_, train, validation)) return std::nullopt;
+  PreparationJournal restart = start_of(plan_);
+  if (validation.documents == 0) {
+    restart.share = share_of_lowest(contents_of(train_, "train"), plan_.config.validation_share);
+    if (restart.share > 0) return restart;
+    at_.holds_out_ends = true;
+    return std::nullopt;
   }
+  restart.holds_out_ends = true;
+  return restart;
 }
 
 std::vector<std::uint64_t> CorpusBuilder::contents_of(const SplitWriter& split,
@@ -229,26 +237,59 @@ std::vector<std::uint64_t> CorpusBuilder::contents_of(const SplitWriter& split,
                                      split.stats().documents);
 }
 
-SidecarTokenizer CorpusBuilder::sidecar_tokenizer() const {
-  return describe(plan_.tokenizer, plan_.config.special_tokens);
+SidecarSplit CorpusBuilder::close(SplitWriter& split) {
+  return {.stats = split.stats(), .fingerprint = "", .shards = split.finish()};
 }
 
-SidecarSplit CorpusBuilder::close(SplitWriter& split, const char* name, const std::string& halves) {
-  SidecarSplit result{.stats = split.stats(), .fingerprint = "", .shards = split.finish()};
-  result.fingerprint = fingerprint_of(contents_of(split, name), halves, sidecar_tokenizer());
-  return result;
+// Cuts the ends out of the closed training shards, and out of what is counted of the files.
+void CorpusBuilder::hold_out_ends(SidecarSplit& train) {
+  const tokenizer::LoadedTokenizer& tokenizer = *plan_.tokenizer;
+  std::vector<TokenShards> shards;
+  std::vector<std::vector<DocumentEnd>> ends;
+  std::size_t num_ends = 0;
+  for (const ShardInfo& shard : train.shards) {
+    shards.emplace_back(std::vector<fs::path>{folder_ / shard.name},
+                        tokenizer.tokenizer.vocabulary_size());
+    ends.push_back(find_ends(shards.back(), tokenizer, plan_.config.validation_share));
+    num_ends += ends.back().size();
+  }
+  PartCopier copier(tokenizer, token_type_, validation_);
+  auto source = sources_.begin();
+  std::int64_t first_document = 0;  // of the shard
+  std::int64_t source_end = source->counts.documents;
+  for (std::size_t i = 0; i < shards.size(); ++i) {
+    for (const DocumentEnd& end : ends[i]) {
+      while (first_document + end.document >= source_end) {
+        source_end += (++source)->counts.documents;
+      }
+      for (const TokenRange& piece : pieces_of(end.range, num_ends == 1)) {
+        const std::int64_t bytes = copier.copy(shards[i], piece);
+        for (std::int64_t* sum : {&train.stats.bytes, &source->counts.text_bytes}) *sum -= bytes;
+        ++source->counts.held_out;
+      }
+      for (std::int64_t* sum : {&train.stats.tokens, &source->counts.tokens}) {
+        *sum -= end.range.count;
+      }
+      train.shards[i].left_out_at.push_back(end.range);
+    }
+    first_document += train.shards[i].documents;
+  }
 }
 
 void CorpusBuilder::finish() {
   Sidecar sidecar;
-  sidecar.request_key = request_key(plan_.config, plan_.options);
+  sidecar.request_key = plan_.request_key;
   sidecar.key = plan_.keys.key;
-  sidecar.tokenizer = sidecar_tokenizer();
-  sidecar.validation_halves = draw_halves(contents_of(validation_, "validation"));
-  sidecar.train = close(train_, "train", "");
-  sidecar.validation = close(validation_, "validation", sidecar.validation_halves);
+  sidecar.tokenizer = describe(*plan_.tokenizer, plan_.config.special_tokens);
+  sidecar.held_out_apart = sidecar.held_out_ends = at_.holds_out_ends;
+  sidecar.train = close(train_);
+  if (at_.holds_out_ends) hold_out_ends(sidecar.train);
+  sidecar.validation = close(validation_);
+  const auto held_out = contents_of(validation_, "validation");
+  sidecar.validation_halves = draw_halves(held_out);
+  set_fingerprints(sidecar, contents_of(train_, "train"), held_out);
   sidecar.sources = sources_;
-  write_sidecar(folder_, sidecar, plan_.tokenizer);
+  write_sidecar(folder_, sidecar, *plan_.tokenizer);
 }
 
 }  // namespace superpose::data

@@ -19,7 +19,7 @@
 
 namespace superpose::data {
 
-// Writes the shards of one corpus from its source files into a folder, or goes on with what lies
+// Writes the shards of one corpus from its source files into a folder, or continues with what lies
 // there. One thread reads, several encode, the caller's writes; the files are the same for any
 // number of threads and interruptions.
 class CorpusBuilder {
@@ -35,30 +35,32 @@ class CorpusBuilder {
   // Of every source that is finished.
   std::span<const SourceRecord> sources() const { return sources_; }
 
-  // Throws util::Error for an empty corpus or a held-out share outside 0.2-10 %.
-  void check_share() const;
+  // After add_all. Where data.validation_share drew too few documents: the journal from which
+  // another builder has to begin in an empty folder, in place of finish(). Throws util::Error for
+  // an empty corpus.
+  std::optional<PreparationJournal> find_restart();
 
   // Closes the shards and writes the sidecar and all that lies beside it.
   void finish();
 
  private:
-  BatchReader::Reading reading() const;
-  void collect_held_out();
   void remember_written();
   void add(const DocumentBatch& batch);
   void end_source(std::uint64_t hash);
   void write_progress();
   std::vector<std::function<void(DocumentBatch&)>> make_encoders();
-  PrepareProgress progress() const;
-  SidecarTokenizer sidecar_tokenizer() const;
-  SidecarSplit close(SplitWriter& split, const char* name, const std::string& halves);
+  PrepareProgress progress(bool begins) const;
+  void report(const PrepareCallback& callback, bool begins = false);
+  static SidecarSplit close(SplitWriter& split);
+  void hold_out_ends(SidecarSplit& train);
   std::vector<std::uint64_t> contents_of(const SplitWriter& split, const char* name) const;
 
   const PreparePlan& plan_;
   std::filesystem::path folder_;
-  DocumentRules rules_;
   TokenType token_type_;
   PreparationJournal at_;  // what is written so far; on the disk up to the last write_progress
+  PrepareOptions options_;
+  DocumentRules rules_;
   SplitWriter train_;
   SplitWriter validation_;
   util::AppendFile source_lines_;
@@ -69,7 +71,15 @@ class CorpusBuilder {
   std::int64_t finished_bytes_ = 0;
 };
 
-// Throws util::Error where held_out_share lies outside 0.2-10 %.
-void check_held_out_share(const SplitStats& train, const SplitStats& validation);
+// What is held out by data.validation_share: the documents that it draws by their content. Where
+// none is drawn, though the share of their number is two or more, so many with the lowest draws;
+// otherwise the end of each document, so much of it. The same where those drawn are no split:
+// bool are_enough. Of one of several corpora any document is one; alone, it takes a few of them, or
+// a usual share of the text.
+bool are_enough(const PreparePlan& plan, const SplitStats& train, const SplitStats& validation);
+
+// The share that draws the documents with the lowest draws, so many as `share` is of their number;
+// 0 where that is less than two.
+double share_of_lowest(std::vector<std::uint64_t> contents, double share);
 
 }  // namespace superpose::data

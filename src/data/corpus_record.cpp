@@ -11,15 +11,19 @@ namespace {
 
 constexpr std::size_t kNamesShown = 5;
 
-std::string sentence(const char* verb, std::vector<std::string> names) {
-  const std::size_t more = names.size() > kNamesShown ? names.size() - kNamesShown : 0;
-  names.resize(names.size() - more);
-  std::string text = verb + (" " + util::join(names, ", "));
-  if (more > 0) text += " and " + std::to_string(more) + " more";
-  return text;
+std::string sentence(const char* verb, const std::vector<std::string>& names) {
+  return verb + (" " + name_some(names));
 }
 
 }  // namespace
+
+std::string name_some(std::vector<std::string> names) {
+  const std::size_t more = names.size() > kNamesShown ? names.size() - kNamesShown : 0;
+  names.resize(names.size() - more);
+  std::string text = util::join(names, ", ");
+  if (more > 0) text += " and " + std::to_string(more) + " more";
+  return text;
+}
 
 void append_files(const std::string& prefix, const SourceRecord& source,
                   std::vector<CorpusFile>& files) {

@@ -40,6 +40,9 @@ struct CorpusRecord {
   }
 };
 
+// "a, b, c": at most five names, then how many more.
+std::string name_some(std::vector<std::string> names);
+
 // Appends a source, and the files that are read with it, below a prefix.
 void append_files(const std::string& prefix, const SourceRecord& source,
                   std::vector<CorpusFile>& files);

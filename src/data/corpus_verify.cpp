@@ -27,35 +27,39 @@ void verify_shards(const fs::path& folder, const SidecarSplit& split, VerifyRepo
   }
 }
 
-void verify_contents(const fs::path& folder, const char* name, const SidecarSplit& split,
-                     const std::string& found) {
-  util::require(found == split.fingerprint,
-                (folder / (std::string(name) + kContentsEnding)).string(),
-                ": is damaged: the fingerprint must be ", split.fingerprint, ", got ", found);
+void verify_contents(const fs::path& path, const SidecarSplit& expected,
+                     const SidecarSplit& found) {
+  util::require(found.fingerprint == expected.fingerprint, path.string(),
+                ": is damaged: the fingerprint must be ", expected.fingerprint, ", got ",
+                found.fingerprint);
 }
 
 void verify_fingerprints(const fs::path& folder, const Sidecar& sidecar) {
-  const auto fingerprint = [&](const char* name, const SidecarSplit& split,
-                               std::string_view halves) {
-    const fs::path path = folder / (std::string(name) + kContentsEnding);
-    return fingerprint_of(read_numbers<std::uint64_t>(path, 0, split.stats.documents), halves,
-                          sidecar.tokenizer);
+  const auto path_of = [&](const char* split) {
+    return folder / (std::string(split) + kContentsEnding);
   };
-  verify_contents(folder, "validation", sidecar.validation,
-                  fingerprint("validation", sidecar.validation, sidecar.validation_halves));
-  if (!sidecar.token_format.empty()) return;  // the sources are the training tokens
-  verify_contents(folder, "train", sidecar.train, fingerprint("train", sidecar.train, ""));
+  const auto read = [&](const char* name, const SidecarSplit& split) {
+    return read_numbers<std::uint64_t>(path_of(name), 0, split.stats.documents);
+  };
+  const bool in_place = !sidecar.token_format.empty();  // the sources are the training tokens
+  Sidecar found = sidecar;
+  set_fingerprints(found, in_place ? std::vector<std::uint64_t>() : read("train", sidecar.train),
+                   read("validation", sidecar.validation));
+  verify_contents(path_of("validation"), sidecar.validation, found.validation);
+  if (!in_place) verify_contents(path_of("train"), sidecar.train, found.train);
 }
 
 void verify_counts(const fs::path& folder, const Sidecar& sidecar) {
   DocumentCounts counts;
   for (const SourceRecord& source : sidecar.sources) counts += source.counts;
   const SplitStats& train = sidecar.train.stats;
-  const SplitStats& validation = sidecar.validation.stats;
-  util::require(counts.documents == train.documents + validation.documents &&
-                    counts.text_bytes == train.bytes + validation.bytes &&
-                    counts.tokens == train.tokens + validation.tokens,
-                (folder / kSidecarName).string(), ": its sources must add up to its splits");
+  const SplitStats validation = sidecar.held_out_apart ? SplitStats{} : sidecar.validation.stats;
+  const LeftOutDocuments& left_out = sidecar.left_out;
+  util::require(
+      counts.documents == train.documents + validation.documents + std::ssize(left_out.documents) &&
+          counts.text_bytes == train.bytes + validation.bytes + left_out.bytes &&
+          counts.tokens == train.tokens + validation.tokens + left_out.tokens,
+      (folder / kSidecarName).string(), ": its sources must add up to its splits");
 }
 
 // Every token is read once, which checks it against the vocabulary.

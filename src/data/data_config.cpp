@@ -7,9 +7,8 @@ namespace superpose::data {
 
 void DataConfig::validate() const {
   using util::require;
-  require(validation_share >= kLeastHeldOut && validation_share <= kLargestHeldOut,
-          "data.validation_share: must lie in [", kLeastHeldOut, ", ", kLargestHeldOut, "], got ",
-          validation_share);
+  require(validation_share > 0 && validation_share <= 0.5,
+          "data.validation_share: must be above 0 and at most 0.5, got ", validation_share);
   unescape_separator("data.document_separator", document_separator);
   require(!text_field.empty(), "data.text_field: must name a field");
   require(!tokenizer.empty(), "data.tokenizer: must be \"bytes\" or a file");

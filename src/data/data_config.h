@@ -33,10 +33,6 @@ inline constexpr std::array<std::string_view, 4> kInvalidUtf8Names{"keep", "repl
 enum class OnBinary { kAuto, kError, kSkip, kKeep };
 inline constexpr std::array<std::string_view, 4> kOnBinaryNames{"auto", "error", "skip", "keep"};
 
-// Held-out bytes / all bytes must lie between these: less scores noise, more is missed in training.
-inline constexpr double kLeastHeldOut = 0.002;
-inline constexpr double kLargestHeldOut = 0.1;
-
 // Section [data] of a recipe.
 struct DataConfig {
   std::vector<std::string> sources;
@@ -68,6 +64,9 @@ struct DataConfig {
   std::int64_t shard_tokens = std::int64_t{1} << 28;
   std::int64_t threads = 0;
   std::int64_t prefetch = 4;
+  // Not a key: the folder of the recipe, where relative paths of what is read are looked for that
+  // the current folder does not have. Empty = nowhere else.
+  std::string recipe_folder = {};
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {
@@ -114,7 +113,9 @@ struct DataConfig {
     v.field("validation", self.validation,
             "files, folders, globs held out for validation; empty = validation_share decides");
     v.field("validation_share", self.validation_share,
-            "share of the documents held out, drawn by the hash of their content");
+            "share held out: documents drawn by the hash of their content; of too few documents, "
+            "the end "
+            "of each");
     v.field("block_tokens", self.block_tokens,
             "tokens of the blocks that an epoch shuffles; 0 = 65536, fewer for a small corpus");
     v.field("lanes", self.lanes,

@@ -6,34 +6,28 @@
 
 namespace superpose::data {
 
-DocumentRules::DocumentRules(const DataConfig& config, const PrepareOptions& options)
-    : config_(config), options_(options) {
-  for (const std::uint64_t content : options.left_out) left_out_.insert(content);
-}
+DocumentRules::DocumentRules(double share, const DataConfig& config, const PrepareOptions& options)
+    : share_(share), config_(config), options_(options) {}
 
-void DocumentRules::leave_out_copies_of(std::string& text) {
-  DocumentCounts uncounted;
-  if (passes(text, uncounted)) left_out_.insert(util::hash64(text));
+std::optional<std::uint64_t> DocumentRules::content_of(std::string& text,
+                                                       DocumentCounts& counts) const {
+  if (!passes(text, counts)) return std::nullopt;
+  return util::hash64(text);
 }
 
 void DocumentRules::remember(std::uint64_t content) {
   if (config_.deduplicate) written_.insert(content);
 }
 
-Fate DocumentRules::decide(std::string& text, bool held_out, std::uint64_t& content,
-                           DocumentCounts& counts) {
-  if (!passes(text, counts)) return Fate::kNowhere;
-  content = util::hash64(text);
-  const bool validates = is_held_out(content, held_out);
-  if (!validates && left_out_.contains(content)) {
-    ++counts.left_out;
-    return Fate::kNowhere;
-  }
+Fate DocumentRules::decide(std::string& text, std::uint64_t& content, DocumentCounts& counts) {
+  const std::optional<std::uint64_t> found = content_of(text, counts);
+  if (!found) return Fate::kNowhere;
+  content = *found;
   if (config_.deduplicate && !written_.insert(content)) {
     ++counts.duplicates;
     return Fate::kNowhere;
   }
-  return validates ? Fate::kValidation : Fate::kTraining;
+  return is_held_out(content) ? Fate::kValidation : Fate::kTraining;
 }
 
 bool DocumentRules::passes(std::string& text, DocumentCounts& counts) const {
@@ -71,12 +65,11 @@ bool DocumentRules::passes_utf8(std::string& text, DocumentCounts& counts) const
       " of the document; data.on_invalid_utf8 = \"keep\", \"replace\" or \"skip\" would go on");
 }
 
-bool DocumentRules::is_held_out(std::uint64_t content, bool held_out) const {
+bool DocumentRules::is_held_out(std::uint64_t content) const {
   if (options_.all_held_out) return true;
-  if (!config_.validation.empty()) return held_out;
-  if (options_.none_held_out) return false;
-  const double draw = static_cast<double>(content >> 11) * 0x1p-53;  // in [0, 1)
-  return draw < config_.validation_share;
+  return !options_.none_held_out && draw_of(content) < share_;
 }
+
+double draw_of(std::uint64_t content) { return static_cast<double>(content >> 11) * 0x1p-53; }
 
 }  // namespace superpose::data

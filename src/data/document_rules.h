@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "data/content_set.h"
@@ -17,30 +18,33 @@ enum class Fate : std::uint8_t { kTraining, kValidation, kNowhere };
 // what came before where duplicates go.
 class DocumentRules {
  public:
-  // Both outlive the rules.
-  DocumentRules(const DataConfig& config, const PrepareOptions& options);
+  // `share`: of the documents that are drawn. The others outlive the rules.
+  DocumentRules(double share, const DataConfig& config, const PrepareOptions& options);
 
-  // data.validation names a document with this text: training documents with the same are left
-  // out, if the rules let it through at all. May change `text`.
-  void leave_out_copies_of(std::string& text);
+  // The content hash of a document, none where the text itself does not let it through. May change
+  // `text` as decide() does.
+  std::optional<std::uint64_t> content_of(std::string& text, DocumentCounts& counts) const;
   // A document with this content was written before.
   void remember(std::uint64_t content);
 
   // Counts the document where it goes nowhere, gives its content hash where it goes somewhere.
-  // `text` is changed where data.on_invalid_utf8 says so. `held_out`: data.validation names its
-  // file. Throws util::Error "is not UTF-8 ..." where the recipe wants that.
-  Fate decide(std::string& text, bool held_out, std::uint64_t& content, DocumentCounts& counts);
+  // `text` is changed where data.on_invalid_utf8 says so. Throws util::Error "is not UTF-8 ..."
+  // where the recipe wants that.
+  Fate decide(std::string& text, std::uint64_t& content, DocumentCounts& counts);
 
  private:
   // Whether the text itself lets the document through.
   bool passes(std::string& text, DocumentCounts& counts) const;
   bool passes_utf8(std::string& text, DocumentCounts& counts) const;
-  bool is_held_out(std::uint64_t content, bool held_out) const;
+  bool is_held_out(std::uint64_t content) const;
 
+  double share_;
   const DataConfig& config_;
   const PrepareOptions& options_;
-  ContentSet left_out_;
   ContentSet written_;  // used where duplicates go
 };
+
+// Where a document's content falls in [0, 1): it is held out below data.validation_share.
+double draw_of(std::uint64_t content);
 
 }  // namespace superpose::data

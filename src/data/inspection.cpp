@@ -58,6 +58,29 @@ std::vector<std::int32_t> most_frequent(const Inspection& inspection, std::size_
   return ids;
 }
 
+DocumentFiles::DocumentFiles(const PreparedCorpus& corpus, bool held_out) {
+  if (!held_out) left_out_ = corpus.left_out;
+  std::int64_t end = 0;
+  for (const SourceRecord& source : corpus.sources) {
+    const std::int64_t documents = source.counts.documents;
+    const std::int64_t in_validation = source.held_out ? documents : source.counts.held_out;
+    const bool apart = corpus.held_out_apart && !source.held_out;
+    end += held_out ? in_validation : documents - (apart ? 0 : in_validation);
+    names_.push_back(source.name);
+    ends_.push_back(end);
+  }
+  const SplitStats& split = held_out ? corpus.validation_stats : corpus.train_stats;
+  if (end == split.documents + std::ssize(left_out_)) return;
+  names_.clear();
+  ends_.clear();
+}
+
+std::string DocumentFiles::name_of(std::int64_t document) const {
+  for (const std::int64_t left_out : left_out_) document += left_out <= document ? 1 : 0;
+  const auto file = std::upper_bound(ends_.begin(), ends_.end(), document) - ends_.begin();
+  return file == std::ssize(names_) ? "" : names_[static_cast<std::size_t>(file)];
+}
+
 std::vector<std::int32_t> document_at(const TokenShards& tokens, std::int64_t document) {
   util::require(document >= 0 && document < tokens.num_documents(), "document: must lie in [0, ",
                 tokens.num_documents(), "), got ", document);

@@ -2,8 +2,10 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
+#include "data/corpus.h"
 #include "data/token_shards.h"
 
 namespace superpose::data {
@@ -26,6 +28,20 @@ std::int64_t length_quantile(const Inspection& inspection, double share);
 
 // The `count` most frequent ids that occur, the most frequent first, the smaller of equals.
 std::vector<std::int32_t> most_frequent(const Inspection& inspection, std::size_t count);
+
+// Which file the documents of a split come from.
+class DocumentFiles {
+ public:
+  DocumentFiles(const PreparedCorpus& corpus, bool held_out);
+
+  // The source's name; "" where an earlier version prepared the corpus, which did not record it.
+  std::string name_of(std::int64_t document) const;
+
+ private:
+  std::vector<std::string> names_;
+  std::vector<std::int64_t> ends_;      // the number behind each file's last document
+  std::vector<std::int64_t> left_out_;  // numbers that are counted there and are no documents
+};
 
 // The ids of a document. Throws util::Error for one that does not exist.
 std::vector<std::int32_t> document_at(const TokenShards& tokens, std::int64_t document);

@@ -5,7 +5,7 @@
 
 #include "data/batch_reader.h"
 #include "data/content_set.h"
-#include "data/corpus_builder.h"
+#include "data/held_out_parts.h"
 #include "data/reading_plan.h"
 #include "data/token_cut.h"
 #include "util/error.h"
@@ -66,7 +66,6 @@ DataConfig config_of(const MixtureConfig& entry, const DataConfig& data) {
 PrepareOptions options_of(const MixtureConfig& entry, const DataConfig& data,
                           PrepareOptions options) {
   if (entry.name.empty()) return options;
-  // A small source beside much held-out text is none of its own: whole_corpus checks the sum.
   options.any_share = true;
   // The held-out files are the same for all entries, so they are read as [data] says.
   if (!data.validation.empty()) options.held_out_reading = read_options(data);
@@ -139,7 +138,7 @@ class HeldOut {
         known.push_back(document);
         --stats.documents;
         stats.tokens -= document.count;
-        stats.bytes -= text_bytes(corpus, document);
+        stats.bytes -= text_bytes(*corpus.validation, document, corpus.bytes_per_id);
       } else {
         whole_.validation_contents.push_back(content);
         whole_.validation_halves.push_back(corpus.validation_halves[i]);
@@ -150,18 +149,19 @@ class HeldOut {
     return known;
   }
 
-  static std::int64_t text_bytes(const PreparedCorpus& corpus, const TokenRange& document) {
-    std::vector<std::int32_t> ids(static_cast<std::size_t>(document.count));
-    corpus.validation->read(document.first, ids);
-    std::int64_t bytes = 0;
-    for (const std::int32_t id : ids) bytes += corpus.bytes_per_id[static_cast<std::size_t>(id)];
-    return bytes;
-  }
-
   PreparedCorpus& whole_;
   std::vector<TokenFile> files_;
   ContentSet before_;  // of the corpora added
 };
+
+void check_held_out(const PreparedCorpus& whole, const PrepareOptions& options) {
+  util::require(
+      options.none_held_out || whole.validation_stats.documents > 0,
+      "data: nothing is held out of ", whole.train_stats.documents,
+      " documents, which are too short for data.validation_share of each: raise it, or name "
+      "files in data.validation or in [[validation]]. Where an earlier version prepared "
+      "them, removing its folders in data.cache_dir helps, too");
+}
 
 void join_held_out(const std::vector<PreparedSource>& sources, PreparedCorpus& whole) {
   HeldOut held_out(whole);
@@ -217,11 +217,8 @@ std::vector<PreparedSource> open_sources(const DataConfig& data,
 PreparedCorpus whole_corpus(const std::vector<PreparedSource>& sources, const DataConfig& data,
                             const PrepareOptions& options) {
   if (sources.size() == 1) {
-    const PreparedCorpus& only = sources[0].corpus;
-    if (!sources[0].name.empty() && !options.none_held_out) {
-      check_held_out_share(only.train_stats, only.validation_stats);
-    }
-    return only;
+    check_held_out(sources[0].corpus, options);
+    return sources[0].corpus;
   }
   const PreparedCorpus& first = sources[0].corpus;
   PreparedCorpus whole;
@@ -245,7 +242,7 @@ PreparedCorpus whole_corpus(const std::vector<PreparedSource>& sources, const Da
   } else {
     take_held_out(first, whole);
   }
-  if (!options.none_held_out) check_held_out_share(whole.train_stats, whole.validation_stats);
+  check_held_out(whole, options);
   whole.held_out_share = held_out_share(whole.train_stats, whole.validation_stats);
   return whole;
 }

@@ -48,8 +48,7 @@ std::vector<PreparedSource> open_sources(const DataConfig& data,
 // Several corpora as one: numbers added up, fingerprints of all, and the held-out documents of all,
 // each text once (of the first alone where data.validation names them, as then they are the same in
 // each). `train` is null: a mixture is read source by source. One corpus is returned as it is.
-// Throws util::Error for a held-out share of the sum outside 0.2-10 %, unless the options hold out
-// nothing.
+// Throws util::Error where nothing is held out of any, unless the options want that.
 PreparedCorpus whole_corpus(const std::vector<PreparedSource>& sources, const DataConfig& data,
                             const PrepareOptions& options = {});
 

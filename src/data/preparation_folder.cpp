@@ -97,13 +97,13 @@ void PreparationFolder::commit() {
   util::fsync_file(final_.parent_path());
 }
 
-void PreparationFolder::clear() {
+void PreparationFolder::clear() const {
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(partial_, error)) fs::remove_all(entry, error);
   util::require(!error, partial_.string(), ": cannot clear: ", error.message());
 }
 
-void PreparationFolder::discard() {
+void PreparationFolder::discard() const {
   std::error_code ignored;
   fs::remove_all(partial_, ignored);
 }

@@ -25,9 +25,9 @@ class PreparationFolder {
   void commit();
 
   // Removes all that is in it.
-  void clear();
+  void clear() const;
   // Removes it with all that is in it.
-  void discard();
+  void discard() const;
 
  private:
   void lock(const std::function<void()>& on_wait);

@@ -32,6 +32,9 @@ struct JournalHeader {
 // disk, whatever lies behind it in the files may be damaged.
 struct PreparationJournal {
   JournalHeader header;
+  // What is held out where data.validation_share draws too few documents (corpus_builder.h).
+  double share = 0;             // documents are drawn by this one; 0 = by the recipe's
+  bool holds_out_ends = false;  // no document is drawn, but the end of each held out
   ReadPlace place;
   DocumentCounts counts;                 // of the file that `place` lies in
   std::int64_t bytes_read = 0;           // of it, for progress
@@ -42,6 +45,8 @@ struct PreparationJournal {
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {
     JournalHeader::visit(self.header, v);
+    v.optional("share", self.share);
+    v.optional("holds_out_ends", self.holds_out_ends);
     v.required("source", self.place.source);
     v.required("records", self.place.records);
     v.required("counts", self.counts);

@@ -2,6 +2,7 @@
 
 #include <iosfwd>
 #include <string>
+#include <vector>
 
 #include "data/corpus.h"
 #include "util/status_line.h"
@@ -17,8 +18,8 @@ struct PrepareScreen {
   PrepareScreen showing(const std::string& another) const { return {stream, columns, another}; }
 };
 
-// Shows how the preparation of a corpus goes, on a status line: share of the files, MB of text a
-// second, documents, tokens, time left.
+// Shows how the preparation of a corpus goes, on a status line: share of the files, time left, MB
+// of text per second, tokens, documents; of these, the first that fit on a terminal's line.
 class PrepareConsole {
  public:
   // `what`: is prepared.
@@ -27,16 +28,17 @@ class PrepareConsole {
   void write(const PrepareProgress& progress);
 
  private:
-  std::string status(const PrepareProgress& progress, double seconds) const;
+  std::vector<std::string> status(const PrepareProgress& progress, double seconds) const;
 
   std::string what_;
+  int columns_;
   util::StatusLine line_;
   PrepareProgress first_;
   double started_ = 0;
-  bool has_begun_ = false;
 };
 
-// prepare_corpus, shown on a screen.
+// prepare_corpus, shown on a screen. SIGTERM and SIGINT end it with PreparationStopped, nothing
+// that is done being lost; where there is no screen they act as usual.
 PreparedCorpus prepare_shown(const DataConfig& config, const PrepareOptions& options,
                              const PrepareScreen& screen);
 

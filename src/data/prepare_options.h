@@ -12,12 +12,13 @@ namespace superpose::data {
 struct PrepareOptions {
   bool all_held_out = false;   // every document becomes a validation document
   bool none_held_out = false;  // validation_share draws none
-  bool any_share = false;      // of held-out text: whoever joins several corpora checks their sum
+  // One held-out document or more is enough: it is one of several corpora.
+  bool any_share = false;
   // Content hashes, sorted: training documents with one of these are left out.
   std::vector<std::uint64_t> left_out = {};
   // How the files of data.validation are read, where it is otherwise than the sources.
   std::optional<ReadOptions> held_out_reading = {};
-  // Bytes of text between two points at which a killed preparation is gone on with.
+  // Bytes of text between two points at which a killed preparation continues.
   std::int64_t journal_bytes = std::int64_t{1} << 27;
 };
 

@@ -2,6 +2,7 @@
 
 #include <set>
 #include <string_view>
+#include <utility>
 
 #include "data/batch_reader.h"
 #include "data/sidecar.h"
@@ -10,6 +11,8 @@
 
 namespace superpose::data {
 namespace {
+
+namespace fs = std::filesystem;
 
 void update_text(util::Hasher& hasher, std::string_view text) {
   hasher.update(std::uint64_t{text.size()});
@@ -42,7 +45,7 @@ void update_settings(util::Hasher& hasher, const DataConfig& config) {
 
 void update_path(util::Hasher& hasher, const std::string& path) {
   if (path.empty()) return update_text(hasher, path);
-  update_text(hasher, std::filesystem::absolute(path).lexically_normal().string());
+  update_text(hasher, fs::absolute(path).lexically_normal().string());
 }
 
 void update_list(util::Hasher& hasher, const std::vector<std::string>& texts) {
@@ -60,11 +63,11 @@ void update_held_out_reading(util::Hasher& hasher, const DataConfig& config,
 
 // An .idx belongs to its .bin, which must be there.
 void leave_out_indexes(std::vector<SourceFile>& sources) {
-  std::set<std::filesystem::path> paths;
+  std::set<fs::path> paths;
   for (const SourceFile& source : sources) paths.insert(source.path);
   const auto is_index = [&paths](const SourceFile& source) {
-    const std::filesystem::path bin = std::filesystem::path(source.path).replace_extension(".bin");
-    if (source.path.extension() != ".idx" || !std::filesystem::exists(bin)) return false;
+    const fs::path bin = fs::path(source.path).replace_extension(".bin");
+    if (source.path.extension() != ".idx" || !fs::exists(bin)) return false;
     util::require(paths.contains(bin), "data.sources: ", source.path.string(), " is the index of ",
                   bin.filename().string(), ": name that one");
     return true;
@@ -75,9 +78,40 @@ void leave_out_indexes(std::vector<SourceFile>& sources) {
 // An index decides what is read of its .bin, and in which order.
 void add_indexes(std::vector<SourceFile>& sources, TokenFormat format) {
   for (SourceFile& source : sources) {
-    const std::filesystem::path index = index_of(source.path, format);
+    const fs::path index = index_of(source.path, format);
     if (!index.empty()) source.beside = {state_of(index)};
   }
+}
+
+JournalHeader keys_of(const PreparePlan& plan) {
+  util::Hasher names;
+  util::Hasher files;
+  for (const SourceFile& source : plan.sources) {
+    update_text(names, source.path.string());
+    update_text(files, source.path.string());
+    update_text(files, source.name);
+    update_number(files, source.bytes);
+    update_number(files, source.modified_ns);
+    for (const FileState& file : source.beside) {
+      update_text(files, file.path.string());
+      update_number(files, file.bytes);
+      update_number(files, file.modified_ns);
+    }
+  }
+  util::Hasher key;
+  update_number(key, kCorpusSchema);
+  update_number(key, files.digest64());
+  for (const SourceFile& source : plan.sources) update_number(key, source.held_out);
+  update_settings(key, plan.config);
+  update_held_out_reading(key, plan.config, plan.options);
+  update_number(key, plan.tokenizer->tokenizer.hash());
+  update_number(key, plan.tokenizer->end_of_document);
+  update_number(key, plan.options.all_held_out);
+  update_number(key, plan.options.none_held_out);
+  for (const std::uint64_t content : plan.options.left_out) key.update(content);
+  return {.key = util::hex64(key.digest64()),
+          .sources_key = util::hex64(files.digest64()),
+          .names_key = util::hex64(names.digest64())};
 }
 
 }  // namespace
@@ -109,41 +143,49 @@ std::string request_key(const DataConfig& config, const PrepareOptions& options)
   return util::hex64(hasher.digest64());
 }
 
-PreparePlan make_plan(const DataConfig& config, const PrepareOptions& options) {
-  PreparePlan plan{
-      config, options, load_tokenizer(config), list_sources(config), {},
-  };
+PreparePlan make_plan(const DataConfig& config, const PrepareOptions& options,
+                      std::vector<SourceFile> sources) {
+  PreparePlan plan{config,
+                   options,
+                   std::make_shared<const tokenizer::LoadedTokenizer>(load_tokenizer(config)),
+                   std::move(sources),
+                   request_key(config, options),
+                   {}};
   leave_out_indexes(plan.sources);
   add_indexes(plan.sources, config.format);
-  util::Hasher names;
-  util::Hasher files;
-  for (const SourceFile& source : plan.sources) {
-    update_text(names, source.path.string());
-    update_text(files, source.path.string());
-    update_text(files, source.name);
-    update_number(files, source.bytes);
-    update_number(files, source.modified_ns);
-    for (const FileState& file : source.beside) {
-      update_text(files, file.path.string());
-      update_number(files, file.bytes);
-      update_number(files, file.modified_ns);
-    }
-  }
-  util::Hasher key;
-  update_number(key, kCorpusSchema);
-  update_number(key, files.digest64());
-  for (const SourceFile& source : plan.sources) update_number(key, source.held_out);
-  update_settings(key, config);
-  update_held_out_reading(key, config, options);
-  update_number(key, plan.tokenizer.tokenizer.hash());
-  update_number(key, plan.tokenizer.end_of_document);
-  update_number(key, options.all_held_out);
-  update_number(key, options.none_held_out);
-  for (const std::uint64_t content : options.left_out) key.update(content);
-  plan.keys = {.key = util::hex64(key.digest64()),
-               .sources_key = util::hex64(files.digest64()),
-               .names_key = util::hex64(names.digest64())};
+  plan.keys = keys_of(plan);
   return plan;
+}
+
+PreparePlan training_part(const PreparePlan& plan) {
+  PreparePlan part = plan;
+  part.options.left_out.clear();
+  part.options.held_out_reading.reset();
+  if (!plan.config.validation.empty()) {
+    part.options.none_held_out = true;
+    part.config.validation.clear();
+    std::erase_if(part.sources, [](const SourceFile& source) { return source.held_out; });
+    util::require(!part.sources.empty(),
+                  "data.validation: must leave files to train on, got all of them");
+  }
+  part.request_key = util::hex64(util::hash64(plan.request_key + " training"));
+  part.keys = keys_of(part);
+  return part;
+}
+
+PreparePlan held_out_part(const PreparePlan& plan) {
+  PreparePlan part = plan;
+  part.options.left_out.clear();
+  part.options.all_held_out = true;
+  part.config.validation.clear();
+  std::erase_if(part.sources, [](const SourceFile& source) { return !source.held_out; });
+  part.request_key = util::hex64(util::hash64(plan.request_key + " held out"));
+  part.keys = keys_of(part);
+  return part;
+}
+
+fs::path folder_of(const PreparePlan& plan) {
+  return fs::path(plan.config.cache_dir) / ("corpus-" + plan.keys.key);
 }
 
 }  // namespace superpose::data

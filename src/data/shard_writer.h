@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "data/token_cut.h"
 #include "data/token_type.h"
 #include "util/append_file.h"
 
@@ -32,6 +33,7 @@ struct ShardInfo {
   std::int64_t documents = 0;
   std::uint64_t bin_hash = 0;  // XXH3 of the whole file
   std::uint64_t idx_hash = 0;
+  std::vector<TokenRange> left_out_at = {};  // what of it is not read
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {
@@ -40,6 +42,7 @@ struct ShardInfo {
     v.required("documents", self.documents);
     v.required("bin_xxh3", self.bin_hash);
     v.required("idx_xxh3", self.idx_hash);
+    v.unless_empty("left_out_at", self.left_out_at);
   }
 };
 

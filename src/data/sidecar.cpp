@@ -20,6 +20,14 @@ std::string fingerprint_of(std::span<const std::uint64_t> contents, std::string_
   return util::hex64(hasher.digest64());
 }
 
+void set_fingerprints(Sidecar& sidecar, std::vector<std::uint64_t> training,
+                      std::span<const std::uint64_t> held_out) {
+  if (sidecar.held_out_ends) training.insert(training.end(), held_out.begin(), held_out.end());
+  sidecar.train.fingerprint = fingerprint_of(training, "", sidecar.tokenizer);
+  sidecar.validation.fingerprint =
+      fingerprint_of(held_out, sidecar.validation_halves, sidecar.tokenizer);
+}
+
 std::string to_json(const Sidecar& sidecar) {
   util::Json json = {{"schema", kCorpusSchema}};
   json.update(util::fields_to_json(sidecar));

@@ -54,6 +54,20 @@ struct SidecarSplit {
   }
 };
 
+// Whole documents that lie in the training shards and are not read.
+struct LeftOutDocuments {
+  std::vector<std::int64_t> documents;  // numbers in the shards, ascending
+  std::int64_t bytes = 0;               // of their text
+  std::int64_t tokens = 0;
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& v) {
+    v.required("documents", self.documents);
+    v.required("bytes", self.bytes);
+    v.required("tokens", self.tokens);
+  }
+};
+
 // A file of the folder that no shard is: the tokenizer, and what its ids stand for.
 struct SidecarFile {
   std::string name;
@@ -75,6 +89,10 @@ struct Sidecar {
   std::string token_format;
   SidecarSplit train;
   SidecarSplit validation;
+  LeftOutDocuments left_out;
+  // What validation holds was copied out of the training files, of which it is left out.
+  bool held_out_apart = false;
+  bool held_out_ends = false;      // namely the end of each document
   std::string validation_halves;   // a letter A or B for each validation document
   std::vector<SidecarFile> files;  // beside it
   std::vector<SourceRecord> sources;
@@ -87,6 +105,9 @@ struct Sidecar {
     v.optional("token_format", self.token_format);
     v.required("train", self.train);
     v.required("validation", self.validation);
+    v.optional("left_out", self.left_out);
+    v.optional("held_out_apart", self.held_out_apart);
+    v.optional("held_out_ends", self.held_out_ends);
     v.required("validation_halves", self.validation_halves);
     v.required("files", self.files);
     v.required("sources", self.sources);
@@ -98,6 +119,11 @@ struct Sidecar {
 // tokens are read unless they are text.
 std::string fingerprint_of(std::span<const std::uint64_t> contents, std::string_view halves,
                            const SidecarTokenizer& tokenizer);
+
+// Sets the fingerprints of both splits from the content hashes of their documents. Of documents
+// whose ends are held out, what is trained on depends on those, too.
+void set_fingerprints(Sidecar& sidecar, std::vector<std::uint64_t> training,
+                      std::span<const std::uint64_t> held_out);
 
 SidecarTokenizer describe(const tokenizer::LoadedTokenizer& tokenizer,
                           SpecialTokens special_tokens = SpecialTokens::kAsText);

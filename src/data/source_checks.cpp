@@ -4,23 +4,13 @@
 #include <optional>
 
 #include "data/byte_stream.h"
+#include "data/corpus_record.h"
 #include "data/document_reader.h"
 #include "data/file_ending.h"
 #include "util/error.h"
-#include "util/text.h"
 
 namespace superpose::data {
 namespace {
-
-// "a, b and 3 more".
-std::string some_of(std::vector<std::string> names) {
-  constexpr std::size_t kMost = 5;
-  const std::size_t more = names.size() > kMost ? names.size() - kMost : 0;
-  names.resize(names.size() - more);
-  std::string text = util::join(names, ", ");
-  if (more > 0) text += " and " + std::to_string(more) + " more";
-  return text;
-}
 
 std::string num_files(std::size_t count) {
   return std::to_string(count) + (count == 1 ? " file" : " files");
@@ -60,7 +50,7 @@ std::string describe_left_out(std::span<const SourceFile> sources) {
   }
   if (names.empty()) return "";
   const char* verb = names.size() == 1 ? " that holds no text: " : " that hold no text: ";
-  return num_files(names.size()) + verb + some_of(names);
+  return num_files(names.size()) + verb + name_some(names);
 }
 
 std::int64_t count_left_out(std::span<const SourceRecord> sources) {
@@ -84,7 +74,7 @@ std::string describe_undivided(std::string_view key, std::vector<std::string> na
   const std::size_t count = names.size();
   return std::string(key) + ": does not occur in " + num_files(count) + " of 1 MiB or more, " +
          (count == 1 ? "which is one document: " : "each of which is one document: ") +
-         some_of(std::move(names));
+         name_some(std::move(names));
 }
 
 }  // namespace superpose::data

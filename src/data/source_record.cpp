@@ -12,6 +12,7 @@ DocumentCounts& DocumentCounts::operator+=(const DocumentCounts& other) {
   duplicates += other.duplicates;
   left_out += other.left_out;
   invalid_utf8 += other.invalid_utf8;
+  held_out += other.held_out;
   return *this;
 }
 

@@ -21,6 +21,8 @@ struct DocumentCounts {
   // Not UTF-8: kept, replaced or skipped as data.on_invalid_utf8 says; only the skipped are not
   // among `documents`.
   std::int64_t invalid_utf8 = 0;
+  // Of `documents`, those in the validation split; not recorded by earlier versions.
+  std::int64_t held_out = 0;
 
   DocumentCounts& operator+=(const DocumentCounts& other);
 
@@ -35,6 +37,7 @@ struct DocumentCounts {
     v.required("duplicates", self.duplicates);
     v.required("left_out", self.left_out);
     v.required("invalid_utf8", self.invalid_utf8);
+    v.optional("held_out_documents", self.held_out);
   }
 };
 
@@ -60,11 +63,11 @@ struct SourceRecord {
   std::string path;              // absolute
   std::int64_t bytes = 0;        // of the file
   std::uint64_t hash = 0;        // XXH3 of the file
-  std::int64_t modified_ns = 0;  // of a file that is read in place, since the file system's epoch
+  std::int64_t modified_ns = 0;  // since the file system's epoch; 0 = not recorded
   bool held_out = false;         // data.validation names it
   std::string left_out_as = {};  // what it is, where it was not read: "a PNG image"
   DocumentCounts counts;
-  // Of a file that is read in place: where documents with the content of a held-out one lie.
+  // Of a file that is read in place: what is not read of it, being held out or a copy of that.
   std::vector<TokenRange> left_out_at = {};
   std::vector<FileRecord> beside = {};
 

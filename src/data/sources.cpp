@@ -5,10 +5,12 @@
 #include <map>
 #include <set>
 #include <system_error>
+#include <utility>
 
 #include "data/distributions.h"
 #include "data/glob.h"
 #include "util/error.h"
+#include "util/hash.h"
 
 namespace superpose::data {
 namespace {
@@ -137,6 +139,39 @@ std::vector<SourceFile> list_path(const std::string& entry, const Filter& filter
   return {std::move(file)};
 }
 
+// What of an entry a folder holds: the path itself, or for a glob the folder before its wildcards
+// where any file matches; empty where it holds nothing.
+fs::path held_by(const fs::path& folder, const std::string& entry) {
+  const fs::path path = folder / entry;
+  std::error_code error;
+  if (fs::exists(path, error)) return path;
+  if (!is_glob(entry)) return {};
+  const fs::path spelled_out = spelled_out_folder(path);
+  if (!fs::is_directory(spelled_out, error)) return {};
+  const std::string below = path.lexically_relative(spelled_out).generic_string();
+  for (const auto& [file, name] : walk(spelled_out)) {
+    if (glob_matches(below, name)) return spelled_out;
+  }
+  return {};
+}
+
+std::string locate_entry(const std::string& entry, const fs::path& recipe_folder,
+                         Fallback fallback) {
+  if (fs::path(entry).is_absolute()) return entry;
+  const fs::path here = held_by("", entry);
+  const fs::path there = held_by(recipe_folder, entry);
+  const std::string by_recipe = (recipe_folder / entry).lexically_normal().string();
+  if (here.empty() && there.empty()) {
+    return fallback == Fallback::kCurrentFolder ? entry : by_recipe;
+  }
+  if (here.empty()) return by_recipe;
+  std::error_code error;
+  if (there.empty() || fs::equivalent(here, there, error)) return entry;
+  util::fail("data: \"", entry, "\" is both in the current folder (", fs::absolute(here).string(),
+             ") and in the recipe's (", fs::absolute(there).string(),
+             "), and not the same: write the one that is meant as an absolute path");
+}
+
 std::vector<SourceFile> list_distribution(const DataConfig& config, const std::string& name,
                                           const Filter& filter) {
   std::vector<SourceFile> files;
@@ -194,26 +229,56 @@ FileState state_of(const fs::path& path) {
   return state;
 }
 
+bool is_as_recorded(const FileRecord& file) {
+  const FileState now = state_of(file.path);
+  if (now.bytes != file.bytes) return false;
+  return now.modified_ns == file.modified_ns || util::hash_file(file.path) == file.hash;
+}
+
 void check_unchanged(const SourceFile& source) {
   check_state({source.path, source.bytes, source.modified_ns});
   for (const FileState& file : source.beside) check_state(file);
 }
 
-std::vector<SourceFile> list_sources(const DataConfig& config) {
+SourceListing look_for_sources(const DataConfig& config) {
   util::require(!config.sources.empty() || !config.python_distributions.empty(),
                 "data: no text to train on, set data.sources or data.python_distributions");
   const Filter filter(config);
+  SourceListing listing;
   Collection collection;
-  for (const std::string& entry : config.sources) {
-    collection.add(list_path(entry, filter), entry, false);
-  }
+  const auto add = [&](const std::string& entry, bool held_out, const auto& list) {
+    try {
+      collection.add(list(entry), entry, held_out);
+    } catch (const util::Error& error) {
+      listing.problems.emplace_back(error.what());
+    }
+  };
+  const auto by_path = [&](const std::string& entry) { return list_path(entry, filter); };
+  for (const std::string& entry : config.sources) add(entry, false, by_path);
   for (const std::string& name : config.python_distributions) {
-    collection.add(list_distribution(config, name, filter), name, false);
+    add(name, false, [&](const auto& entry) { return list_distribution(config, entry, filter); });
   }
-  for (const std::string& entry : config.validation) {
-    collection.add(list_path(entry, filter), entry, true);
-  }
-  return collection.take();
+  for (const std::string& entry : config.validation) add(entry, true, by_path);
+  listing.files = collection.take();
+  return listing;
+}
+
+std::vector<SourceFile> list_sources(const DataConfig& config) {
+  SourceListing listing = look_for_sources(config);
+  if (!listing.problems.empty()) util::fail(listing.problems.front());
+  return std::move(listing.files);
+}
+
+DataConfig locate(DataConfig config, Fallback fallback) {
+  const fs::path recipe_folder = std::exchange(config.recipe_folder, {});
+  if (recipe_folder.empty()) return config;
+  const auto relocate = [&](std::string& entry) {
+    entry = locate_entry(entry, recipe_folder, fallback);
+  };
+  for (std::string& entry : config.sources) relocate(entry);
+  for (std::string& entry : config.validation) relocate(entry);
+  if (config.tokenizer != "bytes") relocate(config.tokenizer);
+  return config;
 }
 
 }  // namespace superpose::data

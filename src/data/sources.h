@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "data/data_config.h"
+#include "data/source_record.h"
 
 namespace superpose::data {
 
@@ -45,8 +46,27 @@ struct SourceFile {
 // that yields no file; a distribution that is not installed, or a file of it that is gone.
 std::vector<SourceFile> list_sources(const DataConfig& config);
 
+// As list_sources, but an entry that cannot be listed is a problem in place of an exception.
+struct SourceListing {
+  std::vector<SourceFile> files;
+  std::vector<std::string> problems;  // messages, in the order of the entries
+};
+SourceListing look_for_sources(const DataConfig& config);
+
+// Where to look for a relative path that is in neither folder.
+enum class Fallback { kCurrentFolder, kRecipeFolder };
+
+// The config with the relative paths of what it reads (sources, validation, tokenizer) as they lead
+// there from the current folder: those that only config.recipe_folder has begin with it. Throws
+// util::Error naming an entry of which the two folders hold different files.
+DataConfig locate(DataConfig config, Fallback fallback = Fallback::kCurrentFolder);
+
 // Throws util::Error naming the file where it does not exist.
 FileState state_of(const std::filesystem::path& path);
+
+// Whether a file has the recorded size, and its time or else its content: one that was only touched
+// since is as good as before. Throws util::Error naming it where it does not exist.
+bool is_as_recorded(const FileRecord& file);
 
 // Throws util::Error naming the file (or one beside it) where it is gone, or its size or time is
 // another.

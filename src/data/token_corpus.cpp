@@ -4,8 +4,11 @@
 #include <utility>
 
 #include "data/content_set.h"
+#include "data/corpus_builder.h"
 #include "data/file_ending.h"
 #include "data/halves.h"
+#include "data/held_out_parts.h"
+#include "data/number_file.h"
 #include "data/split_writer.h"
 #include "data/token_cut.h"
 #include "data/token_shards.h"
@@ -24,9 +27,6 @@ constexpr std::int64_t kStep = 1 << 20;  // tokens read at once
 void check_settings(const PreparePlan& plan) {
   const DataConfig& config = plan.config;
   constexpr const char* kWhy = ": token files are read in place, as they are; ";
-  util::require(
-      !config.validation.empty() || plan.options.all_held_out || plan.options.none_held_out,
-      "data.validation", kWhy, "name the files that are held out");
   util::require(!config.deduplicate, "data.deduplicate", kWhy, "it needs text");
   util::require(config.min_document_bytes == 0, "data.min_document_bytes", kWhy, "it needs text");
   util::require(config.max_document_bytes == 0, "data.max_document_bytes", kWhy, "it needs text");
@@ -43,21 +43,6 @@ struct Totals {
   std::vector<std::uint64_t> train_hashes;         // of the files, and what is left out of each
   std::vector<std::uint64_t> validation_contents;  // of the documents
 };
-
-// The document without the tokens that end documents, at both ends.
-TokenRange without_markers(const TokenShards& tokens, TokenRange document, std::int64_t marker) {
-  const auto is_marker = [&](std::int64_t position) {
-    std::int32_t id = 0;
-    tokens.read(position, std::span(&id, 1));
-    return id == marker;
-  };
-  while (document.count > 0 && is_marker(document.first + document.count - 1)) --document.count;
-  while (document.count > 0 && is_marker(document.first)) {
-    ++document.first;
-    --document.count;
-  }
-  return document;
-}
 
 // Hash of a document's text, as its content hash would be had it been read as text. In parts: a
 // file without marks is one document.
@@ -102,17 +87,29 @@ DocumentCounts count(const TokenShards& tokens, std::span<const std::int32_t> by
   return counts;
 }
 
-// Where the documents lie that have one of these contents. Those without text have none.
-std::vector<TokenRange> find_copies(const TokenShards& tokens,
-                                    const tokenizer::LoadedTokenizer& tokenizer,
-                                    const ContentSet& contents) {
-  const std::uint64_t no_text = util::hash64(std::string_view());
-  std::vector<TokenRange> found;
-  for_each_content(tokens, tokenizer, [&](const TokenRange& range, std::uint64_t content) {
-    if (content != no_text && contents.contains(content)) found.push_back(range);
-  });
-  return found;
+fs::path contents_file(const fs::path& folder) {
+  return folder / (std::string("validation") + kContentsEnding);
 }
+
+void write_contents(const fs::path& folder, const std::vector<std::uint64_t>& contents) {
+  const auto bytes = std::as_bytes(std::span(contents));
+  util::write_file_atomic(contents_file(folder),
+                          {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+}
+
+// What is not trained on of a file, in reading order.
+struct NotTrainedOn {
+  std::vector<TokenRange> copies;  // documents with the content of a held-out one
+  std::vector<TokenRange> held_out;
+
+  std::vector<TokenRange> both() const {
+    std::vector<TokenRange> ranges = copies;
+    ranges.insert(ranges.end(), held_out.begin(), held_out.end());
+    std::sort(ranges.begin(), ranges.end(),
+              [](const auto& x, const auto& y) { return x.first < y.first; });
+    return ranges;
+  }
+};
 
 // Without its documents.
 SourceRecord record_of(const SourceFile& source) {
@@ -127,14 +124,20 @@ SourceRecord record_of(const SourceFile& source) {
 
 class Description {
  public:
-  explicit Description(const PreparePlan& plan) : plan_(plan) {
+  Description(const PreparePlan& plan, const fs::path& folder)
+      : plan_(plan), draws_(draws_documents(plan)) {
     for (const std::uint64_t content : plan.options.left_out) left_out_.insert(content);
+    if (!draws_) return;
+    type_ = token_type_for(plan.tokenizer->tokenizer.vocabulary_size());
+    drawn_.emplace(folder, "validation",
+                   ShardLimits{plan.config.shard_tokens, ShardLimits().sequence_tokens, type_},
+                   SplitProgress{});
   }
 
   // Of a file that is held out; all of these come first.
   SourceRecord add_held_out(const SourceFile& source) {
     const TokenShards tokens = open(source, {});
-    for_each_content(tokens, plan_.tokenizer, [&](const TokenRange&, std::uint64_t content) {
+    for_each_content(tokens, *plan_.tokenizer, [&](const TokenRange&, std::uint64_t content) {
       totals_.validation_contents.push_back(content);
       left_out_.insert(content);
     });
@@ -144,39 +147,159 @@ class Description {
     return record;
   }
 
+  // Chooses what is held out of training files by data.validation_share, as CorpusBuilder does of
+  // texts, and what is left out of them.
+  void choose(const std::vector<const SourceFile*>& sources) {
+    std::vector<TokenShards> tokens;
+    std::vector<std::uint64_t> contents;
+    for (const SourceFile* source : sources) {
+      tokens.push_back(open(*source, {}));
+      not_trained_on_.push_back(draw(tokens.back(), plan_.config.validation_share, &contents));
+    }
+    if (!draws_) return;
+    const SplitStats drawn = sum_of_held_out(tokens);
+    SplitStats others;
+    for (const TokenShards& file : tokens) {
+      others.bytes += text_bytes(file, {0, file.num_tokens()}, bytes_per_id());
+    }
+    others.bytes -= drawn.bytes;
+    if (are_enough(plan_, others, drawn)) return;
+    const double share = drawn.documents > 0
+                             ? 0
+                             : share_of_lowest(std::move(contents), plan_.config.validation_share);
+    holds_out_ends_ = share == 0;
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+      not_trained_on_[i] = draw(tokens[i], share, nullptr);
+      if (holds_out_ends_) add_ends(tokens[i], not_trained_on_[i]);
+    }
+  }
+
+  // Of the sources of choose(), in their order.
   SourceRecord add_training(const SourceFile& source) {
-    TokenShards tokens = open(source, {});
-    std::vector<TokenRange> copies;
-    if (left_out_.size() > 0) copies = find_copies(tokens, plan_.tokenizer, left_out_);
-    if (!copies.empty()) tokens = open(source, copies);
-    SourceRecord record = describe(source, tokens);
-    record.counts.left_out = std::ssize(copies);
+    const NotTrainedOn& not_trained_on = not_trained_on_[next_++];
+    const std::vector<TokenRange> cut = not_trained_on.both();
+    if (!not_trained_on.held_out.empty()) copy_held_out(open(source, {}), not_trained_on.held_out);
+    SourceRecord record = describe(source, open(source, cut));
+    record.counts.left_out = std::ssize(not_trained_on.copies);
+    record.counts.held_out = drawn_ ? drawn_->stats().documents - held_out_before_ : 0;
+    if (drawn_) held_out_before_ = drawn_->stats().documents;
     totals_.train_hashes.push_back(record.hash);
     for (const FileRecord& file : record.beside) totals_.train_hashes.push_back(file.hash);
-    for (const TokenRange& range : copies) {
+    for (const TokenRange& range : cut) {
       totals_.train_hashes.push_back(static_cast<std::uint64_t>(range.first));
       totals_.train_hashes.push_back(static_cast<std::uint64_t>(range.count));
     }
-    record.left_out_at = std::move(copies);
+    record.left_out_at = cut;
     add(record.counts, totals_.train);
     return record;
   }
 
-  const Totals& totals() const { return totals_; }
+  // Writes what was held out and sets all of the sidecar but its files.
+  void finish(Sidecar& sidecar, const fs::path& folder) {
+    sidecar.held_out_apart = draws_;
+    sidecar.held_out_ends = holds_out_ends_;
+    if (drawn_) {
+      totals_.validation = drawn_->stats();
+      sidecar.validation.shards = drawn_->finish();
+      totals_.validation_contents =
+          read_numbers<std::uint64_t>(contents_file(folder), 0, totals_.validation.documents);
+    } else {
+      write_contents(folder, totals_.validation_contents);
+    }
+    sidecar.validation_halves = draw_halves(totals_.validation_contents);
+    sidecar.train.stats = totals_.train;
+    sidecar.train.fingerprint = fingerprint_of(totals_.train_hashes, "", sidecar.tokenizer);
+    sidecar.validation.stats = totals_.validation;
+    sidecar.validation.fingerprint =
+        fingerprint_of(totals_.validation_contents, sidecar.validation_halves, sidecar.tokenizer);
+  }
+
+  SplitStats stats() const {
+    SplitStats sum = totals_.train;
+    for (const SplitStats& part : {totals_.validation, drawn_ ? drawn_->stats() : SplitStats{}}) {
+      sum.documents += part.documents;
+      sum.bytes += part.bytes;
+      sum.tokens += part.tokens;
+    }
+    return sum;
+  }
 
  private:
+  static bool draws_documents(const PreparePlan& plan) {
+    return plan.config.validation.empty() && !plan.options.all_held_out &&
+           !plan.options.none_held_out;
+  }
+
+  std::span<const std::int32_t> bytes_per_id() const {
+    return plan_.tokenizer->tokenizer.bytes_per_id();
+  }
+
+  // The documents that a share draws, and the copies of held-out ones among the others. Those
+  // without text are neither.
+  NotTrainedOn draw(const TokenShards& tokens, double share,
+                    std::vector<std::uint64_t>* contents) const {
+    NotTrainedOn found;
+    if (!draws_ && left_out_.size() == 0) return found;
+    const std::uint64_t no_text = util::hash64(std::string_view());
+    for_each_content(tokens, *plan_.tokenizer, [&](const TokenRange& range, std::uint64_t content) {
+      if (content == no_text) return;
+      if (contents != nullptr) contents->push_back(content);
+      if (draws_ && draw_of(content) < share) {
+        found.held_out.push_back(range);
+      } else if (left_out_.contains(content)) {
+        found.copies.push_back(range);
+      }
+    });
+    return found;
+  }
+
+  void add_ends(const TokenShards& tokens, NotTrainedOn& file) const {
+    auto copy = file.copies.begin();
+    for (const DocumentEnd& end :
+         find_ends(tokens, *plan_.tokenizer, plan_.config.validation_share)) {
+      while (copy != file.copies.end() && copy->first + copy->count <= end.range.first) ++copy;
+      const bool is_copy = copy != file.copies.end() && copy->first <= end.range.first;
+      if (!is_copy) file.held_out.push_back(end.range);
+    }
+  }
+
+  SplitStats sum_of_held_out(const std::vector<TokenShards>& tokens) const {
+    SplitStats sum;
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+      for (const TokenRange& range : not_trained_on_[i].held_out) {
+        ++sum.documents;
+        sum.bytes += text_bytes(tokens[i], range, bytes_per_id());
+      }
+    }
+    return sum;
+  }
+
+  void copy_held_out(const TokenShards& tokens, const std::vector<TokenRange>& ranges) {
+    PartCopier copier(*plan_.tokenizer, type_, *drawn_);
+    std::size_t num_ranges = 0;
+    for (const NotTrainedOn& file : not_trained_on_) num_ranges += file.held_out.size();
+    for (const TokenRange& range : ranges) {
+      if (!holds_out_ends_) {
+        copier.copy(tokens, without_markers(tokens, range, plan_.tokenizer->end_of_document));
+        continue;
+      }
+      for (const TokenRange& piece : pieces_of(range, num_ranges == 1)) copier.copy(tokens, piece);
+    }
+  }
+
   TokenShards open(const SourceFile& source, std::span<const TokenRange> left_out) const {
     std::vector<TokenFile> files;
-    files.push_back(open_source(source.path, plan_.config.format, plan_.tokenizer.end_of_document));
+    files.push_back(
+        open_source(source.path, plan_.config.format, plan_.tokenizer->end_of_document));
     check_token_width(files.back(), plan_.config.format,
-                      plan_.tokenizer.tokenizer.vocabulary_size());
+                      plan_.tokenizer->tokenizer.vocabulary_size());
     cut_out(files.back(), left_out);
-    return {std::move(files), plan_.tokenizer.tokenizer.vocabulary_size()};
+    return {std::move(files), plan_.tokenizer->tokenizer.vocabulary_size()};
   }
 
   SourceRecord describe(const SourceFile& source, const TokenShards& tokens) const {
     SourceRecord record = record_of(source);
-    record.counts = count(tokens, plan_.tokenizer.tokenizer.bytes_per_id());
+    record.counts = count(tokens, bytes_per_id());
     for (const FileState& file : source.beside) {
       record.beside.push_back(
           {file.path.string(), file.bytes, util::hash_file(file.path), file.modified_ns});
@@ -192,22 +315,20 @@ class Description {
   }
 
   const PreparePlan& plan_;
+  bool draws_;  // by data.validation_share
+  bool holds_out_ends_ = false;
   Totals totals_;
   ContentSet left_out_;
+  std::vector<NotTrainedOn> not_trained_on_;  // of the training files
+  std::size_t next_ = 0;
+  TokenType type_ = TokenType::kU16;
+  std::optional<SplitWriter> drawn_;
+  std::int64_t held_out_before_ = 0;  // documents, of the files before
 };
 
-// A file that was only touched since is as good as before.
 void check_recorded(const FileRecord& file) {
-  const FileState now = state_of(file.path);
-  if (now.bytes == file.bytes && now.modified_ns == file.modified_ns) return;
-  util::require(now.bytes == file.bytes && util::hash_file(file.path) == file.hash,
-                "data: ", file.path, ": changed since the corpus was prepared; prepare it again");
-}
-
-void write_contents(const fs::path& folder, const std::vector<std::uint64_t>& contents) {
-  const auto bytes = std::as_bytes(std::span(contents));
-  util::write_file_atomic(folder / (std::string("validation") + kContentsEnding),
-                          {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  util::require(is_as_recorded(file), "data: ", file.path,
+                ": changed since the corpus was prepared; prepare it again");
 }
 
 }  // namespace
@@ -233,44 +354,40 @@ void describe_tokens(const PreparePlan& plan, const fs::path& folder,
                      const PrepareCallback& callback) {
   check_settings(plan);
   Sidecar sidecar;
-  sidecar.request_key = request_key(plan.config, plan.options);
+  sidecar.request_key = plan.request_key;
   sidecar.key = plan.keys.key;
-  sidecar.tokenizer = describe(plan.tokenizer);
+  sidecar.tokenizer = describe(*plan.tokenizer);
   sidecar.token_format = kTokenFormatNames[static_cast<std::size_t>(plan.config.format)];
   sidecar.sources.resize(plan.sources.size());
-  Description description(plan);
-  const Totals& totals = description.totals();
-  PrepareProgress progress{.num_sources = std::ssize(plan.sources)};
+  Description description(plan, folder);
+  PrepareProgress progress{.num_sources = std::ssize(plan.sources), .begins = true};
   for (const SourceFile& source : plan.sources) progress.num_bytes += source.bytes;
   if (callback) callback(progress);
-  for (const bool held_out : {true, false}) {
-    for (std::size_t i = 0; i < plan.sources.size(); ++i) {
-      const SourceFile& source = plan.sources[i];
-      if ((source.held_out || plan.options.all_held_out) != held_out) continue;
-      if (!source.left_out_as.empty()) {
-        sidecar.sources[i] = record_of(source);
-      } else {
-        sidecar.sources[i] =
-            held_out ? description.add_held_out(source) : description.add_training(source);
-      }
-      ++progress.sources_done;
-      progress.bytes_done += source.bytes;
-      progress.text_bytes = totals.train.bytes + totals.validation.bytes;
-      progress.documents = totals.train.documents + totals.validation.documents;
-      progress.tokens = totals.train.tokens + totals.validation.tokens;
-      if (callback) callback(progress);
+  progress.begins = false;
+  const auto add = [&](const SourceFile& source, const SourceRecord& record) {
+    sidecar.sources[static_cast<std::size_t>(&source - plan.sources.data())] = record;
+    ++progress.sources_done;
+    progress.bytes_done += source.bytes;
+    const SplitStats sum = description.stats();
+    progress.text_bytes = sum.bytes;
+    progress.documents = sum.documents;
+    progress.tokens = sum.tokens;
+    if (callback) callback(progress);
+  };
+  std::vector<const SourceFile*> training;
+  for (const SourceFile& source : plan.sources) {
+    if (!source.left_out_as.empty()) {
+      add(source, record_of(source));
+    } else if (source.held_out || plan.options.all_held_out) {
+      add(source, description.add_held_out(source));
+    } else {
+      training.push_back(&source);
     }
   }
-  sidecar.validation_halves = draw_halves(totals.validation_contents);
-  sidecar.train = {.stats = totals.train,
-                   .fingerprint = fingerprint_of(totals.train_hashes, "", sidecar.tokenizer),
-                   .shards = {}};
-  sidecar.validation = {.stats = totals.validation,
-                        .fingerprint = fingerprint_of(totals.validation_contents,
-                                                      sidecar.validation_halves, sidecar.tokenizer),
-                        .shards = {}};
-  write_contents(folder, totals.validation_contents);
-  write_sidecar(folder, sidecar, plan.tokenizer);
+  description.choose(training);
+  for (const SourceFile* source : training) add(*source, description.add_training(*source));
+  description.finish(sidecar, folder);
+  write_sidecar(folder, sidecar, *plan.tokenizer);
 }
 
 std::vector<TokenFile> open_sources(const Sidecar& sidecar, bool held_out) {

@@ -13,7 +13,7 @@ void check_ranges(const TokenFile& file, std::span<const TokenRange> ranges) {
   for (const TokenRange& range : ranges) {
     util::require(
         range.first >= end && range.count > 0 && range.count <= file.num_tokens - range.first,
-        "token file ", file.name, ": documents left out must ascend inside [0, ", file.num_tokens,
+        "token file ", file.name, ": what is left out must ascend inside [0, ", file.num_tokens,
         "), got [", range.first, ", ", range.first + range.count, ")");
     end = range.first + range.count;
   }
@@ -47,12 +47,9 @@ std::vector<std::int64_t> ends_without(const std::vector<std::int64_t>& ends,
   std::int64_t removed = 0;
   auto range = ranges.begin();
   for (const std::int64_t end : ends) {
-    if (range != ranges.end() && end > range->first) {
-      removed += range->count;
-      ++range;
-    } else {
-      kept.push_back(end - removed);
-    }
+    for (; range != ranges.end() && range->first < end; ++range) removed += range->count;
+    const std::int64_t left = end - removed;
+    if (left > (kept.empty() ? 0 : kept.back())) kept.push_back(left);
   }
   return kept;
 }

@@ -19,10 +19,11 @@ struct TokenRange {
   }
 };
 
-// Takes whole documents out of what is read of a file.
+// Takes documents, or parts of them, out of what is read of a file. A document of which nothing is
+// left is gone.
 //
-//   ranges  ascending, without overlap, none empty; each a document. Throws util::Error naming the
-//           file where they do not lie inside it.
+//   ranges  ascending, without overlap, none empty; each inside one document. Throws util::Error
+//           naming the file where they do not lie inside it.
 void cut_out(TokenFile& file, std::span<const TokenRange> ranges);
 
 }  // namespace superpose::data

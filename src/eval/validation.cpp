@@ -136,9 +136,11 @@ ValidationSet make_validation_set(const std::string& name, const data::PreparedC
   const std::int64_t wanted = config.windows / 2;
   set.half_a = cut_half(corpus, data::Half::kA, sequence_length, wanted);
   set.half_b = cut_half(corpus, data::Half::kB, sequence_length, wanted);
-  util::require(set.num_windows() > 0, "validation set ", name,
-                ": its documents must fill a window of ", sequence_length + 1, " tokens, got ",
-                set.num_tokens, " tokens in ", set.num_documents, " documents");
+  util::require(
+      set.num_windows() > 0, "validation set ", name, ": its documents must fill a window of ",
+      sequence_length + 1, " tokens, got ", set.num_tokens, " tokens in ", set.num_documents,
+      " documents: give it more text, or raise data.validation_share where it is what [data] "
+      "holds out");
   return set;
 }
 

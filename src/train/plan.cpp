@@ -1,6 +1,7 @@
 #include "train/plan.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <sstream>
 
 #include "checkpoint/checkpoint.h"
@@ -80,7 +81,38 @@ void plan_schedule(const optim::OptimConfig& optim, Plan& plan) {
   plan.switch_rate_share = rate_share_after(optim, *plan.switch_step + 1, plan.total_steps);
 }
 
+// The file, or the folder that all of them lie in.
+std::string place_of(const std::vector<data::SourceRecord>& files) {
+  std::filesystem::path place = files.front().path;
+  for (const data::SourceRecord& file : files) {
+    const auto is_above = [&] {
+      const std::filesystem::path below =
+          std::filesystem::path(file.path).lexically_relative(place);
+      return !below.empty() && *below.begin() != "..";
+    };
+    while (place.has_relative_path() && !is_above()) place = place.parent_path();
+  }
+  return place.string();
+}
+
+void plan_corpora(const RunSpec& spec, const Setup& setup, Plan& plan) {
+  for (const eval::ValidationSetConfig& set : spec.config.validation) {
+    plan.holds_out = plan.holds_out || set.is_held_out();
+  }
+  for (const data::PreparedSource& source : setup.sources) {
+    const std::vector<data::SourceRecord>& files = source.corpus.sources;
+    const data::SplitStats& held_out = source.corpus.validation_stats;
+    plan.corpora.push_back({.name = source.name,
+                            .files = std::ssize(files),
+                            .place = place_of(files),
+                            .held_out_documents = held_out.documents,
+                            .held_out_tokens = held_out.tokens,
+                            .held_out_ends = source.corpus.held_out_ends});
+  }
+}
+
 void plan_data(const RunSpec& spec, const Setup& setup, Plan& plan) {
+  plan_corpora(spec, setup, plan);
   plan.raw_tokens_needed = superposition::raw_tokens_before(plan.phases, plan.total_steps,
                                                             spec.config.train.batch_positions);
   plan.raw_tokens_factor =

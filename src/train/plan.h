@@ -31,6 +31,16 @@ struct PlannedSet {
   bool has_both_halves = false;  // a window in each
 };
 
+// A corpus that is read, and what is held out of it.
+struct PlannedCorpus {
+  std::string name;  // "" for the one corpus of [data]
+  std::int64_t files = 0;
+  std::string place;  // the file, or the folder that holds them all
+  std::int64_t held_out_documents = 0;
+  std::int64_t held_out_tokens = 0;
+  bool held_out_ends = false;  // of documents, of which there are too few to draw whole ones
+};
+
 // What checkpoints take of the disk.
 struct DiskPlan {
   std::int64_t checkpoint_bytes = 0;  // one of them
@@ -47,6 +57,7 @@ struct DiskPlan {
 enum class Check {
   kStart,
   kTokenizer,
+  kHeldOut,
   kDevice,
   kPrecision,
   kThreads,
@@ -114,6 +125,8 @@ struct Plan {
   bool stops_with_data = false;              // this call ends there, as data.when_exhausted says
   double held_out_share = 0;                 // of the text of [data]
   std::vector<data::SourceReading> sources;  // of a mixture; else empty
+  std::vector<PlannedCorpus> corpora;        // that of [data], or those of the mixture
+  bool holds_out = false;                    // one of the sets is what [data] holds out
   std::vector<PlannedSet> validation;
   std::int64_t left_out_files = 0;      // of the sources, which hold no text
   std::int64_t left_out_documents = 0;  // of training, with the content of a validation document

@@ -26,6 +26,7 @@ class Checks {
   std::vector<Finding> all() {
     for (const std::string& warning : plan_.start_warnings) warn(Check::kStart, warning);
     for (const std::string& line : plan_.untrained_tokens) warn(Check::kTokenizer, line);
+    check_held_out();
     check_device();
     check_threads();
     check_memory();
@@ -50,6 +51,16 @@ class Checks {
     std::ostringstream text;
     (text << ... << parts);
     findings_.push_back({check, severity, text.str()});
+  }
+
+  void check_held_out() {
+    if (!plan_.holds_out) return;
+    for (const PlannedCorpus& corpus : plan_.corpora) {
+      if (corpus.held_out_documents > 0) continue;
+      warn(Check::kHeldOut, "nothing is held out of source ", corpus.name,
+           ": the validation loss says nothing about it; raise data.validation_share, or give it a "
+           "[[validation]] set");
+    }
   }
 
   void check_device() {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <iomanip>
 #include <ostream>
 #include <sstream>
@@ -88,6 +89,20 @@ std::string describe_source(const Plan& plan, const data::SourceReading& source)
   return text.str();
 }
 
+std::string describe_corpus(const Plan& plan, const PlannedCorpus& corpus) {
+  std::ostringstream text;
+  if (!corpus.name.empty()) text << corpus.name << ": ";
+  if (corpus.files > 1) text << util::with_commas(corpus.files) << " files in ";
+  text << corpus.place;
+  if (!plan.holds_out) return text.str();
+  text << "; held out: " << util::format_count(corpus.held_out_tokens) << " tokens in "
+       << corpus.held_out_documents << " documents";
+  if (corpus.held_out_ends) {
+    text << ", the end of each document, as there are too few to hold out whole ones";
+  }
+  return text.str();
+}
+
 std::string describe_data(const Plan& plan) {
   std::ostringstream text;
   text << util::format_count(plan.raw_tokens_needed) << " raw tokens needed"
@@ -140,7 +155,8 @@ std::string format_flops(double flops) {
 }
 
 void print_plan(std::ostream& out, const Plan& plan) {
-  out << "run        " << plan.run_folder << '\n';
+  out << "run        " << std::filesystem::absolute(plan.run_folder).lexically_normal().string()
+      << '\n';
   out << "model      " << util::format_count(plan.parameters) << " parameters: " << plan.model
       << '\n';
   out << "compute    " << plan.compute << "; a step is " << plan.rows_per_step << " rows of "
@@ -154,6 +170,9 @@ void print_plan(std::ostream& out, const Plan& plan) {
   }
   out << "schedule   " << describe_schedule(plan) << '\n';
   if (plan.switch_step) out << "switch     " << describe_switch(plan) << '\n';
+  for (const PlannedCorpus& corpus : plan.corpora) {
+    out << "files      " << describe_corpus(plan, corpus) << '\n';
+  }
   out << "data       " << describe_data(plan) << '\n';
   for (const data::SourceReading& source : plan.sources) {
     out << "source     " << describe_source(plan, source) << '\n';

@@ -9,7 +9,7 @@ import time
 
 import program
 
-GOES_ON = "going on with an interrupted preparation: "
+CONTINUES = "continuing an interrupted preparation: "
 # Beyond two points of 128 MiB at which a preparation can be gone on with.
 FILES, DOCUMENTS, WORDS = 15, 5000, 700
 
@@ -74,23 +74,23 @@ class PrepareKill(program.ProgramTest):
     def test_killed_again_and_again(self):
         whole = program.run(*self.words("whole"))
         self.assertEqual(whole.code, 0, whole)
-        self.assertNotIn(GOES_ON, whole.out)
+        self.assertNotIn(CONTINUES, whole.out)
 
         # With tokens on the disk but no journal: nothing to go on with.
         out = self.kill_when("killed", lambda partial: any(partial.glob("train-00000.idx")))
-        self.assertNotIn(GOES_ON, out)
+        self.assertNotIn(CONTINUES, out)
         # At the first journal, some way behind it, and at the second one.
-        self.assertNotIn(GOES_ON, self.kill_when("killed", self.journal))
+        self.assertNotIn(CONTINUES, self.kill_when("killed", self.journal))
         (partial,) = (self.folder / "cache-killed").glob("corpus-*.partial")
         first = self.journal(partial)
         shards = len(list(partial.glob("train-*.idx")))
         out = self.kill_when("killed", lambda folder: len(list(folder.glob("train-*.idx"))) > shards + 1)
-        self.assertIn(GOES_ON + str(partial), out)
+        self.assertIn(CONTINUES + str(partial), out)
         self.assertEqual(self.journal(partial), first)
-        self.assertIn(GOES_ON, self.kill_when("killed", lambda folder: self.journal(folder) > first))
+        self.assertIn(CONTINUES, self.kill_when("killed", lambda folder: self.journal(folder) > first))
         last = program.run(*self.words("killed"))
         self.assertEqual(last.code, 0, last)
-        self.assertIn(GOES_ON, last.out)
+        self.assertIn(CONTINUES, last.out)
 
         folders = [next((self.folder / f"cache-{name}").iterdir()) for name in ("whole", "killed")]
         files = [{path.name: path.read_bytes() for path in folder.iterdir()} for folder in folders]

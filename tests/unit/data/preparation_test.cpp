@@ -7,9 +7,12 @@
 #include <chrono>
 #include <limits>
 #include <map>
+#include <sstream>
 #include <thread>
+#include <utility>
 
 #include "data/corpus.h"
+#include "data/prepare_console.h"
 #include "data_support.h"
 #include "support/temp_dir.h"
 #include "util/files.h"
@@ -126,7 +129,7 @@ TEST_F(Preparation, KilledAnywhereGivesTheSameFiles) {
     EXPECT_EQ(std::distance(fs::directory_iterator(config.cache_dir), {}), 1) << at;
     if (at > 2) {
       ASSERT_EQ(notes.size(), 1U);
-      EXPECT_THAT(notes[0], HasSubstr("going on with an interrupted preparation"));
+      EXPECT_THAT(notes[0], HasSubstr("continuing an interrupted preparation"));
       EXPECT_GT(first.documents, 0) << at;
     }
   }
@@ -171,6 +174,32 @@ TEST_F(Preparation, AnErrorLaterOnKeepsWhatIsDone) {
   EXPECT_FALSE(fs::exists(partial));
 }
 
+// Ctrl-C as soon as anything is shown.
+class InterruptingBuffer : public std::stringbuf {
+ protected:
+  int sync() override {
+    if (!std::exchange(has_interrupted_, true)) ::raise(SIGINT);
+    return 0;
+  }
+
+ private:
+  bool has_interrupted_ = false;
+};
+
+TEST_F(Preparation, ASignalEndsItAndTheSameCallContinues) {
+  const DataConfig config = in_cache("cache");
+  InterruptingBuffer buffer;
+  std::ostream screen(&buffer);
+  const auto stopped = [&] { prepare_shown(config, {}, {.stream = &screen}); };
+  EXPECT_THROW(stopped(), PreparationStopped);
+  std::vector<std::string> notes;
+  const PreparedCorpus corpus = prepare_corpus(config, [&](const PrepareProgress& progress) {
+    if (!progress.note.empty()) notes.emplace_back(progress.note);
+  });
+  EXPECT_THAT(notes, ::testing::ElementsAre(HasSubstr("continuing an interrupted preparation")));
+  EXPECT_EQ(files_of(corpus.folder), files_of(prepare_corpus(in_cache("whole")).folder));
+}
+
 TEST_F(Preparation, ChangedSourcesStartAnewAndSaySo) {
   const DataConfig config = in_cache("cache");
   ASSERT_TRUE(killed_at(config, 5));
@@ -194,21 +223,6 @@ TEST_F(Preparation, ChangedSettingsStartAnewAndSaySo) {
     if (!progress.note.empty()) notes.emplace_back(progress.note);
   };
   prepare_corpus(config, listen);
-  ASSERT_EQ(notes.size(), 1U);
-  EXPECT_THAT(notes[0], HasSubstr("with other settings"));
-}
-
-// The files are the same: which of them are held out is a setting, so nothing is removed.
-TEST_F(Preparation, AnotherHeldOutFileIsAnotherSetting) {
-  DataConfig config = in_cache("cache");
-  config.validation = {(dir_ / "in/d1.txt").string()};
-  ASSERT_TRUE(killed_at(config, 5));
-  config.validation = {(dir_ / "in/d2.txt").string()};
-  std::vector<std::string> notes;
-  const auto listen = [&](const PrepareProgress& progress) {
-    if (!progress.note.empty()) notes.emplace_back(progress.note);
-  };
-  prepare_corpus(config, listen, {.any_share = true});
   ASSERT_EQ(notes.size(), 1U);
   EXPECT_THAT(notes[0], HasSubstr("with other settings"));
 }

@@ -117,6 +117,60 @@ TEST_F(Sources, ErrorsNameWhatIsWrong) {
   EXPECT_THAT(error_of([&] { list_sources(config_); }), HasSubstr("no regular file: /dev/null"));
 }
 
+// The test's folder is the current one; the recipe lies in a folder below.
+class Located : public Sources {
+ protected:
+  Located() : before_(fs::current_path()) {
+    fs::current_path(dir_.path());
+    write_text(dir_ / "recipes/own/a.txt", "a");
+    write_text(dir_ / "recipes/tokenizer.json", "{}");
+    config_.recipe_folder = "recipes";
+  }
+  ~Located() override { fs::current_path(before_); }
+  Located(const Located&) = delete;
+  Located& operator=(const Located&) = delete;
+
+  std::string located(const std::string& entry, Fallback fallback = Fallback::kCurrentFolder) {
+    config_.sources = {entry};
+    return locate(config_, fallback).sources.at(0);
+  }
+
+ private:
+  fs::path before_;
+};
+
+TEST_F(Located, FromTheCurrentFolderOrFromTheRecipes) {
+  EXPECT_EQ(located("tree"), "tree");
+  EXPECT_EQ(located("own"), "recipes/own");
+  EXPECT_EQ(located("own/*.txt"), "recipes/own/*.txt");
+  EXPECT_EQ(located("tree/*.py"), "tree/*.py");
+  EXPECT_EQ(located(path("own")), path("own"));
+  EXPECT_EQ(located("nowhere"), "nowhere");
+  EXPECT_EQ(located("nowhere", Fallback::kRecipeFolder), "recipes/nowhere");
+  config_.validation = {"own/a.txt"};
+  config_.tokenizer = "tokenizer.json";
+  EXPECT_THAT(locate(config_).validation, ElementsAre("recipes/own/a.txt"));
+  EXPECT_EQ(locate(config_).tokenizer, "recipes/tokenizer.json");
+  config_.tokenizer = "bytes";
+  write_text(dir_ / "recipes/bytes", "not a tokenizer");
+  EXPECT_EQ(locate(config_).tokenizer, "bytes");
+  config_.recipe_folder = "";
+  EXPECT_EQ(located("own"), "own");
+}
+
+TEST_F(Located, DifferentFilesInBothAreAnError) {
+  write_text(dir_ / "recipes/tree/x.py", "x");
+  EXPECT_THAT(error_of([&] { located("tree"); }),
+              ::testing::AllOf(HasSubstr(path("tree")), HasSubstr(path("recipes/tree"))));
+  EXPECT_THAT(error_of([&] { located("tree/*.py"); }), HasSubstr(path("recipes/tree")));
+  EXPECT_EQ(located("tree/*.txt"), "tree/*.txt");  // the recipe's folder has none
+  fs::remove_all(dir_ / "recipes/tree");
+  fs::create_directory_symlink(dir_ / "tree", dir_ / "recipes/tree");
+  EXPECT_EQ(located("tree"), "tree");
+  config_.recipe_folder = ".";
+  EXPECT_EQ(located("tree"), "tree");
+}
+
 TEST(Record, IsCsv) {
   EXPECT_THAT(parse_record("a/b.py,sha256=x,12\r\n\"c,\"\"d\"\".py\",,\ne.py,,"),
               ElementsAre("a/b.py", "c,\"d\".py", "e.py"));

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <numeric>
+
 #include "data/corpus.h"
 #include "data/corpus_record.h"
 #include "data_support.h"
@@ -67,8 +69,6 @@ TEST_F(TokenCorpus, IsReadInPlace) {
 
 TEST_F(TokenCorpus, AllOrNoneMayBeHeldOut) {
   config_.validation.clear();
-  EXPECT_THAT(error_of([&] { prepare_corpus(config_, {}, kAnyShare); }),
-              AllOf(HasSubstr("data.validation"), HasSubstr("name the files that are held out")));
   const PreparedCorpus none = prepare_corpus(config_, {}, {.none_held_out = true});
   EXPECT_EQ(none.validation->num_tokens(), 0);
   EXPECT_EQ(none.train->num_tokens(), 5);
@@ -185,9 +185,43 @@ TEST_F(TokenCorpus, VerifyFindsDamageBesideTheTokens) {
   }
 }
 
-TEST_F(TokenCorpus, HeldOutShareIsThatOfText) {
-  EXPECT_THAT(error_of([&] { prepare_corpus(config_); }),
-              HasSubstr("held-out share must lie in 0.2-10 %"));
+// nanoGPT's train.bin: one document, as nothing says where others end.
+TEST_F(TokenCorpus, TheEndOfTheOnlyDocumentIsHeldOut) {
+  Document ids(1000);
+  std::iota(ids.begin(), ids.end(), std::uint16_t{0});
+  for (std::uint16_t& id : ids) id = static_cast<std::uint16_t>('a' + id % 26);
+  test::write_text(dir_ / "raw/train.u16",
+                   {reinterpret_cast<const char*>(ids.data()), 2 * ids.size()});
+  config_.sources = {(dir_ / "raw/train.u16").string()};
+  config_.validation.clear();
+  config_.validation_share = 0.05;
+  config_.format = TokenFormat::kRawU16;
+  const PreparedCorpus corpus = prepare_corpus(config_);
+  EXPECT_TRUE(corpus.held_out_ends);
+  EXPECT_EQ(corpus.train->num_tokens(), 950);
+  EXPECT_THAT(corpus.validation->document_ends(), ElementsAre(26, 52));  // two halves of 25
+  std::vector<std::int32_t> held_out(25), expected(ids.begin() + 950, ids.begin() + 975);
+  corpus.validation->read(0, held_out);
+  EXPECT_EQ(held_out, expected);
+  EXPECT_EQ(verify_corpus(corpus.folder).sources, 1);
+  EXPECT_EQ(prepare_corpus(config_).fingerprint, corpus.fingerprint);
+  config_.validation_share = 0.1;
+  EXPECT_NE(prepare_corpus(config_).fingerprint, corpus.fingerprint);
+}
+
+// A tail and a copy in one file: both are cut out of it.
+TEST_F(TokenCorpus, EndsAndCopiesAreLeftOutTogether) {
+  Document a(40, 'a'), b(40, 'b'), c(40, 'c');
+  for (Document* document : {&a, &b, &c}) document->push_back(256);
+  test::write_shards(dir_ / "in", {a, b, c});
+  config_.validation.clear();
+  config_.validation_share = 0.1;
+  const PreparedCorpus corpus =
+      prepare_corpus(config_, {}, {.left_out = {util::hash64(std::string(40, 'b'))}});
+  EXPECT_TRUE(corpus.held_out_ends);
+  EXPECT_EQ(corpus.left_out_documents, 1);
+  EXPECT_THAT(corpus.train->document_ends(), ElementsAre(37, 74));
+  EXPECT_THAT(corpus.validation->document_ends(), ElementsAre(5, 10));
 }
 
 TEST_F(TokenCorpus, TouchedFilesAreAsGoodAsBefore) {

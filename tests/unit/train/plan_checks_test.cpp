@@ -260,6 +260,18 @@ TEST(PlanChecks, DeviceAndStart) {
       {"what the tokenizer adds",
        [](Plan& p) { p.untrained_tokens = {"begins with <|begin|>"}; },
        {Check::kTokenizer}},
+      {"a source without held-out text",
+       [](Plan& p) {
+         p.holds_out = true;
+         p.corpora = {{.name = "books", .held_out_documents = 1}, {.name = "web"}};
+       },
+       {Check::kHeldOut}},
+      {"sets of their own",
+       [](Plan& p) {
+         p.holds_out = false;
+         p.corpora = {{.name = "web"}};
+       },
+       {}},
   });
 }
 

@@ -1,0 +1,26 @@
+// Paths as a user writes them.
+#pragma once
+
+#include <string>
+
+#include "experiment/recipe.h"
+
+namespace superpose::cli {
+
+// A path with "~" or "~/" at its beginning, and $HOME and ${HOME} anywhere, replaced by `home`. Any
+// other $NAME or ${NAME}, or "~name", is an error: nothing is meant to be called so by accident
+// ("./~name" is such a file). Throws util::Error also where `home`, empty = none, is wanted.
+std::string expand_path(const std::string& path, const std::string& home);
+// The same with the user's home folder.
+std::string expand_path(const std::string& path);
+
+// Every key of a recipe that holds paths: run.dir, of [data] sources, site_packages, validation,
+// tokenizer and cache_dir, the sources of mixture and validation sets, and data.cache_dir of an
+// arm. Throws util::Error naming the key.
+void expand_paths(experiment::Recipe& recipe);
+
+// The recipe with what it reads written as it lies from the current folder (data::locate): for a
+// file that does not lie beside the recipe.
+experiment::Recipe locate_sources(experiment::Recipe recipe);
+
+}  // namespace superpose::cli
