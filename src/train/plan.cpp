@@ -86,11 +86,16 @@ void plan_switch(const optim::OptimConfig& optim, Plan& plan) {
 }
 
 void plan_data(const RunSpec& spec, const Setup& setup, Plan& plan) {
-  plan.raw_tokens_needed = superposition::raw_tokens_before(plan.phases, plan.total_steps,
-                                                            spec.config.train.batch_positions);
+  const std::int64_t positions = spec.config.train.batch_positions;
+  const auto tokens_before = [&](std::int64_t step) {
+    return superposition::raw_tokens_before(plan.phases, step, positions);
+  };
+  const std::int64_t scheduled = tokens_before(plan.total_steps);
+  // A stage that continues a schedule read its first steps from another corpus.
+  plan.raw_tokens_needed =
+      data::raw_tokens_of(setup.start.state.consumed) + scheduled - tokens_before(plan.first_step);
   plan.raw_tokens_factor =
-      static_cast<double>(plan.raw_tokens_needed) /
-      static_cast<double>(plan.total_steps * spec.config.train.batch_positions);
+      static_cast<double>(scheduled) / static_cast<double>(plan.total_steps * positions);
   plan.raw_tokens_at_hand = setup.corpus.train_stats.tokens;
   plan.held_out_share = setup.corpus.held_out_share;
   plan.left_out_files = data::count_left_out(setup.corpus.sources);
@@ -290,6 +295,7 @@ std::string describe_validation(const Plan& plan) {
 Plan make_plan(const RunSpec& spec, const Setup& setup, int world_size) {
   Plan plan;
   plan.run_folder = spec.config.run.dir;
+  plan.start = describe(setup.start);
   plan.model = describe_model(setup.model);
   plan.compute = describe_compute(spec, setup);
   plan.phases = setup.phases;
@@ -311,6 +317,7 @@ Plan make_plan(const RunSpec& spec, const Setup& setup, int world_size) {
 
 void print_plan(std::ostream& out, const Plan& plan) {
   out << "run        " << plan.run_folder << '\n';
+  if (!plan.start.empty()) out << "start      " << plan.start << '\n';
   out << "model      " << util::format_count(plan.parameters) << " parameters: " << plan.model
       << '\n';
   out << "compute    " << plan.compute << "; a step is " << plan.rows_per_step << " rows of "
