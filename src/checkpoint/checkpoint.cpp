@@ -4,6 +4,7 @@
 #include "checkpoint/manifest.h"
 #include "util/error.h"
 #include "util/files.h"
+#include "util/hash.h"
 #include "util/text.h"
 
 namespace superpose::checkpoint {
@@ -42,6 +43,17 @@ void write_folder(const fs::path& final_path, std::int64_t step, const Contents&
   if (is_pinned(final_path)) write_text(folder.path() / kPinFile, "");
   write_manifest(folder.path(), manifest);
   folder.commit(has_manifest(final_path) ? util::Existing::kReplace : util::Existing::kRefuse);
+}
+
+std::string weights_hash(const Manifest& manifest) {
+  const auto whole = manifest.files.find(kModelFile);
+  if (whole != manifest.files.end()) return util::hex64(whole->second.xxh3);
+  util::Hasher hasher;
+  for (const auto& [name, digest] : manifest.files) {
+    const bool is_shard = name.starts_with("model-") && name.ends_with(".safetensors");
+    if (is_shard) hasher.update(name + " " + util::hex64(digest.xxh3) + "\n");
+  }
+  return util::hex64(hasher.digest64());
 }
 
 }  // namespace
@@ -88,6 +100,7 @@ Loaded open(const fs::path& folder, Check check) {
   const std::string state = (folder / kStateFile).string();
   return {.path = folder,
           .step = manifest.step,
+          .weights_hash = weights_hash(manifest),
           .config = from_config_json(util::read_file(config), config),
           .state = util::parse_json(util::read_file(state), state),
           .model = ModelFiles(folder),

@@ -22,6 +22,8 @@ namespace superpose::checkpoint {
 //   trainer/manifest.json   size and XXH3 of every file above, written last
 //   trainer/pinned          only while pinned; not in the manifest
 //
+// Beside the folders, "latest" is a link to the newest one.
+//
 // One process (rank 0) writes to a checkpoints folder at a time.
 inline constexpr int kManifestSchema = 1;
 
@@ -64,11 +66,19 @@ void verify(const std::filesystem::path& folder, Check check = Check::kHashes);
 struct Loaded {
   std::filesystem::path path;
   std::int64_t step = 0;
+  // XXH3-64 of model.safetensors as the manifest has it, in hexadecimal; of a model in several
+  // files, of their lines "<name> <xxh3>\n" in order of name.
+  std::string weights_hash;
   HuggingFaceModel config;
   util::Json state;
   ModelFiles model;
   OptimizerState optimizer;
 };
+
+// The checkpoint that a path names: the folder itself, or the newest finished save of a run folder
+// or of a folder of checkpoints. A link is followed to the folder's own name. Throws util::Error
+// that says what the path is where it is none of these. Does not verify.
+std::filesystem::path locate(const std::filesystem::path& path);
 
 // Verifies and opens; weights are read from the mapped files as they are asked for.
 Loaded open(const std::filesystem::path& folder, Check check = Check::kHashes);
@@ -92,6 +102,12 @@ std::vector<std::string> find_foreign(const std::filesystem::path& checkpoints_d
 // is ever seen under its final name.
 std::vector<std::filesystem::path> prune(const std::filesystem::path& checkpoints_dir,
                                          std::int64_t keep);
+
+// Makes <checkpoints_dir>/latest a link to the newest whole checkpoint, in one rename; removes it
+// where there is none. Returns why that could not be done: a file system without links, or
+// something else of that name.
+inline constexpr char kLatestLink[] = "latest";
+std::optional<std::string> link_latest(const std::filesystem::path& checkpoints_dir);
 
 // A pinned checkpoint is exempt from prune and does not count towards its `keep`.
 void set_pinned(const std::filesystem::path& folder, bool pinned);

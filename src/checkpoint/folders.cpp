@@ -139,6 +139,26 @@ std::vector<fs::path> prune(const fs::path& checkpoints_dir, std::int64_t keep) 
   return removed;
 }
 
+std::optional<std::string> link_latest(const fs::path& checkpoints_dir) {
+  const fs::path link = checkpoints_dir / kLatestLink;
+  std::error_code code;
+  const fs::file_status status = fs::symlink_status(link, code);
+  if (fs::exists(status) && !fs::is_symlink(status)) return link.string() + ": is not a link";
+  std::vector<fs::path> folders = list(checkpoints_dir);
+  const auto newest = std::find_if(folders.rbegin(), folders.rend(), is_whole);
+  if (newest == folders.rend()) {
+    fs::remove(link, code);
+    return std::nullopt;
+  }
+  // A reader sees the old link or the new one. The name is fixed: one process writes here.
+  const fs::path fresh = checkpoints_dir / (std::string(kLatestLink) + ".tmp");
+  fs::remove(fresh, code);
+  fs::create_symlink(newest->filename(), fresh, code);
+  if (!code) fs::rename(fresh, link, code);
+  if (code) return link.string() + ": cannot be made a link: " + code.message();
+  return std::nullopt;
+}
+
 void set_pinned(const fs::path& folder, bool pinned) {
   if (pinned) {
     util::write_file_atomic(folder / kPinFile, "");

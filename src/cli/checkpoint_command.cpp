@@ -6,8 +6,9 @@
 namespace superpose::cli {
 
 int verify_checkpoint_command(const std::string& folder) {
-  checkpoint::verify(folder, checkpoint::Check::kHashes);
-  std::cout << folder << ": every file is as its manifest says\n";
+  const std::filesystem::path found = checkpoint::locate(folder);
+  checkpoint::verify(found, checkpoint::Check::kHashes);
+  std::cout << found.string() << ": every file is as its manifest says\n";
   return kDone;
 }
 

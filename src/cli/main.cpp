@@ -129,8 +129,9 @@ CLI::App* add_train(CLI::App& app, Arguments& arguments) {
   command->add_option("recipe", arguments.train.recipe, "Recipe file (TOML)");
   command->add_option(
       "--from", arguments.train.from,
-      "Checkpoint folder of another run: a new run starts with its weights, optimizer state and\n"
-      "place in the data; steps and phases count from that run's step 0");
+      "Checkpoint of another run, or its folder: a new run starts with its weights and optimizer\n"
+      "state. On the same corpus it also continues in the data and counts on from its step; on\n"
+      "another it is a new stage (train.continue_schedule)");
   command->add_flag("--dry-run", arguments.train.dry_run,
                     "Print the plan, with time from a few measured steps, and stop;\n"
                     "exit code 1 for a run that cannot work");
@@ -416,7 +417,10 @@ Commands add_commands(CLI::App& app, Arguments& arguments) {
   commands.tokenizer_text = add_tokenizer_text(*tokenizer, arguments);
   commands.tokenizer_train = add_tokenizer_train(*tokenizer, arguments);
   commands.verify = app.add_subcommand("verify", "Check a checkpoint's files against its manifest");
-  commands.verify->add_option("checkpoint", arguments.checkpoint, "Checkpoint folder")->required();
+  commands.verify
+      ->add_option("checkpoint", arguments.checkpoint,
+                   "Checkpoint folder, or a run's: its newest checkpoint")
+      ->required();
   return commands;
 }
 

@@ -53,6 +53,7 @@ int train_command(const TrainOptions& options) {
   spec.recipe_toml = config::to_toml(locate_sources(recipe).base);
   if (options.from) spec.start_from = *options.from;
   spec.overwrite = options.overwrite;
+  spec.may_start_stage = true;
   spec.machine = describe_machine(rendezvous);
   spec.labels.command = command_line("train", options.recipe, options.overrides);
   if (is_first) spec.console = &std::cout;

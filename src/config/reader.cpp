@@ -1,6 +1,7 @@
 #include "config/reader.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "util/text.h"
 
@@ -133,6 +134,8 @@ void read_leaf(const Node& node, const std::string& key, double& target) {
     target = static_cast<double>(*integer);
   } else {
     read_exact(node, key, "a number", target);
+    // TOML has inf and nan; nothing that a recipe says can be either.
+    if (!std::isfinite(target)) fail_type(node, key, "a finite number");
   }
 }
 

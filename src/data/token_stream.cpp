@@ -12,6 +12,14 @@ constexpr std::int64_t kDefaultBlockTokens = 65536;
 
 }  // namespace
 
+std::int64_t raw_tokens_of(const std::vector<Consumption>& history) {
+  std::int64_t tokens = 0;
+  for (const Consumption& part : history) {
+    tokens += part.rows * part.sequence_length * part.bag_size;
+  }
+  return tokens;
+}
+
 void append_consumption(std::vector<Consumption>& history, const Consumption& next) {
   if (next.rows == 0) return;
   if (!history.empty()) {

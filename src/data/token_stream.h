@@ -37,6 +37,9 @@ struct Consumption {
 // Adds to the last stretch where all but the rows is the same, else appends; nothing for 0 rows.
 void append_consumption(std::vector<Consumption>& history, const Consumption& next);
 
+// Raw tokens that these stretches read.
+std::int64_t raw_tokens_of(const std::vector<Consumption>& history);
+
 // How the stream is cut; kept in the checkpoint, so that a resumed run does not choose again.
 struct StreamLayout {
   std::int64_t lanes = 1;

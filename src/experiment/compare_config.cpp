@@ -4,6 +4,7 @@
 #include <set>
 
 #include "util/error.h"
+#include "util/f32.h"
 
 namespace superpose::experiment {
 namespace {
@@ -11,9 +12,13 @@ namespace {
 constexpr const char* kNameLetters =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
 
+// Beyond any run, and far below where steps no longer fit an integer.
+constexpr double kLargestBudget = 1e6;
+
 void check_budgets(const std::string& key, const std::vector<double>& budgets) {
   for (const double budget : budgets) {
     util::require(budget > 0, key, ": must be > 0, got ", budget);
+    util::require(budget <= kLargestBudget, key, ": must be <= ", kLargestBudget, ", got ", budget);
   }
   util::require(std::set<double>(budgets.begin(), budgets.end()).size() == budgets.size(), key,
                 ": a budget stands there twice");
@@ -43,7 +48,8 @@ void CompareConfig::validate() const {
   util::require(std::set<std::int64_t>(seeds.begin(), seeds.end()).size() == seeds.size(),
                 "compare.seeds: a seed stands there twice");
   for (const double rate : learning_rates) {
-    util::require(rate > 0, "compare.learning_rates: must be > 0, got ", rate);
+    util::require(util::is_normal_f32(rate),
+                  "compare.learning_rates: must be > 0 and a normal number in f32, got ", rate);
   }
   util::require(std::set<double>(learning_rates.begin(), learning_rates.end()).size() ==
                     learning_rates.size(),

@@ -62,6 +62,26 @@ struct Fingerprints {
   }
 };
 
+// A checkpoint that a run began from.
+struct ParentInfo {
+  std::string kind;             // "branch": its corpus and place in it; "stage": another corpus
+  std::string folder;           // of the checkpoint
+  std::int64_t step = 0;        // that it holds, by its own run's count
+  std::int64_t first_step = 0;  // the same by the count of the run that began there
+  std::string weights;          // hash of its weights (checkpoint::Loaded::weights_hash)
+
+  bool operator==(const ParentInfo&) const = default;
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& v) {
+    v.required("kind", self.kind);
+    v.required("folder", self.folder);
+    v.required("step", self.step);
+    v.required("first_step", self.first_step);
+    v.required("weights", self.weights);
+  }
+};
+
 // Who ran what, on what. Written at every start of a run, also at a resume; the last one counts.
 struct RunHeader {
   std::string run_name;  // shown on the status line, such as "tst seed 1"
@@ -86,6 +106,7 @@ struct RunHeader {
   std::vector<std::pair<std::string, std::string>>
       versions;                         // ("superpose", "0.1.0"), ("libtorch", ...)
   std::vector<util::Setting> settings;  // the resolved recipe, flattened
+  std::vector<ParentInfo> parents;      // checkpoints that the run began from, oldest first
   Fingerprints fingerprints;
   std::string command;     // repeats the run
   std::string started_at;  // ISO 8601, UTC
@@ -113,6 +134,7 @@ struct RunHeader {
     v.optional("isa", self.isa);
     v.optional("versions", self.versions);
     v.optional("settings", self.settings);
+    v.unless_empty("parents", self.parents);
     v.required("fingerprints", self.fingerprints);
     v.optional("command", self.command);
     v.optional("started_at", self.started_at);

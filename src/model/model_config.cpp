@@ -5,6 +5,7 @@
 
 #include "model/presets.h"
 #include "util/error.h"
+#include "util/f32.h"
 
 namespace superpose::model {
 namespace {
@@ -64,11 +65,12 @@ void check_shape(const ModelConfig& config, std::int64_t corpus_vocab_size) {
 }  // namespace
 
 void RopeScaling::validate() const {
-  util::require(factor >= 1, "model.rope_scaling.factor: must be >= 1, got ", factor);
+  util::require(factor >= 1 && std::isfinite(factor),
+                "model.rope_scaling.factor: must be >= 1 and finite, got ", factor);
   util::require(low_freq_factor > 0, "model.rope_scaling.low_freq_factor: must be > 0, got ",
                 low_freq_factor);
-  util::require(high_freq_factor > low_freq_factor,
-                "model.rope_scaling.high_freq_factor: must be > low_freq_factor = ",
+  util::require(high_freq_factor > low_freq_factor && std::isfinite(high_freq_factor),
+                "model.rope_scaling.high_freq_factor: must be finite and > low_freq_factor = ",
                 low_freq_factor, ", got ", high_freq_factor);
   util::require(original_max_positions > 0,
                 "model.rope_scaling.original_max_positions: must be > 0, got ",
@@ -89,10 +91,11 @@ void ModelConfig::validate() const {
   not_negative(max_positions, "max_positions");
   util::require(rope_theta == 0 || (rope_theta > 1 && std::isfinite(rope_theta)),
                 "model.rope_theta: must be > 1, got ", rope_theta);
-  util::require(norm_eps == 0 || (norm_eps > 0 && norm_eps < 1),
-                "model.norm_eps: must lie in (0, 1), got ", norm_eps);
-  util::require(!init_std || (*init_std > 0 && std::isfinite(*init_std)),
-                "model.init_std: must be > 0, got ", init_std.value_or(0));
+  util::require(norm_eps == 0 || (util::is_normal_f32(norm_eps) && norm_eps < 1),
+                "model.norm_eps: must lie in (0, 1) and be a normal number in f32, got ", norm_eps);
+  util::require(!init_std || util::is_normal_f32(*init_std),
+                "model.init_std: must be > 0 and a normal number in f32, got ",
+                init_std.value_or(0));
   const std::vector<std::string> names = preset_names();
   util::require(preset.empty() || std::find(names.begin(), names.end(), preset) != names.end(),
                 "model.preset: must be one of ", joined(names), ", got ", preset);

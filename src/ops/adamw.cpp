@@ -54,6 +54,10 @@ void adamw_update(const at::Tensor& parameter, const at::Tensor& gradient,
                           copy.sizes() == parameter.sizes() && copy.device() == parameter.device()),
       "adamw_update: expected a contiguous bfloat16 copy ", parameter.sizes(), ", got ",
       copy.toString(), copy.sizes());
+  for (const double value :
+       {step.learning_rate, step.beta1, step.beta2, step.eps, step.weight_decay, step.grad_scale}) {
+    TORCH_CHECK_VALUE(std::isfinite(value), "adamw_update: expected finite numbers, got ", value);
+  }
   TORCH_CHECK_VALUE(step.step >= 1, "adamw_update: step counts from 1, got ", step.step);
   static const auto op = c10::Dispatcher::singleton()
                              .findSchemaOrThrow("superpose::_adamw_update_", "")

@@ -3,7 +3,13 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
 
+#include <cmath>
+
 namespace superpose::ops {
+
+void check_eps(std::string_view who, double eps) {
+  TORCH_CHECK_VALUE(eps >= 0 && std::isfinite(eps), who, ": expected a finite eps >= 0, got ", eps);
+}
 
 void check_grad_weight(std::string_view who, const at::Tensor& grad_weight,
                        const at::Tensor& weight) {

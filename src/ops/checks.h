@@ -28,6 +28,9 @@ inline void check_device(std::string_view who, std::string_view name, const at::
                     like.device(), ", got ", tensor.device());
 }
 
+// What is added to a mean of squares before its root: a finite number >= 0.
+void check_eps(std::string_view who, double eps);
+
 // The type that values of `type` are summed in, and that gradient buffers have.
 inline at::ScalarType accumulate_type(at::ScalarType type) {
   return type == at::kDouble ? at::kDouble : at::kFloat;

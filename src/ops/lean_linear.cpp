@@ -140,6 +140,7 @@ std::tuple<at::Tensor, at::Tensor> add_rms_norm_linear_accumulate(const at::Tens
                                                                   const at::Tensor& weight,
                                                                   const at::Tensor& grad_weight) {
   check_rms_norm(kNormLinear, x, delta, norm.weight, norm.grad_weight);
+  check_eps(kNormLinear, norm.eps);
   check_linear(kNormLinear, x, x.size(1), weight, grad_weight);
   variable_list results = NormLinear::apply(
       make_anchor(weight, grad_weight), x, if_defined(delta), norm.weight.detach(), norm.eps,

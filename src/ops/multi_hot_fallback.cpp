@@ -21,18 +21,18 @@ std::int64_t rows_of_block(const at::Tensor& weight) {
   return std::max<std::int64_t>(1, elements / weight.size(0));
 }
 
-void check_values(const MultiHotProblem& p) {
+void check_problem(const MultiHotProblem& p) {
   check_ids("multi_hot_linear_cross_entropy: expected targets in [0, " +
                 std::to_string(p.weight.size(0)) + ") or " + std::to_string(p.ignore_index),
             p.targets, 0, p.weight.size(0), p.ignore_index);
-  check_all("multi_hot_linear_cross_entropy: expected finite slot weights >= 0, got another",
-            p.coefficients.ge(0).logical_and(p.coefficients.isfinite()));
+  check_values("multi_hot_linear_cross_entropy: expected finite coefficients >= 0", p.coefficients,
+               p.coefficients.ge(0).logical_and(p.coefficients.isfinite()));
 }
 
 }  // namespace
 
 MultiHotResult multi_hot_fallback(const MultiHotProblem& p) {
-  check_values(p);
+  check_problem(p);
   const at::ScalarType type = accumulate_type(p.hidden.scalar_type());
   const at::Tensor weight = p.weight.to(type);
   const at::Tensor zero = at::zeros({}, p.coefficients.options());

@@ -5,16 +5,20 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/_assert_async.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/where.h>
 #include <ATen/ops/zeros.h>
 #include <c10/core/impl/LocalDispatchKeySet.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/csrc/autograd/graph_task.h>
 #include <torch/library.h>
 
+#include <array>
+#include <limits>
+#include <string>
+
 #include "ops/checks.h"
 #include "ops/cpu/multi_hot_kernel.h"
 #include "ops/multi_hot_problem.h"
+#include "ops/value_checks.h"
 
 // Legend: N rows (positions), D width, V vocabulary rows, s targets a row.
 namespace superpose::ops {
@@ -66,6 +70,16 @@ LossAndGradient call_add(const at::Tensor& hidden, const at::Tensor& weight,
                                  const std::optional<at::Tensor>&)>();
   return op.call(hidden, weight, targets, coefficients, options.z_loss, options.logit_soft_cap,
                  options.num_valid_rows, options.ignore_index, hidden_grad, grad_weight);
+}
+
+// w_i / n_i, with w renormalised over the slots that have a valid target.
+at::Tensor call_coefficients(const at::Tensor& slot_weights, const at::Tensor& counts,
+                             at::ScalarType type) {
+  static const auto op =
+      c10::Dispatcher::singleton()
+          .findSchemaOrThrow("superpose::_multi_hot_coefficients", "")
+          .typed<at::Tensor(const at::Tensor&, const at::Tensor&, at::ScalarType)>();
+  return op.call(slot_weights, counts, type);
 }
 
 // ---- Autograd ----
@@ -196,13 +210,48 @@ LossAndGradients forward_on_any_device(const at::Tensor& hidden, const at::Tenso
           weight_grad ? buffer->to(weight.scalar_type()) : at::empty({0}, weight.options())};
 }
 
+at::Tensor coefficients_on_any_device(const at::Tensor& slot_weights, const at::Tensor& counts,
+                                      at::ScalarType type) {
+  const std::string who = kName;
+  check_values(who + ": expected finite slot_weights >= 0", slot_weights,
+               slot_weights.ge(0).logical_and(slot_weights.isfinite()));
+  const at::Tensor given = slot_weights.to(at::kDouble);
+  const at::Tensor total = given.sum();
+  check_values(who + ": expected slot_weights with a finite sum", total, total.isfinite());
+  const at::Tensor weights = given.masked_fill(counts.eq(0), 0);
+  const at::Tensor sum = weights.sum();
+  // Weights that sum to 0 over these slots stay as they are.
+  const at::Tensor divisor = sum.masked_fill(sum.eq(0), 1).mul(counts.clamp_min(1));
+  return weights.div(divisor).to(type);
+}
+
+at::Tensor coefficients_on_meta(const at::Tensor& slot_weights, const at::Tensor& /*counts*/,
+                                at::ScalarType type) {
+  return at::empty_symint(slot_weights.sym_sizes(), slot_weights.options().dtype(type));
+}
+
 // ---- Checks ----
+
+// The normal numbers of the type that logits are computed in: neither they nor their inverses
+// overflow or lose bits.
+struct NormalRange {
+  double least, most;
+};
+
+NormalRange normal_range(at::ScalarType type) {
+  const double least = type == at::kDouble ? std::numeric_limits<double>::min()
+                                           : double{std::numeric_limits<float>::min()};
+  return {least, 1 / least};
+}
 
 Options check_options(const MultiHotOptions& options, const c10::SymInt& given_rows,
                       const at::Tensor& weight) {
-  TORCH_CHECK_VALUE(options.z_loss >= 0, kName, ": expected z_loss >= 0, got ", options.z_loss);
-  TORCH_CHECK_VALUE(options.logit_soft_cap >= 0, kName, ": expected logit_soft_cap >= 0, got ",
-                    options.logit_soft_cap);
+  const auto [least, most] = normal_range(weight.scalar_type());
+  TORCH_CHECK_VALUE(options.z_loss >= 0 && options.z_loss <= most, kName,
+                    ": expected z_loss in [0, ", most, "], got ", options.z_loss);
+  const double cap = options.logit_soft_cap;
+  TORCH_CHECK_VALUE(cap == 0 || (cap >= least && cap <= most), kName,
+                    ": expected logit_soft_cap 0 (off) or in [", least, ", ", most, "], got ", cap);
   TORCH_CHECK_VALUE(options.ignore_index < 0, kName, ": expected a negative ignore_index, got ",
                     options.ignore_index);
   const c10::SymInt num_rows = weight.sym_size(0);
@@ -240,19 +289,6 @@ void check_tensors(const at::Tensor& hidden, const at::Tensor& weight, const at:
                     ", got one that requires a gradient");
 }
 
-// w_i / n_i, with w renormalised over the slots that have a valid target. Weights that sum to 0
-// there stay as they are, and impossible ones stay to be refused.
-at::Tensor coefficients_of(const at::Tensor& slot_weights, const at::Tensor& counts,
-                           at::ScalarType type) {
-  const at::Tensor given = slot_weights.to(at::kDouble);
-  const at::Tensor unused = given.clamp_max(0).add(given.sub(given));  // 0, where it is possible
-  const at::Tensor weights =
-      given.masked_fill(counts.eq(0), 0).add(unused.masked_fill(counts.gt(0), 0));
-  const at::Tensor sum = weights.sum();
-  const at::Tensor divisor = sum.masked_fill(sum.le(0), 1).mul(counts.clamp_min(1));
-  return weights.div(divisor).to(type);
-}
-
 std::tuple<at::Tensor, at::Tensor> multi_hot_with(const at::Tensor& hidden,
                                                   const at::Tensor& weight,
                                                   const at::Tensor& targets,
@@ -260,7 +296,7 @@ std::tuple<at::Tensor, at::Tensor> multi_hot_with(const at::Tensor& hidden,
                                                   const Options& options) {
   const at::Tensor counts = targets.ne(options.ignore_index).sum(0);  // [s]
   const at::Tensor coefficients =
-      coefficients_of(slot_weights, counts, accumulate_type(hidden.scalar_type()));
+      call_coefficients(slot_weights, counts, accumulate_type(hidden.scalar_type()));
   const bool recording = at::GradMode::is_enabled();
   const std::array<bool, 2> wanted = {recording && hidden.requires_grad(),
                                       recording && weight.requires_grad()};
@@ -328,11 +364,13 @@ TORCH_LIBRARY_FRAGMENT(superpose, m) {
       "float z_loss, float logit_soft_cap, SymInt num_valid_rows, int ignore_index, bool "
       "hidden_grad, "
       "Tensor(a!)? grad_weight) -> (Tensor loss, Tensor grad_hidden)");
+  m.def("_multi_hot_coefficients(Tensor slot_weights, Tensor counts, ScalarType dtype) -> Tensor");
 }
 
 TORCH_LIBRARY_IMPL(superpose, CompositeExplicitAutograd, m) {
   m.impl("_multi_hot_linear_cross_entropy_forward", &forward_on_any_device);
   m.impl("_multi_hot_linear_cross_entropy_add", &add_on<multi_hot_fallback>);
+  m.impl("_multi_hot_coefficients", &coefficients_on_any_device);
 }
 
 TORCH_LIBRARY_IMPL(superpose, CPU, m) {
@@ -341,6 +379,7 @@ TORCH_LIBRARY_IMPL(superpose, CPU, m) {
 
 TORCH_LIBRARY_IMPL(superpose, Meta, m) {
   m.impl("_multi_hot_linear_cross_entropy_add", &add_on_meta);
+  m.impl("_multi_hot_coefficients", &coefficients_on_meta);
 }
 
 }  // namespace superpose::ops

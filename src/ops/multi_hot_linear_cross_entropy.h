@@ -39,8 +39,10 @@ struct MultiHotOptions {
 // both gradients block by block (three matrix products in all) and backward scales them by the
 // incoming gradient. A second derivative is an error.
 //
-// Throws ValueError on a wrong shape, dtype or option, and on CPU on a target out of range or a
-// negative or non-finite slot weight (other devices: asynchronous assert; meta: no value checks).
+// Throws ValueError on a wrong shape, dtype or option (z_loss and logit_soft_cap must be 0 or, with
+// the cap's inverse, normal numbers of the type that logits are in), and on CPU on a target out of
+// range, a negative or non-finite slot weight, or weights whose sum overflows (other devices:
+// asynchronous assert; meta: no value checks).
 //
 // Schema: superpose::multi_hot_linear_cross_entropy(
 //   Tensor hidden, Tensor weight, Tensor targets, Tensor slot_weights, *, float z_loss=0.,

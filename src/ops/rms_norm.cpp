@@ -157,6 +157,7 @@ std::tuple<at::Tensor, at::Tensor> add_rms_norm_accumulate(const at::Tensor& x,
                                                            const at::Tensor& weight, double eps,
                                                            const at::Tensor& grad_weight) {
   check_rms_norm("add_rms_norm", x, delta, weight, grad_weight);
+  check_eps("add_rms_norm", eps);
   variable_list results =
       AddRmsNorm::apply(x, if_defined(delta), weight, eps, if_defined(grad_weight));
   if (!delta.defined()) return {x, results[0]};

@@ -194,6 +194,7 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> rotary_heads_accumulate(const at:
   const at::ScalarType wide = accumulate_type(qkv.scalar_type());
   check_angles(angles, qkv, layout, wide);
   check_norms(norms, layout, wide);
+  check_eps("rotary_heads", norms.eps);
   const variable_list heads = RotaryHeads::apply(qkv.contiguous(), angles, layout, norms);
   return {heads[0], heads[1], heads[2]};
 }

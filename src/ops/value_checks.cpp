@@ -8,24 +8,27 @@
 
 namespace superpose::ops {
 
-void check_ids(const std::string& rule, const at::Tensor& ids, std::int64_t low, std::int64_t high,
-               std::int64_t also) {
-  if (ids.numel() == 0) return;
-  const at::Tensor holds = ids.ge(low).logical_and(ids.lt(high)).logical_or(ids.eq(also));
-  if (!ids.is_cpu()) {
-    at::_assert_async(holds.all(), rule);
-    return;
-  }
-  const at::Tensor wrong = ids.masked_select(holds.logical_not());
-  TORCH_CHECK_VALUE(wrong.numel() == 0, rule, ", got ", wrong[0].item<std::int64_t>());
-}
-
 void check_all(const std::string& rule, const at::Tensor& holds) {
   if (holds.is_cpu()) {
     TORCH_CHECK_VALUE(holds.all().item<bool>(), rule);
   } else {
     at::_assert_async(holds.all(), rule);
   }
+}
+
+void check_values(const std::string& rule, const at::Tensor& values, const at::Tensor& holds) {
+  if (values.numel() == 0) return;
+  if (!values.is_cpu()) {
+    at::_assert_async(holds.all(), rule);
+    return;
+  }
+  const at::Tensor wrong = values.masked_select(holds.logical_not());
+  TORCH_CHECK_VALUE(wrong.numel() == 0, rule, ", got ", wrong[0].item());
+}
+
+void check_ids(const std::string& rule, const at::Tensor& ids, std::int64_t low, std::int64_t high,
+               std::int64_t also) {
+  check_values(rule, ids, ids.ge(low).logical_and(ids.lt(high)).logical_or(ids.eq(also)));
 }
 
 }  // namespace superpose::ops

@@ -17,4 +17,8 @@ void check_ids(const std::string& rule, const at::Tensor& ids, std::int64_t low,
 // Every element of `holds` (bool) true; on failure the message is `rule`.
 void check_all(const std::string& rule, const at::Tensor& holds);
 
+// `holds` (bool, of the shape of `values`) true everywhere; on failure the message is `rule` and,
+// on CPU, the first value for which it is not.
+void check_values(const std::string& rule, const at::Tensor& values, const at::Tensor& holds);
+
 }  // namespace superpose::ops

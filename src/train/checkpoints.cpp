@@ -1,7 +1,10 @@
 #include "train/checkpoints.h"
 
+#include <optional>
+
 #include "util/error.h"
 #include "util/json_fields.h"
+#include "util/text.h"
 
 namespace superpose::train {
 namespace {
@@ -13,19 +16,19 @@ at::Tensor flat_range(const at::Tensor& flat, const model::Parameter& parameter)
   return flat.narrow(0, parameter.offset, parameter.numel());
 }
 
-void check_model(const checkpoint::Loaded& loaded, const model::ModelConfig& model) {
-  checkpoint::HuggingFaceModel expected = to_hugging_face(model);
-  // What special tokens are called, how long rows were, the type of stored weights and the spread
-  // of long-gone initial values are no part of the shape.
-  expected.max_position_embeddings = loaded.config.max_position_embeddings;
-  expected.bos_token_id = loaded.config.bos_token_id;
-  expected.eos_token_ids = loaded.config.eos_token_ids;
-  expected.pad_token_id = loaded.config.pad_token_id;
-  expected.initializer_range = loaded.config.initializer_range;
-  expected.dtype = loaded.config.dtype;
-  util::require(loaded.config == expected, "checkpoint ", loaded.path.string(),
-                ": its config.json describes another model than the recipe's [model]");
+std::string describe(const std::optional<checkpoint::Llama3RopeScaling>& scaling) {
+  if (!scaling) return "\"none\"";
+  return "\"llama3\" by " + util::format_double(scaling->factor) + " of " +
+         std::to_string(scaling->original_max_position_embeddings);
 }
+
+std::string describe(checkpoint::Architecture architecture) {
+  return architecture == checkpoint::Architecture::kQwen3 ? "\"on\"" : "\"off\"";
+}
+
+std::string describe(bool value) { return value ? "true" : "false"; }
+std::string describe(double value) { return util::format_double(value); }
+std::string describe(std::int64_t value) { return std::to_string(value); }
 
 }  // namespace
 
@@ -53,6 +56,32 @@ checkpoint::HuggingFaceModel to_hugging_face(const model::ModelConfig& model) {
   result.initializer_range = model.init_std.value_or(result.initializer_range);
   result.tie_word_embeddings = model.tied();
   return result;
+}
+
+std::vector<std::string> model_changes(const checkpoint::HuggingFaceModel& checkpoint,
+                                       const model::ModelConfig& recipe) {
+  const checkpoint::HuggingFaceModel now = to_hugging_face(recipe);
+  std::vector<std::string> changes;
+  // Not part of the shape: special tokens, how long rows were, the type of stored weights and the
+  // spread of initial values.
+  const auto compare = [&](const char* key, const auto& before, const auto& after) {
+    if (before == after) return;
+    changes.push_back(std::string("model.") + key + " (checkpoint " + describe(before) +
+                      ", recipe " + describe(after) + ")");
+  };
+  compare("vocab_size", checkpoint.vocab_size, now.vocab_size);
+  compare("hidden_size", checkpoint.hidden_size, now.hidden_size);
+  compare("num_layers", checkpoint.num_hidden_layers, now.num_hidden_layers);
+  compare("num_heads", checkpoint.num_attention_heads, now.num_attention_heads);
+  compare("num_kv_heads", checkpoint.num_key_value_heads, now.num_key_value_heads);
+  compare("head_dim", checkpoint.head_dim, now.head_dim);
+  compare("ffn_size", checkpoint.intermediate_size, now.intermediate_size);
+  compare("tie_embeddings", checkpoint.tie_word_embeddings, now.tie_word_embeddings);
+  compare("qk_norm", checkpoint.architecture, now.architecture);
+  compare("rope_theta", checkpoint.rope_theta, now.rope_theta);
+  compare("norm_eps", checkpoint.rms_norm_eps, now.rms_norm_eps);
+  compare("rope_scaling", checkpoint.rope_scaling, now.rope_scaling);
+  return changes;
 }
 
 std::filesystem::path save_checkpoint(const std::filesystem::path& checkpoints, Learner& learner,
@@ -84,7 +113,6 @@ void load_checkpoint(const std::filesystem::path& folder, Learner& learner, cons
                      distributed::Collective& collective) {
   if (collective.rank() == 0) {
     const checkpoint::Loaded loaded = checkpoint::open(folder, checkpoint::Check::kSizes);
-    check_model(loaded, learner.decoder.config());
     for (const model::Parameter& parameter : learner.parameters.list()) {
       loaded.model.copy_to(parameter.name, learner.parameters.view(parameter.name));
       loaded.optimizer.copy_to(kExpAvg, parameter.name, 0,

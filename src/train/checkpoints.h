@@ -2,6 +2,8 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
+#include <vector>
 
 #include "checkpoint/checkpoint.h"
 #include "data/corpus.h"
@@ -28,8 +30,13 @@ struct CorpusFiles {
 std::filesystem::path save_checkpoint(const std::filesystem::path& checkpoints, Learner& learner,
                                       const RunState& state, const CorpusFiles& corpus);
 
-// Fills weights and optimizer. Rank 0 reads the folder, the others get it from there. Throws
-// util::Error, on rank 0, where the checkpoint holds another model.
+// In what a checkpoint's shape differs from a resolved one, a key each: "model.hidden_size
+// (checkpoint 32, recipe 64)".
+std::vector<std::string> model_changes(const checkpoint::HuggingFaceModel& checkpoint,
+                                       const model::ModelConfig& recipe);
+
+// Fills weights and optimizer of a model of the same shape. Rank 0 reads the folder, the others get
+// it from there.
 void load_checkpoint(const std::filesystem::path& folder, Learner& learner, const RunState& state,
                      distributed::Collective& collective);
 

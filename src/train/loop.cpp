@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <sstream>
+#include <utility>
 #include <vector>
 
 #include "checkpoint/checkpoint.h"
@@ -135,6 +136,7 @@ void TrainingLoop::begin() {
     if (is_pinned_step() && parts_.collective.rank() == 0) {
       checkpoint::set_pinned(result_.checkpoint, true);
     }
+    if (is_validation_due() && !is_validated()) validate();
     return;
   }
   validate();
@@ -157,7 +159,7 @@ StepResult TrainingLoop::do_step(const data::Batch& batch) {
          << superposition::phase_index_at(phases, step_) + 1 << ", bag_size " << phase.bag_size
          << "): " << error.what() << "; weights were not changed; last good checkpoint: "
          << (result_.checkpoint.empty() ? "none" : result_.checkpoint.string());
-    write_event(metrics::EventKind::kError, text.str());
+    note_end(metrics::EventKind::kError, text.str());
     throw util::Error(text.str());
   }
 }
@@ -205,6 +207,12 @@ bool TrainingLoop::is_validation_due() const {
   return ends || is_multiple(step_, config_.evaluation.every);
 }
 
+bool TrainingLoop::is_validated() const {
+  const bool leads = parts_.collective.rank() == 0;
+  const std::string answer = leads && has_validation(config_.run.dir, step_) ? "yes" : "no";
+  return parts_.collective.broadcast_text(answer, 0) == "yes";
+}
+
 bool TrainingLoop::is_checkpoint_due() const {
   return step_ == last_step_ || is_pinned_step() || is_multiple(step_, config_.checkpoint.every) ||
          (config_.checkpoint.at_switch && is_phase_end());
@@ -233,7 +241,7 @@ void TrainingLoop::write_record(const StepResult& result, double epoch) {
   record.epoch = epoch;
   record.source_epochs = source_epochs(*parts_.setup.source, step_);
   metrics::set_rates(record, last_record_);
-  parts_.sink.write(record);
+  write(record);
   if (const auto warning = wait_watch_.add(record)) {
     write_event(metrics::EventKind::kWarning, *warning);
   }
@@ -264,7 +272,7 @@ void TrainingLoop::validate() {
   record.evaluation_seconds = util::steady_seconds() - started;
   clocks_.evaluation_seconds += record.evaluation_seconds;
   set_times(record, clocks_);
-  parts_.sink.write(record);
+  write(record);
   result_.validation = record;
 }
 
@@ -282,39 +290,72 @@ void TrainingLoop::score_final() {
   record.evaluation_seconds = util::steady_seconds() - started;
   clocks_.evaluation_seconds += record.evaluation_seconds;
   set_times(record, clocks_);
-  parts_.sink.write(record);
+  write(record);
 }
 
-// Rank 0.
-void TrainingLoop::write_checkpoint(const std::filesystem::path& folder) {
-  try {
-    save_checkpoint(folder, parts_.learner, state(),
-                    {parts_.setup.tokenizer, parts_.setup.corpus_record});
-    if (is_pinned_step()) checkpoint::set_pinned(folder / checkpoint::folder_name(step_), true);
-    if (config_.checkpoint.keep > 0) checkpoint::prune(folder, config_.checkpoint.keep);
-  } catch (const util::Error& error) {
-    note_end(error.what());
-    throw;
-  }
+// Rank 0. Returns why there is no link to it, where there is none.
+std::optional<std::string> TrainingLoop::write_checkpoint(const std::filesystem::path& folder) {
+  save_checkpoint(folder, parts_.learner, state(),
+                  {parts_.setup.tokenizer, parts_.setup.corpus_record});
+  if (is_pinned_step()) checkpoint::set_pinned(folder / checkpoint::folder_name(step_), true);
+  if (config_.checkpoint.keep > 0) checkpoint::prune(folder, config_.checkpoint.keep);
+  return checkpoint::link_latest(folder);
 }
 
-// Why the run ends here, for its records. No error event: that is a run whose numbers went wrong.
-void TrainingLoop::note_end(const std::string& why) {
+// Why the run ends here, for its records, where the disk has room for that.
+void TrainingLoop::note_end(metrics::EventKind kind, const std::string& text) {
   try {
-    write_event(metrics::EventKind::kWarning, "the run ends here: " + why);
+    parts_.sink.write(metrics::EventRecord{step_, kind, text, metrics::utc_now()});
   } catch (const util::Error&) {
-    // The disk has no room for a line either; the error that follows says why.
+    // The error that follows says why.
   }
 }
 
 void TrainingLoop::save() {
   const double started = util::steady_seconds();
   const std::filesystem::path folder = checkpoints_folder(config_.run.dir);
-  if (parts_.collective.rank() == 0) write_checkpoint(folder);
+  std::optional<std::string> no_link;
+  if (parts_.collective.rank() == 0) {
+    try {
+      no_link = write_checkpoint(folder);
+    } catch (const util::Error& error) {
+      // No error event: that is a run whose numbers went wrong.
+      note_end(metrics::EventKind::kWarning, std::string("the run ends here: ") + error.what());
+      throw;
+    }
+  }
   parts_.collective.barrier();
   result_.checkpoint = folder / checkpoint::folder_name(step_);
   clocks_.checkpoint_seconds += util::steady_seconds() - started;
   write_event(metrics::EventKind::kCheckpoint, result_.checkpoint.string());
+  if (no_link && !std::exchange(said_no_link_, true)) {
+    write_event(metrics::EventKind::kWarning, "no link to the newest checkpoint: " + *no_link);
+  }
+}
+
+// Rank 0, where a record could not be written: saves the steps since the last checkpoint, if that
+// can be done, and says what there is to continue from.
+std::string TrainingLoop::rescue() {
+  const std::filesystem::path folder = checkpoints_folder(config_.run.dir);
+  const std::filesystem::path here = folder / checkpoint::folder_name(step_);
+  if (result_.checkpoint == here || result_.steps_done_now == 0) {
+    return "last checkpoint: " +
+           (result_.checkpoint.empty() ? "none" : result_.checkpoint.string());
+  }
+  try {
+    write_checkpoint(folder);
+    return "saved " + here.string() + " first, from which the same command resumes";
+  } catch (const util::Error& error) {
+    return std::string("a checkpoint was tried first: ") + error.what();
+  }
+}
+
+void TrainingLoop::write(const metrics::Record& record) {
+  try {
+    parts_.sink.write(record);
+  } catch (const util::Error& error) {
+    util::fail(error.what(), "; ", rescue());
+  }
 }
 
 void TrainingLoop::write_summary() {
@@ -327,11 +368,11 @@ void TrainingLoop::write_summary() {
   record.source_epochs = source_epochs(*parts_.setup.source, step_);
   record.peak_memory_bytes = util::peak_memory_bytes();
   record.finished_at = metrics::utc_now();
-  parts_.sink.write(record);
+  write(record);
 }
 
 void TrainingLoop::write_event(metrics::EventKind kind, const std::string& text) {
-  parts_.sink.write(metrics::EventRecord{step_, kind, text, metrics::utc_now()});
+  write(metrics::EventRecord{step_, kind, text, metrics::utc_now()});
 }
 
 RunState TrainingLoop::state() const {
@@ -347,6 +388,7 @@ RunState TrainingLoop::state() const {
   state.corpus_fingerprint = setup.corpus.fingerprint;
   state.clocks = clocks_;
   state.environment = setup.environment;
+  state.parents = setup.start.state.parents;
   state.settings = parts_.spec.settings;
   return state;
 }

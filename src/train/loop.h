@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,7 +33,9 @@ struct LoopParts {
 };
 
 // Runs from setup.start to setup.last_step, once. Between two steps, in this order: the step's
-// record, validation, checkpoint; so a checkpoint finds all earlier records on disk.
+// record, validation, checkpoint; so a checkpoint finds all earlier records on disk. Where a record
+// cannot be written, a checkpoint is tried before the run ends; what such a checkpoint lacks of a
+// validation is made up for at the resume.
 class TrainingLoop {
  public:
   explicit TrainingLoop(const LoopParts& parts);
@@ -48,6 +51,7 @@ class TrainingLoop {
   bool is_phase_end() const;
   bool is_record_due() const;
   bool is_validation_due() const;
+  bool is_validated() const;
   bool is_checkpoint_due() const;
   bool is_pinned_step() const;
 
@@ -55,8 +59,10 @@ class TrainingLoop {
   void validate();
   void score_final();
   void save();
-  void write_checkpoint(const std::filesystem::path& folder);
-  void note_end(const std::string& why);
+  std::optional<std::string> write_checkpoint(const std::filesystem::path& folder);
+  std::string rescue();
+  void note_end(metrics::EventKind kind, const std::string& text);
+  void write(const metrics::Record& record);
   void write_summary();
   void write_event(metrics::EventKind kind, const std::string& text);
   RunState state() const;
@@ -69,6 +75,7 @@ class TrainingLoop {
   std::unique_ptr<data::Prefetcher> prefetcher_;
   metrics::StepRecord last_record_;
   WaitWatch wait_watch_;
+  bool said_no_link_ = false;
   RunResult result_;
 };
 

@@ -113,11 +113,16 @@ void plan_corpora(const RunSpec& spec, const Setup& setup, Plan& plan) {
 
 void plan_data(const RunSpec& spec, const Setup& setup, Plan& plan) {
   plan_corpora(spec, setup, plan);
-  plan.raw_tokens_needed = superposition::raw_tokens_before(plan.phases, plan.total_steps,
-                                                            spec.config.train.batch_positions);
+  const std::int64_t positions = spec.config.train.batch_positions;
+  const auto tokens_before = [&](std::int64_t step) {
+    return superposition::raw_tokens_before(plan.phases, step, positions);
+  };
+  const std::int64_t scheduled = tokens_before(plan.total_steps);
+  // A stage that continues a schedule read its first steps from another corpus.
+  plan.raw_tokens_needed =
+      data::raw_tokens_of(setup.start.state.consumed) + scheduled - tokens_before(plan.first_step);
   plan.raw_tokens_factor =
-      static_cast<double>(plan.raw_tokens_needed) /
-      static_cast<double>(plan.total_steps * spec.config.train.batch_positions);
+      static_cast<double>(scheduled) / static_cast<double>(plan.total_steps * positions);
   plan.raw_tokens_at_hand = setup.corpus.train_stats.tokens;
   plan.held_out_share = setup.corpus.held_out_share;
   plan.left_out_files = data::count_left_out(setup.corpus.sources);
@@ -200,6 +205,7 @@ void plan_disk(const RunSpec& spec, const Setup& setup, Plan& plan) {
 Plan make_plan(const RunSpec& spec, const Setup& setup, int world_size) {
   Plan plan;
   plan.run_folder = spec.config.run.dir;
+  plan.start = describe(setup.start);
   plan.model = describe_model(setup.model);
   plan.compute = describe_compute(spec, setup);
   plan.phases = setup.phases;

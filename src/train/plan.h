@@ -83,6 +83,7 @@ struct Finding {
 // A number of steps is also the step at which the next thing begins.
 struct Plan {
   std::string run_folder;
+  std::string start;    // where it begins, in words; empty: with nothing
   std::string model;    // shape in words, such as "d 96, 4 layers, 3 heads, ffn 256"
   std::string compute;  // "f32 on cpu with avx512 kernels, 2 threads, 1 rank"
   std::vector<superposition::Phase> phases;
@@ -117,7 +118,7 @@ struct Plan {
   double switch_rate_share = 1;
   std::int64_t recovery_steps = 0;  // after the switch
 
-  std::int64_t raw_tokens_needed = 0;               // by the whole schedule, from step 0
+  std::int64_t raw_tokens_needed = 0;               // of this corpus, by the end of the schedule
   double raw_tokens_factor = 1;                     // what bags multiply a baseline's tokens with
   std::int64_t raw_tokens_at_hand = 0;              // training tokens of the corpus
   double epochs = 0;                                // read when this call ends

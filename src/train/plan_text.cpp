@@ -157,6 +157,7 @@ std::string format_flops(double flops) {
 void print_plan(std::ostream& out, const Plan& plan) {
   out << "run        " << std::filesystem::absolute(plan.run_folder).lexically_normal().string()
       << '\n';
+  if (!plan.start.empty()) out << "start      " << plan.start << '\n';
   out << "model      " << util::format_count(plan.parameters) << " parameters: " << plan.model
       << '\n';
   out << "compute    " << plan.compute << "; a step is " << plan.rows_per_step << " rows of "

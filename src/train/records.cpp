@@ -1,5 +1,6 @@
 #include "train/records.h"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -23,8 +24,7 @@ void write_start(const Start& start, const Plan& plan, metrics::Sink& sink) {
   };
   for (const Finding& finding : plan.findings) write(metrics::EventKind::kWarning, finding.text);
   if (start.kind == Start::Kind::kFresh) return;
-  const char* how = start.kind == Start::Kind::kResume ? "goes on from " : "branches from ";
-  write(metrics::EventKind::kResume, how + start.checkpoint.string());
+  write(metrics::EventKind::kResume, plan.start);
 }
 
 }  // namespace
@@ -54,6 +54,7 @@ metrics::RunHeader make_header(const RunSpec& spec, const Setup& setup, const Pl
   header.isa = spec.machine.isa;
   header.versions = spec.machine.versions;
   header.settings = spec.settings;
+  header.parents = setup.start.state.parents;
   header.fingerprints.recipe = spec.labels.recipe_fingerprint.empty()
                                    ? recipe_fingerprint(spec.settings)
                                    : spec.labels.recipe_fingerprint;
@@ -86,6 +87,14 @@ metrics::SinkList open_sinks(const RunSpec& spec, const Setup& setup, const Plan
     sinks.add(std::move(console));
   }
   return sinks;
+}
+
+bool has_validation(const std::filesystem::path& run_folder, std::int64_t step) {
+  const std::filesystem::path file = metrics_file(run_folder);
+  if (!std::filesystem::exists(file)) return false;
+  const metrics::RunRecords records = metrics::read_json_lines(file);
+  return std::any_of(records.validations.begin(), records.validations.end(),
+                     [&](const auto& record) { return record.step == step; });
 }
 
 bool has_summary(const std::filesystem::path& run_folder) {

@@ -16,6 +16,9 @@ metrics::RunHeader make_header(const RunSpec& spec, const Setup& setup, const Pl
 // shows none of these, as the plan was printed. Rank 0 alone calls it.
 metrics::SinkList open_sinks(const RunSpec& spec, const Setup& setup, const Plan& plan);
 
+// Whether the folder's metrics.jsonl has a validation after that step.
+bool has_validation(const std::filesystem::path& run_folder, std::int64_t step);
+
 // Whether the folder's metrics.jsonl ends with a summary.
 bool has_summary(const std::filesystem::path& run_folder);
 

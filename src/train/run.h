@@ -43,10 +43,14 @@ struct RunSpec {
   RunConfig config;
   std::vector<util::Setting> settings;  // config::settings(config): compared at resume
   std::string recipe_toml;              // config::to_toml(recipe): <run.dir>/recipe.toml
-  // A checkpoint folder of another run: weights, optimizer state, place in the data and step
-  // counter come from it, under this recipe's phases and steps (both count from the other run's
-  // step 0). Ignored once the run has checkpoints of its own.
+  // A checkpoint of another run, or that run's folder: weights and optimizer state come from it.
+  // Of the same corpus, so do the place in the data and the step counter, under this recipe's
+  // phases and steps (both count from the other run's step 0). Ignored once the run has checkpoints
+  // of its own.
   std::optional<std::filesystem::path> start_from;
+  // Whether start_from may be of another corpus: a new stage, whose corpus is read from its start
+  // and whose steps count as train.continue_schedule says.
+  bool may_start_stage = false;
   // Stops after this many steps (of the schedule, from 0), as a trunk that others branch from does.
   std::optional<std::int64_t> stop_after_step;
   // A checkpoint is written after each of these numbers of finished steps and pinned.

@@ -39,6 +39,7 @@ struct TrainConfig {
   Precision precision = Precision::kF32;
   DeviceChoice device = DeviceChoice::kAuto;
   std::int64_t threads = 0;
+  bool continue_schedule = false;
 
   // Rows of one step, of all ranks together.
   std::int64_t rows_per_step() const { return batch_positions / sequence_length; }
@@ -61,6 +62,10 @@ struct TrainConfig {
              "optimizer state stay f32");
     v.choice("device", self.device, kDeviceNames, "where to compute; auto = cuda where there is");
     v.operational("threads", self.threads, "CPU threads of each rank; 0 = all cores");
+    v.added().operational(
+        "continue_schedule", self.continue_schedule,
+        "of a stage, begun with --from on other text: count steps, phases and schedule on "
+        "from the checkpoint's step; false = from 0");
   }
   void validate() const;
 };

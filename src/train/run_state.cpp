@@ -1,7 +1,6 @@
 #include "train/run_state.h"
 
 #include <algorithm>
-#include <map>
 
 #include "util/error.h"
 #include "util/json_fields.h"
@@ -22,14 +21,6 @@ void append_settings(const util::Json& object, bool operational,
   for (const auto& [key, value] : object.items()) {
     settings.push_back({key, value.get<std::string>(), operational});
   }
-}
-
-std::map<std::string, std::string> fixed_settings(const std::vector<util::Setting>& settings) {
-  std::map<std::string, std::string> fixed;
-  for (const util::Setting& setting : settings) {
-    if (!setting.operational) fixed[setting.key] = setting.value;
-  }
-  return fixed;
 }
 
 }  // namespace
@@ -62,27 +53,6 @@ RunState run_state_from_json(const util::Json& json, const std::string& who) {
   } catch (const util::Json::exception& error) {
     util::fail(who, ": not a state of this program, ", error.what());
   }
-}
-
-std::vector<std::string> setting_differences(const std::vector<util::Setting>& checkpoint,
-                                             const std::vector<util::Setting>& recipe) {
-  const std::map<std::string, std::string> before = fixed_settings(checkpoint);
-  const std::map<std::string, std::string> now = fixed_settings(recipe);
-  std::vector<std::string> result;
-  for (const auto& [key, value] : before) {
-    const auto found = now.find(key);
-    if (found == now.end()) {
-      result.push_back(key + " (checkpoint " + value + ", recipe has no such key)");
-    } else if (found->second != value) {
-      result.push_back(key + " (checkpoint " + value + ", recipe " + found->second + ")");
-    }
-  }
-  for (const auto& [key, value] : now) {
-    if (!before.contains(key)) {
-      result.push_back(key + " (checkpoint has no such key, recipe " + value + ")");
-    }
-  }
-  return result;
 }
 
 std::string setting_value(const std::vector<util::Setting>& settings, std::string_view key) {

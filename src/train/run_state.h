@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "data/token_stream.h"
+#include "metrics/records.h"
 #include "train/environment.h"
 #include "util/json.h"
 #include "util/setting.h"
@@ -16,7 +17,8 @@ namespace superpose::train {
 
 inline constexpr std::int64_t kStateSchema = 1;
 
-// What counts on over resumes and branches. All of it since step 0, all ranks.
+// What counts on over resumes and branches. All of it since step 0, all ranks; the hash alone is of
+// what was read of the run's own corpus, so a stage begins with none.
 struct Clocks {
   std::int64_t positions = 0;
   std::int64_t raw_tokens = 0;
@@ -67,6 +69,7 @@ struct RunState {
   std::string corpus_fingerprint;    // of all sources together
   Clocks clocks;
   Environment environment;
+  std::vector<metrics::ParentInfo> parents;  // oldest first; empty where the run began with nothing
   std::vector<util::Setting> settings;
 
   // All but the settings, which are two objects by key.
@@ -85,6 +88,7 @@ struct RunState {
     });
     v.required("clocks", self.clocks);
     v.required("environment", self.environment);
+    v.unless_empty("parents", self.parents);
   }
 };
 
@@ -95,11 +99,6 @@ util::Json to_json(const RunState& state);
 
 // Throws util::Error that begins with `who` for another schema, a missing key or a wrong type.
 RunState run_state_from_json(const util::Json& json, const std::string& who);
-
-// Keys that may not change at a resume, and did: "train.steps (checkpoint 100, recipe 200)". A key
-// that one side lacks counts, too.
-std::vector<std::string> setting_differences(const std::vector<util::Setting>& checkpoint,
-                                             const std::vector<util::Setting>& recipe);
 
 // Value of a key, or "" where there is none.
 std::string setting_value(const std::vector<util::Setting>& settings, std::string_view key);

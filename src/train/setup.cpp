@@ -100,7 +100,7 @@ bool has_other_limits(const Setup& setup, const RunSpec& spec) {
 
 void open_stream(Setup& setup, const RunSpec& spec, const distributed::Collective& collective) {
   const RunConfig& config = spec.config;
-  if (setup.start.kind == Start::Kind::kFresh) {
+  if (setup.start.kind == Start::Kind::kFresh || setup.start.kind == Start::Kind::kStage) {
     set_layouts(setup, config);
   } else {
     check_layouts(setup, data::longest_window(setup.phases, config.train.sequence_length));
@@ -154,6 +154,15 @@ Environment make_environment(const RunSpec& spec, const Setup& setup,
   return environment;
 }
 
+// A stage is compared with no other run.
+void warn_of_environment(Setup& setup) {
+  const Start::Kind kind = setup.start.kind;
+  if (kind == Start::Kind::kFresh || kind == Start::Kind::kStage) return;
+  const std::string changed = differences(setup.start.state.environment, setup.environment);
+  if (changed.empty()) return;
+  setup.start.warnings.push_back("continuing is not bit-exact: " + changed);
+}
+
 }  // namespace
 
 Setup set_up(const RunSpec& spec, distributed::Collective& collective) {
@@ -183,13 +192,14 @@ Setup set_up(const RunSpec& spec, distributed::Collective& collective) {
       setup.corpus.tokenizer.tokenizer_json, setup.corpus.tokenizer.tokenizer_config_json,
       setup.corpus.tokenizer.end_of_document, config.train.sequence_length);
   setup.start = find_start(checkpoints_folder(config.run.dir), spec.start_from, collective);
-  check_start(setup.start, {spec.settings, setup.corpus_record, config.train.steps});
-  if (setup.start.kind != Start::Kind::kFresh) {
-    const std::string changed = differences(setup.start.state.environment, setup.environment);
-    if (!changed.empty()) {
-      setup.start.warnings.push_back("going on is not bit-exact: " + changed);
-    }
-  }
+  settle_start(setup.start, {.settings = spec.settings,
+                             .corpus = setup.corpus_record,
+                             .tokenizer_json = setup.corpus.tokenizer.tokenizer_json,
+                             .model = setup.model,
+                             .total_steps = config.train.steps,
+                             .may_start_stage = spec.may_start_stage,
+                             .continues_schedule = config.train.continue_schedule});
+  warn_of_environment(setup);
   open_stream(setup, spec, collective);
   find_end(setup, spec);
   return setup;

@@ -35,7 +35,7 @@ struct Setup {
   at::Device device = at::kCPU;
   Precision precision = Precision::kF32;  // f32 or bf16
   Environment environment;
-  Start start;                                      // the state's layouts are set where fresh, too
+  Start start;  // the state's layouts are set where a corpus begins, too
   std::unique_ptr<const data::BatchSource> source;  // from start.state.step on, this rank's rows
   std::vector<eval::ValidationSet> validation;      // the first is primary
   std::vector<eval::FinalWindows> final_windows;    // of each set; empty: no final scores wanted

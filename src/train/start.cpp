@@ -1,9 +1,12 @@
 #include "train/start.h"
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 
 #include "checkpoint/checkpoint.h"
+#include "train/checkpoints.h"
+#include "train/setting_changes.h"
 #include "util/error.h"
 #include "util/files.h"
 #include "util/json.h"
@@ -13,82 +16,93 @@
 namespace superpose::train {
 namespace {
 
-constexpr std::array<std::string_view, 3> kKindNames = {"fresh", "resume", "branch"};
-
 // Keys that a branch must share with the run it leaves: a seed's order of the data is another one.
 constexpr std::array<std::string_view, 4> kBranchKeys = {
     "train.seed", "data.lanes", "data.block_tokens", "data.document_aware"};
 
-struct Found {
-  Start start;
-  util::Json state;
-  util::Json corpus = util::Json();  // null where the checkpoint does not have it
-};
+// Parts of a tokenizer.json that do not decide which ids a document gets.
+constexpr std::array<std::string_view, 5> kNoIds = {"version", "truncation", "padding",
+                                                    "post_processor", "decoder"};
 
-// trainer/corpus.json: checkpoints of earlier versions lack it.
-util::Json read_corpus(const std::filesystem::path& folder) {
-  const std::filesystem::path file = folder / "trainer" / "corpus.json";
-  if (!std::filesystem::exists(file)) return {};
-  return util::parse_json(util::read_file(file), file.string());
+std::filesystem::path corpus_file(const std::filesystem::path& checkpoint) {
+  return checkpoint / "trainer" / "corpus.json";
 }
 
-Found look(const std::filesystem::path& checkpoints,
-           const std::optional<std::filesystem::path>& start_from) {
-  Found found;
+// The whole file; empty where there is none.
+std::string read_if_there(const std::filesystem::path& file) {
+  return std::filesystem::exists(file) ? util::read_file(file) : std::string();
+}
+
+// Everything that rank 0 found, as the others get it.
+util::Json look(const std::filesystem::path& checkpoints,
+                const std::optional<std::filesystem::path>& start_from) {
+  std::vector<std::string> warnings;
   const auto refused = [&](const std::filesystem::path& folder, const std::string& why) {
-    found.start.warnings.push_back("checkpoint " + folder.string() + " refused: " + why);
+    warnings.push_back("checkpoint " + folder.string() + " refused: " + why);
   };
   const auto newest = checkpoint::latest_valid(checkpoints, refused);
-  util::require(newest || found.start.warnings.empty(), "run folder ",
-                checkpoints.parent_path().string(), ": it has checkpoints but none is valid (",
-                util::join(found.start.warnings, "; "), "); remove them to start anew");
+  util::require(newest || warnings.empty(), "run folder ", checkpoints.parent_path().string(),
+                ": it has checkpoints but none is valid (", util::join(warnings, "; "),
+                "); remove them to start again from the beginning");
+  Start::Kind kind = Start::Kind::kFresh;
+  std::filesystem::path folder;
   if (newest) {
-    found.start.kind = Start::Kind::kResume;
-    found.start.checkpoint = *newest;
-    found.state = checkpoint::open(*newest, checkpoint::Check::kSizes).state;
+    kind = Start::Kind::kResume;
+    folder = *newest;
   } else if (start_from) {
-    found.start.kind = Start::Kind::kBranch;
-    found.start.checkpoint = *start_from;
-    found.state = checkpoint::open(*start_from).state;
+    kind = Start::Kind::kBranch;
+    folder = checkpoint::locate(*start_from);
   }
-  if (!found.start.checkpoint.empty()) found.corpus = read_corpus(found.start.checkpoint);
+  util::Json found = {
+      {"kind", static_cast<int>(kind)}, {"checkpoint", folder.string()}, {"warnings", warnings}};
+  if (kind == Start::Kind::kFresh) return found;
+  // A resume's was verified just now.
+  const bool is_branch = kind == Start::Kind::kBranch;
+  const checkpoint::Loaded loaded =
+      checkpoint::open(folder, is_branch ? checkpoint::Check::kHashes : checkpoint::Check::kSizes);
+  found["state"] = loaded.state;
+  found["weights_hash"] = loaded.weights_hash;
+  found["config"] = util::read_file(folder / "config.json");
+  found["corpus"] = read_if_there(corpus_file(folder));
+  found["tokenizer"] = is_branch ? read_if_there(folder / "tokenizer.json") : std::string();
   return found;
 }
 
-util::Json to_json(const Found& found) {
-  return util::Json{{"kind", static_cast<int>(found.start.kind)},
-                    {"checkpoint", found.start.checkpoint.string()},
-                    {"warnings", found.start.warnings},
-                    {"state", found.state},
-                    {"corpus", found.corpus}};
-}
-
-Start start_from_json(const util::Json& json) {
+Start start_from_json(const util::Json& found) {
   Start start;
-  start.kind = static_cast<Start::Kind>(json.at("kind").get<int>());
-  start.checkpoint = json.at("checkpoint").get<std::string>();
-  json.at("warnings").get_to(start.warnings);
-  if (start.kind != Start::Kind::kFresh) {
-    start.state = run_state_from_json(json.at("state"),
-                                      (start.checkpoint / "trainer" / "state.json").string());
-  }
-  if (const util::Json& corpus = json.at("corpus"); !corpus.is_null()) {
-    start.corpus = util::fields_from_json<data::CorpusRecord>(
-        corpus, (start.checkpoint / "trainer" / "corpus.json").string());
+  start.kind = static_cast<Start::Kind>(found.at("kind").get<int>());
+  start.checkpoint = found.at("checkpoint").get<std::string>();
+  found.at("warnings").get_to(start.warnings);
+  if (start.kind == Start::Kind::kFresh) return start;
+  start.state = run_state_from_json(found.at("state"),
+                                    (start.checkpoint / "trainer" / "state.json").string());
+  start.model = checkpoint::from_config_json(found.at("config").get<std::string>(),
+                                             (start.checkpoint / "config.json").string());
+  found.at("weights_hash").get_to(start.weights_hash);
+  found.at("tokenizer").get_to(start.tokenizer_json);
+  // Checkpoints of earlier versions lack it.
+  if (const auto corpus = found.at("corpus").get<std::string>(); !corpus.empty()) {
+    const std::string file = corpus_file(start.checkpoint).string();
+    start.corpus = util::fields_from_json<data::CorpusRecord>(util::parse_json(corpus, file), file);
   }
   return start;
 }
 
-std::vector<std::string> branch_differences(const std::vector<util::Setting>& checkpoint,
-                                            const std::vector<util::Setting>& recipe) {
-  std::vector<std::string> result;
-  for (const std::string_view key : kBranchKeys) {
-    const std::string before = setting_value(checkpoint, key);
-    const std::string now = setting_value(recipe, key);
-    if (before == now) continue;
-    result.push_back(std::string(key) + " (checkpoint " + before + ", recipe " + now + ")");
+// The settings that a branch must share.
+std::vector<util::Setting> branch_settings(const std::vector<util::Setting>& settings) {
+  std::vector<util::Setting> kept;
+  for (const util::Setting& setting : settings) {
+    const auto found = std::find(kBranchKeys.begin(), kBranchKeys.end(), setting.key);
+    if (found != kBranchKeys.end()) kept.push_back(setting);
   }
-  return result;
+  return kept;
+}
+
+void require_unchanged(const std::vector<std::string>& changes, const std::string& who,
+                       const std::string& what_to_do) {
+  if (changes.empty()) return;
+  util::fail(who, ": these keys must be as they were:\n  ", util::join(changes, "\n  "), "\n",
+             what_to_do);
 }
 
 std::string changed_files(const Start& start, const data::CorpusRecord& now) {
@@ -96,17 +110,96 @@ std::string changed_files(const Start& start, const data::CorpusRecord& now) {
   return ": " + data::describe_changes(start.corpus.files, now.files);
 }
 
-void check_corpus(const Start& start, const data::CorpusRecord& now, const std::string& who) {
+void check_corpus(const Start& start, const data::CorpusRecord& now, const std::string& who,
+                  const std::string& what_to_do) {
   util::require(start.state.corpus_fingerprint == now.fingerprint, who,
                 ": the corpus must be the same, its fingerprint was ",
                 start.state.corpus_fingerprint, " and is ", now.fingerprint,
-                changed_files(start, now));
+                changed_files(start, now), what_to_do);
   // A branch may be measured on other text; one curve may not.
   if (start.kind != Start::Kind::kResume || start.corpus.files.empty()) return;
   util::require(start.corpus.validation_fingerprint == now.validation_fingerprint, who,
                 ": the text of the validation sets must be the same, its fingerprint was ",
                 start.corpus.validation_fingerprint, " and is ", now.validation_fingerprint,
-                changed_files(start, now));
+                changed_files(start, now), what_to_do);
+}
+
+// The parts of two tokenizer.json that decide ids and differ; of the model, its own parts.
+std::vector<std::string> tokenizer_changes(const util::Json& before, const util::Json& now,
+                                           const std::string& prefix = "") {
+  std::vector<std::string> changes;
+  util::Json all = before;
+  all.update(now);
+  for (const auto& [key, unused] : all.items()) {
+    if (prefix.empty() && std::find(kNoIds.begin(), kNoIds.end(), key) != kNoIds.end()) continue;
+    const util::Json old_part = before.value(key, util::Json());
+    const util::Json new_part = now.value(key, util::Json());
+    if (old_part == new_part) continue;
+    if (key == "model" && old_part.is_object() && new_part.is_object()) {
+      const auto inner = tokenizer_changes(old_part, new_part, "model.");
+      changes.insert(changes.end(), inner.begin(), inner.end());
+    } else {
+      changes.push_back(prefix + key);
+    }
+  }
+  return changes;
+}
+
+// Weights know ids alone, so the same id must stand for the same text.
+void check_tokenizer(Start& start, const std::string& now, const std::string& who) {
+  if (start.tokenizer_json == now && !now.empty()) return;
+  if (start.tokenizer_json.empty() || now.empty()) {
+    start.warnings.push_back(
+        std::string(start.tokenizer_json.empty() ? "the checkpoint" : "this corpus") +
+        " has no tokenizer.json: that its ids mean what they meant cannot be checked");
+    return;
+  }
+  const std::string file = (start.checkpoint / "tokenizer.json").string();
+  const std::vector<std::string> changes =
+      tokenizer_changes(util::parse_json(start.tokenizer_json, file),
+                        util::parse_json(now, "the corpus's tokenizer"));
+  util::require(changes.empty(), who,
+                ": data.tokenizer must give the ids that the weights know, but ",
+                util::join(changes, ", "), " differ from ", file);
+}
+
+void add_parent(Start& start, const char* kind, std::int64_t first_step) {
+  start.state.parents.push_back(
+      {kind, start.checkpoint.string(), start.state.step, first_step, start.weights_hash});
+}
+
+void check_resume(const Start& start, const StartExpectation& expected, const std::string& who) {
+  const std::string from = "--from " + start.checkpoint.string();
+  require_unchanged(setting_changes(start.state.settings, expected.settings), who,
+                    "Set them back to resume, or begin another run from there with another "
+                    "run.dir and " +
+                        from);
+  check_corpus(
+      start, expected.corpus, who,
+      "; to train on other text from there, begin a stage with another run.dir and " + from);
+}
+
+void make_branch(Start& start, const StartExpectation& expected, const std::string& who) {
+  require_unchanged(
+      setting_changes(branch_settings(start.state.settings), branch_settings(expected.settings)),
+      who,
+      "A branch reads the same corpus on from where the checkpoint stands. Set them "
+      "back, or start without --from");
+  add_parent(start, "branch", start.state.step);
+}
+
+void make_stage(Start& start, const StartExpectation& expected, const std::string& who) {
+  check_tokenizer(start, expected.tokenizer_json, who);
+  start.kind = Start::Kind::kStage;
+  RunState& state = start.state;
+  add_parent(start, "stage", expected.continues_schedule ? state.step : 0);
+  state.consumed.clear();
+  state.sources.clear();
+  state.layout = {};
+  state.clocks.ids_hash = 0;
+  if (expected.continues_schedule) return;
+  state.step = 0;
+  state.clocks = {};
 }
 
 }  // namespace
@@ -115,26 +208,48 @@ Start find_start(const std::filesystem::path& checkpoints,
                  const std::optional<std::filesystem::path>& start_from,
                  distributed::Collective& collective) {
   std::string text;
-  if (collective.rank() == 0) text = to_json(look(checkpoints, start_from)).dump();
+  if (collective.rank() == 0) text = look(checkpoints, start_from).dump();
   text = collective.broadcast_text(text, 0);
   return start_from_json(util::parse_json(text, "start of the run"));
 }
 
-void check_start(const Start& start, const StartExpectation& expected) {
+void settle_start(Start& start, const StartExpectation& expected) {
   if (start.kind == Start::Kind::kFresh) return;
-  const RunState& state = start.state;
-  const std::string who = std::string(kKindNames[static_cast<std::size_t>(start.kind)]) +
-                          " from checkpoint " + start.checkpoint.string();
   const bool resumes = start.kind == Start::Kind::kResume;
-  const std::vector<std::string> changed =
-      resumes ? setting_differences(state.settings, expected.settings)
-              : branch_differences(state.settings, expected.settings);
-  util::require(changed.empty(), who,
-                ": these keys must be as they were: ", util::join(changed, ", "));
-  check_corpus(start, expected.corpus, who);
-  util::require(resumes || state.step < expected.total_steps, who,
-                ": the schedule must go on beyond its ", state.step,
+  const std::string who =
+      (resumes ? "resume from checkpoint " : "start from checkpoint ") + start.checkpoint.string();
+  const std::int64_t saved_step = start.state.step;
+  if (resumes) {
+    check_resume(start, expected, who);
+  } else if (start.state.corpus_fingerprint == expected.corpus.fingerprint) {
+    make_branch(start, expected, who);
+  } else {
+    if (!expected.may_start_stage) check_corpus(start, expected.corpus, who, "");
+    make_stage(start, expected, who);
+  }
+  require_unchanged(model_changes(start.model, expected.model), who,
+                    "The weights have the checkpoint's shape");
+  util::require(resumes || start.state.step < expected.total_steps, who,
+                ": the schedule must continue beyond its ", saved_step,
                 " steps, got train.steps = ", expected.total_steps);
+}
+
+std::string describe(const Start& start) {
+  const std::string from = " from " + start.checkpoint.string();
+  switch (start.kind) {
+    case Start::Kind::kFresh:
+      return "";
+    case Start::Kind::kResume:
+      return "resumes" + from;
+    case Start::Kind::kBranch:
+      return "branches" + from + ": same corpus, place in it kept";
+    case Start::Kind::kStage:
+      return "new stage" + from +
+             ": weights and optimizer continue, another corpus from its start, " +
+             (start.state.step > 0 ? "steps counted on after " + std::to_string(start.state.step)
+                                   : "steps from 0");
+  }
+  return "";
 }
 
 }  // namespace superpose::train

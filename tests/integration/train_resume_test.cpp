@@ -140,7 +140,7 @@ TEST_F(TrainResume, ChangedKeysAreListed) {
   config.optim.weight_decay = 0.2;
   config.log.every = 7;  // operational: may change
   const std::string error = error_of(config);
-  EXPECT_THAT(error, HasSubstr("train.steps (checkpoint 20, recipe 30)"));
+  EXPECT_THAT(error, HasSubstr("train.steps (checkpoint 20, recipe 30)\n"));
   EXPECT_THAT(error, HasSubstr("optim.weight_decay (checkpoint 0.1, recipe 0.2)"));
   EXPECT_THAT(error, ::testing::Not(HasSubstr("log.every")));
 }

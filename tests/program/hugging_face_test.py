@@ -153,7 +153,7 @@ class HuggingFace(program.ProgramTest):
         self.assertEqual(ids, list(HOSTILE.encode("utf-8")))
         self.assertEqual(tokenizer.decode(ids), HOSTILE)
         self.assertEqual(tokenizer("a<|endoftext|>b")["input_ids"], [97, END, 98])
-        model = self.open_model(checkpoint)
+        model = self.open_model(self.run_folder("tokenizer") / "checkpoints" / "latest")
         self.assertEqual(model.config.eos_token_id, tokenizer.eos_token_id)
 
     def begin_tokenizer(self):

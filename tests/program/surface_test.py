@@ -482,7 +482,9 @@ class Surface(program.ProgramTest):
     def test_resume_with_other_keys(self):
         self.train("resumed", "--train.steps", "4", "--phases", "[]")
         words = self.train_words("resumed", "--train.steps", "6", "--phases", "[]", "--optim.beta2", "0.5")
-        self.assert_one_line(program.run(*words), "train.steps (checkpoint 4, recipe 6)", "optim.beta2")
+        result = program.run(*words)
+        self.assertEqual(result.code, 1, result)
+        self.assertEqual(result.err.splitlines()[1:3], ["  optim.beta2 (checkpoint 0.95, recipe 0.5)", "  train.steps (checkpoint 4, recipe 6)"])
         operational = ["--train.threads", "2", "--train.micro_batch", "3", "--checkpoint.keep", "1", "--log.every", "3"]
         result = program.run(*self.train_words("resumed", "--train.steps", "4", "--phases", "[]", *operational))
         self.assertEqual(result.code, 0, result)

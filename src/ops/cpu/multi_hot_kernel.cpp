@@ -109,7 +109,7 @@ void check_values(const Rows& rows, std::int64_t num_rows) {
   }
   for (std::int64_t i = 0; i < rows.num_slots; ++i) {
     TORCH_CHECK_VALUE(rows.coefficients[i] >= 0 && std::isfinite(rows.coefficients[i]),
-                      "multi_hot_linear_cross_entropy: expected finite slot weights >= 0, got ",
+                      "multi_hot_linear_cross_entropy: expected finite coefficients >= 0, got ",
                       rows.coefficients[i]);
   }
 }

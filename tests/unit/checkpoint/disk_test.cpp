@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 
 #include <cstring>
+#include <fstream>
 
 #include "contents.h"
 #include "support/error_of.h"
@@ -71,6 +72,20 @@ TEST(SmallDisk, FullWhileSavingLeavesTheOlderOnes) {
                     HasSubstr("No space left on device; it needs "),
                     HasSubstr("earlier checkpoints are untouched")));
   expect_only_step_1(disk.path());
+}
+
+// What a file system without links does, too: it is said and nothing fails.
+TEST(SmallDisk, WithoutRoomForALinkSaysSo) {
+  const SmallDisk disk("size=1m,nr_inodes=12");
+  if (!disk.mounted()) GTEST_SKIP() << kSkipped;
+  ASSERT_EQ(error_of_save(disk.path(), 1, 1), "");
+  while (
+      std::ofstream(disk.path() / std::to_string(std::distance(fs::directory_iterator(disk.path()),
+                                                               fs::directory_iterator())))
+          .good()) {
+  }
+  EXPECT_THAT(link_latest(disk.path()).value_or(""), HasSubstr("latest: cannot be made a link"));
+  EXPECT_NO_THROW(verify(disk.path() / "step-00000001"));
 }
 
 // Files larger than this cannot be written; stands for a write that fails in its middle.

@@ -114,6 +114,12 @@ TEST(RecipeErrors, WrongTypeNamesBoth) {
   });
 }
 
+TEST(RecipeErrors, NumberMustBeFinite) {
+  expect_messages(
+      {{"[optim]\neps = inf", "2: optim.eps: expected a finite number, got a number: inf"},
+       {"optim.eps = nan", "1: optim.eps: expected a finite number, got a number: nan"}});
+}
+
 TEST(RecipeErrors, LongValueIsNotShown) {
   EXPECT_EQ(error_of("[train]\nsteps = \"" + std::string(100, 'x') + "\""),
             "recipe.toml:2: train.steps: expected an integer, got a string: one that is too long "

@@ -137,7 +137,7 @@ inline SampleRecipe unusual_recipe() {
                   .seeds = {std::numeric_limits<std::int64_t>::min(), 0},
                   .sources = {"", "a, b", "\"]"}};
   recipe.optim = {.learning_rate = 0.1 + 0.2,
-                  .eps = std::numeric_limits<double>::infinity(),
+                  .eps = std::numeric_limits<double>::max(),
                   .shape = Shape::kFalling,
                   .warmup_steps = 0,
                   .clip = 2.0,

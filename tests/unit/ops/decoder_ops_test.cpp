@@ -8,6 +8,8 @@
 #include <ATen/ops/sigmoid.h>
 #include <ATen/ops/zeros_like.h>
 
+#include <limits>
+
 #include "ops/adamw.h"
 #include "ops/rms_norm.h"
 #include "ops/rotary_heads.h"
@@ -244,6 +246,30 @@ TEST(RotaryHeads, RowsMayHavePositionsOfTheirOwn) {
       });
     }
   }
+}
+
+TEST(DecoderOps, RefuseAnEpsThatIsNotANumber) {
+  const at::Tensor none;
+  const at::Tensor x = at::zeros({2, 4}, at::kFloat);
+  const at::Tensor weight = at::ones({4}, at::kFloat);
+  const at::Tensor qkv = at::zeros({1, 2, 12}, at::kFloat);
+  const at::Tensor table = at::zeros({2, 2}, at::kFloat);
+  for (const double eps :
+       {-1e-5, std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN()}) {
+    EXPECT_THAT(test::value_error([&] { add_rms_norm_accumulate(x, none, weight, eps, none); }),
+                HasSubstr("add_rms_norm: expected a finite eps >= 0"));
+    HeadNorms norms;
+    norms.eps = eps;
+    EXPECT_THAT(test::value_error([&] {
+                  rotary_heads_accumulate(qkv, {table, table}, {1, 1, 4}, norms);
+                }),
+                HasSubstr("rotary_heads: expected a finite eps >= 0"));
+  }
+  const at::Tensor state = at::zeros({4}, at::kFloat);
+  AdamWStep step;
+  step.learning_rate = std::numeric_limits<double>::infinity();
+  EXPECT_THAT(test::value_error([&] { adamw_update(state, state, state, state, step); }),
+              HasSubstr("adamw_update: expected finite numbers, got inf"));
 }
 
 TEST(RotaryHeads, RefusesWhatDoesNotFit) {

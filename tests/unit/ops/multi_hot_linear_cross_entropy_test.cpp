@@ -301,9 +301,9 @@ TEST(MultiHot, RefusesWrongArguments) {
   EXPECT_EQ(error(hidden, weight, targets, leaf(slots), {}),
             who + "has no gradient for slot_weights, got one that requires a gradient");
   EXPECT_EQ(error(hidden, weight, targets, slots, {.z_loss = -1}),
-            who + "expected z_loss >= 0, got -1");
+            who + "expected z_loss in [0, 8.50706e+37], got -1");
   EXPECT_EQ(error(hidden, weight, targets, slots, {.logit_soft_cap = -2}),
-            who + "expected logit_soft_cap >= 0, got -2");
+            who + "expected logit_soft_cap 0 (off) or in [1.17549e-38, 8.50706e+37], got -2");
   EXPECT_EQ(error(hidden, weight, targets, slots, {.num_valid_rows = 8}),
             who + "expected num_valid_rows in [1, 7] or -1, got 8");
   EXPECT_EQ(error(hidden, weight, targets, slots, {.ignore_index = 5}),
@@ -319,17 +319,52 @@ TEST(MultiHot, RefusesTargetsAndWeightsOutOfRangeInEveryImplementation) {
                 "multi_hot_linear_cross_entropy: expected targets in [0, 6) or -100, got " +
                     std::to_string(wrong));
     }
-    for (const double wrong : {-1.0, std::numeric_limits<double>::quiet_NaN()}) {
+    constexpr double kInfinity = std::numeric_limits<double>::infinity();
+    for (const double wrong : {-1.0, kInfinity, std::numeric_limits<double>::quiet_NaN()}) {
       MultiHotInputs in = make_inputs({4, 3, 7, 2}, type, 6);
       in.slot_weights.fill_(wrong);
       EXPECT_THAT(value_error([&] { run(in, {}); }),
-                  testing::HasSubstr("expected finite slot weights >= 0"));
+                  testing::HasSubstr("expected finite slot_weights >= 0, got "));
       // Of a slot without targets, too.
       in.slot_weights.fill_(1).select(0, 1).fill_(wrong);
       in.targets.select(1, 1).fill_(-100);
       EXPECT_THAT(value_error([&] { run(in, {}); }),
-                  testing::HasSubstr("expected finite slot weights >= 0"));
+                  testing::HasSubstr("expected finite slot_weights >= 0, got "));
     }
+  }
+}
+
+// Options that are not numbers, or that f32 turns into 0 or infinity.
+TEST(MultiHot, RefusesOptionsThatTheLossCannotBeComputedWith) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+  for (const at::ScalarType type : kTypes) {
+    const MultiHotInputs in = make_inputs({4, 3, 7, 2}, type, 6);
+    const bool wide = type == at::kDouble;
+    for (const double wrong : {kNaN, kInfinity, -kInfinity, 1e308 * (wide ? 2 : 1)}) {
+      EXPECT_THAT(value_error([&] { run(in, {.z_loss = wrong}); }),
+                  testing::HasSubstr("expected z_loss in [0, "));
+    }
+    for (const double wrong : {kNaN, kInfinity, -kInfinity, 1e308, 5e-324, wide ? 1e-310 : 1e-40}) {
+      EXPECT_THAT(value_error([&] { run(in, {.logit_soft_cap = wrong}); }),
+                  testing::HasSubstr("expected logit_soft_cap 0 (off) or in ["));
+    }
+    for (const double right : {1e-37, 5e37}) {
+      EXPECT_TRUE(std::isfinite(run(in, {.logit_soft_cap = right}).loss.item<double>())) << right;
+    }
+  }
+}
+
+TEST(MultiHot, RefusesSlotWeightsWhoseSumOverflows) {
+  MultiHotInputs in = make_inputs({4, 3, 7, 2}, at::kDouble, 6);
+  in.slot_weights = at::full({2}, 1e308, at::kDouble);
+  EXPECT_EQ(value_error([&] { run(in, {}); }),
+            "multi_hot_linear_cross_entropy: expected slot_weights with a finite sum, got inf");
+  const double plain = run(make_inputs({4, 3, 7, 2}, at::kDouble, 6), {}).loss.item<double>();
+  for (const double scale : {1e300, 1e-300}) {
+    MultiHotInputs scaled = make_inputs({4, 3, 7, 2}, at::kDouble, 6);
+    scaled.slot_weights = scaled.slot_weights.to(at::kDouble).mul(scale);
+    EXPECT_NEAR(run(scaled, {}).loss.item<double>(), plain, 1e-12 * plain);
   }
 }
 

@@ -96,7 +96,7 @@ TEST(OptimConfig, NamesTheKeyThatIsWrong) {
   using ::testing::HasSubstr;
   EXPECT_EQ(error_of([](OptimConfig&) {}), "");
   EXPECT_THAT(error_of([](OptimConfig& c) { c.learning_rate = -1; }),
-              HasSubstr("optim.learning_rate: must be > 0, got -1"));
+              HasSubstr("optim.learning_rate: must be > 0 and a normal number in f32, got -1"));
   EXPECT_THAT(error_of([](OptimConfig& c) { c.beta2 = 1; }), HasSubstr("optim.beta2"));
   EXPECT_THAT(error_of([](OptimConfig& c) { c.eps = 0; }), HasSubstr("optim.eps"));
   EXPECT_THAT(error_of([](OptimConfig& c) { c.decay_share = 1.5; }), HasSubstr("decay_share"));

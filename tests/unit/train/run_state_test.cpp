@@ -98,16 +98,15 @@ TEST(RunState, RefusesWhatItDoesNotKnow) {
   EXPECT_THAT(error_of(json), HasSubstr("xyz"));
 }
 
-TEST(SettingDifferences, ListsWhatMayNotChange) {
-  const std::vector<util::Setting> before = {
-      {"a", "1", false}, {"b", "2", false}, {"gone", "3", false}, {"log", "4", true}};
-  const std::vector<util::Setting> now = {
-      {"a", "1", false}, {"b", "7", false}, {"new", "8", false}, {"log", "5", true}};
-  EXPECT_THAT(
-      setting_differences(before, now),
-      ElementsAre("b (checkpoint 2, recipe 7)", "gone (checkpoint 3, recipe has no such key)",
-                  "new (checkpoint has no such key, recipe 8)"));
-  EXPECT_TRUE(setting_differences(before, before).empty());
+TEST(RunState, NamesItsParents) {
+  RunState state = sample();
+  EXPECT_THAT(to_json(state).dump(), ::testing::Not(HasSubstr("parents")));
+  state.parents = {{"branch", "a/step-1", 7, 7, "00ff"}, {"stage", "b/step-2", 12, 0, "11ee"}};
+  const RunState read = run_state_from_json(util::parse_json(to_json(state).dump(), "x"), "x");
+  EXPECT_EQ(read.parents, state.parents);
+  EXPECT_THAT(to_json(state).dump(),
+              HasSubstr(R"({"kind":"stage","folder":"b/step-2","step":12,"first_step":0,)"
+                        R"("weights":"11ee"})"));
 }
 
 }  // namespace

@@ -1,0 +1,75 @@
+// What a path is that should name a checkpoint.
+#include <array>
+#include <string_view>
+#include <vector>
+
+#include "checkpoint/checkpoint.h"
+#include "checkpoint/manifest.h"
+#include "util/error.h"
+
+namespace superpose::checkpoint {
+namespace {
+
+namespace fs = std::filesystem;
+
+// By a file, or the end of a file's name, that is in such a folder and in none above it.
+struct Foreign {
+  std::string_view mark;
+  std::string_view is;
+};
+constexpr std::array<Foreign, 8> kForeign = {{
+    {"experiment.json", "is the folder of a comparison: name one of its runs"},
+    {"metrics.jsonl", "is a run folder without a checkpoint"},
+    {"recipe.toml", "is a run folder without a checkpoint"},
+    {"corpus.json", "is a prepared corpus"},
+    {".safetensors", "is a Hugging Face model folder: weights without the trainer's state"},
+    {".bin", "is a folder of weights without the trainer's state"},
+    {"config.json", "is a Hugging Face model folder without weights"},
+    {"tokenizer.json", "is a tokenizer's folder"},
+}};
+
+std::string_view describe_foreign(const fs::path& folder) {
+  std::vector<std::string> names;
+  std::error_code code;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder, code)) {
+    names.push_back(entry.path().filename().string());
+  }
+  for (const Foreign& foreign : kForeign) {
+    const bool is_ending = foreign.mark.starts_with('.');
+    for (const std::string& name : names) {
+      if (is_ending ? name.ends_with(foreign.mark) : name == foreign.mark) return foreign.is;
+    }
+  }
+  return "is a folder without a checkpoint";
+}
+
+// The name that a link stands for, so that a record of it stays true when the link moves on.
+fs::path followed(const fs::path& path) {
+  if (!fs::is_symlink(path)) return path;
+  return (path.parent_path() / fs::read_symlink(path)).lexically_normal();
+}
+
+}  // namespace
+
+fs::path locate(const fs::path& path) {
+  const auto refuse = [&](std::string_view is) {
+    util::fail("checkpoint ", path.string(), ": ", is,
+               "; expected a checkpoint (step-00001234) or the folder of a run that has one");
+  };
+  std::error_code code;
+  const fs::file_status status = fs::status(path, code);
+  if (!fs::exists(status)) {
+    refuse(fs::is_symlink(path) ? "is a link to what is not there" : "there is no such folder");
+  }
+  if (!fs::is_directory(status)) refuse("is a file");
+  // One whose save was not finished, too: what is wrong with it is for the check to say.
+  if (fs::exists(path / kTrainerFolder)) return followed(path);
+  for (const fs::path& folder : {path, path / "checkpoints"}) {
+    const std::vector<fs::path> saved = list(folder);
+    if (!saved.empty()) return saved.back();
+  }
+  refuse(describe_foreign(path));
+  return {};
+}
+
+}  // namespace superpose::checkpoint
