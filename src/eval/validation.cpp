@@ -8,6 +8,7 @@
 #include <cmath>
 #include <numbers>
 #include <numeric>
+#include <set>
 #include <span>
 
 #include "data/token_shards.h"
@@ -38,6 +39,11 @@ class HalfStream {
   }
 
   std::int64_t num_tokens() const { return num_tokens_; }
+
+  // Index, among the documents of this half, of the one that holds a token.
+  std::int64_t document_of(std::int64_t offset) const {
+    return std::upper_bound(starts_.begin(), starts_.end(), offset) - starts_.begin() - 1;
+  }
 
   // `starts` receives, for as many of the tokens as it has room, the first token of `out` that
   // belongs to the same document.
@@ -85,12 +91,17 @@ HalfWindows cut_half(const data::PreparedCorpus& corpus, data::Half half, std::i
   auto* ids = windows.ids.mutable_data_ptr<std::int64_t>();
   auto* starts = windows.document_starts.mutable_data_ptr<std::int64_t>();
   std::vector<std::int32_t> window(static_cast<std::size_t>(length + 1));
+  std::set<std::int64_t> documents;
   for (std::int64_t index = 0; index < taken; ++index) {
-    stream.read(index * available / taken * length, window,
-                {starts + index * length, static_cast<std::size_t>(length)});
+    const std::int64_t begin = index * available / taken * length;
+    stream.read(begin, window, {starts + index * length, static_cast<std::size_t>(length)});
+    for (std::int64_t at = begin + 1; at <= begin + length; ++at) {
+      documents.insert(stream.document_of(at));
+    }
     if (!corpus.bytes_per_id.empty()) windows.num_bytes += count_bytes(corpus, window);
     ids = std::copy(window.begin(), window.end(), ids);
   }
+  windows.num_documents = std::ssize(documents);
   return windows;
 }
 

@@ -24,8 +24,10 @@ struct HalfWindows {
   at::Tensor ids;              // [windows, L + 1] int64
   at::Tensor document_starts;  // [windows, L] int64, of each position that is read (DecoderInput)
   std::int64_t num_bytes = 0;  // of text in the predicted tokens; special tokens have none
+  std::int64_t num_documents = 0;  // that the predicted tokens lie in
 
   std::int64_t num_windows() const { return ids.size(0); }
+  std::int64_t num_predicted() const { return document_starts.numel(); }
 };
 
 struct ValidationSet {

@@ -45,6 +45,19 @@ void check_same_experiment(const Fingerprints& first, const Fingerprints& now,
   check("validation", first.validation, now.validation);
 }
 
+// JSON has no number that is not finite, but a table can hold "nan".
+template <class Scores>
+void check_figures(const Scores& scores, const std::string& where, const std::string& of) {
+  const auto check = [&](const char* name, const std::optional<double>& value) {
+    util::require(!value || std::isfinite(*value), where, ": validation: ", name, of,
+                  " must be finite, got ", value.value_or(0));
+  };
+  check("loss", scores.loss);
+  check("loss_half_a", scores.loss_half_a);
+  check("loss_half_b", scores.loss_half_b);
+  check("bits_per_byte", scores.bits_per_byte);
+}
+
 class Collector {
  public:
   explicit Collector(RunRecords& run) : run_(run) {}
@@ -72,11 +85,11 @@ class Collector {
   // A run that was resumed at the step of a validation may have taken it twice: the later one
   // counts.
   void add_validation(const ValidationRecord& record, const std::string& where) {
-    util::require(std::isfinite(record.loss), where, ": validation: loss must be finite, got ",
-                  record.loss);
+    check_figures(record, where, "");
+    util::require(std::isfinite(record.seconds), where,
+                  ": validation: seconds must be finite, got ", record.seconds);
     for (const SetScore& set : record.sets) {
-      util::require(std::isfinite(set.loss), where, ": validation: loss of the set ", set.name,
-                    " must be finite, got ", set.loss);
+      check_figures(set, where, " of the set " + set.name);
     }
     if (!run_.validations.empty()) {
       ValidationRecord& last = run_.validations.back();
@@ -213,6 +226,9 @@ ValidationRecord validation_of_row(const Table& row) {
   record.loss_half_b = row.find_number("loss_half_b");
   record.bits_per_byte = row.find_number("bits_per_byte");
   record.perplexity = std::exp(record.loss);
+  if (row.find("scored_tokens")) {
+    record.scored = ScoredText{row.whole("scored_tokens"), row.whole("scored_documents")};
+  }
   for (const std::string& name : row.set_names()) {
     SetScore set;
     set.name = name;

@@ -8,6 +8,18 @@
 
 namespace superpose::metrics {
 
+// How much held-out text a loss is the mean over.
+struct ScoredText {
+  std::int64_t tokens = 0;     // predicted
+  std::int64_t documents = 0;  // that the predicted tokens lie in
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& v) {
+    v.required("tokens", self.tokens);
+    v.required("documents", self.documents);
+  }
+};
+
 // Next-token loss with bagging off on the fixed windows of one validation set. Halves A and B split
 // its documents: rates are chosen on A, results quoted on B.
 struct SetScore {
@@ -17,6 +29,9 @@ struct SetScore {
   std::optional<double> loss_half_b;
   double perplexity = 0;  // exp(loss)
   std::optional<double> bits_per_byte;
+  std::optional<ScoredText> scored = {};  // by `loss`; nothing where a trainer does not say
+  std::optional<ScoredText> scored_half_a = {};
+  std::optional<ScoredText> scored_half_b = {};
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {
@@ -26,6 +41,9 @@ struct SetScore {
     v.optional("loss_half_b", self.loss_half_b);
     v.optional("perplexity", self.perplexity);
     v.optional("bits_per_byte", self.bits_per_byte);
+    v.optional("scored", self.scored);
+    v.optional("scored_half_a", self.scored_half_a);
+    v.optional("scored_half_b", self.scored_half_b);
   }
 };
 
@@ -41,6 +59,9 @@ struct ValidationRecord {
   std::optional<double> loss_half_b;
   double perplexity = 0;  // exp(loss)
   std::optional<double> bits_per_byte;
+  std::optional<ScoredText> scored;
+  std::optional<ScoredText> scored_half_a;
+  std::optional<ScoredText> scored_half_b;
   // Copying from the context: loss on the second of two equal random halves minus loss on the
   // first, nats per token.
   std::optional<double> copying;
@@ -61,6 +82,9 @@ struct ValidationRecord {
     v.optional("loss_half_b", self.loss_half_b);
     v.optional("perplexity", self.perplexity);
     v.optional("bits_per_byte", self.bits_per_byte);
+    v.optional("scored", self.scored);
+    v.optional("scored_half_a", self.scored_half_a);
+    v.optional("scored_half_b", self.scored_half_b);
     v.optional("copying", self.copying);
     v.optional("evaluation_seconds", self.evaluation_seconds);
     v.optional("sets", self.sets);

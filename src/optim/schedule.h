@@ -21,8 +21,7 @@ std::int64_t decay_steps(const OptimConfig& config, std::int64_t total_steps);
 //   / D):
 //     linear                   f + (1 - f) x
 //     one_minus_sqrt           f + (1 - f) (1 - sqrt(1 - x))
-//   shape, cosine            f + (1 - f) (1 + cos(pi p)) / 2, p = max(0, t - W - 1) / (N - W),
-//   clamped to [0, 1]
+//   shape, cosine            f + (1 - f) (1 + cos(pi p)) / 2, p = max(0, t - W) / (N + 1 - W)
 //
 // The first step moves already; the first step of the decay still has the full rate; the line would
 // reach f at the step after the last. Throws util::Error unless 0 <= step < total_steps.

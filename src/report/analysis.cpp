@@ -8,6 +8,7 @@
 #include "report/outcomes.h"
 #include "report/report.h"
 #include "report/sets.h"
+#include "util/error.h"
 #include "util/text.h"
 
 namespace superpose::report {
@@ -72,22 +73,24 @@ ArmSummary summarize(const Analysis& analysis, const std::string& arm) {
   for (const Run& run : analysis.runs) {
     if (run.entry.arm != arm || !is_superposed(run.records.header)) continue;
     summary.superposed = true;
-    for (const metrics::PhaseInfo& phase : run.records.header.phases) {
-      if (summary.bag_size == 1) summary.bag_size = std::max(phase.bag_size, phase.target_size);
-    }
   }
   const std::vector<const Run*> runs = analysis.results(arm, 1);
   const auto n = static_cast<double>(runs.size());
+  double bits = 0;
+  bool has_bits = !runs.empty();
+  bool has_epochs = !runs.empty();
   for (const Run* run : runs) {
     summary.mean_loss = summary.mean_loss.value_or(0) + run->final_loss / n;
-    const metrics::ValidationRecord& last = run->records.validations.back();
-    if (last.bits_per_byte) {
-      summary.mean_bits_per_byte = summary.mean_bits_per_byte.value_or(0) + *last.bits_per_byte / n;
-    }
+    const std::optional<double>& own_bits = run->records.validations.back().bits_per_byte;
+    has_bits = has_bits && own_bits;
+    bits += own_bits.value_or(0) / n;
     summary.raw_tokens += static_cast<double>(run->raw_tokens) / n;
+    has_epochs = has_epochs && run->epochs > 0;
     summary.epochs += run->epochs / n;
-    summary.seconds += run->seconds / n;
   }
+  summary.seeds = std::ssize(runs);
+  if (has_bits) summary.mean_bits_per_byte = bits;
+  if (!has_epochs) summary.epochs = 0;
   return summary;
 }
 
@@ -136,8 +139,10 @@ void note_unpaired_seeds(Analysis& analysis) {
     std::set<std::int64_t> missing = all;
     for (const Run* run : analysis.results(arm, 1)) missing.erase(run->entry.seed);
     for (const std::int64_t seed : missing) {
+      const bool all_pairs = arm == analysis.experiment.baseline;
       analysis.notes.push_back("Seed " + std::to_string(seed) + " has no finished run of " + arm +
-                               ", so it takes no part in the paired differences.");
+                               ", so it takes no part in the paired differences" +
+                               (all_pairs ? "." : " of " + arm + "."));
     }
   }
 }
@@ -165,6 +170,10 @@ const ArmSummary* Analysis::find_arm(const std::string& name) const {
 }
 
 Analysis analyze(const Experiment& experiment) {
+  const std::vector<std::string>& arms = experiment.arms;
+  util::require(std::find(arms.begin(), arms.end(), experiment.baseline) != arms.end(),
+                "report: the baseline must be one of the arms, got \"", experiment.baseline,
+                "\" and ", util::join(arms, ", "));
   Analysis analysis;
   analysis.experiment = experiment;
   analysis.quoted = experiment.tuning_seed ? QuotedLoss::kHalfB : QuotedLoss::kWhole;
@@ -178,6 +187,7 @@ Analysis analyze(const Experiment& experiment) {
     if (arm != experiment.baseline) analysis.comparisons.push_back(compare(analysis, arm));
   }
   analysis.sets = summarize_sets(analysis);
+  analysis.measured = quoted_text(analysis);
   return analysis;
 }
 

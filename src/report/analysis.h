@@ -30,7 +30,7 @@ struct Run {
   std::string label() const;  // "tst, seed 1"
 };
 
-// How the equal-FLOP gain of a seed came about.
+// How the equal-FLOP gain of a seed came about, from good to bad.
 enum class Match { kEqual, kInterpolated, kUnmatched };
 
 struct SeedGain {
@@ -45,9 +45,10 @@ struct SeedGain {
   Match match = Match::kEqual;
 };
 
-// A figure over seeds: points always, mean and interval from three seeds on.
+// A figure over seeds: points and their mean always, an interval from three seeds on.
 struct GainOutcome {
   std::vector<SeedGain> seeds;
+  SeedGain mean;           // of each figure over the seeds; the worst match
   Interval interval;       // of the gains
   bool available = false;  // false: `why_not` says why ("not run: ...")
   std::string why_not;
@@ -73,19 +74,18 @@ struct SpeedUpOutcome {
   std::string why_not;
 };
 
-// Where an arm's validation curve gets below the baseline's for good, one seed.
+// Where an arm's validation curve gets below the baseline's, one seed. Ahead is side_of (text.h).
 struct Crossing {
   std::int64_t seed = 0;
-  std::int64_t switch_step = 0;
-  std::optional<std::int64_t>
-      first_ahead;     // step of the first validation point after the switch with a gain
-  bool stays = false;  // ahead at every later point too
+  std::int64_t switch_step = 0;             // 0: no switch to look behind
+  std::optional<std::int64_t> first_ahead;  // step of the first point after the switch with a gain
+  bool stays = false;                       // ahead at every later point too
 };
 
 struct GapPoint {
   std::int64_t step = 0;
   double positions = 0;
-  double gap = 0;  // baseline loss - arm loss
+  double gap = 0;  // baseline's quoted loss - the arm's
 };
 
 // One arm against the baseline.
@@ -113,15 +113,21 @@ struct RateGrid {
   bool at_edge = false;
 };
 
+// What losses were measured on: the least and the most of the runs.
+struct Measured {
+  metrics::ScoredText least;
+  metrics::ScoredText most;
+};
+
+// One arm's finished runs at budget 1, paired or not: means over its seeds.
 struct ArmSummary {
   std::string name;
   bool superposed = false;
-  std::int64_t bag_size = 1;                 // of the first superposed phase
-  std::optional<double> mean_loss;           // as quoted, budget 1
+  std::int64_t seeds = 0;
+  std::optional<double> mean_loss;           // as quoted
   std::optional<double> mean_bits_per_byte;  // whole validation set
-  double raw_tokens = 0;                     // budget 1, mean over seeds
-  double epochs = 0;
-  double seconds = 0;  // steps alone
+  double raw_tokens = 0;
+  double epochs = 0;  // 0 = unknown
 };
 
 // One arm on one validation set: budget 1, mean over seeds, the whole set.
@@ -136,13 +142,15 @@ struct ArmScore {
 
 struct SetSummary {
   std::string name;
+  std::optional<Measured> measured;
   std::vector<ArmScore> arms;  // those that have a finished run
 };
 
 struct Analysis {
   Experiment experiment;
   QuotedLoss quoted = QuotedLoss::kWhole;
-  std::vector<Run> runs;  // finished and running ones that have records; trunks too
+  std::optional<Measured> measured;  // the quoted losses at budget 1; none: a record does not say
+  std::vector<Run> runs;             // finished and running ones that have records; trunks too
   std::vector<ArmSummary> arms;
   std::vector<Comparison> comparisons;  // one for each arm but the baseline
   std::vector<RateGrid> rate_grids;     // empty: no rates were searched

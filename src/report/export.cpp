@@ -5,8 +5,10 @@
 
 #include "report/load.h"
 #include "report/sets.h"
+#include "report/verdict.h"
 #include "report/words.h"
 #include "util/json.h"
+#include "util/json_fields.h"
 #include "util/text.h"
 
 namespace superpose::report {
@@ -18,8 +20,8 @@ constexpr std::int64_t kReportSchema = 1;
 constexpr std::array<std::string_view, 3> kMatches = {"equal", "interpolated", "unmatched"};
 constexpr std::array<std::string_view, 3> kBounds = {"exact", "at_least", "at_most"};
 constexpr std::array<std::string_view, 3> kQuoted = {"whole", "half_a", "half_b"};
-constexpr std::array<std::string_view, 5> kVerdicts = {"none", "ahead", "behind", "level",
-                                                       "unclear"};
+constexpr std::array<std::string_view, 5> kVerdicts = {"none", "too_few_seeds", "unclear", "ahead",
+                                                       "behind"};
 
 template <class Enum, std::size_t N>
 std::string_view name(const std::array<std::string_view, N>& names, Enum value) {
@@ -147,13 +149,23 @@ Json run_json(const Run& run) {
   return json;
 }
 
+Json measured_json(const std::optional<Measured>& measured) {
+  if (!measured) return {};
+  Json json;
+  json["least"] = util::fields_to_json(measured->least);
+  json["most"] = util::fields_to_json(measured->most);
+  return json;
+}
+
 Json set_json(const SetSummary& set) {
   Json json;
   json["name"] = set.name;
+  json["measured"] = measured_json(set.measured);
   json["arms"] = Json::array();
   for (const ArmScore& arm : set.arms) {
     Json one;
     one["arm"] = arm.arm;
+    one["seeds"] = arm.seeds;
     one["loss"] = arm.loss;
     one["perplexity"] = arm.perplexity;
     one["bits_per_byte"] = number(arm.bits_per_byte);
@@ -217,13 +229,16 @@ std::vector<std::string> point_cells(const Run& run, const metrics::ValidationRe
           csv_number(point.loss_half_a),
           csv_number(point.loss_half_b),
           csv_number(point.bits_per_byte),
-          csv_number(point.perplexity)};
+          csv_number(point.perplexity),
+          point.scored ? std::to_string(point.scored->tokens) : "",
+          point.scored ? std::to_string(point.scored->documents) : ""};
 }
 
 const std::vector<std::string> kRunColumns = {"arm", "seed", "learning_rate", "budget", "role"};
-const std::vector<std::string> kPointColumns = {
-    "step", "positions",   "raw_tokens",  "flops",         "seconds",
-    "loss", "loss_half_a", "loss_half_b", "bits_per_byte", "perplexity"};
+const std::vector<std::string> kPointColumns = {"step",        "positions",     "raw_tokens",
+                                                "flops",       "seconds",       "loss",
+                                                "loss_half_a", "loss_half_b",   "bits_per_byte",
+                                                "perplexity",  "scored_tokens", "scored_documents"};
 
 // The columns of the validation sets, where there is more than the primary one; their names are
 // those that metrics.csv is read with.
@@ -274,6 +289,7 @@ std::string report_json(const Analysis& analysis) {
   json["notes"] = analysis.notes;
   json["baseline"] = analysis.experiment.baseline;
   json["quoted_loss"] = name(kQuoted, analysis.quoted);
+  json["measured"] = measured_json(analysis.measured);
   json["learning_rates_searched"] = !analysis.rate_grids.empty();
   json["comparisons"] = Json::array();
   for (const Comparison& comparison : analysis.comparisons) {

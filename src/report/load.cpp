@@ -1,6 +1,7 @@
 #include "report/load.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "util/error.h"
@@ -16,7 +17,7 @@ bool has_records(const std::string& path) {
 }
 
 bool reached_its_end(const metrics::RunRecords& records) {
-  if (records.validations.empty()) return false;
+  if (records.validations.empty() || records.validations.back().positions <= 0) return false;
   const std::int64_t last = records.validations.back().step;
   if (records.summary) return last >= records.summary->step;
   return last >= records.header.total_steps;  // 0 where a foreign trainer does not say
@@ -61,10 +62,13 @@ void check_clock(const Run& run) {
 
 void derive(Run& run, QuotedLoss quoted) {
   const metrics::RunHeader& header = run.records.header;
+  const double per_position = header.flops_per_position;
+  util::require(std::isfinite(per_position) && per_position > 0, run.entry.folder,
+                ": flops_per_position must be finite and > 0, got ", per_position);
   run.finished = reached_its_end(run.records);
   if (run.records.validations.empty()) return;
   const metrics::ValidationRecord& last = run.records.validations.back();
-  run.flops = static_cast<double>(last.positions) * header.flops_per_position;
+  run.flops = static_cast<double>(last.positions) * per_position;
   run.seconds = last.seconds;
   run.raw_tokens = last.raw_tokens;
   if (header.train_tokens > 0) {
@@ -130,14 +134,18 @@ std::string Run::label() const {
   return text;
 }
 
+std::optional<double> find_quoted_loss(const metrics::ValidationRecord& record, QuotedLoss quoted) {
+  if (quoted == QuotedLoss::kWhole) return record.loss;
+  return quoted == QuotedLoss::kHalfA ? record.loss_half_a : record.loss_half_b;
+}
+
 double loss_as_quoted(const metrics::ValidationRecord& record, QuotedLoss quoted,
                       const std::string& where) {
-  if (quoted == QuotedLoss::kWhole) return record.loss;
-  const bool half_a = quoted == QuotedLoss::kHalfA;
-  const std::optional<double>& half = half_a ? record.loss_half_a : record.loss_half_b;
-  util::require(half.has_value(), where, ": validation at step ", record.step, ": missing field '",
-                half_a ? "loss_half_a" : "loss_half_b", "', which a learning-rate grid needs");
-  return *half;
+  const std::optional<double> loss = find_quoted_loss(record, quoted);
+  util::require(loss.has_value(), where, ": validation at step ", record.step, ": missing field '",
+                quoted == QuotedLoss::kHalfA ? "loss_half_a" : "loss_half_b",
+                "', which a learning-rate grid needs");
+  return *loss;
 }
 
 bool is_superposed(const metrics::RunHeader& header) {

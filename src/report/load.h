@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,7 +15,8 @@ namespace superpose::report {
 std::vector<Run> load_runs(const Experiment& experiment, QuotedLoss quoted,
                            std::vector<std::string>& notes);
 
-// Final loss of a validation record as quoted; `where` opens the error for a missing half.
+// Loss of a validation record as quoted, where it has it; the second throws, `where` first.
+std::optional<double> find_quoted_loss(const metrics::ValidationRecord& record, QuotedLoss quoted);
 double loss_as_quoted(const metrics::ValidationRecord& record, QuotedLoss quoted,
                       const std::string& where);
 

@@ -1,10 +1,12 @@
 #include "report/outcomes.h"
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 #include <utility>
 
 #include "report/load.h"
+#include "report/text.h"
 
 namespace superpose::report {
 namespace {
@@ -26,11 +28,19 @@ std::vector<const Run*> budget_runs(const Analysis& analysis, const std::string&
   return found;
 }
 
+// Runs whose records do not say the cost (0, from another trainer) are left out.
 template <class Cost>
 std::vector<CostPoint> curve(const std::vector<const Run*>& runs, const Cost& cost) {
   std::vector<CostPoint> points;
-  for (const Run* run : runs) points.push_back({cost(*run), run->final_loss});
+  for (const Run* run : runs) {
+    if (cost(*run) > 0) points.push_back({cost(*run), run->final_loss});
+  }
   return points;
+}
+
+std::optional<double> read_off(const std::vector<CostPoint>& points, double cost) {
+  if (points.empty() || !(cost > 0)) return std::nullopt;
+  return loss_at_cost(points, cost);
 }
 
 double tokens_of(const Run& run) { return static_cast<double>(run.raw_tokens); }
@@ -61,9 +71,17 @@ SeedGain gain_between(const Run& baseline, const Run& arm) {
 
 void close_gain(GainOutcome& outcome) {
   std::vector<double> gains;
+  const auto n = static_cast<double>(outcome.seeds.size());
+  SeedGain& mean = outcome.mean;
   for (SeedGain& seed : outcome.seeds) {
     seed.gain = seed.baseline_loss - seed.arm_loss;
     gains.push_back(seed.gain);
+    for (const auto figure :
+         {&SeedGain::baseline_loss, &SeedGain::arm_loss, &SeedGain::gain, &SeedGain::baseline_flops,
+          &SeedGain::arm_flops, &SeedGain::baseline_tokens, &SeedGain::arm_tokens}) {
+      mean.*figure += seed.*figure / n;
+    }
+    mean.match = std::max(mean.match, seed.match);
   }
   outcome.interval = mean_interval(gains);
   outcome.available = !outcome.seeds.empty();
@@ -124,8 +142,8 @@ SpeedUpOutcome speed_up(const Analysis& analysis, const std::string& target,
   }
   for (const Run* run : analysis.results(target, 1)) {
     const std::vector<const Run*> budgets = budget_runs(analysis, read_off, run->entry.seed);
-    if (budgets.empty()) continue;
     const auto points = curve(budgets, [axis](const Run& point) { return cost_of(point, axis); });
+    if (points.empty() || !(cost_of(*run, axis) > 0)) continue;
     SeedSpeedUp seed = factor_of(cost_at_loss(points, run->final_loss), cost_of(*run, axis), read);
     seed.seed = run->entry.seed;
     seed.target_loss = run->final_loss;
@@ -136,17 +154,25 @@ SpeedUpOutcome speed_up(const Analysis& analysis, const std::string& target,
   return outcome;
 }
 
-std::optional<double> loss_at_flops(const Run& run, double flops) {
-  const std::vector<metrics::ValidationRecord>& points = run.records.validations;
-  const double per_position = run.records.header.flops_per_position;
-  const auto at = [&](std::size_t i) {
-    return static_cast<double>(points[i].positions) * per_position;
-  };
+// The validation points of a run that have the quoted loss, by FLOPs.
+std::vector<CostPoint> quoted_curve(const Run& run, QuotedLoss quoted) {
+  std::vector<CostPoint> points;
+  for (const metrics::ValidationRecord& point : run.records.validations) {
+    const std::optional<double> loss = find_quoted_loss(point, quoted);
+    const auto positions = static_cast<double>(point.positions);
+    if (loss) points.push_back({positions * run.records.header.flops_per_position, *loss});
+  }
+  return points;
+}
+
+std::optional<double> loss_between(const std::vector<CostPoint>& points, double flops) {
   for (std::size_t i = 0; i < points.size(); ++i) {
-    if (std::abs(at(i) - flops) <= kSameCost * flops) return points[i].loss;
-    if (i == 0 || at(i - 1) > flops || at(i) < flops) continue;
-    const double part = (flops - at(i - 1)) / (at(i) - at(i - 1));
-    return points[i - 1].loss + part * (points[i].loss - points[i - 1].loss);
+    const CostPoint& after = points[i];
+    if (std::abs(after.cost - flops) <= kSameCost * flops) return after.loss;
+    if (i == 0 || points[i - 1].cost > flops || after.cost < flops) continue;
+    const CostPoint& before = points[i - 1];
+    const double part = (flops - before.cost) / (after.cost - before.cost);
+    return before.loss + part * (after.loss - before.loss);
   }
   return std::nullopt;
 }
@@ -156,13 +182,15 @@ Crossing crossing_of(const std::vector<GapPoint>& gaps, std::int64_t seed,
   Crossing crossing;
   crossing.seed = seed;
   crossing.switch_step = switch_step;
+  if (switch_step == 0) return crossing;
   for (const GapPoint& point : gaps) {
     if (point.step <= switch_step) continue;
-    if (!crossing.first_ahead && point.gap > 0) {
+    const bool ahead = side_of(point.gap) == Side::kAhead;
+    if (!crossing.first_ahead && ahead) {
       crossing.first_ahead = point.step;
       crossing.stays = true;
     }
-    if (crossing.first_ahead && point.gap <= 0) crossing.stays = false;
+    if (!ahead) crossing.stays = false;
   }
   return crossing;
 }
@@ -176,7 +204,7 @@ GainOutcome equal_flops_outcome(const Analysis& analysis, const std::string& arm
     if (std::abs(other->flops / baseline->flops - 1) > kSameCost) {
       const std::vector<const Run*> runs = budget_runs(analysis, arm, other->entry.seed);
       const auto loss =
-          loss_at_cost(curve(runs, [](const Run& run) { return run.flops; }), baseline->flops);
+          read_off(curve(runs, [](const Run& run) { return run.flops; }), baseline->flops);
       gain.match = loss ? Match::kInterpolated : Match::kUnmatched;
       if (loss) {
         gain.arm_loss = *loss;
@@ -198,8 +226,8 @@ GainOutcome equal_raw_tokens_outcome(const Analysis& analysis, const std::string
     const auto baselines =
         curve(budget_runs(analysis, analysis.experiment.baseline, seed), tokens_of);
     const auto others = curve(budget_runs(analysis, arm, seed), tokens_of);
-    const std::optional<double> baseline_loss = loss_at_cost(baselines, tokens_of(*other));
-    const std::optional<double> arm_loss = loss_at_cost(others, tokens_of(*baseline));
+    const std::optional<double> baseline_loss = read_off(baselines, tokens_of(*other));
+    const std::optional<double> arm_loss = read_off(others, tokens_of(*baseline));
     if (!baseline_loss && !arm_loss) continue;
     gain.match = gain.baseline_tokens == gain.arm_tokens ? Match::kEqual : Match::kInterpolated;
     if (baseline_loss) {
@@ -232,11 +260,13 @@ SpeedUpOutcome secondary_speed_up_outcome(const Analysis& analysis, const std::s
 void add_gaps(const Analysis& analysis, Comparison& comparison) {
   for (const auto& [baseline, other] : pairs(analysis, comparison.arm)) {
     std::vector<GapPoint> gaps;
+    const std::vector<CostPoint> base_curve = quoted_curve(*baseline, analysis.quoted);
     const double per_position = other->records.header.flops_per_position;
     for (const metrics::ValidationRecord& point : other->records.validations) {
       const auto positions = static_cast<double>(point.positions);
-      const auto loss = loss_at_flops(*baseline, positions * per_position);
-      if (loss && point.step > 0) gaps.push_back({point.step, positions, *loss - point.loss});
+      const auto base = loss_between(base_curve, positions * per_position);
+      const auto own = find_quoted_loss(point, analysis.quoted);
+      if (base && own && point.step > 0) gaps.push_back({point.step, positions, *base - *own});
     }
     comparison.crossings.push_back(
         crossing_of(gaps, other->entry.seed, switch_step_of(other->records.header)));

@@ -3,10 +3,12 @@
 #include <algorithm>
 
 #include "report/assets.h"
+#include "report/curve_words.h"
 #include "report/html.h"
 #include "report/page_tables.h"
 #include "report/plot_data.h"
 #include "report/text.h"
+#include "report/verdict.h"
 #include "report/words.h"
 #include "util/text.h"
 
@@ -41,8 +43,7 @@ const char* chip_of(Verdict verdict) {
       return "ahead";
     case Verdict::kBehind:
       return "behind";
-    case Verdict::kLevel:
-      return "level";
+    case Verdict::kTooFew:
     case Verdict::kUnclear:
       return "unclear";
     case Verdict::kNone:
@@ -55,24 +56,25 @@ std::string tiles(const Analysis& analysis) {
   std::string html;
   for (const ArmSummary& arm : analysis.arms) {
     if (!arm.mean_loss) continue;
-    std::string sub = "nats per token, lower is better";
+    std::string sub = "nats per token, " + count_of(arm.seeds, "seed");
     if (arm.mean_bits_per_byte)
-      sub = util::fixed(*arm.mean_bits_per_byte, 3) + " bits per byte" +
-            (analysis.quoted == QuotedLoss::kWhole ? "" : ", both halves");
-    html += tile("Final loss, " + arm.name, util::fixed(*arm.mean_loss, 4), sub);
+      sub += "; " + util::fixed(*arm.mean_bits_per_byte, 3) + " bits per byte" +
+             (analysis.quoted == QuotedLoss::kWhole ? "" : ", both halves");
+    html += tile("Final loss, " + arm.name, format_loss(*arm.mean_loss), sub);
   }
   for (const Comparison& comparison : analysis.comparisons) {
     const GainOutcome& gain = comparison.equal_flops;
     if (!gain.available) continue;
-    html +=
-        tile("Gain of " + comparison.arm, signed_fixed(gain.interval.mean, 4), gain_support(gain));
+    html += tile(comparison.arm + " against " + analysis.experiment.baseline,
+                 format_gain(gain.mean.gain), support(gain.interval));
     if (comparison.speed_up.available) {
       html += tile("Speed-up of " + comparison.arm, speed_up_figure(comparison.speed_up),
-                   "compute for the same loss; " + speed_up_support(comparison.speed_up));
+                   "at the same loss" + speed_up_meaning(comparison.speed_up) + "; " +
+                       speed_up_support(comparison.speed_up));
     }
     const ArmSummary& base = *analysis.find_arm(analysis.experiment.baseline);
     const ArmSummary& arm = *analysis.find_arm(comparison.arm);
-    if (base.raw_tokens > 0) {
+    if (base.raw_tokens > 0 && arm.raw_tokens > 0) {
       html += tile(
           "Raw text read by " + comparison.arm, format_times(arm.raw_tokens / base.raw_tokens),
           format_tokens(arm.raw_tokens) + " against " + format_tokens(base.raw_tokens) + " tokens");
@@ -91,9 +93,9 @@ std::string callouts(const Analysis& analysis) {
 
 std::string hero(const Analysis& analysis) {
   const Words words = put_in_words(analysis);
-  const Verdict verdict = analysis.comparisons.empty()
-                              ? Verdict::kNone
-                              : verdict_of(analysis.comparisons.front().equal_flops);
+  const Best best = best_comparison(analysis);
+  const Verdict verdict =
+      best.comparison == nullptr ? Verdict::kNone : verdict_of(best.comparison->equal_flops);
   std::string html = std::string("<header class=\"") + chip_of(verdict) + "\">\n";
   html += element("p", "eyebrow", "Superpose comparison: " + analysis.experiment.title);
   html +=
@@ -107,11 +109,10 @@ std::string outcomes(const Analysis& analysis) {
   std::string body;
   for (const Comparison& comparison : analysis.comparisons) {
     if (analysis.comparisons.size() > 1) body += "<h3>" + escape_html(comparison.arm) + "</h3>\n";
-    if (comparison.flops_ratio != 1) {
-      body += element(
-          "p", "callout",
-          comparison.arm + " computes " + format_times(comparison.flops_ratio) +
-              " the FLOPs per position of the baseline, so it is compared on the FLOPs axis.");
+    if (format_times(comparison.flops_ratio) != format_times(1)) {
+      body += element("p", "callout",
+                      comparison.arm + " computes " + format_times(comparison.flops_ratio) +
+                          " the FLOPs per position of " + analysis.experiment.baseline + ".");
     }
     body += outcome_table(analysis, comparison);
     if (!comparison.equal_flops.seeds.empty()) {
@@ -119,21 +120,18 @@ std::string outcomes(const Analysis& analysis) {
               "</details>\n";
     }
   }
-  const char* quoted =
-      analysis.quoted == QuotedLoss::kHalfB
-          ? "Next-token loss on half B of the held-out documents, seeds other than the tuning seed."
-          : "Next-token loss on held-out documents.";
+  const std::string quoted =
+      "Next-token loss on held-out documents" +
+      std::string(analysis.quoted == QuotedLoss::kHalfB
+                      ? ", half B of them and seeds other than the tuning seed"
+                      : "") +
+      ": " + format_measured(analysis.measured) + ".";
   return section("outcomes", "Three ways to compare", quoted, body);
 }
 
 std::string plots(const Analysis& analysis) {
-  std::string html = section(
-      "curves", "Learning curves", "",
-      figure("plot-validation",
-             "Next-token loss on held-out text, bags off, the same measure in every phase. Dotted "
-             "line: "
-             "the switch from superposition to ordinary training. While superposed a model is not "
-             "trained to predict single tokens, so its curve lies high there."));
+  std::string html =
+      section("curves", "Learning curves", "", figure("plot-validation", curves_caption(analysis)));
   const bool has_gaps =
       std::any_of(analysis.comparisons.begin(), analysis.comparisons.end(),
                   [](const Comparison& comparison) { return !comparison.gaps.empty(); });
@@ -148,9 +146,9 @@ std::string plots(const Analysis& analysis) {
     html += section(
         "budgets", "Final loss against compute", "",
         figure("plot-budgets",
-               "Each point is a run that ended: its learning rate had decayed. Speed-ups are read "
-               "between points, along the dotted line at the baseline's final loss, never beyond "
-               "them."));
+               "Each point is a finished run. Speed-ups are read between points, at the final "
+               "loss of " +
+                   analysis.experiment.baseline + ", never beyond them."));
   }
   if (!analysis.rate_grids.empty()) {
     html += section(
@@ -158,7 +156,7 @@ std::string plots(const Analysis& analysis) {
         figure(
             "plot-rates",
             "Final loss on half A of the held-out documents against the peak learning rate, tuning "
-            "seed. Ringed: the rate that the arm then used."));
+            "seed. Ringed: the best of each arm."));
   }
   return html;
 }
@@ -173,9 +171,8 @@ std::string bag_plot(const Analysis& analysis) {
   return section("bag", "Bag loss while superposed", "",
                  figure("plot-bag",
                         "What the superposed phase minimises: the mean loss over all tokens of the "
-                        "next bag. A bag "
-                        "has no order, so this number is high by nature and not comparable with "
-                        "the curves above."));
+                        "next bag. A bag has no order, so it is not comparable with the curves "
+                        "above."));
 }
 
 std::string recipe(const Analysis& analysis) {
@@ -203,11 +200,19 @@ std::string sets_hint(const Analysis& analysis) {
   std::string hint =
       "Next-token loss over the whole of each set, nats per token, and the same in bits per byte "
       "of "
-      "text, which tokenizers do not change; at budget 1, mean over seeds.";
+      "text, which tokenizers do not change; at budget 1, mean over each arm's seeds.";
   if (analysis.sets.size() > 1) {
     hint += " Every other figure of this page is of " + analysis.sets.front().name + ".";
   }
   return hint;
+}
+
+std::string settings_hint(const Analysis& analysis) {
+  for (const Run& run : analysis.runs) {
+    if (!run.records.header.settings.empty()) continue;
+    return "As far as records hold settings: those of " + run.label() + " hold none.";
+  }
+  return "Every other setting is the same.";
 }
 
 std::string head(const Analysis& analysis) {
@@ -227,14 +232,15 @@ std::string html_page(const Analysis& analysis, std::string_view plotly_script) 
   std::string html = head(analysis) + "<body><main>\n" + hero(analysis) + outcomes(analysis) +
                      plots(analysis) + bag_plot(analysis);
   html += optional_section("sets", "Validation sets", sets_hint(analysis), sets_table(analysis));
-  html += optional_section("runs", "All runs", "Loss at the end of each run, nats per token.",
-                           runs_table(analysis));
+  html +=
+      optional_section("runs", "All runs", "Loss at the last check of each run, nats per token.",
+                       runs_table(analysis));
   html += optional_section("speed", "Throughput",
                            "Means over a phase, time of the steps alone with loading; "
                            "evaluation and checkpoints stand apart.",
                            speed_table(analysis));
-  html += optional_section("settings", "What differs between the arms",
-                           "Every other setting is the same.", settings_table(analysis));
+  html += optional_section("settings", "What differs between the arms", settings_hint(analysis),
+                           settings_table(analysis));
   html += optional_section("machine", "Model, data and machine", "", machine_table(analysis));
   html += recipe(analysis);
   html += "</main>\n<script>" + escape_script(plotly_script) + "</script>\n";

@@ -18,8 +18,8 @@ Cell number(std::string main, std::string sub = "") {
   return {std::move(main), std::move(sub), true};
 }
 
-template <class Outcome, class Value>
-double mean_of(const Outcome& outcome, const Value& value) {
+template <class Value>
+double mean_of(const SpeedUpOutcome& outcome, const Value& value) {
   double sum = 0;
   for (const auto& seed : outcome.seeds) sum += value(seed);
   return sum / static_cast<double>(outcome.seeds.size());
@@ -36,19 +36,12 @@ std::string cost_line(const ArmSummary& arm, double flops, double tokens) {
 }
 
 Cell gain_result(const GainOutcome& outcome, const std::string& arm) {
-  const double gain = outcome.interval.mean;
-  std::string sub = gain_support(outcome);
-  const auto unmatched =
-      std::any_of(outcome.seeds.begin(), outcome.seeds.end(),
-                  [](const SeedGain& seed) { return seed.match == Match::kUnmatched; });
-  const auto interpolated =
-      std::any_of(outcome.seeds.begin(), outcome.seeds.end(),
-                  [](const SeedGain& seed) { return seed.match == Match::kInterpolated; });
-  if (unmatched) sub += "; not at equal FLOPs: equal steps, and no budget to interpolate between";
-  if (interpolated) sub += "; interpolated between budgets";
-  return number(
-      util::fixed(std::abs(gain), 4) + " nats " + (gain >= 0 ? "lower" : "higher") + " with " + arm,
-      sub);
+  std::string sub = support(outcome.interval);
+  if (outcome.mean.match == Match::kUnmatched) {
+    sub += "; not at equal FLOPs: no budget to interpolate between";
+  }
+  if (outcome.mean.match == Match::kInterpolated) sub += "; interpolated between budgets";
+  return number(arm + " " + format_gain(outcome.mean.gain), sub);
 }
 
 std::vector<Cell> gain_row(Cell question, const Analysis& analysis, const Comparison& comparison,
@@ -57,16 +50,12 @@ std::vector<Cell> gain_row(Cell question, const Analysis& analysis, const Compar
     return {std::move(question), number("-"), number("-"), number("not run", outcome.why_not)};
   const ArmSummary& base = *analysis.find_arm(analysis.experiment.baseline);
   const ArmSummary& arm = *analysis.find_arm(comparison.arm);
-  const auto mean = [&](double SeedGain::*value) {
-    return mean_of(outcome, [value](const SeedGain& seed) { return seed.*value; });
-  };
-  return {
-      std::move(question),
-      number(util::fixed(mean(&SeedGain::baseline_loss), 4),
-             cost_line(base, mean(&SeedGain::baseline_flops), mean(&SeedGain::baseline_tokens))),
-      number(util::fixed(mean(&SeedGain::arm_loss), 4),
-             cost_line(arm, mean(&SeedGain::arm_flops), mean(&SeedGain::arm_tokens))),
-      gain_result(outcome, comparison.arm)};
+  const SeedGain& mean = outcome.mean;
+  return {std::move(question),
+          number(format_loss(mean.baseline_loss),
+                 cost_line(base, mean.baseline_flops, mean.baseline_tokens)),
+          number(format_loss(mean.arm_loss), cost_line(arm, mean.arm_flops, mean.arm_tokens)),
+          gain_result(outcome, comparison.arm)};
 }
 
 std::vector<Cell> speed_row(const Comparison& comparison, const Analysis& analysis) {
@@ -82,7 +71,7 @@ std::vector<Cell> speed_row(const Comparison& comparison, const Analysis& analys
       mean_of(speed, [](const SeedSpeedUp& seed) { return std::log(seed.baseline_cost); });
   const std::string target =
       "at loss " +
-      util::fixed(mean_of(speed, [](const SeedSpeedUp& seed) { return seed.target_loss; }), 4);
+      format_loss(mean_of(speed, [](const SeedSpeedUp& seed) { return seed.target_loss; }));
   const auto epochs_line = [&](const std::string& name) {
     const ArmSummary& arm = *analysis.find_arm(name);
     return target + ", " + format_epochs(arm.epochs) + " at budget 1";
@@ -103,7 +92,9 @@ std::vector<Cell> speed_row(const Comparison& comparison, const Analysis& analys
   return {question,
           number(format_flops(std::exp(base_cost)), epochs_line(analysis.experiment.baseline)),
           number(arm_figure, epochs_line(comparison.arm)),
-          number(speed.determined ? "Speed-up " + speed_up_figure(speed) : "not determined", sub)};
+          number(speed.determined ? "Speed-up " + speed_up_figure(speed) + speed_up_meaning(speed)
+                                  : "not determined",
+                 sub)};
 }
 
 // First record of a phase (or what stands before it) and its last one.
@@ -124,7 +115,7 @@ std::map<std::int64_t, PhaseSpan> phase_spans(const Run& run) {
 }
 
 std::string loss_or_dash(const std::optional<double>& loss) {
-  return loss ? util::fixed(*loss, 4) : "-";
+  return loss ? format_loss(*loss) : "-";
 }
 
 std::map<std::string, std::string> settings_of_arm(const Analysis& analysis,
@@ -161,19 +152,20 @@ std::string seed_table(const Analysis& analysis, const Comparison& comparison) {
   html.head = {{"Seed", ""},
                number("Loss, " + analysis.experiment.baseline),
                number("Loss, " + comparison.arm),
-               number("Gain"),
+               number(comparison.arm),
                number("First ahead after the switch"),
                number("Stays ahead")};
   if (analysis.has_budgets) html.head.push_back(number("Speed-up at baseline's loss"));
   for (const SeedGain& seed : comparison.equal_flops.seeds) {
     std::vector<Cell> row = {{std::to_string(seed.seed), ""},
-                             number(util::fixed(seed.baseline_loss, 4)),
-                             number(util::fixed(seed.arm_loss, 4)),
-                             number(signed_fixed(seed.gain, 4))};
+                             number(format_loss(seed.baseline_loss)),
+                             number(format_loss(seed.arm_loss)),
+                             number(format_gain(seed.gain))};
     for (const Crossing& crossing : comparison.crossings) {
       if (crossing.seed != seed.seed) continue;
       row.push_back(number(crossing.first_ahead ? "step " + util::with_commas(*crossing.first_ahead)
-                                                : "never"));
+                           : crossing.switch_step > 0 ? "never"
+                                                      : "no switch"));
       row.push_back(number(crossing.first_ahead ? (crossing.stays ? "yes" : "no") : "-"));
     }
     if (analysis.has_budgets) {
@@ -197,18 +189,19 @@ std::string sets_table(const Analysis& analysis) {
   html.css_class = "plain";
   html.head = {{"Set", ""},         {"Arm", ""},
                number("Loss"),      number("Perplexity"),
-               number("Bits/byte"), number("Gain over " + analysis.experiment.baseline)};
+               number("Bits/byte"), number("Against " + analysis.experiment.baseline)};
   for (const SetSummary& set : analysis.sets) {
     const bool is_primary = &set == &analysis.sets.front() && analysis.sets.size() > 1;
     for (const ArmScore& arm : set.arms) {
       const bool first = &arm == &set.arms.front();
       html.rows.push_back(
-          {{first ? set.name : "", first && is_primary ? "primary" : ""},
-           {arm.arm, ""},
-           number(util::fixed(arm.loss, 4)),
+          {{first ? set.name : "",
+            first ? (is_primary ? "primary; " : "") + format_measured(set.measured) : ""},
+           {arm.arm, count_of(arm.seeds, "seed")},
+           number(format_loss(arm.loss)),
            number(util::fixed(arm.perplexity, 2)),
            number(loss_or_dash(arm.bits_per_byte)),
-           arm.gain ? number(signed_fixed(arm.gain->mean, 4), support(*arm.gain)) : number("")});
+           arm.gain ? number(format_gain(arm.gain->mean), support(*arm.gain)) : number("")});
     }
   }
   return html.rows.empty() ? "" : table(html);
@@ -226,7 +219,7 @@ std::string runs_table(const Analysis& analysis) {
     html.rows.push_back(
         {{run.label(), run.finished || run.entry.role == Role::kTrunk ? "" : "not finished"},
          number(format_rate(run.entry.learning_rate)),
-         number(util::fixed(last.loss, 4)),
+         number(format_loss(last.loss)),
          number(loss_or_dash(last.loss_half_a)),
          number(loss_or_dash(last.loss_half_b)),
          number(loss_or_dash(last.bits_per_byte)),

@@ -19,7 +19,7 @@ Json empty_curve() {
 }
 
 template <class Record>
-void add_point(Json& curve, const Record& record, double loss) {
+void add_point(Json& curve, const Record& record, const Json& loss) {
   curve["step"].push_back(record.step);
   curve["positions"].push_back(record.positions);
   curve["raw_tokens"].push_back(record.raw_tokens);
@@ -27,10 +27,13 @@ void add_point(Json& curve, const Record& record, double loss) {
   curve["loss"].push_back(loss);
 }
 
-Json validation_curve(const Run& run) {
+// The quoted loss, so that a curve ends where the outcomes say; null where a point lacks it.
+Json validation_curve(const Run& run, QuotedLoss quoted) {
   Json curve = empty_curve();
-  for (const metrics::ValidationRecord& point : run.records.validations)
-    add_point(curve, point, point.loss);
+  for (const metrics::ValidationRecord& point : run.records.validations) {
+    const std::optional<double> loss = find_quoted_loss(point, quoted);
+    add_point(curve, point, loss ? Json(*loss) : Json());
+  }
   return curve;
 }
 
@@ -93,14 +96,13 @@ Json switch_marks(const Run& run) {
 Json runs_json(const Analysis& analysis) {
   Json runs = Json::array();
   for (const Run& run : analysis.runs) {
-    if (!is_result(run.entry.role) || run.entry.budget != 1 || run.records.validations.empty())
-      continue;
+    if (!has_curve(run)) continue;
     Json json;
     json["arm"] = run.entry.arm;
     json["seed"] = run.entry.seed;
     json["label"] = run.label() + (run.finished ? "" : " (running)");
     json["switch"] = switch_marks(run);
-    json["validation"] = validation_curve(run);
+    json["validation"] = validation_curve(run, analysis.quoted);
     json["sets"] = set_curves(analysis, run);
     json["bag"] = bag_curve(run);
     runs.push_back(std::move(json));
@@ -203,10 +205,15 @@ Json spans_json(const Analysis& analysis) {
 
 }  // namespace
 
+bool has_curve(const Run& run) {
+  return is_result(run.entry.role) && run.entry.budget == 1 && !run.records.validations.empty();
+}
+
 Json plot_data(const Analysis& analysis) {
   Json data;
   data["baseline"] = analysis.experiment.baseline;
   data["arms"] = analysis.experiment.arms;
+  data["half"] = analysis.quoted == QuotedLoss::kWhole ? "" : ", half B";
   data["sets"] = names_of_sets(analysis);
   data["runs"] = runs_json(analysis);
   data["gaps"] = gaps_json(analysis);

@@ -9,6 +9,10 @@ namespace superpose::report {
 // budget curve. At most kCurvePoints points of a training curve (means of equal stretches);
 // validation curves are whole.
 inline constexpr std::size_t kCurvePoints = 500;
+
+// Whether the curves of validation losses hold this run.
+bool has_curve(const Run& run);
+
 util::Json plot_data(const Analysis& analysis);
 
 }  // namespace superpose::report

@@ -47,6 +47,25 @@ std::vector<double> gains(const std::vector<SeedScore>& baseline,
   return gains;
 }
 
+// Of every run; none as soon as one does not say.
+class MeasuredRange {
+ public:
+  void add(const std::optional<metrics::ScoredText>& text) {
+    all_known_ = all_known_ && text;
+    if (!all_known_) return;
+    if (!range_) range_ = Measured{*text, *text};
+    range_->least.tokens = std::min(range_->least.tokens, text->tokens);
+    range_->least.documents = std::min(range_->least.documents, text->documents);
+    range_->most.tokens = std::max(range_->most.tokens, text->tokens);
+    range_->most.documents = std::max(range_->most.documents, text->documents);
+  }
+  std::optional<Measured> get() const { return all_known_ ? range_ : std::nullopt; }
+
+ private:
+  bool all_known_ = true;
+  std::optional<Measured> range_;
+};
+
 ArmScore mean_score(const std::string& arm, const std::vector<SeedScore>& scores) {
   const auto n = static_cast<double>(scores.size());
   ArmScore mean;
@@ -73,16 +92,30 @@ std::vector<SetSummary> summarize_sets(const Analysis& analysis) {
     SetSummary summary;
     summary.name = name;
     const std::vector<SeedScore> base = last_scores(analysis, baseline, name);
+    MeasuredRange measured;
     for (const std::string& arm : analysis.experiment.arms) {
       const std::vector<SeedScore> scores = last_scores(analysis, arm, name);
       if (scores.empty()) continue;
+      for (const SeedScore& one : scores) measured.add(one.score.scored);
       ArmScore& mine = summary.arms.emplace_back(mean_score(arm, scores));
       const std::vector<double> ahead = gains(base, scores);
       if (arm != baseline && !ahead.empty()) mine.gain = mean_interval(ahead);
     }
+    summary.measured = measured.get();
     sets.push_back(std::move(summary));
   }
   return sets;
+}
+
+std::optional<Measured> quoted_text(const Analysis& analysis) {
+  MeasuredRange measured;
+  for (const std::string& arm : analysis.experiment.arms) {
+    for (const Run* run : analysis.results(arm, 1)) {
+      const metrics::ValidationRecord& last = run->records.validations.back();
+      measured.add(analysis.quoted == QuotedLoss::kWhole ? last.scored : last.scored_half_b);
+    }
+  }
+  return measured.get();
 }
 
 const metrics::SetScore* find_set(const metrics::ValidationRecord& record,

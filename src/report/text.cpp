@@ -9,10 +9,50 @@
 
 namespace superpose::report {
 
-std::string signed_fixed(double value, int digits) {
-  std::array<char, 64> text{};
-  std::snprintf(text.data(), text.size(), "%+.*f", digits, value);
-  return text.data();
+namespace {
+
+constexpr int kLossDigits = 4;
+
+double shown_times(double factor) { return std::round(100 * factor) / 100; }
+
+// "0.0310 to 0.0530 ahead", "0.0100 behind to 0.0530 ahead"
+std::string format_range(double low, double high) {
+  const std::string end = format_gain(high);
+  if (side_of(low) != side_of(high)) return format_gain(low) + " to " + end;
+  if (side_of(high) == Side::kLevel) return end;
+  const bool behind = side_of(high) == Side::kBehind;  // the least distance first
+  return format_loss(std::abs(behind ? high : low)) + " to " + format_gain(behind ? low : high);
+}
+
+std::string format_range(std::int64_t least, std::int64_t most) {
+  if (least == most) return util::with_commas(most);
+  return util::with_commas(least) + " to " + util::with_commas(most);
+}
+
+}  // namespace
+
+double as_shown(double nats) {
+  static const double scale = std::pow(10.0, kLossDigits);
+  return std::round(nats * scale) / scale + 0.0;  // + 0.0: no minus before a zero
+}
+
+std::string format_loss(double nats) { return util::fixed(as_shown(nats), kLossDigits); }
+
+Side side_of(double gain) {
+  const double shown = as_shown(gain);
+  if (shown == 0) return Side::kLevel;
+  return shown > 0 ? Side::kAhead : Side::kBehind;
+}
+
+std::string format_gain(double gain) {
+  if (side_of(gain) == Side::kLevel) return "level";
+  return format_loss(std::abs(gain)) + (side_of(gain) == Side::kAhead ? " ahead" : " behind");
+}
+
+std::string format_gain_over(double gain, const std::string& baseline) {
+  const Side side = side_of(gain);
+  const char* link = side == Side::kLevel ? " with " : side == Side::kAhead ? " of " : " ";
+  return format_gain(gain) + link + baseline;
 }
 
 std::string format_flops(double flops) {
@@ -36,7 +76,7 @@ std::string format_rate(double learning_rate) {
   return text.data();
 }
 
-std::string format_times(double factor) { return util::fixed(factor, 2) + "x"; }
+std::string format_times(double factor) { return util::fixed(shown_times(factor), 2) + "x"; }
 
 std::string format_epochs(double epochs) {
   return epochs > 0 ? util::fixed(epochs, 2) + " epochs" : "epochs unknown";
@@ -49,11 +89,16 @@ std::string count_of(std::int64_t count, const std::string& noun) {
 std::string support(const Interval& gain) {
   const std::string seeds = count_of(gain.count, "seed");
   if (!gain.low) return seeds + ", no interval";
-  return "95 % interval " + signed_fixed(*gain.low, 4) + " to " + signed_fixed(*gain.high, 4) +
-         ", " + seeds;
+  return "95 % interval " + format_range(*gain.low, *gain.high) + ", " + seeds;
 }
 
-std::string gain_support(const GainOutcome& outcome) { return support(outcome.interval); }
+std::string format_measured(const std::optional<Measured>& measured) {
+  if (!measured) return "an amount of text that not all records name";
+  const auto& [least, most] = *measured;
+  return format_range(least.tokens, most.tokens) + " tokens of " +
+         format_range(least.documents, most.documents) +
+         (most.documents == 1 ? " document" : " documents");
+}
 
 std::string speed_up_figure(const SpeedUpOutcome& outcome) {
   if (!outcome.available) return "not run";
@@ -62,6 +107,19 @@ std::string speed_up_figure(const SpeedUpOutcome& outcome) {
   if (outcome.bound == Bound::kAtLeast) return ">= " + figure;
   if (outcome.bound == Bound::kAtMost) return "<= " + figure;
   return figure;
+}
+
+std::string speed_up_meaning(const SpeedUpOutcome& outcome) {
+  if (!outcome.available || !outcome.determined) return "";
+  const Interval& interval = outcome.interval;
+  if (interval.low && shown_times(*interval.low) <= 1 && shown_times(*interval.high) >= 1) {
+    return ", no clear difference";
+  }
+  const double factor = shown_times(interval.mean);
+  if (outcome.bound == Bound::kExact && factor == 1) return ", the same compute";
+  if (outcome.bound != Bound::kAtMost && factor > 1) return ", less compute";
+  if (outcome.bound != Bound::kAtLeast && factor < 1) return ", more compute";
+  return "";
 }
 
 std::string speed_up_support(const SpeedUpOutcome& outcome) {

@@ -7,16 +7,7 @@
 
 namespace superpose::report {
 
-enum class Verdict {
-  kNone,   // no finished pair
-  kAhead,  // from three seeds on: the interval lies above 0; before: every seed is ahead
-  kBehind,
-  kLevel,    // under three seeds: less than half a thousandth of a nat
-  kUnclear,  // the interval holds 0, or two seeds disagree
-};
-Verdict verdict_of(const GainOutcome& outcome);
-
-// The result for people who have not read the paper.
+// The result for people who have not read the paper. The headline is of the best arm.
 struct Words {
   std::string headline;
   std::vector<std::string> sentences;

@@ -1,6 +1,8 @@
 #include "train/loop.h"
 
 #include <algorithm>
+#include <initializer_list>
+#include <optional>
 #include <sstream>
 #include <utility>
 #include <vector>
@@ -81,6 +83,17 @@ metrics::FinalScore final_score(const eval::FinalWindows& windows, double docume
     record.document_tokens.push_back(document.tokens);
   }
   return record;
+}
+
+// What the loss over these halves is the mean of; nothing where they have no window.
+std::optional<metrics::ScoredText> scored_text(
+    std::initializer_list<const eval::HalfWindows*> halves) {
+  metrics::ScoredText text;
+  for (const eval::HalfWindows* half : halves) {
+    text.tokens += half->num_predicted();
+    text.documents += half->num_documents;
+  }
+  return text.tokens > 0 ? std::optional(text) : std::nullopt;
 }
 
 bool is_multiple(std::int64_t step, std::int64_t every) { return every > 0 && step % every == 0; }
@@ -255,7 +268,9 @@ void TrainingLoop::validate() {
     const eval::ValidationResult scores =
         eval::validate(parts_.learner.decoder, set, parts_.setup.device, parts_.collective);
     record.sets.push_back({set.name, scores.loss, scores.loss_half_a, scores.loss_half_b,
-                           scores.perplexity, scores.bits_per_byte});
+                           scores.perplexity, scores.bits_per_byte,
+                           scored_text({&set.half_a, &set.half_b}), scored_text({&set.half_a}),
+                           scored_text({&set.half_b})});
   }
   const metrics::SetScore& primary = record.sets.front();
   set_clocks(record, step_, clocks_);
@@ -269,6 +284,9 @@ void TrainingLoop::validate() {
                                          parts_.collective)
                          .copying();
   }
+  record.scored = primary.scored;
+  record.scored_half_a = primary.scored_half_a;
+  record.scored_half_b = primary.scored_half_b;
   record.evaluation_seconds = util::steady_seconds() - started;
   clocks_.evaluation_seconds += record.evaluation_seconds;
   set_times(record, clocks_);

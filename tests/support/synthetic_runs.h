@@ -22,6 +22,7 @@ struct SyntheticRun {
   std::int64_t validate_every = 200;
   std::int64_t bag_size = 1;     // of the first 0.3 of the steps
   bool two_sets = false;         // "books", which is primary, and "code"
+  bool says_scored = true;       // on how much text its losses are
   double final_loss = 1.1;       // the last validation loss, exactly
   double half_a_offset = -0.01;  // loss_half_a = loss + this; half B the opposite
   bool finished = true;

@@ -112,7 +112,8 @@
         y: lossOn(run, set), customdata: run.validation.step, line: { color: color(run.arm), width: 2, dash: dash(run.seed) },
         marker: { size: 4 }, hovertemplate: "%{fullData.name}<br>step %{customdata:,}<br>loss %{y:.4f}<extra></extra>",
       }));
-      const title = data.sets.length > 1 ? "loss on " + data.sets[set] + ", nats per token" : "held-out loss, nats per token";
+      const of = data.sets.length > 1 ? "loss on " + data.sets[set] : "held-out loss";
+      const title = of + (set === 0 ? data.half : "") + ", nats per token";
       const y = axis(title, view === "close" ? { range: closeUp(set) } : { autorange: true });
       draw(id, traces, layout(axis(clocks[clock].title, { rangemode: "tozero" }), y, switchLines(clock)));
     };
@@ -171,7 +172,7 @@
         marks.annotations.push({ xref: "paper", x: 0, xanchor: "left", xshift: 8, yref: "paper", y, yanchor: anchor, text,
           showarrow: false, font: { size: 12, color: "#5b6573" } });
       }
-      const y = axis("gap, nats per token", view === "close" ? gapRange() : { autorange: true });
+      const y = axis("gap, nats per token", view === "close" ? gapRange() : { autorange: true, rangemode: "tozero" });
       draw(id, traces, layout(axis(clocks.positions.title, { rangemode: "tozero" }), y, marks));
     };
     buttons(id, "Show", [["close", "Close-up"], ["all", "Whole range"]], (key) => { view = key; show(); });

@@ -85,6 +85,19 @@ TEST(ValidationSet, FewAreSpreadOverAllDocuments) {
   EXPECT_EQ(windows.half_a.num_windows(), 4);
   EXPECT_EQ(windows.half_b.num_windows(), 4);
   EXPECT_GE(letters_of(windows.half_a.ids).size() + letters_of(windows.half_b.ids).size(), 8U);
+  // A letter is a document, so the predicted letters count the documents; an end of document is the
+  // last token of the one before it.
+  for (const HalfWindows* half : {&windows.half_a, &windows.half_b}) {
+    std::set<std::int64_t> documents;
+    for (const auto& row : rows_of(half->ids)) {
+      for (std::size_t i = 1; i < row.size(); ++i) {
+        const bool is_end = row[i] == tokenizer::kEndOfDocument;
+        documents.insert(is_end ? row[i - 1] : row[i]);
+      }
+    }
+    EXPECT_EQ(half->num_documents, std::ssize(documents));
+    EXPECT_EQ(half->num_predicted(), half->num_windows() * kLength);
+  }
 }
 
 TEST(ValidationSet, TooLittleTextIsAnError) {

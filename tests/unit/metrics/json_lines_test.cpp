@@ -95,6 +95,10 @@ TEST(Json, ValidationSetsKeepOrderAndMissingFields) {
   EXPECT_EQ(back.sets[0].bits_per_byte, 1.75);
   EXPECT_EQ(back.sets[1].name, "code");
   EXPECT_FALSE(back.sets[1].bits_per_byte.has_value());
+  ASSERT_TRUE(back.scored && back.sets[0].scored);
+  EXPECT_EQ(back.scored->tokens, 4096);
+  EXPECT_EQ(back.sets[0].scored->documents, 63);
+  EXPECT_FALSE(back.sets[1].scored.has_value());
   EXPECT_DOUBLE_EQ(back.sets[1].perplexity, std::exp(2.0));
   EXPECT_THAT(
       error_of([] {

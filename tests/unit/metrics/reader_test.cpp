@@ -85,6 +85,17 @@ TEST_F(Reader, TableMayHaveNamedValidationSets) {
               HasSubstr("loss of the set web must be finite"));
 }
 
+TEST_F(Reader, TableMaySayOnHowMuchTextItsLossesAre) {
+  const std::string columns = std::string(kColumns) + ",scored_tokens,scored_documents";
+  const RunRecords run = read_run(
+      put("a.csv", columns + "\n1,1,r,d,v,0,1,1,1,1,1,2,,,,\n1,1,r,d,v,0,1,2,1,1,1,1,,,4096,63\n"));
+  ASSERT_EQ(run.validations.size(), 2U);
+  EXPECT_FALSE(run.validations[0].scored.has_value());
+  ASSERT_TRUE(run.validations[1].scored.has_value());
+  EXPECT_EQ(run.validations[1].scored->tokens, 4096);
+  EXPECT_EQ(run.validations[1].scored->documents, 63);
+}
+
 TEST_F(Reader, TableErrorsNameLineAndColumn) {
   const std::string columns = kColumns;
   EXPECT_THAT(error_of(put("a.csv", "seed,step\n1,1\n")),
@@ -100,6 +111,10 @@ TEST_F(Reader, TableErrorsNameLineAndColumn) {
       HasSubstr("e.csv:3: seed, flops_per_position"));
   EXPECT_THAT(error_of(put("f.csv", columns + "\n1,1,r,d,v,0,1,1,1,1,1,nan,,\n")),
               HasSubstr("must be finite"));
+  EXPECT_THAT(error_of(put("i.csv", columns + "\n1,1,r,d,v,0,1,1,1,1,1,2,nan,\n")),
+              HasSubstr("i.csv:2: validation: loss_half_a must be finite"));
+  EXPECT_THAT(error_of(put("j.csv", columns + "\n1,1,r,d,v,0,1,1,1,1,inf,2,,\n")),
+              HasSubstr("j.csv:2: validation: seconds must be finite"));
   EXPECT_THAT(error_of(put("g.csv", columns + "\n")), HasSubstr("one row or more"));
   EXPECT_THAT(error_of(put("h.csv", columns + "\n1,1,r,d,v,0,1,1.5,1,1,1,2,,\n")),
               HasSubstr("column 'step': expected a whole number"));

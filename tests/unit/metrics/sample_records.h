@@ -56,6 +56,8 @@ inline ValidationRecord sample_validation_of_two(std::int64_t step) {
   ValidationRecord record = sample_validation(step, 1.25);
   record.bits_per_byte = 1.75;
   record.sets = {sample_set("books", 1.25, 1.75), sample_set("code", 2, std::nullopt)};
+  record.sets.front().scored = ScoredText{4096, 63};
+  record.scored = record.sets.front().scored;
   return record;
 }
 

@@ -3,7 +3,8 @@
     browser_check.py SAMPLE_PAGE_PROGRAM PLOTLY_SCRIPT SCREENSHOT_FOLDER
 
 Makes the pages with SAMPLE_PAGE_PROGRAM and asks of each: no message in the console, no request beyond the page itself,
-every plot drawn with its traces, buttons that redraw, nothing wider than a 1280 px window. Leaves a screenshot of each.
+every plot drawn with its traces, buttons that redraw, nothing wider than a window of 1280 px or of a phone's 390 px. Leaves
+screenshots of both.
 Talks the W3C WebDriver protocol to chromedriver; needs nothing but the standard library. Exit code 77: no Chromium here.
 """
 
@@ -19,7 +20,7 @@ import time
 import urllib.error
 import urllib.request
 
-WIDTH = 1280
+WIDTH, PHONE_WIDTH = 1280, 390
 OWN_SCHEMES = ("data:", "blob:", "chrome:")  # in the page itself, or the browser's own start page
 # Plot -> number of traces, by sample.
 EXPECTED = {
@@ -158,10 +159,8 @@ def check_page(browser, page, expected):
     check_buttons(browser)
     if browser.run("return document.getElementById('sets') !== null"):
         check_sets(browser)
-    width = browser.run("return document.documentElement.scrollWidth")
-    check(width <= WIDTH, f"page: must fit {WIDTH} px, is {width} px wide")
     title = browser.run("return document.querySelector('h1').textContent")
-    check("Superposition ended ahead" in title, f"headline: got {title!r}")
+    check("tst ended 0.0" in title and " ahead of baseline" in title, f"headline: got {title!r}")
     check(browser.run("return document.querySelectorAll('.eyebrow b, pre script').length") == 0, "text was not escaped")
     messages = [entry["message"] for entry in browser.log("browser")]
     check(not messages, f"console: expected nothing, got {messages}")
@@ -175,10 +174,20 @@ def check_page(browser, page, expected):
     check(not beyond, f"network: expected the page alone, got {beyond}")
 
 
-def screenshot(browser, path):
-    height = browser.run("return document.documentElement.scrollHeight")
-    browser.devtools("Emulation.setDeviceMetricsOverride",
-                     {"width": WIDTH, "height": height, "deviceScaleFactor": 1, "mobile": False})
+def check_width(browser, page, width, path):
+    """The page at this width: nothing reaches beyond it but what scrolls in a box of its own. Leaves a screenshot."""
+    def resize(height):
+        browser.devtools("Emulation.setDeviceMetricsOverride",
+                         {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False})
+    resize(900)
+    browser.call("POST", "/url", {"url": page.as_uri()})
+    wide = browser.run("return document.documentElement.scrollWidth")
+    check(wide <= width, f"page: must fit {width} px, is {wide} px wide")
+    # A text is cut off where it is wider than a box that hides what overflows, or laid over its neighbour.
+    cut = browser.run("return Array.from(document.querySelectorAll('h1, .tile *, .words li, .callout, figcaption, .buttons'))"
+                      ".filter(e => e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 0).map(e => e.outerHTML.slice(0, 80))")
+    check(not cut, f"at {width} px: wider than their boxes: {cut}")
+    resize(browser.run("return document.documentElement.scrollHeight"))
     path.write_bytes(base64.b64decode(browser.call("GET", "/screenshot")))
     browser.devtools("Emulation.clearDeviceMetricsOverride", {})
 
@@ -196,8 +205,10 @@ def main():
         for sample, expected in EXPECTED.items():
             with tempfile.TemporaryDirectory() as work:
                 subprocess.run([program, work, plotly, sample], check=True, stdout=subprocess.DEVNULL)
-                check_page(browser, pathlib.Path(work, "report.html").resolve(), expected)
-                screenshot(browser, folder / f"report-{sample}.png")
+                page = pathlib.Path(work, "report.html").resolve()
+                check_page(browser, page, expected)
+                check_width(browser, page, WIDTH, folder / f"report-{sample}.png")
+                check_width(browser, page, PHONE_WIDTH, folder / f"report-{sample}-phone.png")
             print(f"{sample}: ok, {folder}/report-{sample}.png")
     finally:
         browser.close()

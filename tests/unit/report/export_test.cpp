@@ -30,7 +30,7 @@ TEST_F(Export, JsonHoldsTheOutcomes) {
   EXPECT_EQ(json["schema"], 1);
   EXPECT_EQ(json["learning_rates_searched"], false);
   const util::Json& comparison = json["comparisons"][0];
-  EXPECT_EQ(comparison["verdict"], "ahead");
+  EXPECT_EQ(comparison["verdict"], "too_few_seeds");
   EXPECT_NEAR(comparison["equal_flops"]["gain"]["mean"].get<double>(), 0.1, 1e-12);
   EXPECT_TRUE(comparison["equal_flops"]["gain"]["low"].is_null());
   EXPECT_EQ(comparison["equal_raw_tokens"]["available"], false);

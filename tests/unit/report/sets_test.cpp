@@ -73,7 +73,7 @@ TEST_F(Sets, AreOnThePageInTheWordsAndInTheTables) {
   EXPECT_THAT(html_page(analysis, ""), HasSubstr("Validation sets"));
   EXPECT_THAT(in_words(analysis),
               HasSubstr("These figures are of books; tst ends 0.1000 ahead on code "
-                        "(95 % interval +0.1000 to +0.1000, 3 seeds)."));
+                        "(95 % interval 0.1000 to 0.1000 ahead, 3 seeds)."));
   const util::Json json = util::parse_json(report_json(analysis), "report.json");
   EXPECT_EQ(json["sets"][1]["name"], "code");
   EXPECT_EQ(json["sets"][1]["arms"][1]["gain"]["seeds"], 3);

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "report/text.h"
+#include "report/verdict.h"
 #include "report_fixture.h"
 
 namespace superpose::report {
@@ -13,21 +14,19 @@ using testing::Not;
 
 using WordsTest = ReportTest;
 
-TEST_F(WordsTest, AheadWithOneSeed) {
+TEST_F(WordsTest, OneSeedCannotTellLuckFromGain) {
   add("baseline", 1, 1.104);
   add("tst", 1, 1.062);
   const std::string text = in_words(analyze(experiment_));
-  EXPECT_THAT(
-      text,
-      testing::StartsWith(
-          "Superposition ended ahead at equal compute: loss 1.062 against 1.104 (one seed)\n"));
+  EXPECT_THAT(text,
+              testing::StartsWith(
+                  "One seed cannot tell luck from gain: tst ended 0.0420 ahead of baseline at "
+                  "equal compute, loss 1.0620 against 1.1040 (one seed)\n"));
   EXPECT_THAT(text,
               HasSubstr("0.0420 ahead (1 seed, no interval), which is 4.3 % more probability"));
-  EXPECT_THAT(text, HasSubstr("tst was superposed for its first 60 of 200 steps: it read bags of 4 "
-                              "tokens as one averaged input "
-                              "and predicted all 4 tokens that follow."));
-  EXPECT_THAT(text, HasSubstr("This is one seed"));
-  EXPECT_THAT(text, HasSubstr("The learning rate was not tuned"));
+  EXPECT_THAT(text, HasSubstr("One seed: cannot tell luck from gain"));
+  EXPECT_THAT(text, HasSubstr("judged on 65,536 tokens of 63 documents, held out"));
+  EXPECT_THAT(text, HasSubstr("0.004, tuned for none"));
   EXPECT_THAT(text, HasSubstr("1.90x the raw text"));
   EXPECT_THAT(text, Not(HasSubstr("less compute")));  // no budgets, no speed-up
 }
@@ -36,11 +35,59 @@ TEST_F(WordsTest, BehindIsSaidAsPlainly) {
   add("baseline", 1, 1.239);
   add("tst", 1, 1.265);
   const std::string text = in_words(analyze(experiment_));
-  EXPECT_THAT(text,
-              HasSubstr("Superposition ended behind at equal compute: loss 1.265 against 1.239"));
+  EXPECT_THAT(text, HasSubstr("tst ended 0.0260 behind baseline at equal compute"));
   EXPECT_THAT(text,
               HasSubstr("0.0260 behind (1 seed, no interval), which is 2.6 % less probability"));
-  EXPECT_THAT(text, HasSubstr("It never overtook the baseline; at the end it was 0.026 behind."));
+  EXPECT_THAT(text, HasSubstr("It got ahead at no later check; at the last check it was 0.0260 "
+                              "behind."));
+}
+
+TEST_F(WordsTest, HeadlineIsOfTheBestArm) {
+  experiment_.arms = {"baseline", "tst", "s8", "s2"};
+  for (const std::int64_t seed : {1, 2, 3}) {
+    const double luck = 0.001 * static_cast<double>(seed);
+    add("baseline", seed, 1.10);
+    add("tst", seed, 1.12 + luck);
+    add("s8", seed, 1.05 + luck);
+    add("s2", seed, 1.08 + luck);
+  }
+  EXPECT_THAT(put_in_words(analyze(experiment_)).headline,
+              testing::StartsWith("s8 ended 0.0480 ahead of baseline at equal compute: loss 1.0520 "
+                                  "against 1.1000 (mean of 3 seeds; the best of 3 arms"));
+}
+
+TEST_F(WordsTest, ArmAtOtherComputeIsNotCalledTheBest) {
+  experiment_.arms = {"baseline", "large", "tst"};
+  add("baseline", 1, 1.1);
+  test::SyntheticRun large = small_run("large", 1, 0.9);
+  large.flops_per_position *= 2;
+  add(large);
+  add("tst", 1, 1.0);
+  EXPECT_THAT(put_in_words(analyze(experiment_)).headline, HasSubstr("tst ended 0.1000 ahead"));
+}
+
+// A difference and its interval are told in the same words, so no sign can be read the wrong way.
+TEST_F(WordsTest, IntervalsPointTheWayOfTheirMean) {
+  EXPECT_EQ(support({3, 0.042, 0.031, 0.053}), "95 % interval 0.0310 to 0.0530 ahead, 3 seeds");
+  EXPECT_EQ(support({3, -0.2395, -0.2992, -0.1798}),
+            "95 % interval 0.1798 to 0.2992 behind, 3 seeds");
+  EXPECT_EQ(support({3, 0.01, -0.002, 0.022}),
+            "95 % interval 0.0020 behind to 0.0220 ahead, 3 seeds");
+  EXPECT_EQ(support({3, 0.01, 0.00001, 0.022}), "95 % interval level to 0.0220 ahead, 3 seeds");
+  EXPECT_EQ(support({3, -0.01, -0.02, 0}), "95 % interval 0.0200 behind to level, 3 seeds");
+  EXPECT_EQ(support({3, 0, 0, -0.00001}), "95 % interval level, 3 seeds");
+  EXPECT_EQ(format_gain(-0.00004), "level");
+  EXPECT_EQ(format_gain(-0.00005001), "0.0001 behind");
+}
+
+TEST_F(WordsTest, HowMuchTextIsSaidOrSaidToBeUnknown) {
+  EXPECT_EQ(format_measured(Measured{{4096, 63}, {4096, 63}}), "4,096 tokens of 63 documents");
+  EXPECT_EQ(format_measured(Measured{{4096, 1}, {8192, 1}}), "4,096 to 8,192 tokens of 1 document");
+  add("baseline", 1, 1.1);
+  test::SyntheticRun run = small_run("tst", 1, 1.0);
+  run.says_scored = false;
+  add(run);
+  EXPECT_THAT(in_words(analyze(experiment_)), HasSubstr("text that not all records name"));
 }
 
 TEST_F(WordsTest, VerdictComesFromTheInterval) {
@@ -53,10 +100,13 @@ TEST_F(WordsTest, VerdictComesFromTheInterval) {
     made.interval = mean_interval(gains);
     return made;
   };
-  EXPECT_EQ(verdict_of(with({0.04})), Verdict::kAhead);
-  EXPECT_EQ(verdict_of(with({-0.04})), Verdict::kBehind);
-  EXPECT_EQ(verdict_of(with({0.0004})), Verdict::kLevel);
-  EXPECT_EQ(verdict_of(with({0.04, -0.01})), Verdict::kUnclear);
+  EXPECT_EQ(verdict_of(with({0.04})), Verdict::kTooFew);
+  EXPECT_EQ(verdict_of(with({-0.04})), Verdict::kTooFew);
+  EXPECT_EQ(verdict_of(with({0.04, 0.05})), Verdict::kTooFew);
+  // By the interval as it is printed: 0.00002 to 0.0060 reads as one that begins at level.
+  GainOutcome close = with({0.003, 0.003, 0.003});
+  close.interval.low = 0.00002;
+  EXPECT_EQ(verdict_of(close), Verdict::kUnclear);
   EXPECT_EQ(verdict_of(with({0.04, 0.05, 0.045})), Verdict::kAhead);
   EXPECT_EQ(verdict_of(with({-0.04, -0.05, -0.045})), Verdict::kBehind);
   EXPECT_EQ(verdict_of(with({0.04, 0.05, -0.03})), Verdict::kUnclear);
@@ -80,7 +130,7 @@ TEST_F(WordsTest, OtherFlopsAreInTheHeadline) {
   run.flops_per_position *= 1.25;
   add(run);
   EXPECT_THAT(put_in_words(analyze(experiment_)).headline,
-              HasSubstr("ahead at equal steps but 1.25x the compute"));
+              HasSubstr("0.1000 ahead of baseline with 1.25x the compute"));
 }
 
 TEST_F(WordsTest, SpeedUpWithBounds) {
@@ -90,7 +140,7 @@ TEST_F(WordsTest, SpeedUpWithBounds) {
     add_budget("tst", seed, 1.0, 1.00);
   }
   EXPECT_THAT(in_words(analyze(experiment_)),
-              HasSubstr("by a factor of >= 2.00x (3 seeds, 1 of them outside the measured budgets "
+              HasSubstr(">= 2.00x, less compute (3 seeds, 1 of them outside the measured budgets "
                         "and entered as a bound"));
 }
 
@@ -130,7 +180,23 @@ TEST_F(WordsTest, RatesOfAGridAreItsBest) {
   }
   experiment_.tuning_seed = 0;
   EXPECT_THAT(in_words(analyze(experiment_)),
-              HasSubstr("own best learning rate of the same grid: 0.004 for baseline, 0.004 for"));
+              HasSubstr("half A of the held-out documents: 0.004 for baseline, 0.004 for tst."));
+  test::SyntheticRun other = small_run("tst", 2, 1.0);
+  other.learning_rate = 0.002;
+  add(other);
+  EXPECT_THAT(in_words(analyze(experiment_)),
+              HasSubstr("0.004 for tst; but the results ran at 0.002 and 0.004 for tst."));
+}
+
+TEST_F(WordsTest, EveryPhaseOfAScheduleIsTold) {
+  test::SyntheticRun run = small_run("tst", 1, 1.0);
+  add("baseline", 1, 1.1);
+  add(run);
+  EXPECT_THAT(in_words(analyze(experiment_)),
+              HasSubstr("tst trained by superposition: 60 steps read bags of 4 tokens as one "
+                        "averaged input and predicted all 4 tokens that follow, then 140 steps of "
+                        "next-token training."));
+  EXPECT_THAT(in_words(analyze(experiment_)), HasSubstr("baseline trained on next tokens through"));
 }
 
 TEST(Text, Numbers) {

@@ -1,0 +1,64 @@
+#include "report/schedule_words.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "report/load.h"
+#include "report/text.h"
+#include "util/text.h"
+
+namespace superpose::report {
+namespace {
+
+bool is_same(const metrics::PhaseInfo& a, const metrics::PhaseInfo& b) {
+  return a.num_steps == b.num_steps && a.bag_size == b.bag_size && a.target_size == b.target_size;
+}
+
+std::vector<metrics::PhaseInfo> phases_of(const Run& run) {
+  std::vector<metrics::PhaseInfo> phases;
+  for (const metrics::PhaseInfo& phase : run.records.header.phases) {
+    if (phase.num_steps > 0) phases.push_back(phase);
+  }
+  return phases;
+}
+
+// "2,400 steps read bags of 4 tokens as one averaged input and predicted all 4 tokens that follow"
+std::string clause(const metrics::PhaseInfo& phase) {
+  std::string text = count_of(phase.num_steps, "step");
+  if (phase.bag_size == 1 && phase.target_size == 1) return text + " of next-token training";
+  text += phase.bag_size > 1 ? " read bags of " + util::with_commas(phase.bag_size) +
+                                   " tokens as one averaged input"
+                             : " read single tokens";
+  return text +
+         (phase.target_size > 1
+              ? " and predicted all " + util::with_commas(phase.target_size) + " tokens that follow"
+              : " and predicted the next token");
+}
+
+}  // namespace
+
+std::string schedule_sentence(const Analysis& analysis, const std::string& arm) {
+  const std::vector<const Run*> runs = analysis.results(arm, 1);
+  if (runs.empty()) return "";
+  const std::vector<metrics::PhaseInfo> phases = phases_of(*runs.front());
+  if (phases.empty()) return "";
+  for (const Run* run : runs) {
+    const std::vector<metrics::PhaseInfo> other = phases_of(*run);
+    if (!std::equal(phases.begin(), phases.end(), other.begin(), other.end(), is_same)) {
+      return "The runs of " + arm + " differ in their phases.";
+    }
+  }
+  if (!is_superposed(runs.front()->records.header)) {
+    return arm + " trained on next tokens throughout.";
+  }
+  std::vector<std::string> clauses;
+  for (const metrics::PhaseInfo& phase : phases) clauses.push_back(clause(phase));
+  std::string text = arm + " trained by superposition: " + util::join(clauses, ", then ") + ".";
+  const metrics::PhaseInfo& last = phases.back();
+  if (last.bag_size > 1 || last.target_size > 1) {
+    text += " It never trained as an ordinary model, so it is not one.";
+  }
+  return text;
+}
+
+}  // namespace superpose::report

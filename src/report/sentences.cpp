@@ -1,0 +1,200 @@
+#include "report/sentences.h"
+
+#include <cmath>
+#include <set>
+#include <vector>
+
+#include "report/text.h"
+#include "report/verdict.h"
+#include "util/text.h"
+
+namespace superpose::report {
+namespace {
+
+// A loss is minus the mean logarithm of the probability given to the right token.
+std::string probability_words(double gain) {
+  constexpr double kMostPercent = 100;
+  const double percent = 100 * std::abs(std::expm1(as_shown(gain)));
+  if (side_of(gain) == Side::kLevel || percent > kMostPercent) return "";
+  return ", which is " + util::fixed(percent, percent < 1 ? 2 : 1) + " % " +
+         (side_of(gain) == Side::kAhead ? "more" : "less") +
+         " probability for the right next token, on geometric average";
+}
+
+std::string verdict_sentence(const Comparison& comparison) {
+  const std::int64_t seeds = comparison.equal_flops.interval.count;
+  switch (verdict_of(comparison.equal_flops)) {
+    case Verdict::kNone:
+      return "";
+    case Verdict::kTooFew:
+      return seeds == 1 ? " One seed: cannot tell luck from gain, as another seed may shift either "
+                          "loss by more."
+                        : " " + count_of(seeds, "seed") + ": too few to tell luck from gain.";
+    case Verdict::kUnclear:
+      return " The interval holds zero, so there is no clear difference.";
+    case Verdict::kAhead:
+      return " The whole interval lies ahead.";
+    case Verdict::kBehind:
+      return " The whole interval lies behind.";
+  }
+  return "";
+}
+
+// The peak rates that an arm's results ran at; 0 where the records do not say.
+std::set<double> rates_of(const Analysis& analysis, const std::string& arm) {
+  std::set<double> rates;
+  for (const RunEntry& run : analysis.experiment.runs) {
+    if (is_result(run.role) && run.arm == arm) rates.insert(run.learning_rate);
+  }
+  return rates;
+}
+
+// "0.007 for baseline"
+std::string rates_text(const std::set<double>& rates, const std::string& arm) {
+  std::vector<std::string> parts;
+  for (const double rate : rates) parts.push_back(rate > 0 ? format_rate(rate) : "unknown");
+  return util::join(parts, " and ") + " for " + arm;
+}
+
+// An arm's own rate may come from a search elsewhere, which this comparison knows nothing of.
+std::string given_rates_sentence(const Analysis& analysis) {
+  std::set<double> all;
+  std::vector<std::string> parts;
+  for (const std::string& arm : analysis.experiment.arms) {
+    const std::set<double> rates = rates_of(analysis, arm);
+    if (rates.empty()) continue;
+    parts.push_back(rates_text(rates, arm));
+    all.insert(rates.begin(), rates.end());
+  }
+  if (all.size() == 1 && *all.begin() > 0) {
+    return "Every arm ran at the learning rate " + format_rate(*all.begin()) +
+           ", tuned for none of them here, so part of the difference may come from the rate.";
+  }
+  return "Each arm ran at the learning rate given for it (" + util::join(parts, ", ") +
+         "); this comparison did not search for rates itself.";
+}
+
+// Whether every result of the arm ran at the best rate of its grid.
+bool ran_at_best(const Analysis& analysis, const RateGrid& grid) {
+  return grid.best && rates_of(analysis, grid.arm) == std::set<double>{*grid.best};
+}
+
+std::string searched_rates_sentence(const Analysis& analysis) {
+  std::vector<std::string> best;
+  std::vector<std::string> others;
+  for (const RateGrid& grid : analysis.rate_grids) {
+    if (!grid.best) {
+      best.push_back("none yet for " + grid.arm);
+      continue;
+    }
+    best.push_back(format_rate(*grid.best) + " for " + grid.arm);
+    const std::set<double> ran = rates_of(analysis, grid.arm);
+    if (!ran.empty() && !ran_at_best(analysis, grid)) others.push_back(rates_text(ran, grid.arm));
+  }
+  std::string text =
+      "The best learning rate of each arm's grid, on half A of the held-out "
+      "documents: " +
+      util::join(best, ", ");
+  if (others.empty()) return text + ".";
+  return text + "; but the results ran at " + util::join(others, ", ") + ".";
+}
+
+}  // namespace
+
+std::string compute_words(const GainOutcome& outcome) {
+  if (outcome.mean.match != Match::kUnmatched) return "at equal compute";
+  const std::string ratio = format_times(outcome.mean.arm_flops / outcome.mean.baseline_flops);
+  return ratio == format_times(1) ? "at nearly equal compute" : "with " + ratio + " the compute";
+}
+
+std::string setting_sentence(const Analysis& analysis, const Comparison& comparison) {
+  const SeedGain& mean = comparison.equal_flops.mean;
+  const std::string& baseline = analysis.experiment.baseline;
+  std::string text = baseline + " and " + comparison.arm;
+  switch (mean.match) {
+    case Match::kEqual:
+      text += " were trained with the same compute (" + format_flops(mean.baseline_flops) + ")";
+      break;
+    case Match::kInterpolated:
+      text += " are compared at the compute of " + baseline + " (" +
+              format_flops(mean.baseline_flops) + "), the loss of " + comparison.arm +
+              " read off between its budgets,";
+      break;
+    case Match::kUnmatched:
+      text += " were trained with unequal compute (" + format_flops(mean.baseline_flops) + " and " +
+              format_flops(mean.arm_flops) + ")";
+      break;
+  }
+  return text + " and judged on " + format_measured(analysis.measured) +
+         ", held out. The loss, in nats per token, says how much each next token surprises the "
+         "model; lower is better.";
+}
+
+std::string gain_sentence(const Analysis& analysis, const Comparison& comparison) {
+  const GainOutcome& outcome = comparison.equal_flops;
+  std::string text = comparison.arm + " ends at " + format_loss(outcome.mean.arm_loss) + ", " +
+                     analysis.experiment.baseline + " at " +
+                     format_loss(outcome.mean.baseline_loss) + ": " + comparison.arm + " is " +
+                     format_gain(outcome.mean.gain) + " (" + support(outcome.interval) + ")" +
+                     probability_words(outcome.mean.gain) + "." + verdict_sentence(comparison);
+  if (analysis.quoted == QuotedLoss::kHalfB) {
+    text += " Quoted on the half of the held-out documents that no learning rate was chosen on.";
+  }
+  return text;
+}
+
+std::string sets_sentence(const Analysis& analysis, const std::string& arm) {
+  std::vector<std::string> parts;
+  for (std::size_t i = 1; i < analysis.sets.size(); ++i) {
+    for (const ArmScore& score : analysis.sets[i].arms) {
+      if (score.arm != arm || !score.gain) continue;
+      parts.push_back(format_gain(score.gain->mean) + " on " + analysis.sets[i].name + " (" +
+                      support(*score.gain) + ")");
+    }
+  }
+  if (parts.empty()) return "";
+  return "These figures are of " + analysis.sets.front().name + "; " + arm + " ends " +
+         util::join(parts, ", ") + ".";
+}
+
+std::string tokens_sentence(const Analysis& analysis, const Comparison& comparison) {
+  const ArmSummary& base = *analysis.find_arm(analysis.experiment.baseline);
+  const ArmSummary& arm = *analysis.find_arm(comparison.arm);
+  if (base.raw_tokens <= 0 || arm.raw_tokens <= 0 || arm.raw_tokens == base.raw_tokens) return "";
+  std::string text = comparison.arm + " read " + format_times(arm.raw_tokens / base.raw_tokens) +
+                     " the raw text of " + base.name + ": " + format_tokens(arm.raw_tokens) +
+                     " tokens against " + format_tokens(base.raw_tokens);
+  if (arm.epochs > 0 && base.epochs > 0) {
+    text += " (" + util::fixed(arm.epochs, 2) + " and " + util::fixed(base.epochs, 2) +
+            " passes over the corpus)";
+  }
+  const GainOutcome& equal = comparison.equal_raw_tokens;
+  if (!equal.available) return text + ". A comparison at equal raw text was not run.";
+  return text + ". At equal raw text " + comparison.arm + " is " + format_gain(equal.mean.gain) +
+         " (" + support(equal.interval) + ").";
+}
+
+std::string speed_sentence(const Analysis& analysis, const Comparison& comparison) {
+  const SpeedUpOutcome& speed = comparison.speed_up;
+  if (!speed.available) return "";
+  const std::string& baseline = analysis.experiment.baseline;
+  if (!speed.determined) {
+    return "Whether " + comparison.arm + " reaches the loss of " + baseline +
+           " with less compute is not determined: some seeds lie above the measured budgets, some "
+           "below.";
+  }
+  std::string text = "Speed-up of " + comparison.arm + " at the final loss of " + baseline + ": " +
+                     speed_up_figure(speed) + speed_up_meaning(speed) + " (" +
+                     speed_up_support(speed) + ")";
+  if (comparison.speed_up_time.available && comparison.speed_up_time.determined) {
+    text += "; in time of the training steps " + speed_up_figure(comparison.speed_up_time);
+  }
+  return text + ".";
+}
+
+std::string rate_sentence(const Analysis& analysis) {
+  return analysis.rate_grids.empty() ? given_rates_sentence(analysis)
+                                     : searched_rates_sentence(analysis);
+}
+
+}  // namespace superpose::report
