@@ -17,7 +17,7 @@ struct ModelFolder {
   std::optional<std::int64_t> padding;        // id of pad_token, likewise; none is made up
   // What transformers does with this tokenizer that training does not do: a line each. The model
   // then meets ids that it was not trained on.
-  std::vector<std::string> untrained;
+  std::vector<std::string> untrained = {};
 };
 
 // `json` and `config_json` as LoadedTokenizer has them. The configuration that is returned says how

@@ -10,6 +10,7 @@
 #include "metrics/reader.h"
 #include "train/run_folder.h"
 #include "train/run_state.h"
+#include "train/setting_changes.h"
 #include "util/error.h"
 #include "util/text.h"
 
@@ -78,7 +79,7 @@ void check_replaced_records(const RunSpec& spec) {
                 "these records: ",
                 kWaysOn);
   util::require(
-      setting_differences(records.header.settings, spec.settings).empty(), file.string(),
+      setting_changes(records.header.settings, spec.settings).empty(), file.string(),
       ": a run of another recipe wrote these records, and this one would replace them: ", kWaysOn);
 }
 

@@ -10,6 +10,7 @@
 #include "metrics/reader.h"
 #include "support/error_of.h"
 #include "support/tiny_corpus_test.h"
+#include "train/plan_text.h"
 #include "util/files.h"
 
 namespace superpose::test {

@@ -81,7 +81,8 @@ class NumberKeys {
 std::vector<NumberKey> number_keys() {
   std::vector<NumberKey> found;
   NumberKeys visitor("", "", "", found);
-  Recipe::visit(Recipe{}, visitor);
+  Recipe recipe;
+  Recipe::visit(recipe, visitor);
   return found;
 }
 

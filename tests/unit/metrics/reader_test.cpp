@@ -42,7 +42,7 @@ TEST_F(Reader, AByteOrderMarkIsNoPartOfTheFirstName) {
   const std::string table =
       std::string(kColumns) + "\n7,2.5e6,r,d,v,30,4,100,4096,16384,2.5,1.25,,\n";
   EXPECT_EQ(read_run(put("run.csv", mark + table)).header.seed, 7);
-  const std::string records = line(test::sample_header());
+  const std::string records = line(sample_header());
   EXPECT_EQ(read_run(put("run.jsonl", mark + records)).header.run_name, "tst seed 3");
 }
 

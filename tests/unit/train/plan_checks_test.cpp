@@ -263,13 +263,14 @@ TEST(PlanChecks, DeviceAndStart) {
       {"a source without held-out text",
        [](Plan& p) {
          p.holds_out = true;
-         p.corpora = {{.name = "books", .held_out_documents = 1}, {.name = "web"}};
+         p.corpora.resize(2);
+         p.corpora.front().held_out_documents = 1;
        },
        {Check::kHeldOut}},
       {"sets of their own",
        [](Plan& p) {
          p.holds_out = false;
-         p.corpora = {{.name = "web"}};
+         p.corpora.resize(1);
        },
        {}},
   });
