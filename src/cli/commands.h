@@ -49,6 +49,7 @@ int bench_command(const BenchOptions& options);
 
 struct SelftestOptions {
   train::DeviceChoice device = train::DeviceChoice::kAuto;
+  std::string isa;  // as wanted_isa() takes it, or "all": each that this CPU has
   std::string out = "superpose-selftest.json";
 };
 int selftest_command(const SelftestOptions& options);

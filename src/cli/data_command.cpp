@@ -12,6 +12,8 @@
 #include "cli/recipe_file.h"
 #include "data/corpus.h"
 #include "data/inspection.h"
+#include "data/source_checks.h"
+#include "data/token_width.h"
 #include "distributed/collective.h"
 #include "tokenizer/load.h"
 #include "train/texts.h"
@@ -49,6 +51,7 @@ void print_left_out(std::int64_t count, const char* why) {
 void print_counts(const data::PreparedCorpus& corpus) {
   data::DocumentCounts all;
   for (const data::SourceRecord& source : corpus.sources) all += source.counts;
+  print_left_out(data::count_left_out(corpus.sources), "files that hold no text");
   print_left_out(all.empty, "empty documents");
   print_left_out(all.bad_records, "bad records");
   print_left_out(all.filtered, "documents that are too short or too long");
@@ -96,7 +99,16 @@ std::vector<NamedCorpus> open(const DataOptions& options) {
 
 std::string prefix(const NamedCorpus& named) { return named.name.empty() ? "" : named.name + ", "; }
 
-void print_sources(const std::vector<data::SourceRecord>& sources) {
+// Each by name: nobody should have to look for what is missing.
+void print_left_out_files(const std::vector<data::SourceRecord>& sources) {
+  for (const data::SourceRecord& source : sources) {
+    if (source.left_out_as.empty()) continue;
+    std::cout << "left out: " << source.name << " (" << source.left_out_as << ")\n";
+  }
+}
+
+void print_sources(std::vector<data::SourceRecord> sources) {
+  std::erase_if(sources, [](const data::SourceRecord& s) { return !s.left_out_as.empty(); });
   std::cout << "sources (documents, tokens, size of the file):\n";
   const std::size_t shown = std::min(sources.size(), kShownSources);
   for (const data::SourceRecord& source : std::span(sources).first(shown)) {
@@ -190,6 +202,9 @@ int inspect_token_file(const DataOptions& options) {
   std::vector<data::TokenFile> files;
   files.push_back(data::open_token_file(options.target, file_options));
   constexpr std::int64_t kAnyId = std::int64_t{1} << 24;  // above any vocabulary, below noise
+  data::check_token_width(
+      files.back(), file_options.format,
+      loaded ? std::optional(loaded->tokenizer.vocabulary_size()) : std::nullopt);
   const data::TokenShards tokens(std::move(files),
                                  loaded ? loaded->tokenizer.vocabulary_size() : kAnyId);
   check_from(tokens, options);
@@ -205,6 +220,12 @@ int inspect_token_file(const DataOptions& options) {
 }
 
 bool is_recipe(const std::string& target) { return fs::path(target).extension() == ".toml"; }
+
+void refuse_recipe_keys(const DataOptions& options) {
+  if (options.overrides.empty()) return;
+  util::fail("--", options.overrides.front().key, ": is a key of a recipe, which ", options.target,
+             " is not");
+}
 
 // Text is no token file, and a recipe needs its ending.
 void check_token_file_name(const DataOptions& options) {
@@ -231,6 +252,7 @@ void inspect(const NamedCorpus& named, const DataOptions& options) {
             << corpus.tokenizer.end_of_document << " ends a document\n";
   print_corpus(corpus);
   print_sources(corpus.sources);
+  print_left_out_files(corpus.sources);
   const bool held_out = options.held_out || corpus.train_stats.documents == 0;
   const data::TokenShards& tokens = held_out ? *corpus.validation : *corpus.train;
   check_from(tokens, options);
@@ -266,6 +288,7 @@ int data_prepare_command(const DataOptions& options) {
 }
 
 int data_inspect_command(const DataOptions& options) {
+  if (!is_recipe(options.target)) refuse_recipe_keys(options);
   if (!fs::is_directory(options.target) && !is_recipe(options.target)) {
     check_token_file_name(options);
     return inspect_token_file(options);
@@ -276,7 +299,9 @@ int data_inspect_command(const DataOptions& options) {
 }
 
 int data_verify_command(const DataOptions& options) {
-  if (fs::is_directory(options.target)) return verify("", options.target) ? kDone : kFailed;
+  const bool is_folder = fs::is_directory(options.target);
+  if (is_folder) refuse_recipe_keys(options);
+  if (is_folder) return verify("", options.target) ? kDone : kFailed;
   const train::RunConfig recipe = load_recipe(options.target, options.overrides).base;
   bool unchanged = true;
   for (const data::FoundCorpus& found : train::find_texts(recipe)) {

@@ -1,12 +1,20 @@
 #include "cli/environment.h"
 
+#include <ATen/Parallel.h>
+#include <dlfcn.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <iostream>
+#include <vector>
 
+#include "ops/kernels.h"
 #include "util/error.h"
+#include "util/text.h"
 
 namespace superpose::cli {
 
@@ -22,11 +30,27 @@ fs::path default_cache_dir() {
   return ".superpose-cache";
 }
 
-fs::path default_site_packages() { return SUPERPOSE_SITE_PACKAGES; }
+fs::path default_site_packages() {
+  // site-packages/torch/lib/libtorch_cpu.so
+  Dl_info library{};
+  const bool found = ::dladdr(reinterpret_cast<const void*>(&at::get_num_threads), &library) != 0;
+  util::require(found, "libtorch: the system does not say where it is");
+  return fs::path(library.dli_fname).parent_path().parent_path().parent_path();
+}
 
 fs::path program_file() {
   std::error_code ignored;
   return fs::read_symlink("/proc/self/exe", ignored);
+}
+
+void restore_library_path() {
+  const char* before = ::getenv("SUPERPOSE_OUTER_LIBRARY_PATH");
+  if (before == nullptr) return;
+  if (*before == '\0') {
+    ::unsetenv("LD_LIBRARY_PATH");
+  } else {
+    ::setenv("LD_LIBRARY_PATH", before, /*overwrite=*/1);
+  }
 }
 
 fs::path plotly_script() {
@@ -46,12 +70,37 @@ void fill_folders(train::RunConfig& config) {
   }
 }
 
+std::string wanted_isa(const std::string& wanted) {
+  if (!wanted.empty()) return wanted;
+  const char* value = ::getenv("SUPERPOSE_ISA");
+  if (value == nullptr || *value == '\0') return "auto";
+  std::vector<std::string> names = ops::isa_levels();
+  names.insert(names.begin(), "auto");
+  util::require(std::find(names.begin(), names.end(), value) != names.end(),
+                "SUPERPOSE_ISA: must be one of ", util::join(names, ", "), ", got ", value);
+  return value;
+}
+
+void choose_isa(const std::string& wanted) { ops::set_isa_override(wanted_isa(wanted)); }
+
 int terminal_columns() {
   constexpr int kUnknown = 80;  // a terminal that does not say
   if (::isatty(STDOUT_FILENO) != 1) return 0;
   winsize size{};
   const bool told = ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
   return told ? size.ws_col : kUnknown;
+}
+
+void set_lost_output(LostOutput fate) {
+  const auto handler = fate == LostOutput::kDropped ? SIG_IGN : SIG_DFL;
+  ::signal(SIGPIPE, handler);
+  ::signal(SIGXFSZ, handler);
+}
+
+int finish_output(int code) {
+  std::cout.flush();
+  util::require(std::cout.good(), "standard output: cannot be written");
+  return code;
 }
 
 void prepare_process(char** argv) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 
 #include "train/run_config.h"
 
@@ -12,11 +13,14 @@ namespace superpose::cli {
 // .superpose-cache.
 std::filesystem::path default_cache_dir();
 
-// site-packages of the environment that the program was built against.
+// site-packages of the torch whose libtorch this process uses.
 std::filesystem::path default_site_packages();
 
 // This program's file; empty where the system does not say.
 std::filesystem::path program_file();
+
+// Undoes for programs started from here what superpose.sh.in did to LD_LIBRARY_PATH.
+void restore_library_path();
 
 // Plotly's script for the report: beside an installed or built binary (../share/superpose), else in
 // site-packages. Throws util::Error naming both places.
@@ -25,8 +29,29 @@ std::filesystem::path plotly_script();
 // Fills the folders that a recipe left empty.
 void fill_folders(train::RunConfig& config);
 
+// Lets only some of the CPU kernels be used: `wanted` as --isa takes it; where that is empty,
+// SUPERPOSE_ISA of the environment, else the best of this CPU. Throws util::Error for a level that
+// the CPU or the build lacks.
+void choose_isa(const std::string& wanted);
+
+// What choose_isa() would choose: "auto" or a level.
+std::string wanted_isa(const std::string& wanted);
+
 // Columns of the terminal that standard output is; 0 where it is none.
 int terminal_columns();
+
+// What becomes of output whose reader has gone away (`| head`, a dead `tee`, a closed terminal).
+enum class LostOutput {
+  kDropped,      // the work goes on to its end: for commands that write files
+  kEndsProcess,  // by SIGPIPE, quietly, as other programs: for those whose output is the result
+};
+// Sets it for this process, whatever it inherited. With kDropped a file beyond the limit of `ulimit
+// -f` is an error like a full disk, too.
+void set_lost_output(LostOutput fate);
+
+// `code`, once standard output is written to its end. Throws util::Error where it cannot be, as on
+// a full disk.
+int finish_output(int code);
 
 // Puts into the environment what libraries read once, when they are loaded, and starts the program
 // again (same process, same arguments) if anything was missing there. What the user set stays.

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <string_view>
 
@@ -18,10 +19,12 @@ int launch_command(const LaunchCommandOptions& options) {
   launch.ranks = options.ranks;
   launch.output =
       options.all_output ? distributed::RankOutput::kAll : distributed::RankOutput::kFirst;
-  for (const std::string_view name : kLaunchable) {
-    if (!options.command.empty() && options.command.front() == name) {
-      launch.command.push_back(program_file().string());
-    }
+  const bool is_own = std::find(kLaunchable.begin(), kLaunchable.end(), options.command.front()) !=
+                      kLaunchable.end();
+  if (is_own) {
+    launch.command.push_back(program_file().string());
+  } else {
+    restore_library_path();
   }
   launch.command.insert(launch.command.end(), options.command.begin(), options.command.end());
   return distributed::launch(launch);

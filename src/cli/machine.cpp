@@ -25,6 +25,7 @@ train::Machine describe_machine(const std::optional<distributed::Rendezvous>& re
   const std::string model = cpu_model();
   machine.cpu = (model.empty() ? "" : model + ": ") + ops::cpu_features();
   machine.bf16 = ops::native_bf16();
+  machine.isa = ops::isa_in_force();
   for (const ops::KernelInfo& kernel : ops::kernels_in_use()) {
     machine.kernels += (machine.kernels.empty() ? "" : " ") + kernel.name + ":" + kernel.isa;
   }

@@ -13,7 +13,11 @@
 
 #include "cli/commands.h"
 #include "cli/environment.h"
+#include "cli/help.h"
+#include "cli/option_checks.h"
 #include "cli/overrides.h"
+#include "cli/usage.h"
+#include "ops/kernels.h"
 #include "util/error.h"
 #include "util/text.h"
 
@@ -23,7 +27,16 @@ namespace {
 constexpr const char* kRecipeKeys =
     "Any key of the recipe can be given as an option, --section.key value (--train.steps 100).\n"
     "superpose train --print-recipe lists all keys with their defaults.\n"
-    "Exit codes: 0 done, 1 failed, 2 usage, 3 stopped on a signal with a checkpoint written.";
+    "Exit codes: 0 done, 1 failed, 2 usage (the command line must be changed), 3 stopped on a "
+    "signal\n"
+    "with a checkpoint written.";
+
+constexpr const char* kStopping =
+    "Ctrl-C, SIGTERM, SIGHUP (a closed terminal, unless started by nohup), SIGQUIT, SIGUSR1, "
+    "SIGUSR2\n"
+    "and SIGXCPU end it after the step under way, with a checkpoint; the same command continues.\n"
+    "Ctrl-C once more ends it at once. A reader of the output that goes away (| head) ends "
+    "nothing.";
 
 // Cuts the command off the words of `launch -n 2 -- command`; CLI11 would hand it to the program's
 // own parser. Without "--" the command begins at the first word that is no option.
@@ -43,27 +56,6 @@ std::vector<std::string> take_command(std::vector<std::string>& words) {
   return {};
 }
 
-// In place of CLI11's own, which name numbers of 300 digits and their own notation.
-CLI::Validator not_negative() {
-  return CLI::Validator(
-      [](std::string& text) {
-        return text.starts_with('-') ? "must be >= 0, got " + text : std::string();
-      },
-      "");
-}
-
-// A name becomes the number of its place, which is how CLI11 reads an enum.
-CLI::Validator one_of(std::span<const std::string_view> names) {
-  const auto number = [names = std::vector<std::string>(names.begin(), names.end())](
-                          std::string& text) -> std::string {
-    const auto found = std::find(names.begin(), names.end(), text);
-    if (found == names.end()) return "must be one of " + util::join(names, ", ") + ", got " + text;
-    text = std::to_string(found - names.begin());
-    return "";
-  };
-  return CLI::Validator(number, "");
-}
-
 // What a parsed command line asks for; the chosen sub-command has filled its own member.
 struct Arguments {
   TrainOptions train;
@@ -76,8 +68,32 @@ struct Arguments {
   TokenizerTextOptions tokenizer_text;
   TokenizerTrainOptions tokenizer_train;
   std::string checkpoint;
+  std::string isa;  // of those that compute; selftest has its own
   bool print_recipe = false;
+  bool version = false;
+  std::vector<const CLI::App*> recipe_commands = {};  // those that take keys of a recipe
 };
+
+void add_recipe_keys(CLI::App* command, Arguments& arguments, const std::string& more = "") {
+  arguments.recipe_commands.push_back(command);
+  command->footer(std::string(kRecipeKeys) + more);
+}
+
+// What is behind the recipe's keys where a model is built.
+std::string more_on_models() { return "\n\nModels (model.preset):\n" + preset_table(); }
+
+void add_isa(CLI::App* command, std::string& isa, bool takes_all = false) {
+  std::vector<std::string> names = ops::isa_levels();
+  names.insert(names.begin(), "auto");
+  if (takes_all) names.push_back("all");
+  command
+      ->add_option("--isa", isa,
+                   "Instruction set of the CPU kernels: " + util::join(names, ", ") +
+                       "; auto is the best that this CPU has")
+      ->type_name("NAME")
+      ->default_str("SUPERPOSE_ISA in the environment, else auto")
+      ->check(one_of(names));
+}
 
 CLI::App* add_train(CLI::App& app, Arguments& arguments) {
   CLI::App* command =
@@ -90,7 +106,8 @@ CLI::App* add_train(CLI::App& app, Arguments& arguments) {
   command->add_flag("--dry-run", arguments.train.dry_run, "Print the plan and stop");
   command->add_flag("--print-recipe", arguments.print_recipe,
                     "Print every recipe key with its default and meaning");
-  command->footer(kRecipeKeys);
+  add_isa(command, arguments.isa);
+  add_recipe_keys(command, arguments, std::string("\n") + kStopping + more_on_models());
   return command;
 }
 
@@ -101,9 +118,11 @@ CLI::App* add_compare(CLI::App& app, Arguments& arguments) {
   command->add_option("recipe", arguments.compare.recipe, "Recipe file (TOML)")->required();
   command->add_flag("--dry-run", arguments.compare.dry_run,
                     "List every run with its steps, hours, disk and raw tokens, and stop");
-  command->add_option("--only", arguments.compare.only,
-                      "Run a part: arm=NAME,seed=N (either or both)");
-  command->footer(kRecipeKeys);
+  command
+      ->add_option("--only", arguments.compare.only, "Run a part: arm=NAME,seed=N (either or both)")
+      ->default_str("all of it");
+  add_isa(command, arguments.isa);
+  add_recipe_keys(command, arguments, std::string("\n") + kStopping + more_on_models());
   return command;
 }
 
@@ -113,15 +132,17 @@ CLI::App* add_bench(CLI::App& app, Arguments& arguments) {
       "bench", "Speed, memory and where the time goes: the recipe's training step on random ids");
   command->add_option("recipe", options.recipe, "Recipe file (TOML); its corpus is not read")
       ->required();
-  command
-      ->add_option("--bags", options.bags,
-                   "Bag sizes to measure beside 1, as 4,8,16 (default: those of the recipe)")
+  command->add_option("--bags", options.bags, "Bag sizes to measure beside 1, as 4,8,16")
+      ->default_str("those of the recipe")
+      ->check(at_least(1))
       ->delimiter(',');
   command->add_option("--blocks", options.num_blocks, "Timed blocks of each bag size, in turn")
+      ->check(at_least(1))
       ->capture_default_str();
   command
       ->add_option("--block-seconds", options.block_seconds,
                    "A block has as many steps as fill this")
+      ->check(at_least(0))
       ->capture_default_str();
   command->add_option("--json", options.json, "File for every number, and the machine's features");
   command->add_option("--export", options.export_folder,
@@ -130,7 +151,8 @@ CLI::App* add_bench(CLI::App& app, Arguments& arguments) {
   command->add_flag("--turns", options.turns,
                     "Measure nothing by itself: read \"reset\", \"step CASE STEPS\", \"ceiling\" "
                     "and\n\"status\" from standard input, answer each by one line of JSON");
-  command->footer(kRecipeKeys);
+  add_isa(command, arguments.isa);
+  add_recipe_keys(command, arguments, more_on_models());
   return command;
 }
 
@@ -139,13 +161,17 @@ CLI::App* add_selftest(CLI::App& app, Arguments& arguments) {
   CLI::App* command = app.add_subcommand(
       "selftest", "Is what this machine computes right, and how fast is it? A minute or two");
   command->add_option("--device", options.device, "Where to compute: auto, cpu or cuda")
-      ->transform(one_of(train::kDeviceNames))
+      ->transform(number_of(train::kDeviceNames))
+      ->default_str("auto")
       ->type_name("NAME");
+  add_isa(command, options.isa, /*takes_all=*/true);
   command->add_option("--out", options.out, "File for all figures, to send to whoever asks")
       ->capture_default_str();
   command->footer(
       "Operators against f64, superposed steps, a run that is killed twice and resumed, and step\n"
-      "times for bags of 1 to 16. Exit code 1 where a check fails.");
+      "times for bags of 1 to 16; with --isa all, each with every instruction set that this CPU "
+      "has.\n"
+      "Exit code 1 where a check fails.");
   return command;
 }
 
@@ -161,8 +187,8 @@ CLI::App* add_report(CLI::App& app, Arguments& arguments) {
                    "the first arm\n"
                    "is the baseline (docs/formats/metrics.md)")
       ->take_all();
-  command->add_option("--out", arguments.report.out,
-                      "Folder to write to (default: the first folder, or .)");
+  command->add_option("--out", arguments.report.out, "Folder to write to")
+      ->default_str("the first folder, or .");
   return command;
 }
 
@@ -170,7 +196,9 @@ CLI::App* add_launch(CLI::App& app, Arguments& arguments) {
   CLI::App* command = app.add_subcommand(
       "launch",
       "Run a sub-command as several processes on this machine: superpose launch -n 2 train RECIPE");
-  command->add_option("-n,--ranks", arguments.launch.ranks, "Number of processes")->required();
+  command->add_option("-n,--ranks", arguments.launch.ranks, "Number of processes")
+      ->check(at_least(1))
+      ->required();
   command->add_flag("--all-output", arguments.launch.all_output, "Show the output of every rank");
   // No option of ours: CLI11 takes "[a, b]" apart, and a recipe key's value may look like that.
   command->prefix_command();
@@ -189,10 +217,10 @@ struct DataCommands {
 
 void add_inspect_options(CLI::App* command, DataOptions& options) {
   command->add_option("--documents", options.documents, "How many documents to print")
-      ->check(not_negative())
+      ->check(at_least(0))
       ->capture_default_str();
   command->add_option("--from", options.from, "The first of them, counted from 0")
-      ->check(not_negative())
+      ->check(at_least(0))
       ->capture_default_str();
   command->add_flag("--held-out", options.held_out, "Look at the held-out documents");
   command->add_option("--tokenizer", options.tokenizer,
@@ -227,7 +255,7 @@ DataCommands add_data(CLI::App& app, Arguments& arguments) {
       ->required();
   add_inspect_options(commands.inspect, arguments.data);
   for (CLI::App* command : {commands.prepare, commands.inspect, commands.verify, commands.mix}) {
-    command->footer(kRecipeKeys);
+    add_recipe_keys(command, arguments);
   }
   return commands;
 }
@@ -273,6 +301,7 @@ CLI::App* add_tokenizer_train(CLI::App& tokenizer, Arguments& arguments) {
   command
       ->add_option("--vocab-size", options.vocab_size,
                    "Tokens in all, with the 256 bytes and the special tokens")
+      ->check(at_least(1))
       ->required();
   // One word an option: CLI11 would take "[PAD]" apart as a list.
   command
@@ -284,13 +313,16 @@ CLI::App* add_tokenizer_train(CLI::App& tokenizer, Arguments& arguments) {
   command
       ->add_option("--min-frequency", options.min_frequency,
                    "How often a pair must occur to be merged")
+      ->check(at_least(0))
       ->capture_default_str();
   command
       ->add_option("--pattern", options.pattern,
-                   "How text is split into words: gpt2 (default), llama3 or qwen2")
-      ->transform(one_of(tokenizer::kSplitPatternNames))
+                   "How text is split into words: gpt2, llama3 or qwen2")
+      ->transform(number_of(tokenizer::kSplitPatternNames))
+      ->default_str("gpt2")
       ->type_name("NAME");
   command->add_option("--threads", options.threads, "CPU threads; 0 = all cores")
+      ->check(at_least(0))
       ->capture_default_str();
   command
       ->add_option("--text-field", options.text_field,
@@ -300,6 +332,7 @@ CLI::App* add_tokenizer_train(CLI::App& tokenizer, Arguments& arguments) {
                       "Text between the documents of a text file, as \\n\\n; without it a file is "
                       "one document");
   command->add_option("--max-bytes", options.max_bytes, "Stop after so much text; 0 = read all")
+      ->check(at_least(0))
       ->capture_default_str();
   command->add_flag(
       "--skip-bad-records", options.skip_bad_records,
@@ -307,31 +340,110 @@ CLI::App* add_tokenizer_train(CLI::App& tokenizer, Arguments& arguments) {
   return command;
 }
 
+// All commands; the words of a command line choose one of them.
+struct Commands {
+  const CLI::App* train;
+  const CLI::App* compare;
+  const CLI::App* bench;
+  const CLI::App* selftest;
+  const CLI::App* report;
+  CLI::App* launch;
+  DataCommands data;
+  TokenizerTextCommands tokenizer_text;
+  const CLI::App* tokenizer_train;
+  CLI::App* verify;
+};
+
+Commands add_commands(CLI::App& app, Arguments& arguments) {
+  app.require_subcommand(0, 1);
+  app.formatter(help_layout());
+  app.add_flag("--version", arguments.version,
+               "Print version, libtorch, CPU features, kernels in use and threads");
+  add_isa(&app, arguments.isa);
+  Commands commands{};
+  commands.train = add_train(app, arguments);
+  commands.compare = add_compare(app, arguments);
+  commands.bench = add_bench(app, arguments);
+  commands.selftest = add_selftest(app, arguments);
+  commands.report = add_report(app, arguments);
+  commands.launch = add_launch(app, arguments);
+  commands.data = add_data(app, arguments);
+  CLI::App* tokenizer = app.add_subcommand("tokenizer", "Tokenizers: encode, decode, train");
+  tokenizer->require_subcommand(1);
+  commands.tokenizer_text = add_tokenizer_text(*tokenizer, arguments);
+  commands.tokenizer_train = add_tokenizer_train(*tokenizer, arguments);
+  commands.verify = app.add_subcommand("verify", "Check a checkpoint's files against its manifest");
+  commands.verify->add_option("checkpoint", arguments.checkpoint, "Checkpoint folder")->required();
+  return commands;
+}
+
+// What CLI11 cannot know: which words must come, or must not, together. Throws CLI::ParseError.
+void check_together(const Commands& commands, Arguments& arguments,
+                    const std::vector<config::Override>& overrides) {
+  const std::vector<std::string> launched = commands.launch->remaining();
+  if (!launched.empty() && launched.front().starts_with('-')) throw CLI::ExtrasError(launched);
+  for (const std::string& word : launched) arguments.launch.command.push_back(word);
+  if (*commands.launch && arguments.launch.command.empty()) throw CLI::RequiredError("command");
+  if (*commands.train && !arguments.print_recipe && arguments.train.recipe.empty()) {
+    throw CLI::RequiredError("recipe (superpose train --print-recipe shows one)");
+  }
+  const ReportOptions& report = arguments.report;
+  if (*commands.report && report.folders.empty() && report.arms.empty()) {
+    throw CLI::RequiredError("folders, or --arm NAME=PATH twice or more,");
+  }
+  if (*commands.report && !report.folders.empty() && !report.arms.empty()) {
+    throw CLI::ValidationError("--arm", "gives runs by themselves, got folders too");
+  }
+  const std::vector<const CLI::App*>& takers = arguments.recipe_commands;
+  const bool takes_keys =
+      std::any_of(takers.begin(), takers.end(), [](const CLI::App* taker) { return bool{*taker}; });
+  if (!overrides.empty() && !takes_keys) {
+    throw CLI::ValidationError("--" + overrides.front().key, "this command takes no recipe keys");
+  }
+}
+
+// Whether a command's product is files: it then works to its end, whoever reads its output.
+bool writes_files(const Commands& commands, const Arguments& arguments) {
+  const BenchOptions& bench = arguments.bench;
+  return (*commands.train && !arguments.print_recipe) || *commands.compare || *commands.selftest ||
+         *commands.report || *commands.data.prepare || *commands.tokenizer_train ||
+         (*commands.bench && (bench.json || bench.export_folder));
+}
+
+int dispatch(const Commands& commands, Arguments& arguments,
+             std::vector<config::Override> overrides) {
+  if (arguments.version) return version_command();
+  if (*commands.train && arguments.print_recipe) return print_recipe_command();
+  if (*commands.train) {
+    arguments.train.overrides = std::move(overrides);
+    return train_command(arguments.train);
+  }
+  if (*commands.compare) {
+    arguments.compare.overrides = std::move(overrides);
+    return compare_command(arguments.compare);
+  }
+  if (*commands.bench) {
+    arguments.bench.overrides = std::move(overrides);
+    return bench_command(arguments.bench);
+  }
+  if (*commands.selftest) return selftest_command(arguments.selftest);
+  if (*commands.report) return report_command(arguments.report);
+  if (*commands.verify) return verify_checkpoint_command(arguments.checkpoint);
+  if (*commands.tokenizer_text.encode) return tokenizer_encode_command(arguments.tokenizer_text);
+  if (*commands.tokenizer_text.decode) return tokenizer_decode_command(arguments.tokenizer_text);
+  if (*commands.tokenizer_train) return tokenizer_train_command(arguments.tokenizer_train);
+  arguments.data.overrides = std::move(overrides);
+  if (*commands.data.prepare) return data_prepare_command(arguments.data);
+  if (*commands.data.inspect) return data_inspect_command(arguments.data);
+  if (*commands.data.verify) return data_verify_command(arguments.data);
+  return data_mix_command(arguments.data);
+}
+
 int run(std::vector<std::string> words) {
   CLI::App app{"Pre-trains language models with Token Superposition Training (arXiv 2605.06546)",
                "superpose"};
-  app.require_subcommand(0, 1);
-  app.failure_message([](const CLI::App*, const CLI::Error& error) {
-    return std::string("superpose: ") + error.what() + "\nRun with --help for more information.\n";
-  });
-  bool version = false;
-  app.add_flag("--version", version,
-               "Print version, libtorch, CPU features, kernels in use and threads");
   Arguments arguments;
-  const CLI::App* train = add_train(app, arguments);
-  const CLI::App* compare = add_compare(app, arguments);
-  const CLI::App* bench = add_bench(app, arguments);
-  const CLI::App* selftest = add_selftest(app, arguments);
-  const CLI::App* report = add_report(app, arguments);
-  CLI::App* launch = add_launch(app, arguments);
-  const DataCommands data = add_data(app, arguments);
-  CLI::App* tokenizer = app.add_subcommand("tokenizer", "Tokenizers: encode, decode, train");
-  tokenizer->require_subcommand(1);
-  const TokenizerTextCommands tokenizer_text = add_tokenizer_text(*tokenizer, arguments);
-  const CLI::App* tokenizer_train = add_tokenizer_train(*tokenizer, arguments);
-  CLI::App* verify =
-      app.add_subcommand("verify", "Check a checkpoint's files against its manifest");
-  verify->add_option("checkpoint", arguments.checkpoint, "Checkpoint folder")->required();
+  const Commands commands = add_commands(app, arguments);
 
   // What follows `launch` is the launched program's, recipe keys included.
   std::vector<config::Override> overrides;
@@ -342,45 +454,31 @@ int run(std::vector<std::string> words) {
       overrides = take_overrides(words);
     }
     app.parse(std::vector<std::string>(words.rbegin(), words.rend()));
-    for (const std::string& word : launch->remaining()) arguments.launch.command.push_back(word);
-    if (*launch && arguments.launch.command.empty()) throw CLI::RequiredError("command");
-    if (*train && !arguments.print_recipe && arguments.train.recipe.empty()) {
-      throw CLI::RequiredError("recipe (superpose train --print-recipe shows one)");
-    }
-    if (*report && arguments.report.folders.empty() && arguments.report.arms.empty()) {
-      throw CLI::RequiredError("folders, or --arm NAME=PATH twice or more,");
-    }
+    check_together(commands, arguments, overrides);
+  } catch (const CLI::Success& help) {
+    app.exit(help);
+    return finish_output(kDone);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kDone : kUsage;
+    std::cerr << "superpose: " << usage_message(app, error, arguments.recipe_commands) << '\n';
+    return kUsage;
   }
-  if (version) return version_command();
-  if (*train && arguments.print_recipe) return print_recipe_command();
-  if (*train) {
-    arguments.train.overrides = std::move(overrides);
-    return train_command(arguments.train);
+  if (app.get_subcommands().empty() && !arguments.version) {
+    std::cout << app.help();
+    return kUsage;
   }
-  if (*compare) {
-    arguments.compare.overrides = std::move(overrides);
-    return compare_command(arguments.compare);
-  }
-  if (*bench) {
-    arguments.bench.overrides = std::move(overrides);
-    return bench_command(arguments.bench);
-  }
-  if (*selftest) return selftest_command(arguments.selftest);
-  if (*report) return report_command(arguments.report);
-  if (*launch) return launch_command(arguments.launch);
-  if (*verify) return verify_checkpoint_command(arguments.checkpoint);
-  if (*tokenizer_text.encode) return tokenizer_encode_command(arguments.tokenizer_text);
-  if (*tokenizer_text.decode) return tokenizer_decode_command(arguments.tokenizer_text);
-  if (*tokenizer_train) return tokenizer_train_command(arguments.tokenizer_train);
-  arguments.data.overrides = std::move(overrides);
-  if (*data.prepare) return data_prepare_command(arguments.data);
-  if (*data.inspect) return data_inspect_command(arguments.data);
-  if (*data.verify) return data_verify_command(arguments.data);
-  if (*data.mix) return data_mix_command(arguments.data);
-  std::cout << app.help();
-  return kUsage;
+  // Its programs take signals as it found them.
+  if (*commands.launch) return launch_command(arguments.launch);
+  choose_isa(arguments.isa);
+  const bool only_writes = writes_files(commands, arguments);
+  set_lost_output(only_writes ? LostOutput::kDropped : LostOutput::kEndsProcess);
+  const int code = dispatch(commands, arguments, std::move(overrides));
+  return only_writes ? code : finish_output(code);
+}
+
+// Whom an error blames decides: an option is the command line's (docs/architecture.md, Failing).
+int report_error(std::string_view message) {
+  std::cerr << "superpose: " << message << '\n';
+  return message.starts_with("--") ? kUsage : kFailed;
 }
 
 }  // namespace
@@ -391,9 +489,8 @@ int main(int argc, char** argv) {
     superpose::cli::prepare_process(argv);
     return superpose::cli::run(std::vector<std::string>(argv + 1, argv + argc));
   } catch (const c10::Error& error) {
-    std::cerr << "superpose: " << error.what_without_backtrace() << '\n';
+    return superpose::cli::report_error(error.what_without_backtrace());
   } catch (const std::exception& error) {
-    std::cerr << "superpose: " << error.what() << '\n';
+    return superpose::cli::report_error(error.what());
   }
-  return superpose::cli::kFailed;
 }

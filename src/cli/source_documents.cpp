@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "data/source_checks.h"
+
 namespace superpose::cli {
 namespace {
 
@@ -20,14 +22,11 @@ bool SourceDocuments::next(std::string& text) {
   const std::int64_t room = max_bytes_ - text_bytes_;
   if (max_bytes_ > 0 && room <= 0) return false;
   while (!reader_ || !reader_->next(text)) {
-    if (reader_) {
-      file_bytes_done_ += files_[next_file_ - 1].bytes;
-      bad_records_ += reader_->bad_records();
-      reader_.reset();
-    }
+    if (reader_) finish_file();
     if (next_file_ == files_.size()) return false;
     reader_ = data::open_documents(files_[next_file_++].path, options_);
   }
+  ++file_documents_;
   if (max_bytes_ > 0 && std::ssize(text) > room) {
     auto size = static_cast<std::size_t>(room);
     while (size > 0 && continues_character(text[size])) --size;
@@ -37,6 +36,17 @@ bool SourceDocuments::next(std::string& text) {
   }
   text_bytes_ += std::ssize(text);
   return true;
+}
+
+void SourceDocuments::finish_file() {
+  const data::SourceFile& file = files_[next_file_ - 1];
+  file_bytes_done_ += file.bytes;
+  bad_records_ += reader_->bad_records();
+  const bool is_undivided = !options_.document_separator.empty() && file_documents_ == 1 &&
+                            file.bytes >= data::kLargeFile && data::has_separators(file.path);
+  if (is_undivided) undivided_.push_back(file.name);
+  file_documents_ = 0;
+  reader_.reset();
 }
 
 double SourceDocuments::share_done() const {

@@ -24,8 +24,12 @@ class SourceDocuments {
   // How much of the work lies behind, in [0, 1]: of the files' bytes or of max_bytes.
   double share_done() const;
   std::int64_t bad_records() const;
+  // Large files in which the separator was not found, of those that are read to their end.
+  const std::vector<std::string>& undivided() const { return undivided_; }
 
  private:
+  void finish_file();
+
   std::vector<data::SourceFile> files_;
   data::ReadOptions options_;
   std::int64_t max_bytes_;
@@ -35,6 +39,8 @@ class SourceDocuments {
   std::int64_t file_bytes_done_ = 0;  // of those that are read to their end
   std::int64_t text_bytes_ = 0;
   std::int64_t bad_records_ = 0;  // of those, too
+  std::vector<std::string> undivided_;
+  std::int64_t file_documents_ = 0;  // of the file that is open
 };
 
 }  // namespace superpose::cli

@@ -1,13 +1,16 @@
 #include <charconv>
 #include <iostream>
 #include <iterator>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "cli/commands.h"
+#include "data/json_text_field.h"
 #include "tokenizer/load.h"
 #include "util/error.h"
 #include "util/json.h"
+#include "util/utf8.h"
 
 namespace superpose::cli {
 namespace {
@@ -20,6 +23,7 @@ template <class Row>
 void for_each_line(const Row& row) {
   std::size_t number = 0;
   for (std::string line; std::getline(std::cin, line);) {
+    if (number == 0) line.erase(0, line.size() - util::without_byte_order_mark(line).size());
     row(line, "standard input, line " + std::to_string(++number));
   }
   util::require(std::cin.eof(), "standard input: cannot be read");
@@ -31,11 +35,6 @@ std::string all_of_standard_input() {
   return text;
 }
 
-void finish_output() {
-  std::cout.flush();
-  util::require(std::cout.good(), "standard output: cannot be written");
-}
-
 std::string joined(const Ids& ids, std::string_view separator) {
   std::string text;
   for (const std::int32_t id : ids) {
@@ -43,14 +42,6 @@ std::string joined(const Ids& ids, std::string_view separator) {
     text += std::to_string(id);
   }
   return text;
-}
-
-std::string text_of_row(const std::string& line, const std::string& where) {
-  const Json row = util::parse_json(line, where);
-  const auto text = row.is_object() ? row.find("text") : row.end();
-  util::require(row.is_object() && text != row.end() && text->is_string(), where,
-                R"(: expected {"text": "..."}, got )", line.substr(0, 60));
-  return text->get<std::string>();
 }
 
 Ids ids_of_row(const std::string& line, const std::string& where) {
@@ -91,16 +82,19 @@ int tokenizer_encode_command(const TokenizerTextOptions& options) {
                                                : tokenizer::SpecialText::kRecognise;
   Ids ids;
   if (options.json_lines) {
-    for_each_line([&](const std::string& line, const std::string& where) {
+    data::JsonTextField field("text");
+    std::string text;
+    for_each_line([&](std::string& line, const std::string& where) {
+      const std::optional<std::string> problem = field.extract(line, text);
+      util::require(!problem, where, ": ", problem.value_or(""));
       ids.clear();
-      encoder.encode(text_of_row(line, where), special, ids);
+      encoder.encode(text, special, ids);
       std::cout << '[' << joined(ids, ", ") << "]\n";
     });
   } else {
     encoder.encode(all_of_standard_input(), special, ids);
     std::cout << joined(ids, " ") << '\n';
   }
-  finish_output();
   return kDone;
 }
 
@@ -120,7 +114,6 @@ int tokenizer_decode_command(const TokenizerTextOptions& options) {
   } else {
     std::cout << loaded.decode(ids_of_text(all_of_standard_input()));
   }
-  finish_output();
   return kDone;
 }
 

@@ -1,10 +1,14 @@
 #include <filesystem>
 #include <iostream>
+#include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "cli/commands.h"
 #include "cli/environment.h"
 #include "cli/source_documents.h"
+#include "data/source_checks.h"
 #include "data/text_documents.h"
 #include "tokenizer/bpe_trainer.h"
 #include "tokenizer/trained_files.h"
@@ -30,7 +34,12 @@ SourceDocuments open_sources(const TokenizerTrainOptions& options) {
   read.document_separator = data::unescape_separator("--separator", options.separator);
   read.text_field = options.text_field;
   read.on_bad_record = options.skip_bad_records ? data::BadRecord::kSkip : data::BadRecord::kError;
-  return SourceDocuments(data::list_sources(config), read, options.max_bytes);
+  std::vector<data::SourceFile> files = data::list_sources(config);
+  data::leave_out_binaries(files, config, "");
+  const std::string left_out = data::describe_left_out(files);
+  if (!left_out.empty()) std::cout << "left out: " << left_out << '\n';
+  std::erase_if(files, [](const data::SourceFile& file) { return !file.left_out_as.empty(); });
+  return SourceDocuments(std::move(files), read, options.max_bytes);
 }
 
 tokenizer::BpeSettings settings_of(const TokenizerTrainOptions& options) {
@@ -140,6 +149,10 @@ int tokenizer_train_command(const TokenizerTrainOptions& options) {
   watch.finish();
   if (documents.bad_records() > 0) {
     std::cout << "left out: " << documents.bad_records() << " bad records\n";
+  }
+  if (!documents.undivided().empty()) {
+    std::cout << "warning: " << data::describe_undivided("--separator", documents.undivided())
+              << '\n';
   }
   print_outcome(options, trained, watch.seconds());
   return kDone;

@@ -1,7 +1,9 @@
 #include <iostream>
+#include <sstream>
 
 #include "cli/commands.h"
 #include "cli/environment.h"
+#include "cli/help.h"
 #include "cli/machine.h"
 #include "cli/overrides.h"
 #include "cli/recipe_file.h"
@@ -64,7 +66,10 @@ int train_command(const TrainOptions& options) {
 }
 
 int print_recipe_command() {
-  std::cout << config::describe(experiment::Recipe{});
+  std::cout << config::describe(experiment::Recipe{})
+            << "\n# Models, as model.preset names them:\n";
+  std::istringstream table(preset_table());
+  for (std::string line; std::getline(table, line);) std::cout << "#   " << line << '\n';
   return kDone;
 }
 

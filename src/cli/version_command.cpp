@@ -10,7 +10,7 @@ namespace superpose::cli {
 int version_command() {
   std::cout << "superpose " << program_version() << "\nlibtorch " << train::libtorch_version()
             << "\nCPU " << describe_machine(std::nullopt).cpu << "\nthreads "
-            << train::available_cores() << "\nkernels\n";
+            << train::available_cores() << "\nkernels " << ops::isa_in_force() << '\n';
   for (const ops::KernelInfo& kernel : ops::kernels_in_use()) {
     std::cout << "  " << kernel.name << ": " << kernel.isa << '\n';
   }

@@ -6,6 +6,7 @@
 
 #include "config/outline.h"
 #include "config/reader.h"
+#include "config/synonyms.h"
 #include "util/setting.h"
 
 // Any plain struct with one `visit` as a recipe (TOML), and back.
@@ -19,7 +20,12 @@
 //     v.choice("schedule", self.schedule, kNames, "its shape");  // enum class, values 0, 1, ...
 //     v.section("model", self.model, "the decoder");            // a visitable struct: [model]
 //     v.list("phases", self.phases, "in order");  // std::vector of them: [[phases]]
+//     v.added().field("z_loss", self.z_loss, "weight");  // a key that earlier versions lack
 //   }
+//
+// A key (choice, section, list) added after runs were made with a version that lacks it is marked
+// by added(): at its default it is not among the settings, so that their fingerprints stay.
+// An added section counts as one key: any change in it brings all of its keys.
 //
 // Field types: bool, std::int64_t, double, std::string, std::vector of the last three,
 // std::optional of the two numbers ("auto" = empty), std::map<std::string, std::string> (dotted
@@ -42,11 +48,12 @@ struct Override {
 // where the text is not TOML, a key is unknown, a type is wrong or validate() refuses:
 //   "recipe.toml:12: optim.learning_rte: unknown key, did you mean optim.learning_rate?"
 //   "--train.steps: expected an integer, got a string: \"many\""
+// What errors suggest comes from the synonyms first.
 template <class T>
 void read(T& target, const std::string& file_name, const std::string& toml_text,
-          const std::vector<Override>& overrides = {}) {
+          const std::vector<Override>& overrides = {}, const Synonyms& synonyms = {}) {
   T result = target;
-  ReadLog log(known_keys(Outliner::outline(target)));
+  ReadLog log(known_keys(Outliner::outline(target)), synonyms);
   Reader::read_struct(parse_toml(file_name, toml_text), "", log, result);
   for (const Override& override : overrides) {
     const std::string origin = override.origin.empty() ? "--" + override.key : override.origin;
@@ -69,7 +76,7 @@ std::string describe(const T& defaults) {
 }
 
 // The keys one by one, sections flattened to dotted names; a list of structs is one key with an
-// inline value.
+// inline value. Without the added keys that are at their defaults.
 template <class T>
 std::vector<util::Setting> settings(const T& object) {
   return outline_settings(Outliner::outline(object));

@@ -29,7 +29,9 @@ std::string entry_text(const Entry& entry) {
 
 std::string entries_text(std::span<const Entry> entries) {
   std::vector<std::string> parts;
-  for (const Entry& entry : entries) parts.push_back(entry.name + " = " + entry_text(entry));
+  for (const Entry& entry : entries) {
+    if (!entry.at_default) parts.push_back(entry.name + " = " + entry_text(entry));
+  }
   return "{" + util::join(parts, ", ") + "}";
 }
 
@@ -53,6 +55,7 @@ void add_keys(std::span<const Entry> entries, const std::string& prefix,
 void add_settings(std::span<const Entry> entries, const std::string& prefix,
                   std::vector<util::Setting>& settings) {
   for (const Entry& entry : entries) {
+    if (entry.at_default) continue;
     const std::string path = dotted(prefix, entry.name);
     if (entry.kind == Entry::Kind::kSection) {
       add_settings(entry.children, path, settings);
@@ -166,6 +169,12 @@ std::string choice_text(std::size_t index, std::span<const std::string_view> nam
   util::require(index < names.size(), "recipe: choice must be below ", names.size(), ", got ",
                 index);
   return inline_text(names[index]);
+}
+
+void Outliner::mark_defaults(std::vector<Entry>& entries, const std::vector<Entry>& defaults) {
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    entries[i].at_default = entries[i].added && entry_text(entries[i]) == entry_text(defaults[i]);
+  }
 }
 
 std::vector<KnownKey> known_keys(std::span<const Entry> root) {

@@ -24,6 +24,8 @@ struct Entry {
   std::string doc;
   std::string value;                 // leaf: TOML text
   bool operational = false;          // leaf: may change at resume
+  bool added = false;                // no setting while at its default, see config.h
+  bool at_default = false;           // of an added entry
   std::vector<std::string> choices;  // leaf: the names allowed, if it is a choice
   std::vector<Entry> children;       // section: its keys; list: one nameless section per element
   std::vector<Entry> element_keys;   // list: the keys of a default element
@@ -45,6 +47,11 @@ std::string choice_text(std::size_t index, std::span<const std::string_view> nam
 // Visitor that collects the entries of one struct.
 class Outliner {
  public:
+  Outliner& added() {
+    next_is_added_ = true;
+    return *this;
+  }
+
   template <class Value>
   void field(std::string_view name, const Value& value, std::string_view doc) {
     add(Entry::Kind::kLeaf, name, doc).value = leaf_text(value);
@@ -82,21 +89,33 @@ class Outliner {
 
   template <class Struct>
   static std::vector<Entry> outline(const Struct& object) {
+    std::vector<Entry> entries = entries_of(object);
+    mark_defaults(entries, entries_of(Struct{}));
+    return entries;
+  }
+
+ private:
+  template <class Struct>
+  static std::vector<Entry> entries_of(const Struct& object) {
     Outliner outliner;
     Struct::visit(object, outliner);
     return std::move(outliner.entries_);
   }
 
- private:
+  // `defaults` holds the same entries of a default struct.
+  static void mark_defaults(std::vector<Entry>& entries, const std::vector<Entry>& defaults);
+
   Entry& add(Entry::Kind kind, std::string_view name, std::string_view doc) {
     Entry& entry = entries_.emplace_back();
     entry.kind = kind;
     entry.name = name;
     entry.doc = doc;
+    entry.added = std::exchange(next_is_added_, false);
     return entry;
   }
 
   std::vector<Entry> entries_;
+  bool next_is_added_ = false;
 };
 
 // One key that a recipe may hold: "optim.learning_rate", "phases[].share".

@@ -171,7 +171,7 @@ void read_leaf(const Node& node, const std::string& key,
 }
 
 std::size_t read_choice(const Node& node, const std::string& key,
-                        std::span<const std::string_view> names) {
+                        std::span<const std::string_view> names, const Synonyms& synonyms) {
   std::vector<std::string> quoted;
   for (const std::string_view name : names) quoted.push_back(inline_text(name));
   const std::string expected = "one of " + util::join(quoted, ", ");
@@ -180,31 +180,37 @@ std::size_t read_choice(const Node& node, const std::string& key,
   const auto found = std::find(names.begin(), names.end(), *text);
   if (found == names.end()) {
     const std::string got = inline_text(*text);
+    const std::string meant = inline_text(meant_by(*text, synonyms.choices));
+    const bool is_known = std::find(quoted.begin(), quoted.end(), meant) != quoted.end();
     fail_at(node.origin, key,
             "must be " + expected + ", got " + got + ", did you mean " +
-                util::nearest_name(got, quoted) + "?");
+                (is_known ? meant : util::nearest_name(got, quoted)) + "?");
   }
   return static_cast<std::size_t>(found - names.begin());
 }
 
-// In this order: the same name in another section; an abbreviation of a key of this section; the
-// smallest edit distance.
+// In this order: a synonym; the same name in another section; an abbreviation of a key of this
+// section; the smallest edit distance.
 std::string ReadLog::nearest_key(const std::string& key, bool is_table) const {
   const std::string pattern = pattern_of(key);
-  const auto [section, name] = split_last(pattern);
+  const std::string section = split_last(pattern).first;
+  const std::string name = plain_name(split_last(pattern).second);
+  const std::string_view meant = meant_by(name, synonyms_.keys);
+  std::vector<std::string> synonym;
   std::vector<std::string> same_name;
   std::vector<std::string> abbreviated;
   std::vector<std::string> all;
   for (const KnownKey& known : known_) {
     if (!(is_table ? known.takes_table : known.takes_value)) continue;
     const auto [known_section, known_name] = split_last(known.pattern);
+    if (known.pattern == meant) synonym.push_back(known.pattern);
     if (known_name == name) same_name.push_back(known.pattern);
     if (known_section == section && abbreviates(name, known_name)) {
       abbreviated.push_back(known.pattern);
     }
     all.push_back(known.pattern);
   }
-  for (const std::vector<std::string>& candidates : {same_name, abbreviated, all}) {
+  for (const std::vector<std::string>& candidates : {synonym, same_name, abbreviated, all}) {
     if (!candidates.empty()) return with_indices(util::nearest_name(pattern, candidates), key);
   }
   return "";

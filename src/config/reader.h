@@ -13,6 +13,7 @@
 
 #include "config/node.h"
 #include "config/outline.h"
+#include "config/synonyms.h"
 #include "util/error.h"
 
 // From a tree of TOML values into a visitable struct.
@@ -33,12 +34,15 @@ void read_leaf(const Node& node, const std::string& key, std::optional<double>& 
 void read_leaf(const Node& node, const std::string& key,
                std::map<std::string, std::string>& target);
 std::size_t read_choice(const Node& node, const std::string& key,
-                        std::span<const std::string_view> names);
+                        std::span<const std::string_view> names, const Synonyms& synonyms);
 
 // What one call of config::read knows: the keys that there are, and which were given where.
 class ReadLog {
  public:
-  explicit ReadLog(std::vector<KnownKey> known) : known_(std::move(known)) {}
+  ReadLog(std::vector<KnownKey> known, const Synonyms& synonyms)
+      : known_(std::move(known)), synonyms_(synonyms) {}
+
+  const Synonyms& synonyms() const { return synonyms_; }
 
   void note(const std::string& key, const std::string& origin) { origins_[key] = origin; }
 
@@ -58,6 +62,7 @@ class ReadLog {
   std::string nearest_key(const std::string& key, bool is_table) const;
 
   std::vector<KnownKey> known_;
+  Synonyms synonyms_;
   std::map<std::string, std::string> origins_;
 };
 
@@ -66,6 +71,8 @@ class Reader {
  public:
   // Throws util::Error unless `node` is a table.
   Reader(const Node& node, std::string path, ReadLog& log);
+
+  Reader& added() { return *this; }
 
   template <class Value>
   void field(std::string_view name, Value& value, std::string_view /*doc*/) {
@@ -81,7 +88,7 @@ class Reader {
   void choice(std::string_view name, Enum& value, const std::array<std::string_view, N>& names,
               std::string_view /*doc*/) {
     if (const Node* node = take(name)) {
-      value = static_cast<Enum>(read_choice(*node, path_of(name), names));
+      value = static_cast<Enum>(read_choice(*node, path_of(name), names, log_.synonyms()));
     }
   }
 
@@ -137,6 +144,8 @@ class Reader {
 class Validator {
  public:
   Validator(std::string path, const ReadLog& log) : path_(std::move(path)), log_(log) {}
+
+  Validator& added() { return *this; }
 
   template <class Value>
   void field(std::string_view, const Value&, std::string_view) {}

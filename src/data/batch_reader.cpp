@@ -13,13 +13,22 @@ namespace {
 constexpr std::size_t kBatchBytes = std::size_t{1} << 20;
 constexpr std::int64_t kBatchRecords = 1 << 14;
 
+// Of a file that is left out.
+class NoDocuments final : public DocumentReader {
+ public:
+  bool next(std::string&) override { return false; }
+  std::int64_t bytes_read() const override { return 0; }
+  std::int64_t bad_records() const override { return 0; }
+};
+
 }  // namespace
 
 ReadOptions read_options(const DataConfig& config) {
   return {.document_separator =
               unescape_separator("data.document_separator", config.document_separator),
           .text_field = config.text_field,
-          .on_bad_record = config.on_bad_record};
+          .on_bad_record = config.on_bad_record,
+          .keeps_binary = config.on_binary == OnBinary::kKeep};
 }
 
 BatchReader::BatchReader(Reading reading, std::vector<SourceFile> sources, DocumentRules& rules,
@@ -44,10 +53,15 @@ bool BatchReader::next(DocumentBatch& batch) {
   return true;
 }
 
+std::unique_ptr<DocumentReader> BatchReader::open_reader(const SourceFile& source) const {
+  if (!source.left_out_as.empty()) return std::make_unique<NoDocuments>();
+  return open_documents(source.path, source.held_out ? reading_.held_out : reading_.training);
+}
+
 void BatchReader::open() {
   const SourceFile& source = sources_[static_cast<std::size_t>(at_.source)];
   check_unchanged(source);
-  reader_ = open_documents(source.path, source.held_out ? reading_.held_out : reading_.training);
+  reader_ = open_reader(source);
   hash_ = std::async(std::launch::async, [path = source.path, stop = stop_.get_token()] {
     return util::hash_file(path, stop);
   });

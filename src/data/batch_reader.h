@@ -47,6 +47,7 @@ class BatchReader {
 
  private:
   void open();
+  std::unique_ptr<DocumentReader> open_reader(const SourceFile& source) const;
   bool read_document(DocumentBatch& batch);
   void close(DocumentBatch& batch);
 

@@ -5,7 +5,9 @@
 #include <filesystem>
 #include <memory>
 #include <span>
-#include <vector>
+#include <string>
+
+#include "data/file_kind.h"
 
 namespace superpose::data {
 
@@ -25,18 +27,29 @@ class ByteStream {
 // The file as it is. Throws util::Error for a folder and for a file that cannot be opened.
 std::unique_ptr<ByteStream> open_raw(const std::filesystem::path& path);
 
-// What is compressed in the file, by the last ending of its name, in either case:
-//
-//   .gz    gzip (RFC 1952), any number of members
-//   .zst   Zstandard (RFC 8878), any number of frames, windows up to 2 GiB
-//   .xz    any number of streams
-//   else   the file as it is
-//
-// A stream that is damaged, cut off or followed by anything else is a util::Error that names the
-// file and the place in the compressed file; so is a file without a byte.
-std::unique_ptr<ByteStream> open_decompressed(const std::filesystem::path& path);
+// The bytes of a file, or of what is compressed in it, and what they are.
+struct Decompressed {
+  std::unique_ptr<ByteStream> bytes;
+  FileKind kind;
+  bool was_compressed = false;
+};
 
-// The name without an ending that open_decompressed understands.
-std::filesystem::path without_compression_ending(const std::filesystem::path& path);
+// Opens a file and, as long as what comes out is compressed in one of these ways, decompresses it:
+//
+//   gzip (RFC 1952)        any number of members
+//   Zstandard (RFC 8878)   any number of frames, windows up to 2 GiB
+//   xz                     any number of streams
+//
+// Each is known by how it begins, whatever the file is called; where that says nothing, by an
+// ending of the name: .gz, .gzip, .zst, .zstd, .xz, in either case. A stream that is damaged, cut
+// off or followed by anything else is a util::Error that names the file and the place in the
+// compressed bytes; so is a file with such a name and without a byte.
+Decompressed open_decompressed(const std::filesystem::path& path);
+
+// The first bytes of a file as it is, kHeadBytes at most.
+std::string read_head(const std::filesystem::path& path);
+
+// The name without the endings that open_decompressed understands.
+std::filesystem::path without_compression_endings(const std::filesystem::path& path);
 
 }  // namespace superpose::data

@@ -7,6 +7,7 @@
 #include "data/preparation_folder.h"
 #include "data/prepare_plan.h"
 #include "data/sidecar.h"
+#include "data/source_checks.h"
 #include "data/token_corpus.h"
 #include "tokenizer/load.h"
 #include "util/error.h"
@@ -75,7 +76,12 @@ void remove_working_files(const fs::path& folder) {
 }
 
 // Fills the folder, which may hold what an interrupted preparation left.
-void fill(const PreparePlan& plan, PreparationFolder& folder, const PrepareCallback& progress) {
+void fill(PreparePlan& plan, PreparationFolder& folder, const PrepareCallback& progress) {
+  leave_out_binaries(plan.sources, plan.config,
+                     "; data.on_binary = \"skip\" leaves such files out, \"keep\" takes their "
+                     "bytes for text");
+  const std::string left_out = describe_left_out(plan.sources);
+  if (!left_out.empty()) say(progress, "left out: " + left_out);
   if (holds_tokens(plan)) {
     folder.clear();
     describe_tokens(plan, folder.path(), progress);
@@ -90,6 +96,10 @@ void fill(const PreparePlan& plan, PreparationFolder& folder, const PrepareCallb
   }
   CorpusBuilder builder(plan, folder.path(), std::move(journal));
   builder.add_all(progress);
+  const std::vector<std::string> undivided = find_undivided(builder.sources());
+  if (!plan.config.document_separator.empty() && !undivided.empty()) {
+    say(progress, "warning: " + describe_undivided("data.document_separator", undivided));
+  }
   try {
     builder.check_share();
   } catch (const util::Error&) {
@@ -99,7 +109,7 @@ void fill(const PreparePlan& plan, PreparationFolder& folder, const PrepareCallb
   builder.finish();
 }
 
-void build(const PreparePlan& plan, const fs::path& final_path, const PrepareCallback& progress) {
+void build(PreparePlan& plan, const fs::path& final_path, const PrepareCallback& progress) {
   util::remove_abandoned(plan.config.cache_dir);
   PreparationFolder folder(final_path, [&] {
     say(progress, "waiting for another process that prepares the same corpus");
@@ -216,7 +226,7 @@ PreparedCorpus prepare_corpus(const DataConfig& config, const PrepareCallback& p
                               const PrepareOptions& options) {
   config.validate();
   util::require(!config.cache_dir.empty(), "data.cache_dir: must name a folder");
-  const PreparePlan plan = make_plan(config, options);
+  PreparePlan plan = make_plan(config, options);
   const fs::path folder = fs::path(config.cache_dir) / (kFolderPrefix + plan.keys.key);
   const bool was_cached = fs::exists(folder);
   if (!was_cached) build(plan, folder, progress);

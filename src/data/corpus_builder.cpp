@@ -111,7 +111,7 @@ void CorpusBuilder::collect_held_out() {
   }
   std::string text;
   for (const SourceFile& source : plan_.sources) {
-    if (!source.held_out) continue;
+    if (!source.held_out || !source.left_out_as.empty()) continue;
     for (const ReadOptions& way : ways) {
       const auto reader = open_documents(source.path, way);
       for (std::int64_t document = 1; reader->next(text); ++document) {
@@ -181,6 +181,7 @@ void CorpusBuilder::end_source(std::uint64_t hash) {
                       .path = source.path.string(),
                       .bytes = source.bytes,
                       .hash = hash,
+                      .left_out_as = source.left_out_as,
                       .counts = at_.counts});
   finished_bytes_ += source.bytes;
   // File names need not be UTF-8; what is not is replaced.

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "data/batch_reader.h"
@@ -30,6 +31,9 @@ class CorpusBuilder {
   // Every source once, in order. Throws util::Error naming a file that cannot be read or changes
   // meanwhile, or a file here that cannot be written.
   void add_all(const PrepareCallback& callback);
+
+  // Of every source that is finished.
+  std::span<const SourceRecord> sources() const { return sources_; }
 
   // Throws util::Error for an empty corpus or a held-out share outside 0.2-10 %.
   void check_share() const;

@@ -27,6 +27,12 @@ enum class InvalidUtf8 { kKeep, kReplace, kSkip, kError };
 inline constexpr std::array<std::string_view, 4> kInvalidUtf8Names{"keep", "replace", "skip",
                                                                    "error"};
 
+// What becomes of a file that holds no text and that no reader reads: an image, an archive, ...
+// kAuto: an error where it is named itself, left out where a folder, a glob or a distribution has
+// it. kKeep: its bytes are text.
+enum class OnBinary { kAuto, kError, kSkip, kKeep };
+inline constexpr std::array<std::string_view, 4> kOnBinaryNames{"auto", "error", "skip", "keep"};
+
 // Held-out bytes / all bytes must lie between these: less scores noise, more is missed in training.
 inline constexpr double kLeastHeldOut = 0.002;
 inline constexpr double kLargestHeldOut = 0.1;
@@ -43,6 +49,7 @@ struct DataConfig {
   std::string text_field = "text";
   BadRecord on_bad_record = BadRecord::kError;
   InvalidUtf8 on_invalid_utf8 = InvalidUtf8::kKeep;
+  OnBinary on_binary = OnBinary::kAuto;
   std::int64_t min_document_bytes = 0;
   std::int64_t max_document_bytes = 0;
   bool deduplicate = false;
@@ -77,7 +84,8 @@ struct DataConfig {
              "names, .bin and .npy by how they begin");
     v.field(
         "document_separator", self.document_separator,
-        "text between two documents of a file (\\n a line end); empty = a file is one document");
+        "text between two documents of a file (\\n a line end, CR LF too); empty = a file is one "
+        "document");
     v.field("text_field", self.text_field,
             "JSON lines and Parquet: dotted path of the field or column that holds the text");
     v.choice("on_bad_record", self.on_bad_record, kBadRecordNames,
@@ -85,6 +93,11 @@ struct DataConfig {
     v.choice("on_invalid_utf8", self.on_invalid_utf8, kInvalidUtf8Names,
              "a document that is not UTF-8: keep its bytes, replace what is wrong by U+FFFD, skip "
              "and count it, or error");
+    v.added().choice(
+        "on_binary", self.on_binary, kOnBinaryNames,
+        "a file that holds no text (an image, an archive): auto = error where it is named "
+        "itself, left out and counted where it is found in a folder; error, skip, or keep its "
+        "bytes as text");
     v.field("min_document_bytes", self.min_document_bytes,
             "shorter documents are left out and counted");
     v.field("max_document_bytes", self.max_document_bytes,

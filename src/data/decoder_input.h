@@ -2,10 +2,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "data/byte_stream.h"
@@ -13,12 +13,12 @@
 
 namespace superpose::data {
 
-// The compressed bytes of a file, a buffer at a time, and errors that say how far a decoder came.
+// Compressed bytes, a buffer at a time, and errors that say how far a decoder came.
 class DecoderInput {
  public:
-  // Throws util::Error as open_raw does, and for a file without a byte.
-  DecoderInput(const std::filesystem::path& path, std::string format)
-      : format_(std::move(format)), name_(path.string()), file_(open_raw(path)) {
+  // `name`: of the file, for errors. Throws util::Error for a stream without a byte.
+  DecoderInput(std::unique_ptr<ByteStream> bytes, std::string name, std::string format)
+      : format_(std::move(format)), name_(std::move(name)), bytes_(std::move(bytes)) {
     util::require(!peek().empty(), name_, ": expected ", format_, " data, got an empty file");
   }
 
@@ -26,7 +26,7 @@ class DecoderInput {
   std::span<const char> peek() {
     if (begin_ == end_) {
       begin_ = 0;
-      end_ = file_->read(buffer_);
+      end_ = bytes_->read(buffer_);
     }
     return std::span<const char>(buffer_).subspan(begin_, end_ - begin_);
   }
@@ -36,9 +36,10 @@ class DecoderInput {
     offset_ += static_cast<std::int64_t>(size);
   }
 
+  const std::string& name() const { return name_; }
   // Bytes consumed.
   std::int64_t offset() const { return offset_; }
-  std::int64_t bytes_read() const { return file_->bytes_read(); }
+  std::int64_t bytes_read() const { return bytes_->bytes_read(); }
 
   template <class... Parts>
   [[noreturn]] void fail(const Parts&... parts) const {
@@ -50,7 +51,7 @@ class DecoderInput {
 
   std::string format_;
   std::string name_;
-  std::unique_ptr<ByteStream> file_;
+  std::unique_ptr<ByteStream> bytes_;
   std::vector<char> buffer_ = std::vector<char>(kBufferBytes);
   std::size_t begin_ = 0;
   std::size_t end_ = 0;

@@ -1,15 +1,15 @@
 #pragma once
 
-#include <filesystem>
 #include <memory>
+#include <string>
 
 #include "data/byte_stream.h"
 
-// What is compressed in a file, whatever its name; errors as at open_decompressed.
+// What is compressed in a stream, which is that of the file `name`; errors as at open_decompressed.
 namespace superpose::data {
 
-std::unique_ptr<ByteStream> open_gzip(const std::filesystem::path& path);
-std::unique_ptr<ByteStream> open_zstd(const std::filesystem::path& path);
-std::unique_ptr<ByteStream> open_xz(const std::filesystem::path& path);
+std::unique_ptr<ByteStream> open_gzip(std::unique_ptr<ByteStream> bytes, std::string name);
+std::unique_ptr<ByteStream> open_zstd(std::unique_ptr<ByteStream> bytes, std::string name);
+std::unique_ptr<ByteStream> open_xz(std::unique_ptr<ByteStream> bytes, std::string name);
 
 }  // namespace superpose::data

@@ -7,6 +7,7 @@
 
 #include "util/error.h"
 #include "util/files.h"
+#include "util/utf8.h"
 
 namespace superpose::data {
 namespace {
@@ -54,6 +55,7 @@ bool lies_inside(const std::string& file) {
 
 std::vector<std::string> parse_record(std::string_view text) {
   std::vector<std::string> names;
+  text = util::without_byte_order_mark(text);
   while (!text.empty()) {
     std::string name;
     std::size_t i = 0;

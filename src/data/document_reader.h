@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace superpose::data {
@@ -17,6 +18,8 @@ struct ReadOptions {
   // Of JSON records and Parquet: dotted path of the field or column that holds the text.
   std::string text_field = "text";
   BadRecord on_bad_record = BadRecord::kError;
+  // Reads as text what find_unreadable finds.
+  bool keeps_binary = false;
 
   bool operator==(const ReadOptions&) const = default;
 };
@@ -38,10 +41,26 @@ class DocumentReader {
   virtual std::int64_t bad_records() const = 0;
 };
 
-// Chooses by the file's name: .jsonl, .ndjson, .json: a JSON object a line; .parquet; anything else
-// is text. Each but Parquet may be compressed (.gz, .zst, .xz behind the name). Throws util::Error
-// for a file that cannot be opened, and where Parquet is asked of a build without it.
+// Chooses by what the file, or what is compressed in it, begins with: Parquet. By its name what has
+// no mark of its own: .jsonl, .ndjson, .json: a JSON object per line; anything else is text. Each
+// but Parquet may be compressed (open_decompressed). Throws util::Error for a file that cannot be
+// opened, for what find_unreadable finds, and where Parquet is asked of a build without it.
 std::unique_ptr<DocumentReader> open_documents(const std::filesystem::path& path,
                                                const ReadOptions& options);
+
+// What no reader makes documents of.
+struct Unreadable {
+  std::string what;  // "a PNG image"
+  std::string why;   // for a message behind the file's name: "is a PNG image, not text"
+};
+
+// Of a file that open_documents refuses without options.keeps_binary: an image, an archive, UTF-16,
+// a file that holds token ids by its name or by how it begins, ...; nullopt where it reads it.
+// Throws util::Error as open_decompressed does.
+std::optional<Unreadable> find_unreadable(const std::filesystem::path& path);
+
+// Whether options.document_separator is for the file: it is neither JSON lines nor Parquet by its
+// name.
+bool has_separators(const std::filesystem::path& path);
 
 }  // namespace superpose::data

@@ -15,4 +15,10 @@ inline std::string file_ending(const std::filesystem::path& path) {
   return ending;
 }
 
+// Whether a file is one of token ids by its name: .bin, .npy.
+inline bool has_token_ending(const std::filesystem::path& path) {
+  const std::string ending = file_ending(path);
+  return ending == ".bin" || ending == ".npy";
+}
+
 }  // namespace superpose::data

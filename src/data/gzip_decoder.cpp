@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "data/decoder_input.h"
 #include "data/decoders.h"
@@ -15,9 +16,10 @@ uInt clamped(std::size_t size) {
 
 class GzipStream final : public ByteStream {
  public:
-  explicit GzipStream(const std::filesystem::path& path) : input_(path, "gzip") {
+  GzipStream(std::unique_ptr<ByteStream> bytes, std::string name)
+      : input_(std::move(bytes), std::move(name), "gzip") {
     constexpr int kGzipOnly = 16;
-    util::require(::inflateInit2(&stream_, MAX_WBITS + kGzipOnly) == Z_OK, path.string(),
+    util::require(::inflateInit2(&stream_, MAX_WBITS + kGzipOnly) == Z_OK, input_.name(),
                   ": no memory to decompress it");
   }
   ~GzipStream() override { ::inflateEnd(&stream_); }
@@ -71,8 +73,8 @@ class GzipStream final : public ByteStream {
 
 }  // namespace
 
-std::unique_ptr<ByteStream> open_gzip(const std::filesystem::path& path) {
-  return std::make_unique<GzipStream>(path);
+std::unique_ptr<ByteStream> open_gzip(std::unique_ptr<ByteStream> bytes, std::string name) {
+  return std::make_unique<GzipStream>(std::move(bytes), std::move(name));
 }
 
 }  // namespace superpose::data

@@ -36,6 +36,8 @@ void update_settings(util::Hasher& hasher, const DataConfig& config) {
   if (config.validation.empty()) {
     hasher.update(static_cast<std::uint64_t>(config.validation_share * 0x1p53));
   }
+  // Only where it is set: corpora of before there was the key keep theirs.
+  if (config.on_binary != OnBinary::kAuto) update_number(hasher, config.on_binary);
 }
 
 void update_path(util::Hasher& hasher, const std::string& path) {

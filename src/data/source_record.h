@@ -62,6 +62,7 @@ struct SourceRecord {
   std::uint64_t hash = 0;        // XXH3 of the file
   std::int64_t modified_ns = 0;  // of a file that is read in place, since the file system's epoch
   bool held_out = false;         // data.validation names it
+  std::string left_out_as = {};  // what it is, where it was not read: "a PNG image"
   DocumentCounts counts;
   // Of a file that is read in place: where documents with the content of a held-out one lie.
   std::vector<TokenRange> left_out_at = {};
@@ -75,6 +76,7 @@ struct SourceRecord {
     v.required("xxh3", self.hash);
     v.optional("modified_ns", self.modified_ns);
     v.optional("held_out", self.held_out);
+    v.unless_empty("left_out_as", self.left_out_as);
     DocumentCounts::visit(self.counts, v);
     v.unless_empty("left_out_at", self.left_out_at);
     v.unless_empty("beside", self.beside);

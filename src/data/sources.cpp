@@ -132,7 +132,9 @@ std::vector<SourceFile> list_path(const std::string& entry, const Filter& filter
   std::error_code error;
   if (fs::is_directory(path, error)) return list_folder(path, filter);
   if (!fs::exists(path, error) && is_glob(entry)) return list_glob(entry, filter);
-  return {make_source(path, path.filename().string())};
+  SourceFile file = make_source(path, path.filename().string());
+  file.is_named = true;
+  return {std::move(file)};
 }
 
 std::vector<SourceFile> list_distribution(const DataConfig& config, const std::string& name,
@@ -153,11 +155,12 @@ class Collection {
     std::sort(files.begin(), files.end(),
               [](const auto& x, const auto& y) { return x.name < y.name; });
     for (SourceFile& file : files) {
+      const bool is_named = file.is_named;
       const auto [known, is_new] = index_.emplace(file.path, files_.size());
-      if (is_new) {
-        files_.push_back(std::move(file));
-      }
-      if (held_out) files_[known->second].held_out = true;
+      if (is_new) files_.push_back(std::move(file));
+      SourceFile& listed = files_[known->second];
+      listed.held_out |= held_out;
+      listed.is_named |= is_named;
     }
   }
   std::vector<SourceFile> take() { return std::move(files_); }

@@ -23,6 +23,8 @@ struct SourceFile {
   std::int64_t bytes = 0;
   std::int64_t modified_ns = 0;  // modification time, since an epoch of the file system's clock
   bool held_out = false;         // named by config.validation
+  bool is_named = false;         // by an entry of its own, not only found in a folder
+  std::string left_out_as = {};  // what it is, where it is not read: "a PNG image"
   std::vector<FileState> beside = {};  // files that are read with it: Megatron's .idx
 };
 

@@ -4,10 +4,12 @@
 #include <utility>
 
 #include "data/content_set.h"
+#include "data/file_ending.h"
 #include "data/halves.h"
 #include "data/split_writer.h"
 #include "data/token_cut.h"
 #include "data/token_shards.h"
+#include "data/token_width.h"
 #include "util/error.h"
 #include "util/files.h"
 #include "util/hash.h"
@@ -18,10 +20,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::int64_t kStep = 1 << 20;  // tokens read at once
-
-bool is_token_file(const fs::path& path) {
-  return path.extension() == ".bin" || path.extension() == ".npy";
-}
 
 void check_settings(const PreparePlan& plan) {
   const DataConfig& config = plan.config;
@@ -116,6 +114,17 @@ std::vector<TokenRange> find_copies(const TokenShards& tokens,
   return found;
 }
 
+// Without its documents.
+SourceRecord record_of(const SourceFile& source) {
+  return {.name = source.name,
+          .path = source.path.string(),
+          .bytes = source.bytes,
+          .hash = util::hash_file(source.path),
+          .modified_ns = source.modified_ns,
+          .left_out_as = source.left_out_as,
+          .counts = {}};
+}
+
 class Description {
  public:
   explicit Description(const PreparePlan& plan) : plan_(plan) {
@@ -159,17 +168,15 @@ class Description {
   TokenShards open(const SourceFile& source, std::span<const TokenRange> left_out) const {
     std::vector<TokenFile> files;
     files.push_back(open_source(source.path, plan_.config.format, plan_.tokenizer.end_of_document));
+    check_token_width(files.back(), plan_.config.format,
+                      plan_.tokenizer.tokenizer.vocabulary_size());
     cut_out(files.back(), left_out);
     return {std::move(files), plan_.tokenizer.tokenizer.vocabulary_size()};
   }
 
   SourceRecord describe(const SourceFile& source, const TokenShards& tokens) const {
-    SourceRecord record{.name = source.name,
-                        .path = source.path.string(),
-                        .bytes = source.bytes,
-                        .hash = util::hash_file(source.path),
-                        .modified_ns = source.modified_ns,
-                        .counts = count(tokens, plan_.tokenizer.tokenizer.bytes_per_id())};
+    SourceRecord record = record_of(source);
+    record.counts = count(tokens, plan_.tokenizer.tokenizer.bytes_per_id());
     for (const FileState& file : source.beside) {
       record.beside.push_back(
           {file.path.string(), file.bytes, util::hash_file(file.path), file.modified_ns});
@@ -207,10 +214,14 @@ void write_contents(const fs::path& folder, const std::vector<std::uint64_t>& co
 
 bool holds_tokens(const PreparePlan& plan) {
   if (plan.config.format != TokenFormat::kAuto) return true;
-  const auto is_token_source = [](const SourceFile& s) { return is_token_file(s.path); };
-  const auto found = std::find_if(plan.sources.begin(), plan.sources.end(), is_token_source);
+  const auto is_read = [](const SourceFile& s) { return s.left_out_as.empty(); };
+  const auto is_tokens = [&](const SourceFile& s) {
+    return is_read(s) && has_token_ending(s.path);
+  };
+  const auto is_text = [&](const SourceFile& s) { return is_read(s) && !has_token_ending(s.path); };
+  const auto found = std::find_if(plan.sources.begin(), plan.sources.end(), is_tokens);
   if (found == plan.sources.end()) return false;
-  const auto other = std::find_if_not(plan.sources.begin(), plan.sources.end(), is_token_source);
+  const auto other = std::find_if(plan.sources.begin(), plan.sources.end(), is_text);
   util::require(other == plan.sources.end(),
                 "data.sources: token files and text cannot be one corpus, got ",
                 found->path.string(), " and ",
@@ -236,8 +247,12 @@ void describe_tokens(const PreparePlan& plan, const fs::path& folder,
     for (std::size_t i = 0; i < plan.sources.size(); ++i) {
       const SourceFile& source = plan.sources[i];
       if ((source.held_out || plan.options.all_held_out) != held_out) continue;
-      sidecar.sources[i] =
-          held_out ? description.add_held_out(source) : description.add_training(source);
+      if (!source.left_out_as.empty()) {
+        sidecar.sources[i] = record_of(source);
+      } else {
+        sidecar.sources[i] =
+            held_out ? description.add_held_out(source) : description.add_training(source);
+      }
       ++progress.sources_done;
       progress.bytes_done += source.bytes;
       progress.text_bytes = totals.train.bytes + totals.validation.bytes;
@@ -263,7 +278,7 @@ std::vector<TokenFile> open_sources(const Sidecar& sidecar, bool held_out) {
   util::require(format.has_value(), "corpus: unknown token_format ", sidecar.token_format);
   std::vector<TokenFile> files;
   for (const SourceRecord& source : sidecar.sources) {
-    if (source.held_out != held_out) continue;
+    if (source.held_out != held_out || !source.left_out_as.empty()) continue;
     check_recorded({source.path, source.bytes, source.hash, source.modified_ns});
     for (const FileRecord& file : source.beside) check_recorded(file);
     files.push_back(open_source(source.path, *format, sidecar.tokenizer.end_of_document));

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "data/byte_stream.h"
+#include "data/file_kind.h"
 #include "data/megatron_index.h"
 #include "data/numpy_header.h"
 #include "util/error.h"
@@ -41,6 +42,11 @@ std::int32_t llm_c_magic(const util::MappedFile& file) {
 bool is_numpy(const util::MappedFile& file) {
   return file.size() >= kNumpyMagic.size() &&
          std::memcmp(file.data(), kNumpyMagic.data(), kNumpyMagic.size()) == 0;
+}
+
+std::string_view head_of(const TokenFile& file) {
+  return {reinterpret_cast<const char*>(file.bytes.data()),
+          std::min(file.bytes.size(), kHeadBytes)};
 }
 
 void set_single_extent(TokenFile& file, std::int64_t first_byte, std::int64_t num_tokens) {
@@ -165,11 +171,14 @@ fs::path index_of(const fs::path& path, TokenFormat format) {
 }
 
 TokenFile open_token_file(const fs::path& path, const TokenFileOptions& options) {
-  util::require(without_compression_ending(path) == path, "token file ", path.string(),
+  util::require(without_compression_endings(path) == path, "token file ", path.string(),
                 ": token files are read in place: unpack it");
   TokenFormat format = options.format;
   if (!index_of(path, format).empty()) return open_megatron(path);
   TokenFile file{.name = path.string(), .bytes = util::MappedFile(path)};
+  if (const auto foreign = foreign_to_tokens(head_of(file))) {
+    util::fail("token file ", file.name, ": is ", foreign->name, ", not token ids");
+  }
   if (format == TokenFormat::kAuto) format = tell_format(file);
   switch (format) {
     case TokenFormat::kLlmC:

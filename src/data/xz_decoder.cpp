@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string_view>
+#include <utility>
 
 #include "data/decoder_input.h"
 #include "data/decoders.h"
@@ -28,9 +29,10 @@ std::string_view reason(lzma_ret code) {
 
 class XzStream final : public ByteStream {
  public:
-  explicit XzStream(const std::filesystem::path& path) : input_(path, "xz") {
+  XzStream(std::unique_ptr<ByteStream> bytes, std::string name)
+      : input_(std::move(bytes), std::move(name), "xz") {
     constexpr auto kFlags = LZMA_CONCATENATED | LZMA_TELL_UNSUPPORTED_CHECK;
-    util::require(::lzma_stream_decoder(&stream_, UINT64_MAX, kFlags) == LZMA_OK, path.string(),
+    util::require(::lzma_stream_decoder(&stream_, UINT64_MAX, kFlags) == LZMA_OK, input_.name(),
                   ": no memory to decompress it");
   }
   ~XzStream() override { ::lzma_end(&stream_); }
@@ -71,8 +73,8 @@ class XzStream final : public ByteStream {
 
 }  // namespace
 
-std::unique_ptr<ByteStream> open_xz(const std::filesystem::path& path) {
-  return std::make_unique<XzStream>(path);
+std::unique_ptr<ByteStream> open_xz(std::unique_ptr<ByteStream> bytes, std::string name) {
+  return std::make_unique<XzStream>(std::move(bytes), std::move(name));
 }
 
 }  // namespace superpose::data

@@ -1,5 +1,7 @@
 #include <zstd.h>
 
+#include <utility>
+
 #include "data/decoder_input.h"
 #include "data/decoders.h"
 
@@ -12,9 +14,9 @@ struct FreeContext {
 
 class ZstdStream final : public ByteStream {
  public:
-  explicit ZstdStream(const std::filesystem::path& path)
-      : input_(path, "zstd"), context_(::ZSTD_createDCtx()) {
-    util::require(context_ != nullptr, path.string(), ": no memory to decompress it");
+  ZstdStream(std::unique_ptr<ByteStream> bytes, std::string name)
+      : input_(std::move(bytes), std::move(name), "zstd"), context_(::ZSTD_createDCtx()) {
+    util::require(context_ != nullptr, input_.name(), ": no memory to decompress it");
     // As `zstd --long=31` writes; the library refuses more than 128 MiB unless told.
     ::ZSTD_DCtx_setParameter(context_.get(), ZSTD_d_windowLogMax,
                              ::ZSTD_dParam_getBounds(ZSTD_d_windowLogMax).upperBound);
@@ -54,8 +56,8 @@ class ZstdStream final : public ByteStream {
 
 }  // namespace
 
-std::unique_ptr<ByteStream> open_zstd(const std::filesystem::path& path) {
-  return std::make_unique<ZstdStream>(path);
+std::unique_ptr<ByteStream> open_zstd(std::unique_ptr<ByteStream> bytes, std::string name) {
+  return std::make_unique<ZstdStream>(std::move(bytes), std::move(name));
 }
 
 }  // namespace superpose::data

@@ -16,6 +16,7 @@
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 #include <vector>
 
+#include "distributed/preflight.h"
 #include "util/error.h"
 
 namespace superpose::distributed {
@@ -85,6 +86,7 @@ void check_root(const Rendezvous& rendezvous, int root) {
 }  // namespace
 
 C10dCollective::C10dCollective(const Rendezvous& rendezvous) : rendezvous_(rendezvous) {
+  check_network(rendezvous_);
   translate(rendezvous_, "start", [&] {
     store_ = make_store(rendezvous_);
     backend_ = make_gloo_backend(store_, rendezvous_);

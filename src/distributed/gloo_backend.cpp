@@ -7,7 +7,6 @@
 
 #include "distributed/c10d_collective.h"
 #include "distributed/network.h"
-#include "util/error.h"
 
 namespace superpose::distributed {
 namespace {
@@ -18,12 +17,8 @@ std::shared_ptr<::gloo::transport::Device> make_device(const Rendezvous& rendezv
   if (!rendezvous.interface.empty()) {
     return c10d::ProcessGroupGloo::createDeviceForInterface(rendezvous.interface);
   }
-  const std::string address = address_towards(rendezvous.master_addr, rendezvous.master_port);
-  util::require(!is_loopback(address) || rendezvous.local_world_size == rendezvous.world_size,
-                "distributed: rank ", rendezvous.rank, " of ", rendezvous.world_size,
-                ": MASTER_ADDR ", rendezvous.master_addr, " leads to the loopback address ",
-                address, ", which other machines cannot reach; set GLOO_SOCKET_IFNAME");
-  return c10d::ProcessGroupGloo::createDeviceForHostname(address);
+  return c10d::ProcessGroupGloo::createDeviceForHostname(
+      address_towards(rendezvous.master_addr, rendezvous.master_port));
 }
 
 }  // namespace

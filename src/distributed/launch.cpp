@@ -21,37 +21,55 @@
 #include "distributed/rank_output.h"
 #include "util/error.h"
 #include "util/process.h"
+#include "util/stop_signal.h"
 
 namespace superpose::distributed {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::array kForwarded = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
 constexpr int kCannotStart = 127;  // as shells have it
 constexpr int kStopped = 3;        // stopped on a signal, checkpoint written
 
-// Turns the signals of interest into something to poll; what was blocked before is restored.
+// How a process takes its signals.
+struct SignalState {
+  sigset_t blocked{};
+  struct sigaction broken_pipe {};
+
+  void restore() const {
+    ::sigaction(SIGPIPE, &broken_pipe, nullptr);
+    ::sigprocmask(SIG_SETMASK, &blocked, nullptr);
+  }
+};
+
+// Turns the signals of interest into something to poll, and ignores SIGPIPE: a reader of our output
+// that went away is no reason to end the ranks. Restores what was before.
 class SignalQueue {
  public:
   SignalQueue() {
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGCHLD);
-    for (const int number : kForwarded) sigaddset(&set, number);
-    ::sigprocmask(SIG_BLOCK, &set, &before_);
+    // A blocked signal is queued even where it is ignored, as SIGHUP under nohup.
+    for (const int number : util::kStopSignals) {
+      if (!util::is_ignored(number)) sigaddset(&set, number);
+    }
+    ::sigprocmask(SIG_BLOCK, &set, &before_.blocked);
+    struct sigaction ignore {};
+    ignore.sa_handler = SIG_IGN;
+    ::sigaction(SIGPIPE, &ignore, &before_.broken_pipe);
     descriptor_ = ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     util::require(descriptor_ >= 0, "launch: signalfd: ", std::strerror(errno));
   }
   ~SignalQueue() {
     ::close(descriptor_);
-    ::sigprocmask(SIG_SETMASK, &before_, nullptr);
+    before_.restore();
   }
   SignalQueue(const SignalQueue&) = delete;
   SignalQueue& operator=(const SignalQueue&) = delete;
 
   int descriptor() const { return descriptor_; }
-  const sigset_t& before() const { return before_; }
+  const SignalState& before() const { return before_; }
 
   // The next signal that came; nothing if none did.
   std::optional<int> next() const {
@@ -61,7 +79,7 @@ class SignalQueue {
   }
 
  private:
-  sigset_t before_{};
+  SignalState before_;
   int descriptor_ = -1;
 };
 
@@ -117,7 +135,7 @@ TextArray environment_of(int rank, int ranks, int port) {
 struct Start {
   char* const* arguments = nullptr;
   char* const* environment = nullptr;
-  const sigset_t* signals = nullptr;
+  const SignalState* signals = nullptr;
   pid_t parent = 0;
   int null_device = -1;
   int standard_output = -1;  // -1: inherited
@@ -133,7 +151,7 @@ struct Start {
   ::dup2(start.null_device, STDIN_FILENO);
   if (start.standard_output >= 0) ::dup2(start.standard_output, STDOUT_FILENO);
   if (start.standard_error >= 0) ::dup2(start.standard_error, STDERR_FILENO);
-  ::sigprocmask(SIG_SETMASK, start.signals, nullptr);
+  start.signals->restore();
   ::execvpe(start.arguments[0], start.arguments, start.environment);
   ::dprintf(STDERR_FILENO, "launch: cannot start %s: error %d\n", start.arguments[0], errno);
   ::_exit(kCannotStart);

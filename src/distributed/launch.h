@@ -23,9 +23,10 @@ struct LaunchOptions {
 // WORLD_SIZE, LOCAL_WORLD_SIZE, MASTER_ADDR=127.0.0.1 and a free MASTER_PORT set, and waits for all
 // of them.
 //
-// SIGTERM, SIGINT, SIGHUP and SIGQUIT that reach the launcher go to every rank. A rank that ends
-// with neither 0 nor 3 (stopped on a signal, checkpoint written) has failed: the others get SIGTERM
-// and, after grace_seconds, SIGKILL.
+// Each of util::kStopSignals that reaches the launcher goes to every rank; one that is ignored at
+// the start (nohup) stays so, for launcher and ranks. A rank that ends with neither 0 nor 3
+// (stopped on a signal, checkpoint written) has failed: the others get SIGTERM and, after
+// grace_seconds, SIGKILL.
 //
 // Returns the code of the rank that failed first (128 + n for one killed by signal n, 127 for a
 // command that cannot be started), else 3 if any rank returned 3, else 0. Throws util::Error for

@@ -1,11 +1,15 @@
 #include "distributed/network.h"
 
 #include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <memory>
@@ -14,6 +18,9 @@
 
 namespace superpose::distributed {
 namespace {
+
+// A connection of a machine to itself takes no longer, unless something swallows it.
+constexpr int kOwnConnectionMs = 5000;
 
 class Socket {
  public:
@@ -45,19 +52,71 @@ std::string local_end(const addrinfo& remote) {
   return text;
 }
 
+sockaddr_in address_of(in_addr_t host, int port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(host);
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  return address;
+}
+
+bool bind_to(const Socket& socket, sockaddr_in address) {
+  return ::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0;
+}
+
+// 0, or the error of a connection to `address`.
+int try_to_connect(sockaddr_in address) {
+  const Socket socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK);
+  if (::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0)
+    return 0;
+  if (errno != EINPROGRESS) return errno;
+  pollfd polled{.fd = socket.get(), .events = POLLOUT, .revents = 0};
+  if (::poll(&polled, 1, kOwnConnectionMs) != 1) return ETIMEDOUT;
+  int error = 0;
+  socklen_t length = sizeof(error);
+  return ::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &error, &length) == 0 ? error : errno;
+}
+
 }  // namespace
 
 int free_port() {
   const Socket socket(AF_INET, SOCK_STREAM);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  sockaddr_in address = address_of(INADDR_LOOPBACK, 0);
   socklen_t length = sizeof(address);
-  auto* generic = reinterpret_cast<sockaddr*>(&address);
-  const bool bound = socket.get() >= 0 && ::bind(socket.get(), generic, length) == 0 &&
-                     ::getsockname(socket.get(), generic, &length) == 0;
-  util::require(bound, "launch: no free port on 127.0.0.1: ", std::strerror(errno));
+  const bool listens =
+      bind_to(socket, address) && ::listen(socket.get(), 1) == 0 &&
+      ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &length) == 0;
+  util::require(listens, "launch: no free port on 127.0.0.1: ", std::strerror(errno));
+  const int error = try_to_connect(address);
+  util::require(error == 0, "launch: this machine cannot reach itself at 127.0.0.1, where its ",
+                "processes meet: ", std::strerror(error),
+                "; is the loopback interface up (ip link set lo up)?");
   return ntohs(address.sin_port);
+}
+
+bool is_free(int port) {
+  const Socket socket(AF_INET, SOCK_STREAM);
+  // As the store itself listens: connections of before that are not forgotten yet do not count.
+  const int yes = 1;
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+  const bool listens =
+      bind_to(socket, address_of(INADDR_ANY, port)) && ::listen(socket.get(), 1) == 0;
+  return listens || errno != EADDRINUSE;
+}
+
+std::vector<std::string> network_interfaces() {
+  ifaddrs* list = nullptr;
+  util::require(::getifaddrs(&list) == 0,
+                "distributed: network interfaces: ", std::strerror(errno));
+  const std::unique_ptr<ifaddrs, decltype(&::freeifaddrs)> owner(list, &::freeifaddrs);
+  std::vector<std::string> names;
+  for (const ifaddrs* entry = list; entry != nullptr; entry = entry->ifa_next) {
+    if (entry->ifa_addr == nullptr || (entry->ifa_flags & IFF_UP) == 0) continue;
+    const int family = entry->ifa_addr->sa_family;
+    const bool is_known = std::find(names.begin(), names.end(), entry->ifa_name) != names.end();
+    if ((family == AF_INET || family == AF_INET6) && !is_known) names.emplace_back(entry->ifa_name);
+  }
+  return names;
 }
 
 std::string address_towards(const std::string& host, int port) {

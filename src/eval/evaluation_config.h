@@ -16,18 +16,28 @@ namespace superpose::eval {
 struct EvaluationConfig {
   std::int64_t every = 250;
   std::int64_t windows = 256;
+  std::int64_t final_windows = 4096;
+  double document_cap = 0;
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {
     v.operational("every", self.every, "steps between validations; 0 = only before and after");
     v.field("windows", self.windows,
             "windows scored of each validation set, at most, half from each half");
+    v.added().field("final_windows", self.final_windows,
+                    "windows of each set scored when the run is done, at most; 0 = none");
+    v.added().field("document_cap", self.document_cap,
+                    "largest share of one document in a second final loss; 0 = no such loss");
   }
 
   void validate() const {
     util::require(every >= 0, "evaluation.every: must be >= 0, got ", every);
     util::require(windows >= 2, "evaluation.windows: must be >= 2, one for each half, got ",
                   windows);
+    util::require(final_windows >= 0, "evaluation.final_windows: must be >= 0, got ",
+                  final_windows);
+    util::require(document_cap >= 0 && document_cap < 1,
+                  "evaluation.document_cap: must be >= 0 and < 1, got ", document_cap);
   }
 };
 

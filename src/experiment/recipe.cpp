@@ -4,6 +4,7 @@
 #include <array>
 #include <string_view>
 
+#include "experiment/recipe_names.h"
 #include "util/error.h"
 #include "util/files.h"
 #include "util/hash.h"
@@ -65,7 +66,7 @@ train::RunConfig apply_overrides(const train::RunConfig& base, const ArmConfig& 
     overrides.push_back({key, value, "compare.arms." + arm.name});
   }
   train::RunConfig result = base;
-  config::read(result, "compare.arms." + arm.name, "", overrides);
+  config::read(result, "compare.arms." + arm.name, "", overrides, recipe_synonyms());
   return result;
 }
 
@@ -84,7 +85,7 @@ std::vector<double> budgets_of(const ArmConfig& arm, const CompareConfig& compar
 
 Recipe read_recipe(const std::string& file_name, const std::vector<config::Override>& overrides) {
   Recipe recipe;
-  config::read(recipe, file_name, util::read_file(file_name), overrides);
+  config::read(recipe, file_name, util::read_file(file_name), overrides, recipe_synonyms());
   return recipe;
 }
 

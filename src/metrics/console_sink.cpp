@@ -34,6 +34,7 @@ void ConsoleSink::write(const Record& record) {
     void operator()(const RunHeader& r) const { sink.begin(r); }
     void operator()(const StepRecord& r) const { sink.step(r); }
     void operator()(const ValidationRecord& r) const { sink.validation(r); }
+    void operator()(const FinalRecord& r) const { sink.final_scores(r); }
     void operator()(const EventRecord& r) const { sink.event(r); }
     void operator()(const SummaryRecord& r) const { sink.finish(r); }
   };
@@ -67,6 +68,19 @@ void ConsoleSink::validation(const ValidationRecord& record) {
     line_.print(line);
   }
   if (line_.on_terminal() && last_step_.step > 0) line_.show(status());
+}
+
+void ConsoleSink::final_scores(const FinalRecord& record) {
+  for (const FinalScore& set : record.sets) {
+    std::string line = "final loss on " + set.name + ": " + util::fixed(set.loss, 4) +
+                       " nats per token over " + util::with_commas(set.tokens) + " tokens in " +
+                       util::with_commas(set.windows) + " windows";
+    if (set.capped_loss && set.document_cap) {
+      line += "; " + util::fixed(*set.capped_loss, 4) + " with no document above " +
+              util::fixed(100 * *set.document_cap, 1) + " %";
+    }
+    line_.print(line);
+  }
 }
 
 void ConsoleSink::event(const EventRecord& record) {

@@ -22,6 +22,7 @@ class ConsoleSink : public Sink {
   void begin(const RunHeader& header);
   void step(const StepRecord& record);
   void validation(const ValidationRecord& record);
+  void final_scores(const FinalRecord& record);
   void event(const EventRecord& record);
   void finish(const SummaryRecord& record);
   std::string status() const;

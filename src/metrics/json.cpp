@@ -30,6 +30,17 @@ void check_schema(const Json& json, const std::string& where) {
                 kSchema, " for this version, got ", schema->dump());
 }
 
+FinalRecord read_final(const Json& json, const std::string& where) {
+  auto record = util::fields_from_json<FinalRecord>(json, where);
+  util::require(!record.sets.empty(), where, ": field 'sets': must hold one set or more");
+  for (const FinalScore& set : record.sets) {
+    util::require(set.document_nats.size() == set.document_tokens.size(), where, ": set ", set.name,
+                  ": document_nats and document_tokens must be of the same length, got ",
+                  set.document_nats.size(), " and ", set.document_tokens.size());
+  }
+  return record;
+}
+
 }  // namespace
 
 Json to_json(const Record& record) {
@@ -37,6 +48,7 @@ Json to_json(const Record& record) {
     Json operator()(const RunHeader& r) const { return write_record("header", r); }
     Json operator()(const StepRecord& r) const { return write_record("step", r); }
     Json operator()(const ValidationRecord& r) const { return write_record("validation", r); }
+    Json operator()(const FinalRecord& r) const { return write_record("final", r); }
     Json operator()(const EventRecord& r) const { return write_record("event", r); }
     Json operator()(const SummaryRecord& r) const { return write_record("summary", r); }
   };
@@ -60,9 +72,11 @@ Record from_json(const Json& json, const std::string& where) {
     }
     return record;
   }
+  if (*kind == "final") return read_final(json, where + ": final");
   if (*kind == "event") return util::fields_from_json<EventRecord>(json, where + ": event");
   if (*kind == "summary") return util::fields_from_json<SummaryRecord>(json, where + ": summary");
-  util::fail(where, ": field 'kind': expected header, step, validation, event or summary, got ",
+  util::fail(where,
+             ": field 'kind': expected header, step, validation, final, event or summary, got ",
              kind->dump());
 }
 

@@ -12,6 +12,7 @@ namespace {
 
 bool survives(const Record& record, std::int64_t keep_until_step) {
   if (std::holds_alternative<SummaryRecord>(record)) return false;
+  if (std::holds_alternative<FinalRecord>(record)) return false;
   return std::holds_alternative<RunHeader>(record) || step_of(record) <= keep_until_step;
 }
 

@@ -9,6 +9,7 @@
 #include "metrics/json.h"
 #include "util/error.h"
 #include "util/files.h"
+#include "util/utf8.h"
 
 namespace superpose::metrics {
 namespace {
@@ -70,6 +71,8 @@ class Collector {
       run_.steps.push_back(*step);
     } else if (auto* validation = std::get_if<ValidationRecord>(&record)) {
       add_validation(*validation, where);
+    } else if (auto* final_scores = std::get_if<FinalRecord>(&record)) {
+      run_.final_scores = std::move(*final_scores);
     } else if (auto* event = std::get_if<EventRecord>(&record)) {
       run_.events.push_back(std::move(*event));
     } else {
@@ -245,7 +248,7 @@ RunRecords read_json_lines(const std::filesystem::path& path) {
   const std::string text = util::read_file(path);
   RunRecords run;
   Collector collector(run);
-  for (const Line& line : split_lines(text)) {
+  for (const Line& line : split_lines(util::without_byte_order_mark(text))) {
     if (!line.complete || line.text.empty()) continue;
     const std::string where = path.string() + ":" + std::to_string(line.number);
     collector.add(from_json(util::parse_json(line.text, where), where), where);
@@ -257,7 +260,7 @@ RunRecords read_json_lines(const std::filesystem::path& path) {
 
 RunRecords read_csv(const std::filesystem::path& path) {
   const std::string text = util::read_file(path);
-  const std::vector<Line> lines = split_lines(text);
+  const std::vector<Line> lines = split_lines(util::without_byte_order_mark(text));
   util::require(lines.size() >= 2, path.string(),
                 ": must hold column names and one row or more, got ", lines.size(), " lines");
   Table table(path.string(), lines.front());

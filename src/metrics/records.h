@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "metrics/validation_records.h"
 #include "util/json_fields.h"
 #include "util/setting.h"
 
@@ -81,6 +82,7 @@ struct RunHeader {
   std::string device;     // "cpu", "cuda"
   std::string precision;  // "f32", "bf16"
   std::string cpu;        // model name and features found
+  std::string isa;        // instruction set of our kernels, such as "avx2 (forced)"
   std::vector<std::pair<std::string, std::string>>
       versions;                         // ("superpose", "0.1.0"), ("libtorch", ...)
   std::vector<util::Setting> settings;  // the resolved recipe, flattened
@@ -108,6 +110,7 @@ struct RunHeader {
     v.optional("device", self.device);
     v.optional("precision", self.precision);
     v.optional("cpu", self.cpu);
+    v.optional("isa", self.isa);
     v.optional("versions", self.versions);
     v.optional("settings", self.settings);
     v.required("fingerprints", self.fingerprints);
@@ -159,83 +162,6 @@ struct StepRecord {
   }
 };
 
-// How much held-out text a loss is the mean over.
-struct ScoredText {
-  std::int64_t tokens = 0;     // predicted
-  std::int64_t documents = 0;  // that the predicted tokens lie in
-
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor& v) {
-    v.required("tokens", self.tokens);
-    v.required("documents", self.documents);
-  }
-};
-
-// Next-token loss with bagging off on the fixed windows of one validation set. Halves A and B split
-// its documents: rates are chosen on A, results quoted on B.
-struct SetScore {
-  std::string name;
-  double loss = 0;  // nats per token
-  std::optional<double> loss_half_a;
-  std::optional<double> loss_half_b;
-  double perplexity = 0;  // exp(loss)
-  std::optional<double> bits_per_byte;
-  std::optional<ScoredText> scored = {};  // by `loss`; nothing where a trainer does not say
-  std::optional<ScoredText> scored_half_a = {};
-  std::optional<ScoredText> scored_half_b = {};
-
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor& v) {
-    v.required("name", self.name);
-    v.required("loss", self.loss);
-    v.optional("loss_half_a", self.loss_half_a);
-    v.optional("loss_half_b", self.loss_half_b);
-    v.optional("perplexity", self.perplexity);
-    v.optional("bits_per_byte", self.bits_per_byte);
-    v.optional("scored", self.scored);
-    v.optional("scored_half_a", self.scored_half_a);
-    v.optional("scored_half_b", self.scored_half_b);
-  }
-};
-
-// The validation sets after `step` finished steps; the same measure in every phase. Its own loss
-// and what follows it are those of the primary set, which every outcome is computed from.
-struct ValidationRecord {
-  std::int64_t step = 0;
-  std::int64_t positions = 0;
-  std::int64_t raw_tokens = 0;
-  double seconds = 0;  // training clock (steps alone) at this point
-  double loss = 0;     // nats per token
-  std::optional<double> loss_half_a;
-  std::optional<double> loss_half_b;
-  double perplexity = 0;  // exp(loss)
-  std::optional<double> bits_per_byte;
-  std::optional<ScoredText> scored;
-  std::optional<ScoredText> scored_half_a;
-  std::optional<ScoredText> scored_half_b;
-  double evaluation_seconds = 0;  // what this validation took, not part of `seconds`
-  // All sets by name, the primary one first; empty where a trainer has but one and names none.
-  std::vector<SetScore> sets;
-
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor& v) {
-    v.required("step", self.step);
-    v.required("positions", self.positions);
-    v.required("raw_tokens", self.raw_tokens);
-    v.required("seconds", self.seconds);
-    v.required("loss", self.loss);
-    v.optional("loss_half_a", self.loss_half_a);
-    v.optional("loss_half_b", self.loss_half_b);
-    v.optional("perplexity", self.perplexity);
-    v.optional("bits_per_byte", self.bits_per_byte);
-    v.optional("scored", self.scored);
-    v.optional("scored_half_a", self.scored_half_a);
-    v.optional("scored_half_b", self.scored_half_b);
-    v.optional("evaluation_seconds", self.evaluation_seconds);
-    v.optional("sets", self.sets);
-  }
-};
-
 enum class EventKind { kResume, kCheckpoint, kSwitch, kWarning, kError };
 inline constexpr std::array<std::string_view, 5> kEventNames = {"resume", "checkpoint", "switch",
                                                                 "warning", "error"};
@@ -284,7 +210,8 @@ struct SummaryRecord {
   }
 };
 
-using Record = std::variant<RunHeader, StepRecord, ValidationRecord, EventRecord, SummaryRecord>;
+using Record =
+    std::variant<RunHeader, StepRecord, ValidationRecord, FinalRecord, EventRecord, SummaryRecord>;
 
 // Fills positions_per_second, raw_tokens_per_second and wait_share of `now` from the differences to
 // `before` (a default StepRecord for the first). Zero elapsed time gives zeros.

@@ -96,12 +96,22 @@ std::string validation_event(const ValidationRecord& record) {
   scalars.add("validation/ntp_loss", record.loss);
   scalars.add("validation/perplexity", record.perplexity);
   if (record.bits_per_byte) scalars.add("validation/bits_per_byte", *record.bits_per_byte);
+  if (record.copying) scalars.add("validation/copying", *record.copying);
   if (record.sets.size() < 2) return scalars.event(record.step);
   for (const SetScore& set : record.sets) {
     const std::string prefix = "validation/" + set.name;
     scalars.add(prefix + "/ntp_loss", set.loss);
     scalars.add(prefix + "/perplexity", set.perplexity);
     if (set.bits_per_byte) scalars.add(prefix + "/bits_per_byte", *set.bits_per_byte);
+  }
+  return scalars.event(record.step);
+}
+
+std::string final_event(const FinalRecord& record) {
+  Scalars scalars;
+  for (const FinalScore& set : record.sets) {
+    scalars.add("final/" + set.name + "/ntp_loss", set.loss);
+    if (set.capped_loss) scalars.add("final/" + set.name + "/capped_ntp_loss", *set.capped_loss);
   }
   return scalars.event(record.step);
 }
@@ -148,6 +158,9 @@ void TensorBoardSink::write(const Record& record) {
   if (const auto* step = std::get_if<StepRecord>(&record)) append(step_event(*step));
   if (const auto* validation = std::get_if<ValidationRecord>(&record)) {
     append(validation_event(*validation));
+  }
+  if (const auto* final_scores = std::get_if<FinalRecord>(&record)) {
+    append(final_event(*final_scores));
   }
 }
 

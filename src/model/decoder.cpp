@@ -1,10 +1,14 @@
 #include "model/decoder.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/logsumexp.h>
 #include <ATen/ops/mm.h>
 #include <ATen/record_function.h>
 #include <c10/core/GradMode.h>
 
+#include <algorithm>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -22,6 +26,9 @@
 
 namespace superpose::model {
 namespace {
+
+// f32 logits that token_losses holds at a time: 64 MiB.
+constexpr std::int64_t kLogitsAtOnce = std::int64_t{1} << 24;
 
 // Runs a part of the model under a name that observers see (`superpose bench`, PyTorch's profiler);
 // costs nothing worth mentioning where there is none.
@@ -223,7 +230,31 @@ at::Tensor Decoder::loss(const DecoderInput& input, const at::Tensor& targets,
   const c10::AutoGradMode grad_mode(gradients == Gradients::kAccumulate);
   RECORD_USER_SCOPE("head and loss");
   return ops::multi_hot_linear_cross_entropy_accumulate(
-      states, head_.value, targets.flatten(0, 1), coefficients, wanted(head_.gradient, gradients));
+      states, head_.value, targets.flatten(0, 1), coefficients, wanted(head_.gradient, gradients),
+      {.z_loss = gradients == Gradients::kAccumulate ? options_.z_loss : 0});
+}
+
+at::Tensor Decoder::token_losses(const DecoderInput& input, const at::Tensor& targets) const {
+  TORCH_CHECK_VALUE(targets.dim() == 2 && targets.size(0) == input.ids.size(0) &&
+                        targets.size(1) == input.ids.size(1),
+                    "decoder: targets must be [rows, positions] of ids ", input.ids.sizes(),
+                    ", got ", targets.sizes());
+  // In f32 also where the decoder computes in bf16: rounded logits would blur what is compared.
+  const at::Tensor states = hidden(input, Gradients::kNone).to(at::kFloat);
+  const at::Tensor head = head_.value.to(at::kFloat).t();
+  const at::Tensor flat = targets.reshape({-1, 1});
+  const at::Tensor ignored = flat.eq(-100);
+  const at::Tensor ids = flat.masked_fill(ignored, 0);
+  const at::Tensor losses = at::empty({flat.size(0), 1}, states.options());
+  const std::int64_t block = std::max<std::int64_t>(1, kLogitsAtOnce / config_.vocab_size);
+  for (std::int64_t begin = 0; begin < flat.size(0); begin += block) {
+    const std::int64_t count = std::min(block, flat.size(0) - begin);
+    const at::Tensor logits = at::mm(states.narrow(0, begin, count), head);
+    losses.narrow(0, begin, count)
+        .copy_(at::logsumexp(logits, 1, /*keepdim=*/true) -
+               logits.gather(1, ids.narrow(0, begin, count)));
+  }
+  return losses.masked_fill(ignored, 0).view_as(targets);
 }
 
 at::Tensor Decoder::logits(const DecoderInput& input) const {

@@ -44,6 +44,9 @@ struct DecoderOptions {
   // What the starts of documents do. Without either they are not looked at.
   bool reset_attention = false;  // a document attends to itself alone
   bool reset_positions = false;  // rotary positions count from the document's start
+  // Weight of the z-loss (ops::MultiHotOptions) in losses that are trained on, that is with
+  // Gradients::kAccumulate.
+  double z_loss = 0;
 };
 
 // Bound to views of `parameters`, which must outlive it and hold exactly
@@ -61,6 +64,7 @@ class Decoder {
           const DecoderOptions& options = {});
 
   const ModelConfig& config() const { return config_; }
+  at::Device device() const { return head_.value.device(); }
 
   // Returns [B * L, D] in the compute type. Throws c10::ValueError for an input of another shape,
   // or L > max_positions.
@@ -73,6 +77,11 @@ class Decoder {
   //   for a plain sum returns       f32 scalar
   at::Tensor loss(const DecoderInput& input, const at::Tensor& targets,
                   const at::Tensor& coefficients, Gradients gradients) const;
+
+  // -log p of each position's target, without a graph; logits exist for some rows at a time.
+  //   targets  [B, L] int64, below the vocabulary's size; -100 = ignored
+  //   returns  [B, L] f32 on the device of the weights, nats; 0 where ignored
+  at::Tensor token_losses(const DecoderInput& input, const at::Tensor& targets) const;
 
   // Logits of all positions, [B, L, V] f32, without a graph: for generation and tests, not for
   // training.

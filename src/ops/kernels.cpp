@@ -100,6 +100,17 @@ std::vector<KernelInfo> kernels_in_use() {
   return kernels;
 }
 
+std::vector<std::string> isa_levels() {
+  std::vector<std::string> names;
+  for (const Level& level : kLevels) names.emplace_back(level.name);
+  return names;
+}
+
+std::string isa_in_force() {
+  const bool is_forced = forced_level.load(std::memory_order_relaxed) != nullptr;
+  return std::string(active_level().name) + (is_forced ? " (forced)" : "");
+}
+
 std::vector<std::string> available_isa_levels() {
   std::vector<std::string> names;
   for (const Level& level : kLevels) {

@@ -16,12 +16,17 @@ struct KernelInfo {
 // The kernels that the next call on CPU tensors would use.
 std::vector<KernelInfo> kernels_in_use();
 
-// Levels that this build contains and this CPU can run, lowest first; "default" is always there.
+// Levels that this build contains, lowest first; "default" is always there.
+std::vector<std::string> isa_levels();
+// Those of them that this CPU can run.
 std::vector<std::string> available_isa_levels();
+// The level of the next calls, as records and plans name it: "avx512"; "avx2 (forced)" where
+// set_isa_override chose it.
+std::string isa_in_force();
 
 // Forces "default", "avx2" or "avx512" for all kernels of the process; "auto" goes back to the best
-// available. For tests and for comparing machines. Throws util::Error on an unknown level and on
-// one that the CPU or the build lacks.
+// available. For tests and for comparing machines: libtorch's own kernels stay as they are. Throws
+// util::Error on an unknown level and on one that the CPU or the build lacks.
 void set_isa_override(std::string_view level);
 
 // Threads that a parallel loop of the kernels really runs on, counted by running one.

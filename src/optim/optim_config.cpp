@@ -15,6 +15,7 @@ void OptimConfig::validate() const {
   util::require(weight_decay >= 0 && std::isfinite(weight_decay),
                 "optim.weight_decay: must be >= 0, got ", weight_decay);
   util::require(clip_norm >= 0, "optim.clip_norm: must be >= 0 (0 = no clipping), got ", clip_norm);
+  util::require(z_loss >= 0 && std::isfinite(z_loss), "optim.z_loss: must be >= 0, got ", z_loss);
   util::require(warmup_steps >= 0, "optim.warmup_steps: must be >= 0, got ", warmup_steps);
   util::require(decay_share >= 0 && decay_share <= 1, "optim.decay_share: must lie in [0, 1], got ",
                 decay_share);

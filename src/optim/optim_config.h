@@ -20,6 +20,7 @@ struct OptimConfig {
   double eps = 1e-8;
   double weight_decay = 0.1;
   double clip_norm = 1.0;
+  double z_loss = 0;
   Schedule schedule = Schedule::kWarmupStableDecay;
   std::int64_t warmup_steps = 100;
   double decay_share = 0.2;
@@ -34,6 +35,8 @@ struct OptimConfig {
     v.field("eps", self.eps, "AdamW: added to the root of the second moment");
     v.field("weight_decay", self.weight_decay, "decoupled decay of matrices; norms have none");
     v.field("clip_norm", self.clip_norm, "largest norm of all gradients together; 0 = no clipping");
+    v.added().field("z_loss", self.z_loss,
+                    "weight of the squared log of the softmax's denominator in the loss; 0 = none");
     v.choice("schedule", self.schedule, kScheduleNames,
              "wsd = warm-up, stable, decay; cosine; constant (both after warm-up)");
     v.field("warmup_steps", self.warmup_steps, "steps of linear warm-up");

@@ -67,12 +67,13 @@ void write_corpus_and_recipe(const fs::path& folder) {
 struct TrainRun {
   std::string program;
   std::string device;
+  std::string isa;
   fs::path folder;
   std::string name;
 
   util::Process start() const {
     return util::Process({program, "train", folder / "recipe.toml", "--run.dir", folder / name,
-                          "--train.device", device},
+                          "--train.device", device, "--isa", isa},
                          log());
   }
   // Throws with the last line that it wrote unless the process ends well.
@@ -124,11 +125,11 @@ double files_that_differ(const fs::path& a, const fs::path& b) {
   return differ;
 }
 
-double run_both(const std::string& program, const std::string& device) {
+double run_both(const std::string& program, const std::string& device, const std::string& isa) {
   const util::TemporaryFolder folder("superpose-selftest");
   write_corpus_and_recipe(folder.path());
-  const TrainRun undisturbed{program, device, folder.path(), "undisturbed"};
-  const TrainRun killed{program, device, folder.path(), "killed"};
+  const TrainRun undisturbed{program, device, isa, folder.path(), "undisturbed"};
+  const TrainRun killed{program, device, isa, folder.path(), "killed"};
   run_to_the_end(undisturbed);
   for (const std::int64_t step : kKilledAfter) kill_at(killed, step);
   run_to_the_end(killed);
@@ -137,10 +138,10 @@ double run_both(const std::string& program, const std::string& device) {
 
 }  // namespace
 
-Check check_resume(const std::string& program, const std::string& device) {
+Check check_resume(const std::string& program, const std::string& device, const std::string& isa) {
   Check check{.name = "killed twice and resumed", .unit = "files that differ"};
   try {
-    check.measured = run_both(program, device);
+    check.measured = run_both(program, device, isa);
   } catch (const std::exception& error) {
     check.failure = error.what();
   }

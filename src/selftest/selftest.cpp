@@ -9,6 +9,7 @@
 #include <ostream>
 
 #include "bench/session.h"
+#include "ops/kernels.h"
 #include "selftest/operator_checks.h"
 #include "selftest/resume_check.h"
 #include "train/setup.h"
@@ -61,7 +62,7 @@ void measure_speed(const Options& options, train::Precision precision, Result& r
     bench::Session session(demo_config(options, precision),
                            std::vector<std::int64_t>(std::begin(kBags), std::end(kBags)),
                            options.machine);
-    Speed speed{.precision = name};
+    Speed speed{.isa = ops::isa_in_force(), .precision = name};
     speed.result =
         bench::measure(session, {.num_blocks = kTimedBlocks, .block_seconds = kBlockSeconds});
     speed.positions_per_second = static_cast<double>(session.config().train.batch_positions) /
@@ -82,7 +83,7 @@ std::string number(const char* pattern, double value) {
 
 void print_check(std::ostream& out, const Check& check) {
   char line[256];
-  std::snprintf(line, sizeof(line), "  %-6s %-44s ", check.passed() ? "ok" : "FAILED",
+  std::snprintf(line, sizeof(line), "  %-6s %-53s ", check.passed() ? "ok" : "FAILED",
                 check.name.c_str());
   out << line;
   if (check.failure.empty()) {
@@ -94,13 +95,29 @@ void print_check(std::ostream& out, const Check& check) {
 }
 
 void print_speed(std::ostream& out, const Speed& speed) {
-  out << "  " << speed.precision << ": "
-      << util::format_count(std::llround(speed.positions_per_second)) << " positions/s";
+  out << "  " << speed.precision << " with " << speed.isa
+      << " kernels: " << util::format_count(std::llround(speed.positions_per_second))
+      << " positions/s";
   for (const bench::CaseResult& item : speed.result.cases) {
     if (&item == &speed.result.cases.front()) continue;
     out << ", bags of " << item.which.name() << ": step x " << number("%.3f", item.ratio.median);
   }
   out << '\n';
+}
+
+// Everything, with the kernels of the level, which is in force.
+void run_level(const Options& options, const std::string& level, at::Device device,
+               std::ostream& progress, Result& result) {
+  progress << "operators against f64 on " << result.device << std::endl;
+  const std::vector<Check> checks = check_operators(device);
+  result.checks.insert(result.checks.end(), checks.begin(), checks.end());
+  progress << "a run that is killed twice" << std::endl;
+  result.checks.push_back(check_resume(options.program, result.device, level));
+  progress << "steps of the demo's model, bags of 1 to 16" << std::endl;
+  measure_speed(options, train::Precision::kF32, result);
+  const train::Precision best =
+      train::choose_precision(train::Precision::kAuto, device, options.machine);
+  if (best != train::Precision::kF32) measure_speed(options, best, result);
 }
 
 }  // namespace
@@ -114,15 +131,15 @@ Result run(const Options& options, std::ostream& progress) {
   const at::Device device = train::choose_device(options.device);
   Result result;
   result.device = device.is_cpu() ? "cpu" : "cuda";
-  progress << "operators against f64 on " << result.device << std::endl;
-  result.checks = check_operators(device);
-  progress << "a run that is killed twice" << std::endl;
-  result.checks.push_back(check_resume(options.program, result.device));
-  progress << "steps of the demo's model, bags of 1 to 16" << std::endl;
-  measure_speed(options, train::Precision::kF32, result);
-  const train::Precision best =
-      train::choose_precision(train::Precision::kAuto, device, options.machine);
-  if (best != train::Precision::kF32) measure_speed(options, best, result);
+  for (const std::string& level : options.isa_levels) {
+    ops::set_isa_override(level);
+    progress << "kernels: " << ops::isa_in_force() << std::endl;
+    const auto first = static_cast<std::ptrdiff_t>(result.checks.size());
+    run_level(options, level, device, progress, result);
+    if (level == "auto") continue;
+    std::for_each(result.checks.begin() + first, result.checks.end(),
+                  [&](Check& check) { check.name = level + ": " + check.name; });
+  }
   result.peak_memory_bytes = util::peak_memory_bytes();
   result.seconds = util::steady_seconds() - begin;
   return result;
@@ -161,7 +178,8 @@ util::Json to_json(const Result& result, const train::Machine& machine) {
                               {"failure", check.failure}});
   }
   for (const Speed& speed : result.speeds) {
-    util::Json entry{{"precision", speed.precision},
+    util::Json entry{{"isa", speed.isa},
+                     {"precision", speed.precision},
                      {"positions_per_second", speed.positions_per_second},
                      {"first_step_seconds", speed.result.first_step_seconds}};
     for (const bench::CaseResult& item : speed.result.cases) {

@@ -16,11 +16,13 @@ namespace superpose::selftest {
 struct Options {
   train::DeviceChoice device = train::DeviceChoice::kAuto;
   std::string program;  // path of the program, for the runs that are killed
+  std::vector<std::string> isa_levels = {"auto"};  // in turn, everything with each of them
   train::Machine machine;
 };
 
 // Steps of the demo's model: L 256, B 16.
 struct Speed {
+  std::string isa = {};        // as ops::isa_in_force
   std::string precision = {};  // "f32", "bf16"
   bench::Result result = {};
   double positions_per_second = 0;  // at bag size 1
@@ -37,8 +39,9 @@ struct Result {
 };
 
 // Operators against f64, a superposed step, kill and resume, step time for bag sizes 1 to 16 in f32
-// and, where the device has it, bf16. A minute or two. Writes a line to `progress` before each
-// part. Throws util::Error where the device is not there; what fails later is a failed check.
+// and, where the device has it, bf16. A minute or two per level. Writes a line to `progress` before
+// each part. Throws util::Error where the device is not there, or a level is not the CPU's; what
+// fails later is a failed check.
 Result run(const Options& options, std::ostream& progress);
 
 void print(std::ostream& out, const Result& result);

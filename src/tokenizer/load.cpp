@@ -10,6 +10,7 @@
 #include "util/files.h"
 #include "util/json.h"
 #include "util/text.h"
+#include "util/utf8.h"
 
 namespace superpose::tokenizer {
 namespace {
@@ -75,10 +76,14 @@ fs::path file_of(const std::string& spec) {
   return fs::is_directory(path) ? path / "tokenizer.json" : path;
 }
 
+std::string read_text(const fs::path& path) {
+  return std::string(util::without_byte_order_mark(util::read_file(path)));
+}
+
 // tokenizer_config.json beside the file; empty where there is none.
 std::string config_beside(const fs::path& file) {
   const fs::path path = file.parent_path() / "tokenizer_config.json";
-  return fs::exists(path) ? util::read_file(path) : "";
+  return fs::exists(path) ? read_text(path) : "";
 }
 
 std::string end_token_beside(const std::string& config_json, const std::string& name) {
@@ -96,7 +101,7 @@ Tokenizer open_tokenizer(const std::string& spec) {
   const fs::path file = file_of(spec);
   util::require(fs::exists(file), file.string(), ": no such file; a tokenizer is \"bytes\", a ",
                 "tokenizer.json, a folder that holds one, or a tiktoken rank file");
-  const std::string content = util::read_file(file);
+  const std::string content = read_text(file);
   const std::string name = file.string();
   if (is_rank_file(content)) {
     return Tokenizer::from_json(rank_file_to_json(content, name), name);

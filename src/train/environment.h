@@ -12,6 +12,7 @@ namespace superpose::train {
 struct Machine {
   std::string cpu;      // model name and features: shown in the records
   std::string bf16;     // the CPU feature that multiplies bf16 natively, "amx_bf16"; empty: none
+  std::string isa;      // of our kernels: "avx512", or "avx2 (forced)"
   std::string kernels;  // kernels and instruction sets in use
   std::vector<std::pair<std::string, std::string>> versions;  // ("superpose", "0.1.0"), ...
   std::int64_t processes = 1;  // of this run on this machine: they share its cores

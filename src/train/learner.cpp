@@ -15,6 +15,7 @@ model::DecoderOptions decoder_options(const RunConfig& config) {
   options.recompute_every = config.train.recompute_every;
   options.reset_attention = config.data.reset_attention;
   options.reset_positions = config.data.reset_positions;
+  options.z_loss = config.optim.z_loss;
   return options;
 }
 

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "checkpoint/checkpoint.h"
+#include "eval/copying_probe.h"
+#include "eval/final_score.h"
 #include "eval/validation.h"
 #include "optim/schedule.h"
 #include "superposition/phases.h"
@@ -62,6 +64,28 @@ std::optional<metrics::ScoredText> scored_text(
     text.documents += half->num_documents;
   }
   return text.tokens > 0 ? std::optional(text) : std::nullopt;
+}
+
+metrics::FinalScore final_score(const eval::FinalWindows& windows, double document_cap,
+                                const eval::FinalScore& score) {
+  metrics::FinalScore record;
+  record.name = windows.name;
+  record.loss = score.loss;
+  record.loss_half_a = score.loss_half_a;
+  record.loss_half_b = score.loss_half_b;
+  record.bits_per_byte = score.bits_per_byte;
+  if (score.capped_loss) record.document_cap = document_cap;
+  record.capped_loss = score.capped_loss;
+  record.windows = windows.num_windows();
+  record.tokens = score.tokens;
+  for (const eval::PositionLoss& part : score.by_position) {
+    record.by_position.push_back({part.first, part.end, part.loss});
+  }
+  for (const eval::DocumentLoss& document : score.by_document) {
+    record.document_nats.push_back(document.nats);
+    record.document_tokens.push_back(document.tokens);
+  }
+  return record;
 }
 
 bool is_multiple(std::int64_t step, std::int64_t every) { return every > 0 && step % every == 0; }
@@ -162,7 +186,9 @@ void TrainingLoop::after_step(const StepResult& result, const data::Batch& batch
 
 void TrainingLoop::finish() {
   result_.status = end_status(parts_.spec, parts_.setup);
-  if (result_.status != RunStatus::kReachedStop) write_summary();
+  if (result_.status == RunStatus::kReachedStop) return;
+  score_final();
+  write_summary();
 }
 
 bool TrainingLoop::is_phase_end() const {
@@ -237,10 +263,31 @@ void TrainingLoop::validate() {
   record.scored = primary.scored;
   record.scored_half_a = primary.scored_half_a;
   record.scored_half_b = primary.scored_half_b;
+  if (parts_.setup.copying_sequences.defined()) {
+    record.copying = eval::score_copying(parts_.learner.decoder, parts_.setup.copying_sequences,
+                                         parts_.collective)
+                         .copying();
+  }
   record.evaluation_seconds = util::steady_seconds() - started;
   clocks_.evaluation_seconds += record.evaluation_seconds;
   parts_.sink.write(record);
   result_.validation = record;
+}
+
+void TrainingLoop::score_final() {
+  if (parts_.setup.final_windows.empty()) return;
+  const double started = util::steady_seconds();
+  metrics::FinalRecord record;
+  set_clocks(record, step_, clocks_);
+  for (const eval::FinalWindows& windows : parts_.setup.final_windows) {
+    record.sets.push_back(
+        final_score(windows, config_.evaluation.document_cap,
+                    eval::score_final(parts_.learner.decoder, windows,
+                                      config_.evaluation.document_cap, parts_.collective)));
+  }
+  record.evaluation_seconds = util::steady_seconds() - started;
+  clocks_.evaluation_seconds += record.evaluation_seconds;
+  parts_.sink.write(record);
 }
 
 // Rank 0.

@@ -50,6 +50,7 @@ class TrainingLoop {
 
   void write_record(const StepResult& result, double epoch);
   void validate();
+  void score_final();
   void save();
   void write_checkpoint(const std::filesystem::path& folder);
   void note_end(const std::string& why);

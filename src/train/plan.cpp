@@ -5,6 +5,7 @@
 #include <ostream>
 #include <sstream>
 
+#include "data/source_checks.h"
 #include "model/accounting.h"
 #include "optim/schedule.h"
 #include "train/run.h"
@@ -52,9 +53,10 @@ std::string describe_compute(const RunSpec& spec, const Setup& setup) {
   if (spec.config.train.precision == Precision::kAuto) {
     text << " (" << why_precision(spec, setup) << ')';
   }
-  text << " on " << environment.device << ", " << environment.threads
-       << (environment.threads == 1 ? " thread, " : " threads, ") << environment.ranks
-       << (environment.ranks == 1 ? " rank" : " ranks");
+  text << " on " << environment.device;
+  if (!spec.machine.isa.empty()) text << " with " << spec.machine.isa << " kernels";
+  text << ", " << environment.threads << (environment.threads == 1 ? " thread, " : " threads, ")
+       << environment.ranks << (environment.ranks == 1 ? " rank" : " ranks");
   return text.str();
 }
 
@@ -91,6 +93,7 @@ void plan_data(const RunSpec& spec, const Setup& setup, Plan& plan) {
       static_cast<double>(plan.total_steps * spec.config.train.batch_positions);
   plan.raw_tokens_at_hand = setup.corpus.train_stats.tokens;
   plan.held_out_share = setup.corpus.held_out_share;
+  plan.left_out_files = data::count_left_out(setup.corpus.sources);
   plan.left_out_documents = setup.corpus.left_out_documents;
   for (const eval::ValidationSet& set : setup.validation) {
     const bool has_both = set.half_a.num_windows() > 0 && set.half_b.num_windows() > 0;
@@ -261,6 +264,9 @@ std::string describe_data(const Plan& plan) {
          << ", then the data are read again";
   }
   text << "; " << percent(plan.held_out_share) << " held out";
+  if (plan.left_out_files > 0) {
+    text << "; " << plan.left_out_files << " files left out, which hold no text";
+  }
   return text.str();
 }
 

@@ -37,7 +37,7 @@ struct PlannedSet {
 struct Plan {
   std::string run_folder;
   std::string model;    // shape in words, such as "d 96, 4 layers, 3 heads, ffn 256"
-  std::string compute;  // "f32 on cpu, 2 threads, 1 rank"
+  std::string compute;  // "f32 on cpu with avx512 kernels, 2 threads, 1 rank"
   std::vector<superposition::Phase> phases;
   std::int64_t first_step = 0;   // where this call begins: 0, or the checkpoint's
   std::int64_t total_steps = 0;  // of the schedule
@@ -67,6 +67,7 @@ struct Plan {
   double held_out_share = 0;                 // of the text of [data]
   std::vector<data::SourceReading> sources;  // of a mixture; else empty
   std::vector<PlannedSet> validation;
+  std::int64_t left_out_files = 0;      // of the sources, which hold no text
   std::int64_t left_out_documents = 0;  // of training, with the content of a validation document
 
   MemoryPlan memory;                  // of a rank

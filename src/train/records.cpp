@@ -51,6 +51,7 @@ metrics::RunHeader make_header(const RunSpec& spec, const Setup& setup, const Pl
   header.device = setup.environment.device;
   header.precision = name_of(setup.precision);
   header.cpu = spec.machine.cpu;
+  header.isa = spec.machine.isa;
   header.versions = spec.machine.versions;
   header.settings = spec.settings;
   header.fingerprints.recipe = spec.labels.recipe_fingerprint.empty()

@@ -60,7 +60,7 @@ enum class RunStatus {
   kFinished,         // all steps done
   kReachedStop,      // RunSpec::stop_after_step
   kDataUsedUp,       // data.when_exhausted = stop, and the first epoch is over
-  kStoppedBySignal,  // SIGTERM or SIGINT: the step was finished and a checkpoint written
+  kStoppedBySignal,  // the step was finished and a checkpoint written
 };
 
 struct RunResult {
@@ -78,7 +78,7 @@ struct RunResult {
 // Runs, or goes on with, the run in spec.config.run.dir. Every rank of `collective` calls it with
 // the same spec. Throws util::Error (one line) for anything wrong with recipe, corpus, folder,
 // checkpoint or the numbers themselves (a loss that is not finite stops before weights change).
-// Catches SIGTERM and SIGINT while it runs; at most one run of a process at a time.
+// Catches util::kStopSignals while it runs; at most one run of a process at a time.
 RunResult run(const RunSpec& spec, distributed::Collective& collective);
 
 // Prepares the corpus and says what run() would do, training nothing and writing nothing into the

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "eval/copying_probe.h"
 #include "model/accounting.h"
 #include "train/run_folder.h"
 #include "train/texts.h"
@@ -25,6 +26,17 @@ std::vector<eval::ValidationSet> make_validation_sets(const std::vector<SetCorpu
                                              config.evaluation));
   }
   return sets;
+}
+
+std::vector<eval::FinalWindows> make_final_windows(const std::vector<SetCorpus>& corpora,
+                                                   const RunConfig& config) {
+  std::vector<eval::FinalWindows> result;
+  if (config.evaluation.final_windows == 0) return result;
+  for (const SetCorpus& set : corpora) {
+    result.push_back(eval::cut_final_windows(set.name, set.corpus, config.train.sequence_length,
+                                             config.evaluation.final_windows));
+  }
+  return result;
 }
 
 // The same documents in other windows are another measure; what a set is called is not.
@@ -156,6 +168,11 @@ Setup set_up(const RunSpec& spec, distributed::Collective& collective) {
   check_shape(config, setup.model, collective.world_size());
   setup.environment = make_environment(spec, setup, collective);
   setup.validation = make_validation_sets(texts.validation, config);
+  setup.final_windows = make_final_windows(texts.validation, config);
+  if (config.train.sequence_length >= eval::kShortestProbe) {
+    setup.copying_sequences =
+        eval::copying_sequences(texts.validation.front().corpus, config.train.sequence_length);
+  }
   setup.corpus_record = {.fingerprint = texts.training.fingerprint,
                          .validation_fingerprint = validation_fingerprint(setup.validation, config),
                          .files = list_files(texts)};

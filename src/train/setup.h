@@ -14,6 +14,7 @@
 #include "data/mixture.h"
 #include "data/token_stream.h"
 #include "distributed/collective.h"
+#include "eval/final_score.h"
 #include "eval/validation.h"
 #include "model/model_config.h"
 #include "superposition/phases.h"
@@ -35,8 +36,10 @@ struct Setup {
   Start start;                                      // the state's layouts are set where fresh, too
   std::unique_ptr<const data::BatchSource> source;  // from start.state.step on, this rank's rows
   std::vector<eval::ValidationSet> validation;      // the first is primary
-  std::int64_t last_step = 0;  // where this call ends: all steps, or the spec's or the data's end
-  bool data_end_it = false;    // last_step is where the data are used up
+  std::vector<eval::FinalWindows> final_windows;    // of each set; empty: no final scores wanted
+  at::Tensor copying_sequences;  // from the primary set; undefined where rows are too short
+  std::int64_t last_step = 0;    // where this call ends: all steps, or the spec's or the data's end
+  bool data_end_it = false;      // last_step is where the data are used up
 };
 
 // How a run ends that reaches setup.last_step.

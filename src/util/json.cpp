@@ -12,6 +12,8 @@ Json parse_json(std::string_view text, std::string_view who) {
     return Json::parse(text);
   } catch (const Json::parse_error& error) {
     fail(who, ": not valid JSON at byte ", error.byte, ": ", error.what());
+  } catch (const Json::exception& error) {  // a number that no double holds
+    fail(who, ": not valid JSON: ", error.what());
   }
 }
 

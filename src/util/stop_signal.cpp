@@ -1,7 +1,5 @@
 #include "util/stop_signal.h"
 
-#include <signal.h>
-
 #include <atomic>
 
 #include "util/error.h"
@@ -12,17 +10,25 @@ namespace {
 // A signal handler can reach nothing but globals; StopSignal owns these while it lives.
 std::atomic<int> g_received = 0;
 std::atomic<bool> g_installed = false;
-struct sigaction g_old_term;
-struct sigaction g_old_int;
 static_assert(std::atomic<int>::is_always_lock_free, "a handler may touch only lock-free atomics");
 
-void on_signal(int number) {
-  g_received.store(number);
-  ::signal(SIGTERM, SIG_DFL);
-  ::signal(SIGINT, SIG_DFL);
+void restore_default(int signal_number) {
+  if (!is_ignored(signal_number)) ::signal(signal_number, SIG_DFL);
+}
+
+void on_signal(int signal_number) {
+  int none = 0;
+  if (!g_received.compare_exchange_strong(none, signal_number)) return;
+  restore_default(SIGINT);
+  restore_default(SIGQUIT);
 }
 
 }  // namespace
+
+bool is_ignored(int signal_number) {
+  struct sigaction action {};
+  return ::sigaction(signal_number, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
+}
 
 StopSignal::StopSignal() {
   require(!g_installed.exchange(true), "stop signal: handlers are installed already");
@@ -31,13 +37,16 @@ StopSignal::StopSignal() {
   action.sa_handler = on_signal;
   action.sa_flags = SA_RESTART;
   ::sigemptyset(&action.sa_mask);
-  ::sigaction(SIGTERM, &action, &g_old_term);
-  ::sigaction(SIGINT, &action, &g_old_int);
+  for (std::size_t i = 0; i < kStopSignals.size(); ++i) {
+    const bool stays = is_ignored(kStopSignals[i]);
+    ::sigaction(kStopSignals[i], stays ? nullptr : &action, &before_[i]);
+  }
 }
 
 StopSignal::~StopSignal() {
-  ::sigaction(SIGTERM, &g_old_term, nullptr);
-  ::sigaction(SIGINT, &g_old_int, nullptr);
+  for (std::size_t i = 0; i < kStopSignals.size(); ++i) {
+    ::sigaction(kStopSignals[i], &before_[i], nullptr);
+  }
   g_installed.store(false);
 }
 

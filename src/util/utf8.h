@@ -14,4 +14,8 @@ std::size_t first_invalid_utf8(std::string_view text);
 // errors="replace" and the WHATWG decoder have it.
 std::string replace_invalid_utf8(std::string_view text);
 
+// The text without a byte order mark (EF BB BF) in front, which is a file's signature and no part
+// of what it says.
+std::string_view without_byte_order_mark(std::string_view text);
+
 }  // namespace superpose::util

@@ -24,6 +24,7 @@ void replay(const std::string& name, void (*target)(std::string_view)) {
 TEST(FuzzCases, Jsonl) { replay("jsonl", jsonl); }
 TEST(FuzzCases, MegatronIdx) { replay("megatron_idx", megatron_idx); }
 TEST(FuzzCases, Safetensors) { replay("safetensors", safetensors); }
+TEST(FuzzCases, Text) { replay("text", text); }
 TEST(FuzzCases, Tiktoken) { replay("tiktoken", tiktoken); }
 TEST(FuzzCases, TokenFile) { replay("token_file", token_file); }
 TEST(FuzzCases, TokenizerJson) { replay("tokenizer_json", tokenizer_json); }

@@ -1,36 +1,16 @@
 #include <algorithm>
-#include <cstring>
 #include <memory>
-#include <span>
 #include <string>
 #include <vector>
 
 #include "data/json_documents.h"
+#include "data/json_taming.h"
+#include "fuzz/memory_stream.h"
 #include "fuzz/targets.h"
 #include "util/error.h"
 
 namespace superpose::fuzz {
 namespace {
-
-// Bytes in memory, a few at a time.
-class MemoryStream final : public data::ByteStream {
- public:
-  explicit MemoryStream(std::string_view bytes) : rest_(bytes), size_(bytes.size()) {}
-
-  std::size_t read(std::span<char> out) override {
-    const std::size_t size = std::min({out.size(), rest_.size(), std::size_t{7}});
-    std::memcpy(out.data(), rest_.data(), size);
-    rest_.remove_prefix(size);
-    return size;
-  }
-  std::int64_t bytes_read() const override {
-    return static_cast<std::int64_t>(size_ - rest_.size());
-  }
-
- private:
-  std::string_view rest_;
-  std::size_t size_;
-};
 
 std::vector<std::string> read(std::string_view input, const data::ReadOptions& options) {
   const auto reader =
@@ -54,6 +34,13 @@ void jsonl(std::string_view input) {
   // Both agree up to the first bad record.
   expect(strict.size() <= skipped.size());
   expect(std::equal(strict.begin(), strict.end(), skipped.begin()));
+  // What is tamed keeps its length and has nothing more to tame.
+  std::string tamed(input);
+  data::tame_json(tamed, "fffd");
+  expect(tamed.size() == input.size());
+  std::string again = tamed;
+  data::tame_json(again, "fffd");
+  expect(again == tamed);
 }
 
 }  // namespace superpose::fuzz

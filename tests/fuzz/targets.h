@@ -10,6 +10,7 @@ namespace superpose::fuzz {
 void jsonl(std::string_view input);
 void megatron_idx(std::string_view input);
 void safetensors(std::string_view input);
+void text(std::string_view input);
 void tiktoken(std::string_view input);
 void token_file(std::string_view input);
 void tokenizer_json(std::string_view input);

@@ -1,5 +1,6 @@
 """`cmake --install`: program and operator library work from another place, without the build folder."""
 
+import os
 import pathlib
 import re
 import shutil
@@ -32,17 +33,18 @@ class Install(program.ProgramTest):
         cls.prefix = cls.folder / "moved"
         shutil.move(first, cls.prefix)
         cls.installed = cls.prefix / "bin" / "superpose"
+        cls.binary = cls.prefix / "libexec" / "superpose"
 
     def test_what_is_there(self):
         files = {str(path.relative_to(self.prefix)) for path in self.prefix.rglob("*") if path.is_file()}
-        expected = {"bin/superpose", "lib/libsuperpose_ops.so", "share/superpose/plotly.min.js"}
+        expected = {"bin/superpose", "libexec/superpose", "lib/libsuperpose_ops.so", "share/superpose/plotly.min.js"}
         recipes = {f"share/superpose/recipes/{path.name}" for path in (program.ROOT / "recipes").iterdir()}
         if (pathlib.Path(program.ARGUMENTS.build_folder) / "src/data/libsuperpose_parquet.so").exists():
             expected.add("lib/libsuperpose_parquet.so")
         self.assertEqual(files, expected | recipes)
 
     def test_build_folder_is_forgotten(self):
-        for file in (self.installed, self.prefix / "lib" / "libsuperpose_ops.so"):
+        for file in (self.binary, self.prefix / "lib" / "libsuperpose_ops.so"):
             dynamic = subprocess.run(["readelf", "-d", file], capture_output=True, text=True, check=True).stdout
             (paths,) = re.findall(r"(?:RUNPATH|RPATH).*\[(.*)\]", dynamic)
             self.assertIn("$ORIGIN/../lib", paths.split(":"))
@@ -79,6 +81,73 @@ class Install(program.ProgramTest):
         result = program.run("launch", "-n", "2", *words, program=self.installed, env={"HOME": str(self.folder)})
         self.assertEqual(result.code, 0, result)
         self.assertIn("2 ranks", result.out)
+
+    # --- The environment that it was built with is gone
+
+    def orphan(self):
+        """A copy of the installation in which every path into that environment leads nowhere."""
+        orphan = self.folder / f"orphan-{self.id()}"
+        shutil.copytree(self.prefix, orphan)
+        torch = re.search(r"^built_with=(.*)$", (orphan / "bin" / "superpose").read_text(), re.M).group(1)
+        packages = str(pathlib.Path(torch).parent).encode()
+        gone = b"/gone" + b"/" * (len(packages) - 5)
+        for file in (path for path in orphan.rglob("*") if path.is_file()):
+            file.write_bytes(file.read_bytes().replace(packages, gone))
+        return orphan / "bin" / "superpose", pathlib.Path(packages.decode())
+
+    def python(self, name, packages, version=None):
+        """A folder with a `python3` that finds torch and pyarrow in a place of its own."""
+        place = self.folder / name
+        (place / "bin").mkdir(parents=True)
+        for package in ("torch", "pyarrow"):
+            (place / package).symlink_to(packages / package)
+        if version:
+            (place / "torch").unlink()
+            (place / "torch").mkdir()
+            (place / "torch" / "__init__.py").touch()
+            (place / "torch" / "version.py").write_text(f"__version__ = '{version}+cpu'\n")
+        script = place / "bin" / "python3"
+        script.write_text(f'#!/bin/sh\nPYTHONPATH="{place}" exec "{sys.executable}" -S "$@"\n')
+        script.chmod(0o755)
+        return script
+
+    def test_another_torch_of_that_version(self):
+        installed, packages = self.orphan()
+        python = self.python("other", packages)
+        expected = program.run("--version").out
+        for variables in ({"PATH": f"{python.parent}:{os.environ['PATH']}"}, {"SUPERPOSE_PYTHON": str(python)}):
+            environment = {**os.environ, **variables}
+            result = program.run("--version", program=installed, env=environment)
+            self.assertEqual((result.code, result.err, result.out), (0, "", expected), result)
+        words = self.train_words("orphan", "--train.steps", "4", "--phases", "[]")
+        result = program.run("launch", "-n", "2", *words, program=installed, env=environment)
+        self.assertEqual(result.code, 0, result)
+        # What is not ours is started as if there were no such search.
+        for path in (None, "/somewhere"):
+            outer = {**environment, "LD_LIBRARY_PATH": path} if path else environment
+            words = ["launch", "-n", "1", "--", "sh", "-c", 'echo "${LD_LIBRARY_PATH-unset}"']
+            result = program.run(*words, program=installed, env=outer)
+            self.assertEqual((result.code, result.out), (0, f"{path or 'unset'}\n"), result)
+
+    def test_packages_are_those_of_the_torch_in_use(self):
+        installed, packages = self.orphan()
+        python = self.python("packages", packages)
+        words = self.recipe_words("packages", "--data.python_distributions", '["no-such-thing"]')
+        environment = {**os.environ, "SUPERPOSE_PYTHON": str(python)}
+        result = program.run("train", *words, program=installed, env=environment)
+        self.assert_one_line(result, "no-such-thing", python.parent.parent)
+
+    def test_no_torch_of_that_version(self):
+        installed, packages = self.orphan()
+        pinned = re.search(r"^torch==([0-9.]+)", (program.ROOT / "requirements.txt").read_text(), re.M).group(1)
+        for name, python, found in (
+            ("older", self.python("older", packages, version="1.13.1"), "1.13.1"),
+            ("no such Python", self.folder / "nowhere" / "python3", "none"),
+        ):
+            with self.subTest(name):
+                environment = {**os.environ, "SUPERPOSE_PYTHON": str(python)}
+                result = program.run("--version", program=installed, env=environment)
+                self.assert_one_line(result, f"torch=={pinned}", python, found)
 
     def test_operators_in_python(self):
         library = self.prefix / "lib" / "libsuperpose_ops.so"

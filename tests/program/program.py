@@ -192,11 +192,11 @@ class ProgramTest(unittest.TestCase):
             self.assertNotIn(word, result.err, result)
 
     def assert_one_line(self, result, *parts):
-        """Exit code 1 and one line of error that holds `parts`."""
+        """One line of error that holds `parts`. Exit code 2 where it blames an option, else 1."""
         self.assert_no_crash(result)
-        self.assertEqual(result.code, 1, result)
         self.assertEqual(result.err.count("\n"), 1, result)
         self.assertTrue(result.err.startswith("superpose: "), result)
+        self.assertEqual(result.code, 2 if result.err.startswith("superpose: --") else 1, result)
         for part in parts:
             self.assertIn(str(part), result.err, result)
 

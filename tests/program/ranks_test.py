@@ -148,7 +148,7 @@ class Ranks(program.ProgramTest):
 
     def test_wrong_recipe_is_said_once(self):
         result = program.run(*self.launch_words("wrong", "--train.stepz", "5"))
-        self.assertEqual(result.code, 1, result)
+        self.assertEqual(result.code, 2, result)
         said = [line for line in result.err.splitlines() if line.startswith("superpose: ")]
         self.assertEqual(len(said), 1, result)
         self.assertIn("train.stepz", said[0])

@@ -25,6 +25,20 @@ class Selftest(unittest.TestCase):
             self.assertEqual([case["bags"] for case in speed["cases"]], ["1", "4", "8", "16"])
             self.assertGreater(speed["positions_per_second"], 0)
 
+    def test_every_instruction_set(self):
+        """--isa all: each that this CPU has, checked with those kernels."""
+        levels = [level for level in ("default", "avx2", "avx512") if program.run("--version", "--isa", level).code == 0]
+        with tempfile.TemporaryDirectory() as folder:
+            out = pathlib.Path(folder) / "report.json"
+            result = program.run("selftest", "--device", "cpu", "--isa", "all", "--out", out)
+            self.assertEqual(result.code, 0, result)
+            report = json.loads(out.read_text())
+        names = {check["name"] for check in report["checks"]}
+        for level in levels:
+            for name in ("causal_attention f32", "multi_hot_linear_cross_entropy bf16", "killed twice and resumed"):
+                self.assertIn(f"{level}: {name}", names)
+        self.assertEqual(sorted({speed["isa"] for speed in report["speeds"]}), sorted(f"{level} (forced)" for level in levels))
+
     def test_an_unknown_device_is_a_usage_error(self):
         result = program.run("selftest", "--device", "tpu")
         self.assertEqual(result.code, 2, result)

@@ -10,8 +10,9 @@ import tomllib
 
 import program
 
-COMMANDS = ["train", "compare", "bench", "report", "launch", "verify", "data", "data prepare", "data inspect",
+COMMANDS = ["train", "compare", "bench", "selftest", "report", "launch", "verify", "data", "data prepare", "data inspect",
             "data verify", "data mix", "tokenizer", "tokenizer encode", "tokenizer decode", "tokenizer train"]  # fmt: skip
+HELP_COLUMNS = 100
 FROZEN_KEYS = pathlib.Path(__file__).with_name("recipe_keys.txt")
 
 
@@ -25,6 +26,28 @@ def printed_keys(text):
         elif key := re.match(r"([a-z0-9_]+) = .*?  *# (\(operational\))?", line):
             keys.append(f"{section}.{key.group(1)}".removeprefix(".") + (f" {key.group(2)}" if key.group(2) else ""))
     return keys
+
+
+def commands_below(words=()):
+    """Every command that the help texts list, with its own help: {"data prepare": text}."""
+    result = program.run(*words, "--help")
+    assert (result.code, result.err) == (0, ""), result
+    found = {" ".join(words): result.out}
+    _, _, listed = result.out.partition("Subcommands:\n")
+    for name in re.findall(r"^  ([a-z]+) ", listed, re.M):
+        found.update(commands_below((*words, name)))
+    return found
+
+
+def help_entries(text):
+    """The entries of a help text's options and positionals: ["--out TEXT REQUIRED  New folder ...", ...]."""
+    entries = []
+    for line in text.splitlines():
+        if re.match(r"  \S", line):
+            entries.append(line.strip())
+        elif re.match(r" {20,}\S", line) and entries:
+            entries[-1] += " " + line.strip()
+    return [entry for entry in entries if entry.startswith("-")]
 
 
 def parsed_keys(table, prefix=""):
@@ -85,29 +108,146 @@ class Surface(program.ProgramTest):
             self.assertRegex(result.out, re.compile("^" + pattern, re.M))
 
     def test_help(self):
-        top = program.run("--help")
-        self.assertEqual(top.code, 0, top)
-        for command in COMMANDS:
+        texts = commands_below()
+        self.assertEqual(set(texts), {"", *COMMANDS})
+        for command, text in texts.items():
             with self.subTest(command):
-                words = command.split()
-                result = program.run(*words, "--help")
-                self.assertEqual((result.code, result.err), (0, ""), result)
-                self.assertIn(f"Usage: superpose {command}", result.out)
-                if len(words) == 1:
-                    self.assertRegex(top.out, re.compile(rf"^  {words[0]} ", re.M))
+                self.assertIn(f"Usage: superpose {command}".strip(), text)
+                self.assertLessEqual(max(map(len, text.splitlines())), HELP_COLUMNS)
+                # An option that takes a value has its type in capitals.
+                for entry in help_entries(text):
+                    name, takes_value = re.match(r"(\S+)( [A-Z])?", entry).groups()
+                    is_flag = not takes_value or re.match(r"\S+  ", entry)
+                    says = "REQUIRED" in entry or len(re.findall(r"\(default: [^)]+\)", entry)) == 1
+                    self.assertEqual(says, not is_flag, entry)
+                    self.assertTrue(name.startswith("-"))
+
+    def test_models_are_listed(self):
+        recipe = self.write("preset.toml", "[model]\npreset = 'none'\n")
+        refused = program.run("train", recipe).err
+        names = re.search(r"must be one of (.*), got", refused).group(1).split(", ")
+        self.assertIn("paper-3b", names)
+        for words in (["train", "--help"], ["compare", "--help"], ["bench", "--help"], ["train", "--print-recipe"]):
+            text = program.run(*words).out
+            for name in names:
+                with self.subTest(name, words=words):
+                    row = re.search(rf"^[# ]*{name} +(\S+) +(\d+) +(\d+) ", text, re.M)
+                    self.assertIsNotNone(row, text)
+        # SmolLM3-3B's shape, with Llama 3's vocabulary and an untied head.
+        self.assertRegex(text, r"paper-3b +3\.\d+B +36 +2048 +16 +4 +11008 +128256 +untied\n")
 
     def test_usage_errors(self):
         for words in (
             ["frobnicate"], ["train", "--frobnicate"], ["train"], ["compare"], ["bench"], ["report"], ["data"],
             ["data", "prepare"], ["verify"], ["launch"], ["launch", "-n", "2"],
             ["launch", "-n", "two", "train", "x"], ["launch", "-n", "2", "--"], ["launch", "--"], ["--version", "x"],
+            ["launch", "-n", "0", "true"], ["launch", "-n", "1", "--frobnicate", "true"], ["report", "a", "--arm", "b=c"], ["report", "--arm", "b"], ["tokenizer"],
+            ["bench", "x", "--blocks", "0"], ["bench", "x", "--bags", "0"], ["bench", "x", "--block-seconds", "-1"],
+            ["tokenizer", "train", "x", "--out", "y", "--vocab-size", "0"], ["tokenizer", "encode"],
+            ["tokenizer", "train", "x", "--out", "y", "--vocab-size", "9", "--max-bytes", "-1"],
+            ["tokenizer", "train", "x", "--out", "y", "--vocab-size", "9", "--threads", "-1"],
+            ["verify", "x", "--train.steps", "5"], ["selftest", "--train.steps", "5"], ["report", "x", "--log.every", "1"],
+            ["data", "inspect", "x.bin", "--train.steps", "5"], ["data", "verify", ".", "--train.steps", "5"],
         ):  # fmt: skip
             with self.subTest(words):
                 result = program.run(*words)
                 self.assertEqual((result.code, result.out), (2, ""), result)
                 self.assert_no_crash(result)
                 self.assertTrue(result.err.startswith("superpose: "), result)
+                self.assertEqual(result.err.count("\n"), 1, result)
         self.assertEqual(program.run().code, 2)
+
+    def test_every_command_refuses_what_it_does_not_know(self):
+        for command in COMMANDS:
+            with self.subTest(command):
+                result = program.run(*command.split(), "--frobnicate")
+                self.assertEqual((result.code, result.out), (2, ""), result)
+                self.assertEqual(result.err.count("\n"), 1, result)
+                self.assertIn("--frobnicate", result.err)
+
+    def test_suggestions(self):
+        """What people type from habit, and what it is called here."""
+        for words, meant in (
+            (["train", "x.toml", "--steps", "5"], "--train.steps"),
+            (["train", "x.toml", "--max-steps=5"], "--train.steps"),
+            (["train", "x.toml", "--lr", "1e-3"], "--optim.learning_rate"),
+            (["train", "x.toml", "--batch-size", "5"], "--train.batch_positions"),
+            (["train", "x.toml", "--d_model", "5"], "--model.hidden_size"),
+            (["train", "x.toml", "--bag-size", "5"], "--phases[0].bag_size"),
+            (["train", "x.toml", "--gpu"], "--train.device"),
+            (["train", "x.toml", "--dry_run"], "--dry-run"),
+            (["train", "x.toml", "--form", "y"], "--from"),
+            (["compare", "x.toml", "--seq_len", "5"], "--train.sequence_length"),
+            (["data", "prepare", "x.toml", "--tokenizer_path", "y"], "--data.tokenizer"),
+            (["tokenizer", "train", "x", "--output", "y"], "--out"),
+            (["launch", "--nproc_per_node", "2", "train", "x"], "--ranks"),
+            (["--steps", "5", "train", "x.toml"], "--train.steps"),
+            (["trian", "x.toml"], "superpose train"),
+            (["fit", "x.toml"], "superpose train"),
+            (["x.toml"], "superpose train x.toml"),
+            (["prepare", "x.toml"], "superpose data prepare"),
+            (["data", "prepar", "x.toml"], "superpose data prepare"),
+            (["tokenize"], "superpose tokenizer encode"),
+            (["tokenizer", "trian", "x"], "superpose tokenizer train"),
+            (["selftest", "--device", "gpu"], "cuda"),
+        ):
+            with self.subTest(words):
+                result = program.run(*words)
+                self.assertEqual((result.code, result.out), (2, ""), result)
+                self.assertEqual(result.err.count("\n"), 1, result)
+                self.assertIn(f"did you mean {meant}?", result.err)
+        with self.refusals() as (refused, refused_recipe):
+            for key, meant in (
+                ("train.lr", "optim.learning_rate"),
+                ("train.dtype", "train.precision"),
+                ("model.d_model", "model.hidden_size"),
+                ("model.n_layer", "model.num_layers"),
+                ("train.block_size", "train.sequence_length"),
+                ("train.max_steps", "train.steps"),
+                ("optim.weight-decay", "optim.weight_decay"),
+            ):
+                section, name = key.split(".")
+                refused([f"--{key}", "1"], key, f"did you mean {meant}?")
+                refused_recipe(f"[{section}]\n{name} = 1\n", f"bad.toml:2: {key}", f"did you mean {meant}?")
+            refused(["--train.device", "gpu"], 'did you mean "cuda"?')
+            refused(["--train.precision", "float32"], 'did you mean "f32"?')
+            refused(["--train.precision", "bfloat16"], 'did you mean "bf16"?')
+            refused_recipe("[trainer]\nsteps = 1\n", "bad.toml:1: trainer", "did you mean train?")
+
+    # --- Instruction sets
+
+    def test_isa(self):
+        def in_force(*words, **variables):
+            result = program.run("--version", *words, env={**os.environ, **variables})
+            self.assertEqual((result.code, result.err), (0, ""), result)
+            return re.search(r"^kernels (.*)$", result.out, re.M).group(1), set(re.findall(r"^  \S+: (.*)$", result.out, re.M))
+
+        best, kernels = in_force()
+        self.assertEqual(kernels, {best})
+        self.assertEqual(in_force("--isa", "default"), ("default (forced)", {"default"}))
+        self.assertEqual(in_force(SUPERPOSE_ISA="default"), ("default (forced)", {"default"}))
+        self.assertEqual(in_force("--isa", "auto", SUPERPOSE_ISA="default"), (best, kernels))
+        unknown = program.run("--version", "--isa", "avx10")
+        self.assertEqual((unknown.code, unknown.out), (2, ""), unknown)
+        self.assertIn("avx512", unknown.err)
+        self.assert_one_line(program.run("--version", env={**os.environ, "SUPERPOSE_ISA": "avx10"}), "SUPERPOSE_ISA", "avx10")
+        for level in ("default", "avx2", "avx512"):
+            result = program.run("--version", "--isa", level)
+            if result.code != 0:  # this CPU does not have it
+                self.assert_one_line(result, level)
+
+    def test_forced_isa_is_recorded(self):
+        short = ["--train.steps", "4", "--phases", "[]"]
+        result = self.train("forced", *short, "--train.steps", "2", "--isa", "default")
+        self.assertIn("default (forced)", result.out)
+        (header,) = program.records(self.run_folder("forced"), "header")
+        self.assertEqual(header["isa"], "default (forced)")
+        best = re.search(r"^kernels (\S+)$", program.run("--version").out, re.M).group(1)
+        if best == "default":
+            self.skipTest("this CPU has one instruction set")
+        # A resume with others is said not to be bit-exact.
+        result = program.run(*self.train_words("forced", *short, "--train.steps", "2"))
+        self.assertIn("not bit-exact: kernels", result.out)
 
     def test_launched_command_may_follow_two_dashes(self):
         for words in (["-n", "1", "--"], ["--ranks", "1", "--"], ["-n1", "--"], ["-n", "1"]):
@@ -277,10 +417,10 @@ class Surface(program.ProgramTest):
     def test_names_are_refused_in_plain_words(self):
         result = program.run("tokenizer", "train", "x", "--out", "y", "--vocab-size", "300", "--pattern", "foo")
         self.assertEqual(result.code, 2, result)
-        self.assertIn("--pattern: must be one of gpt2, llama3, qwen2, got foo\n", result.err)
+        self.assertIn("--pattern: must be one of gpt2, llama3, qwen2, got foo", result.err)
         result = program.run("selftest", "--device", "tpu")
         self.assertEqual(result.code, 2, result)
-        self.assertIn("--device: must be one of auto, cpu, cuda, got tpu\n", result.err)
+        self.assertIn("--device: must be one of auto, cpu, cuda, got tpu", result.err)
         self.assertNotIn("->", program.run("tokenizer", "train", "--help").out)
         self.assertIn("list of ids a line to", program.run("tokenizer", "decode", "--help").out)
 

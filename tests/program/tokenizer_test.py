@@ -47,6 +47,8 @@ class Tokenizer(program.ProgramTest):
         good = '{"text": "a"}\n'
         for row in ('{"text": 5}', '{"texts": "a"}', "[]", "nonsense", "", '{"text": "\\ud800"}', '{"text": "a"'):
             self.assert_one_line(run("encode", "--tokenizer", "bytes", "--jsonl", text=good + row + "\n" + good), "line 2")
+        kept = '\ufeff{"text": "a", "b": [1e309, NaN, -18446744073709551616]}\n'
+        self.assertEqual(run("encode", "--tokenizer", "bytes", "--jsonl", text=kept).out, b"[97]\n")
         for row in ('{"ids": []}', "[1.5]", "[-1]", "[257]", '["1"]', "[99999999999]", "[1"):
             self.assert_one_line(run("decode", "--tokenizer", "bytes", "--jsonl", text="[97]\n" + row), "line 2")
         self.assert_one_line(run("decode", "--tokenizer", "bytes", text="97 x"), "x")

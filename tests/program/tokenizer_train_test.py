@@ -2,7 +2,9 @@
 
 import gzip
 import json
+import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -69,17 +71,41 @@ class TokenizerTrain(program.ProgramTest):
         with gzip.open(self.folder / "rows.jsonl.gz", "wt") as file:
             file.write(rows)
         (self.folder / "joined.txt").write_text("\n\n".join(texts))
+        (self.folder / "windows.txt").write_bytes("\r\n\r\n".join(texts).encode("utf-8-sig"))
+        (self.folder / "packed.jsonl.zstd").write_bytes((self.folder / "rows.jsonl.gz").read_bytes())
+        shutil.copytree(self.corpus(), self.folder / "with-logo")
+        (self.folder / "with-logo" / "logo.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(50))
         _, first = self.train_tokenizer("kind-folder", "--vocab-size", "300", "--threads", "1", self.corpus())
         expected = (first / "tokenizer.json").read_bytes()
         for number, words in enumerate((
             ["--text-field", "meta.body", self.folder / "rows.jsonl"],
             ["--text-field", "meta.body", self.folder / "rows.jsonl.gz", "--threads", "2"],
             ["--separator", r"\n\n", self.folder / "joined.txt"],
+            ["--separator", r"\n\n", self.folder / "windows.txt"],
+            ["--text-field", "meta.body", self.folder / "packed.jsonl.zstd"],
+            [self.folder / "with-logo"],
             [f"{self.corpus()}/*.txt"],
         )):  # fmt: skip
             with self.subTest(words):
                 _, folder = self.train_tokenizer(f"kind-{number}", "--vocab-size", "300", *words)
                 self.assertEqual((folder / "tokenizer.json").read_bytes(), expected)
+
+    def test_what_is_no_text(self):
+        for name, content, *words in (
+            ("ls", pathlib.Path("/bin/ls").read_bytes(), "an ELF file"),
+            ("a.jsonl.zstd", b"BZh91AY&SY" + bytes(20), "bzip2 data", "unpack it"),
+            ("a.txt", "a text\n".encode("utf-16") * 20, "UTF-16 text", "iconv"),
+        ):
+            (self.folder / name).write_bytes(content)
+            command = ["tokenizer", "train", "--out", self.folder / "none", "--vocab-size", "300", self.folder / name]
+            self.assert_one_line(program.run(*command), str(self.folder / name), *words)
+            self.assertFalse((self.folder / "none").exists())
+
+    def test_large_files_without_the_separator_are_named(self):
+        (self.folder / "large.txt").write_text("one two " * 150_000)
+        words = ["--vocab-size", "270", "--separator", r"\n\n", self.folder / "large.txt"]
+        result, _ = self.train_tokenizer("large", *words)
+        self.assertRegex(result.out, "warning: --separator: .*large.txt")
 
     def test_parquet(self):
         try:

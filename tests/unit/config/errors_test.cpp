@@ -56,6 +56,38 @@ TEST(RecipeErrors, UnknownKeyNamesTheNearestOne) {
   });
 }
 
+// The message of reading `toml` with names that people bring along.
+std::string error_with_synonyms(const std::string& toml) {
+  constexpr Synonym kKeys[] = {{"lr", "optim.learning_rate"},
+                               {"s", "phases[].bag_size"},
+                               {"optimizer", "optim"},
+                               {"elsewhere", "no.such_key"}};
+  constexpr Synonym kChoices[] = {{"rising_slowly", "rising"}, {"rise", "no such choice"}};
+  SampleRecipe recipe;
+  try {
+    read(recipe, "recipe.toml", toml, {}, {.keys = kKeys, .choices = kChoices});
+  } catch (const util::Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(RecipeErrors, SynonymsComeBeforeNamesThatLookAlike) {
+  const auto suggests = [](const std::string& name) { return "did you mean " + name + "?"; };
+  for (const auto& [toml, meant] : std::vector<std::pair<std::string, std::string>>{
+           {"[train]\nlr = 1", "optim.learning_rate"},
+           {"LR = 1", "optim.learning_rate"},
+           {"[optim]\nlearning-rate = 1", "optim.learning_rate"},
+           {"[[phases]]\nsteps = 1\n[[phases]]\ns = 1", "phases[1].bag_size"},
+           {"[optimizer]\neps = 1", "optim"},
+           {"[optim]\nshape = 'rising-slowly'", "\"rising\""},
+           // What the table says but nobody has is not suggested.
+           {"[train]\nelsewhere = 1", "train.seeds"},
+           {"[optim]\nshape = 'rise'", "\"rising\""}}) {
+    EXPECT_TRUE(error_with_synonyms(toml).ends_with(suggests(meant))) << error_with_synonyms(toml);
+  }
+}
+
 TEST(RecipeErrors, WrongTypeNamesBoth) {
   expect_messages({
       {"[train]\nsteps = 1.5", "2: train.steps: expected an integer, got a number: 1.5"},

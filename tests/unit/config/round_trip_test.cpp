@@ -27,6 +27,10 @@ TEST(RoundTrip, ResolvedTextIsAFixedPoint) {
   EXPECT_EQ(to_toml(read_back(once)), once);
 }
 
+TEST(RoundTrip, AByteOrderMarkIsPassedOver) {
+  EXPECT_EQ(read_back("\xef\xbb\xbf" + to_toml(unusual_recipe())), unusual_recipe());
+}
+
 TEST(RoundTrip, EmptyListReplacesADefaultThatIsNot) {
   SampleRecipe recipe;
   recipe.phases.clear();

@@ -332,6 +332,7 @@ TEST_F(Corpus, EveryByteValueSurvives) {
   std::string bytes;
   for (int i = 0; i < 256; ++i) bytes += static_cast<char>(i);
   write_text(dir_ / "text/f0.txt", bytes);
+  config_.on_binary = OnBinary::kKeep;
   const PreparedCorpus corpus = prepare_corpus(config_);
   auto all = texts(*corpus.train);
   for (const auto& text : texts(*corpus.validation)) all.push_back(text);

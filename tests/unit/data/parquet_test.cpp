@@ -3,6 +3,7 @@
 
 #include <random>
 
+#include "data/byte_stream.h"
 #include "reader_support.h"
 #include "support/temp_dir.h"
 #include "util/files.h"
@@ -51,6 +52,18 @@ TEST_F(Parquet, EveryEncodingHoldsTheSame) {
   EXPECT_THAT(read_documents(file("empty")), IsEmpty());
 }
 
+// The name of another kind, or of none.
+TEST_F(Parquet, IsKnownByItsContent) {
+  const auto expected = read_documents(file("none"));
+  for (const char* name : {"shard-0.pq", "shard", "shard.txt", "shard.jsonl", "shard.zst"}) {
+    std::filesystem::copy(file("none"), dir_ / name);
+    EXPECT_EQ(read_documents(dir_ / name), expected) << name;
+  }
+  for (const char* name : {"empty", "nested", "dictionary", "delta", "zstd", "nulls"}) {
+    EXPECT_EQ(kind_of(read_head(file(name))).content, Content::kParquet) << name;
+  }
+}
+
 TEST_F(Parquet, NullsAndBadTextAreErrorsOrSkipped) {
   EXPECT_THAT(message("nulls"), EndsWith("nulls.parquet: row 1: the text is null"));
   EXPECT_THAT(message("utf8"), EndsWith("utf8.parquet: row 0: the text is not valid UTF-8"));
@@ -76,8 +89,8 @@ TEST_F(Parquet, ColumnsThatCannotServeAreNamed) {
   EXPECT_THAT(message("lists", {.text_field = "text.list.element"}),
               EndsWith("must have one value a row, got lists"));
   EXPECT_THAT(message("absent"), HasSubstr("absent.parquet: cannot open: No such file"));
-  write_text(dir_ / "a.parquet.gz", "x");
-  EXPECT_THAT(error_of([&] { open_documents(dir_ / "a.parquet.gz", {}); }),
+  ASSERT_EQ(test::run_command("gzip -kf '" + file("none").string() + "'"), 0);
+  EXPECT_THAT(error_of([&] { open_documents(dir_ / "none.parquet.gz", {}); }),
               HasSubstr("Parquet compresses by itself"));
 }
 

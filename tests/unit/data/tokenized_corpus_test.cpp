@@ -76,7 +76,7 @@ TEST(TokenizedCorpus, IdsOfQwen3AreThoseOfTokenizers) {
   if (!test::has_shared("data/tokenizers")) GTEST_SKIP() << test::missing_shared("data/tokenizers");
   const test::TempDir dir;
   const auto packed =
-      open_decompressed(test::shared_path("data/tokenizers/qwen3-tokenizer.json.zst"));
+      open_decompressed(test::shared_path("data/tokenizers/qwen3-tokenizer.json.zst")).bytes;
   std::string json;
   std::vector<char> part(1 << 16);
   while (const std::size_t count = packed->read(part)) json.append(part.data(), count);

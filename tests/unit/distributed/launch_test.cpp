@@ -11,6 +11,7 @@
 
 #include "util/error.h"
 #include "util/process.h"
+#include "util/stop_signal.h"
 
 namespace superpose::distributed {
 namespace {
@@ -178,7 +179,7 @@ TEST_P(LaunchSignal, ReachesEveryRankOnce) {
   EXPECT_EQ(launcher.wait(), 3);
 }
 
-INSTANTIATE_TEST_SUITE_P(Signals, LaunchSignal, testing::Values(SIGTERM, SIGINT));
+INSTANTIATE_TEST_SUITE_P(Signals, LaunchSignal, testing::ValuesIn(util::kStopSignals));
 
 TEST(Launch, AKilledLauncherTakesItsRanksAlong) {
   const LauncherProcess launcher("until-signal");

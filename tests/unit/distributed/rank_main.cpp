@@ -7,7 +7,7 @@
 //   work-alone SECONDS [CODE]
 //                      rank 0 works that long alone, under a time limit of 1 s, then ends with CODE
 //                      where there is one; the others must get its result, or an error
-//   until-signal       connects, waits for SIGTERM or SIGINT, ends with 3
+//   until-signal       connects, waits for one of util::kStopSignals, ends with 3
 //   launch MODE ...    launches two ranks of this program
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
@@ -23,6 +23,7 @@
 #include "distributed/collective.h"
 #include "distributed/launch.h"
 #include "util/error.h"
+#include "util/stop_signal.h"
 
 namespace {
 
@@ -149,8 +150,7 @@ volatile sig_atomic_t signals_seen = 0;
 
 int until_signal() {
   const auto count = [](int) { signals_seen = signals_seen + 1; };
-  ::signal(SIGTERM, count);
-  ::signal(SIGINT, count);
+  for (const int number : util::kStopSignals) ::signal(number, count);
   const auto group = make_collective(rendezvous_from_environment());
   group->barrier();
   if (group->rank() == 0) {

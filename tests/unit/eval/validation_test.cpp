@@ -1,6 +1,5 @@
 #include "eval/validation.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/ops/log_softmax.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,14 +7,13 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <fstream>
 #include <numbers>
 #include <set>
 #include <string>
 #include <vector>
 
-#include "model/initialize.h"
 #include "support/error_of.h"
+#include "support/eval_model.h"
 #include "support/temp_dir.h"
 #include "support/tolerances.h"
 #include "tokenizer/bytes.h"
@@ -25,47 +23,8 @@ namespace {
 
 constexpr std::int64_t kLength = 16;
 
-void write_text(const std::filesystem::path& path, const std::string& text) {
-  std::filesystem::create_directories(path.parent_path());
-  std::ofstream(path, std::ios::binary) << text;
-}
-
-// `documents` held-out documents of different lengths beside enough training text.
-data::PreparedCorpus make_corpus(const std::filesystem::path& folder, int documents) {
-  for (int index = 0; index < documents; ++index) {
-    const std::string name = std::to_string(index) + ".txt";
-    write_text(folder / "held-out" / name, std::string(static_cast<std::size_t>(40 + 7 * index),
-                                                       static_cast<char>('a' + index)));
-  }
-  for (int index = 0; index < 10; ++index) {
-    write_text(folder / "corpus" / (std::to_string(index) + ".txt"),
-               "text " + std::to_string(index) + std::string(2000, 'x'));
-  }
-  data::DataConfig config;
-  config.sources = {(folder / "corpus").string()};
-  config.validation = {(folder / "held-out").string()};
-  config.cache_dir = (folder / "cache").string();
-  return data::prepare_corpus(config);
-}
-
-struct Model {
-  Model() : parameters(model::decoder_parameters(config), at::kCPU, at::kFloat) {
-    at::set_num_threads(1);  // too small to share, and the machine may be busy
-    model::initialize(parameters, config, 5);
-  }
-  static model::ModelConfig make_config() {
-    model::ModelConfig config;
-    config.hidden_size = 16;
-    config.num_layers = 1;
-    config.num_heads = 2;
-    config.ffn_size = 32;
-    config.init_std = 0.3;  // losses that differ from token to token
-    return model::resolve(config, tokenizer::kPaddedByteVocabulary);
-  }
-  model::ModelConfig config = make_config();
-  model::FlatParameters parameters;
-  model::Decoder decoder{config, parameters};
-};
+using test::make_corpus;
+using Model = test::TinyDecoder;
 
 std::vector<std::vector<std::int64_t>> rows_of(const at::Tensor& ids) {
   std::vector<std::vector<std::int64_t>> rows;

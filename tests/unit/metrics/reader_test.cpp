@@ -36,6 +36,16 @@ class Reader : public testing::Test {
   test::TempDir folder_;
 };
 
+// As Excel and PowerShell write it.
+TEST_F(Reader, AByteOrderMarkIsNoPartOfTheFirstName) {
+  const std::string mark = "\xef\xbb\xbf";
+  const std::string table =
+      std::string(kColumns) + "\n7,2.5e6,r,d,v,30,4,100,4096,16384,2.5,1.25,,\n";
+  EXPECT_EQ(read_run(put("run.csv", mark + table)).header.seed, 7);
+  const std::string records = line(sample_header());
+  EXPECT_EQ(read_run(put("run.jsonl", mark + records)).header.run_name, "tst seed 3");
+}
+
 TEST_F(Reader, TableGivesTheSameRunAsRecords) {
   const auto path =
       put("run.csv",

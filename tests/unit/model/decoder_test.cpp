@@ -53,6 +53,37 @@ TEST(Decoder, BagSizeOneIsNextTokenPrediction) {
                   .equal(small.decoder.hidden(ids, Gradients::kNone)));
 }
 
+TEST(Decoder, TokenLossesAreThoseOfLogits) {
+  const SmallDecoder small = loud_decoder();
+  const at::Tensor window = random_ids(64, {kRows, kLength + 1, 1}).squeeze(-1);
+  const at::Tensor ids = window.narrow(1, 0, kLength).unsqueeze(-1);
+  const at::Tensor targets = window.narrow(1, 1, kLength).clone();
+  targets.select(1, 3).fill_(-100);
+  const at::Tensor losses = small.decoder.token_losses(ids, targets);
+  const at::Tensor expected = at::cross_entropy_loss(
+      small.decoder.logits(ids).to(at::kDouble).flatten(0, 1), targets.flatten(), {}, 0);
+  EXPECT_LT((losses.flatten() - expected).abs().max().item<double>(), 1e-5);
+  EXPECT_EQ(losses.select(1, 3).abs().max().item<float>(), 0);
+  EXPECT_GT(losses.select(1, 2).abs().min().item<float>(), 0);
+}
+
+TEST(Decoder, ZLossIsTrainedOnAndNotMeasured) {
+  SmallDecoder small = loud_decoder();
+  DecoderOptions options;
+  options.z_loss = 0.25;
+  const Decoder with_z_loss(small.config, small.parameters, options);
+  const at::Tensor ids = random_ids(64, {kRows, kLength, 2});
+  const at::Tensor targets = random_ids(64, {kRows, kLength, 2});
+  const at::Tensor mean = mean_coefficients(targets);
+  EXPECT_EQ(with_z_loss.loss(ids, targets, mean, Gradients::kNone).item<float>(),
+            small.decoder.loss(ids, targets, mean, Gradients::kNone).item<float>());
+  const double plain = small.decoder.loss(ids, targets, mean, Gradients::kNone).item<double>();
+  const double trained =
+      with_z_loss.loss(ids, targets, mean, Gradients::kAccumulate).item<double>();
+  const double squares = small.decoder.logits(ids).logsumexp({2}).square().mean().item<double>();
+  EXPECT_NEAR(trained, plain + 0.25 * squares, 1e-5 * trained);
+}
+
 TEST(Decoder, NoBagSeesWhatComesAfterIt) {
   for (const Toggle qk_norm : {Toggle::kOff, Toggle::kOn}) {
     const SmallDecoder small = loud_decoder(qk_norm);

@@ -106,6 +106,22 @@ TEST(Load, AsksWhereTheEndOfDocumentIsNotClear) {
   EXPECT_THAT(message_of([&] { load_tokenizer(path); }), HasSubstr("<|endoftext|> or </s>"));
 }
 
+// Editors of Windows put it there; JSON readers of others refuse it, so it is not handed on.
+TEST(Load, AByteOrderMarkIsPassedOver) {
+  const test::TempDir dir;
+  const std::string mark = "\xef\xbb\xbf";
+  const std::string path = (dir / "tokenizer.json").string();
+  std::ofstream(path) << file_with_specials({"</s>"});
+  const LoadedTokenizer plain = load_tokenizer(path);
+  std::ofstream(path) << mark + file_with_specials({"</s>"});
+  const std::string config = R"({"eos_token": "</s>"})";
+  std::ofstream(dir / "tokenizer_config.json") << mark + config;
+  const LoadedTokenizer loaded = load_tokenizer(path);
+  EXPECT_EQ(loaded.tokenizer.hash(), plain.tokenizer.hash());
+  EXPECT_EQ(loaded.json, plain.json);
+  EXPECT_EQ(loaded.config_json, config);
+}
+
 TEST(Load, SaysWhatAFileIsNot) {
   const test::TempDir dir;
   const std::string path = (dir / "spiece.model").string();
@@ -161,6 +177,15 @@ TEST(Tiktoken, TokensAreMergedByRank) {
   EXPECT_EQ(loaded.tokenizer.vocabulary_size(), 100277);
   // What goes into a model folder reads back as the same.
   EXPECT_EQ(Tokenizer::from_json(loaded.json, "again").hash(), loaded.tokenizer.hash());
+}
+
+TEST(Tiktoken, AByteOrderMarkIsPassedOver) {
+  const test::TempDir dir;
+  const std::string path = (dir / "gpt2.tiktoken").string();
+  std::ofstream(path) << byte_ranks();
+  const std::uint64_t hash = open_tokenizer(path).hash();
+  std::ofstream(path) << "\xef\xbb\xbf" + byte_ranks();
+  EXPECT_EQ(open_tokenizer(path).hash(), hash);
 }
 
 TEST(Tiktoken, ClearErrors) {

@@ -19,6 +19,16 @@ TEST(Json, ErrorNamesTheTextAndThePlace) {
               testing::StartsWith("state.json: not valid JSON at byte 9: "));
 }
 
+// The parser throws another exception for it than for what is not JSON.
+TEST(Json, ANumberThatNoDoubleHoldsIsAnErrorOfTheText) {
+  EXPECT_THAT(test::error_of([&] { parse_json("{\"a\": 1e999}", "state.json"); }),
+              testing::StartsWith("state.json: not valid JSON"));
+}
+
+TEST(Json, AByteOrderMarkIsPassedOver) {
+  EXPECT_EQ(parse_json("\xef\xbb\xbf{}", "t").dump(), "{}");
+}
+
 TEST(Json, ZeroByteDoesNotEndTheText) {
   EXPECT_THROW(parse_json(std::string_view("{}\0garbage", 10), "t"), Error);
 }

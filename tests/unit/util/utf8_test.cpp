@@ -56,5 +56,14 @@ TEST(Utf8, ReplacesEveryMaximalSubpart) {
   for (const auto& [text, expected] : cases) EXPECT_EQ(replace_invalid_utf8(text), expected);
 }
 
+TEST(Utf8, AByteOrderMarkIsOneInFront) {
+  EXPECT_EQ(without_byte_order_mark("\xEF\xBB\xBF"
+                                    "a\xEF\xBB\xBF"),
+            "a\xEF\xBB\xBF");
+  for (const char* text : {"", "a", "\xEF\xBB", "\xFF\xFE", " \xEF\xBB\xBF"}) {
+    EXPECT_EQ(without_byte_order_mark(text), text);
+  }
+}
+
 }  // namespace
 }  // namespace superpose::util

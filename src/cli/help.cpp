@@ -1,0 +1,92 @@
+#include "cli/help.h"
+
+#include <cstdint>
+#include <cstdio>
+#include <sstream>
+
+#include "model/accounting.h"
+#include "model/presets.h"
+#include "util/text.h"
+
+namespace superpose::cli {
+namespace {
+
+// The words of `text` in lines of at most `columns`.
+std::string wrapped(const std::string& text, std::size_t columns) {
+  std::string result;
+  std::size_t used = 0;
+  std::istringstream words(text);
+  for (std::string word; words >> word;) {
+    const bool fits = used + 1 + word.size() <= columns;
+    if (used > 0) result += fits ? ' ' : '\n';
+    used = used > 0 && fits ? used + 1 + word.size() : word.size();
+    result += word;
+  }
+  return result;
+}
+
+class Layout final : public CLI::Formatter {
+ public:
+  std::string make_description(const CLI::App* app) const override {
+    return wrapped(app->get_description(), kHelpColumns) + "\n";
+  }
+
+  std::string make_subcommand(const CLI::App* command) const override {
+    return row(command->get_display_name(true), command->get_description());
+  }
+
+  std::string make_option(const CLI::Option* option, bool is_positional) const override {
+    std::string name = make_option_name(option, is_positional);
+    std::string description = option->get_description();
+    const bool is_flag = option->get_expected_max() == 0;
+    if (!is_flag) {
+      name += " " + option->get_type_name();
+      if (option->get_expected_max() == CLI::detail::expected_max_vector_size) name += " ...";
+      if (option->get_required()) {
+        name += " REQUIRED";
+      } else if (!is_positional) {
+        const std::string text = option->get_default_str();
+        description += " (default: " + (text.empty() ? "none" : text) + ")";
+      }
+    }
+    return row(name, description);
+  }
+
+ private:
+  std::string row(const std::string& name, const std::string& description) const {
+    std::stringstream out;
+    CLI::detail::format_help(out, name, wrapped(description, kHelpColumns - get_column_width()),
+                             get_column_width());
+    return out.str();
+  }
+};
+
+}  // namespace
+
+std::shared_ptr<CLI::FormatterBase> help_layout() { return std::make_shared<Layout>(); }
+
+std::string preset_table() {
+  // The rows of a corpus of bytes, where the preset's own are fewer.
+  constexpr std::int64_t kByteRows = 320;
+  constexpr const char* kHeader = "%-12s %10s %6s %6s %6s %9s %6s %10s  %s\n";
+  constexpr const char* kRow = "%-12s %10s %6d %6d %6d %9d %6d %10d  %s\n";
+  char line[kHelpColumns];
+  std::snprintf(line, sizeof(line), kHeader, "preset", "parameters", "layers", "width", "heads",
+                "k/v heads", "ffn", "vocabulary", "head");
+  std::string table = line;
+  for (const model::Preset& preset : model::presets()) {
+    model::ModelConfig config;
+    config.preset = preset.name;
+    const model::ModelConfig shape = model::resolve(config, kByteRows);
+    const auto number = [](std::int64_t value) { return static_cast<int>(value); };
+    std::snprintf(line, sizeof(line), kRow, shape.preset.c_str(),
+                  util::format_count(model::parameter_count(shape)).c_str(),
+                  number(shape.num_layers), number(shape.hidden_size), number(shape.num_heads),
+                  number(shape.num_kv_heads), number(shape.ffn_size), number(shape.vocab_size),
+                  shape.tied() ? "tied" : "untied");
+    table += line;
+  }
+  return table + "A corpus with more ids than the vocabulary makes it larger (bytes: 320).\n";
+}
+
+}  // namespace superpose::cli

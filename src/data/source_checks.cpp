@@ -1,0 +1,90 @@
+#include "data/source_checks.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "data/byte_stream.h"
+#include "data/document_reader.h"
+#include "data/file_ending.h"
+#include "util/error.h"
+#include "util/text.h"
+
+namespace superpose::data {
+namespace {
+
+// "a, b and 3 more".
+std::string some_of(std::vector<std::string> names) {
+  constexpr std::size_t kMost = 5;
+  const std::size_t more = names.size() > kMost ? names.size() - kMost : 0;
+  names.resize(names.size() - more);
+  std::string text = util::join(names, ", ");
+  if (more > 0) text += " and " + std::to_string(more) + " more";
+  return text;
+}
+
+std::string num_files(std::size_t count) {
+  return std::to_string(count) + (count == 1 ? " file" : " files");
+}
+
+std::optional<Unreadable> find_foreign(const SourceFile& source) {
+  const std::optional<FileKind> kind = foreign_to_tokens(read_head(source.path));
+  if (!kind) return std::nullopt;
+  return Unreadable{kind->name, "is " + kind->name + ", not token ids"};
+}
+
+}  // namespace
+
+void leave_out_binaries(std::vector<SourceFile>& sources, const DataConfig& config,
+                        std::string_view advice) {
+  if (config.on_binary == OnBinary::kKeep) return;
+  for (SourceFile& source : sources) {
+    const bool holds_tokens = config.format != TokenFormat::kAuto || has_token_ending(source.path);
+    const std::optional<Unreadable> found =
+        holds_tokens ? find_foreign(source) : find_unreadable(source.path);
+    if (!found) continue;
+    const bool may_leave_out = config.on_binary == OnBinary::kSkip ||
+                               (config.on_binary == OnBinary::kAuto && !source.is_named);
+    util::require(may_leave_out, source.path.string(), ": ", found->why, advice);
+    source.left_out_as = found->what;
+  }
+  const bool any_left = std::any_of(sources.begin(), sources.end(),
+                                    [](const SourceFile& s) { return s.left_out_as.empty(); });
+  util::require(any_left, "data.sources: nothing to read but ", describe_left_out(sources));
+}
+
+std::string describe_left_out(std::span<const SourceFile> sources) {
+  std::vector<std::string> names;
+  for (const SourceFile& source : sources) {
+    if (source.left_out_as.empty()) continue;
+    names.push_back(source.name + " (" + source.left_out_as + ")");
+  }
+  if (names.empty()) return "";
+  const char* verb = names.size() == 1 ? " that holds no text: " : " that hold no text: ";
+  return num_files(names.size()) + verb + some_of(names);
+}
+
+std::int64_t count_left_out(std::span<const SourceRecord> sources) {
+  return std::count_if(sources.begin(), sources.end(),
+                       [](const SourceRecord& s) { return !s.left_out_as.empty(); });
+}
+
+std::vector<std::string> find_undivided(std::span<const SourceRecord> sources) {
+  std::vector<std::string> names;
+  for (const SourceRecord& source : sources) {
+    const DocumentCounts& c = source.counts;
+    const std::int64_t found = c.documents + c.empty + c.filtered + c.duplicates + c.left_out;
+    if (source.bytes >= kLargeFile && found == 1 && has_separators(source.path)) {
+      names.push_back(source.name);
+    }
+  }
+  return names;
+}
+
+std::string describe_undivided(std::string_view key, std::vector<std::string> names) {
+  const std::size_t count = names.size();
+  return std::string(key) + ": does not occur in " + num_files(count) + " of 1 MiB or more, " +
+         (count == 1 ? "which is one document: " : "each of which is one document: ") +
+         some_of(std::move(names));
+}
+
+}  // namespace superpose::data
