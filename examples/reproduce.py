@@ -262,16 +262,18 @@ class Model:
             x = x + functional.linear(functional.silu(gate) * up, weights[prefix + "mlp.down_proj.weight"])
         return functional.linear(self.norm(x, "model.norm.weight"), weights.get("lm_head.weight", embedding))
 
-    def loss(self, inputs, targets, slot_weights):
-        logarithms = self.logits(inputs).log_softmax(-1)
+    def loss(self, inputs, targets, slot_weights, z_loss=0.0):
+        logits = self.logits(inputs)
+        normalizer = logits.logsumexp(-1)
         counts = (targets >= 0).sum((0, 1)).tolist()
         kept = sum(weight for weight, count in zip(slot_weights, counts) if count)
         loss = 0
         for slot, (weight, count) in enumerate(zip(slot_weights, counts)):
             if count:
                 wanted = targets[..., slot]
-                chosen = logarithms.gather(-1, wanted.clamp(min=0)[..., None])[..., 0]
-                loss = loss - weight / kept / count * (chosen * (wanted >= 0)).sum()
+                chosen = logits.gather(-1, wanted.clamp(min=0)[..., None])[..., 0]
+                nats = normalizer + z_loss * normalizer.square() - chosen
+                loss = loss + weight / kept / count * (nats * (wanted >= 0)).sum()
         return loss
 
 
@@ -359,13 +361,14 @@ class Run:
         self.adamw = AdamW(self.model.weights, recipe["optim"])
 
     def step(self):
-        train = self.recipe["train"]
+        train, optim = self.recipe["train"], self.recipe["optim"]
         phase = next(phase for phase in self.phases if self.finished < phase["end"])
         rows = train["batch_positions"] // train["sequence_length"]
-        loss = self.model.loss(*self.order.batch(rows, phase["a"], phase["b"]), phase["weights"])
+        batch = self.order.batch(rows, phase["a"], phase["b"])
+        loss = self.model.loss(*batch, phase["weights"], optim.get("z_loss", 0.0))
         loss.backward()
         self.finished += 1
-        rate = learning_rate(self.recipe["optim"], self.finished, train["steps"])
+        rate = learning_rate(optim, self.finished, train["steps"])
         norm = self.adamw.step(rate)
         return {"step": self.finished, "loss": loss.item(), "learning_rate": rate, "gradient_norm": norm}
 
