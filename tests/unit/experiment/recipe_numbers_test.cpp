@@ -64,7 +64,8 @@ class NumberKeys {
   void list(std::string_view name, const std::vector<Element>&, std::string_view) {
     NumberKeys inner(path_ + std::string(name) + "[0].", before_ + std::string(name) + " = [{",
                      "}]" + after_, found_);
-    Element::visit(Element{}, inner);
+    Element element;
+    Element::visit(element, inner);
   }
 
  private:
