@@ -188,7 +188,6 @@ void fill(const PreparePlan& plan, const std::optional<PreparedParts>& parts,
 }
 
 void build(const PreparePlan& plan, const PrepareCallback& progress) {
-  util::remove_abandoned(plan.config.cache_dir);
   const std::optional<PreparedParts> parts = prepare_parts(plan, progress);
   PreparationFolder folder(folder_of(plan), [&] {
     say(progress, "waiting for another process that prepares the same corpus");

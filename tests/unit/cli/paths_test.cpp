@@ -99,7 +99,7 @@ sources = ["~/books", "/~"]
 name = "own"
 sources = ["~/set"]
 [[compare.arms]]
-name = "ntp"
+name = "baseline"
 overrides = {data.cache_dir = "~/other", phases = []}
 )");
   const experiment::Recipe recipe = load_recipe(file, {{"mixture[0].sources", "[\"~/web\"]"}});

@@ -75,6 +75,7 @@ TEST_F(Binaries, InAFolderAreLeftOutAndCountedByName) {
 TEST_F(Binaries, LeaveNoTrace) {
   const std::string fingerprint = prepare().fingerprint;
   fs::remove(dir_ / "in/logo.png");
+  config_.cache_dir = path("other-cache");
   const PreparedCorpus without = prepare();
   EXPECT_FALSE(without.was_cached);
   EXPECT_EQ(without.fingerprint, fingerprint);
