@@ -111,6 +111,10 @@ ModelFolder make_model_folder(std::string json, const std::string& config_json,
     config["eos_token"] = tokenizer.decode(std::span(&end, 1));
   }
   config["model_max_length"] = longest_text;
+  // By itself transformers 4 also gives token_type_ids, which generate() refuses for these models.
+  if (!config.contains("model_input_names")) {
+    config["model_input_names"] = Json::array({"input_ids", "attention_mask"});
+  }
   config["add_prefix_space"] = tokenizer.puts_space_in_front();
   return {.json = std::move(json),
           .config_json = config.dump(2) + "\n",

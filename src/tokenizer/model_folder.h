@@ -21,8 +21,9 @@ struct ModelFolder {
 };
 
 // `json` and `config_json` as LoadedTokenizer has them. The configuration that is returned says how
-// long a text may be (model_max_length), whether a space is put in front (as tokenizer.json does),
-// and what ends a text where it did not. Throws util::Error where either cannot be read.
+// long a text may be (model_max_length), what the model takes (model_input_names), whether a space
+// is put in front (as tokenizer.json does), and what ends a text where it did not. Throws
+// util::Error where either cannot be read.
 ModelFolder make_model_folder(std::string json, const std::string& config_json,
                               std::int64_t end_of_document, std::int64_t longest_text);
 

@@ -179,7 +179,7 @@ class HuggingFace(program.ProgramTest):
         words = ("--data.tokenizer", self.begin_tokenizer(), "--model.vocab_size", "0")
         result = self.train("special", "--train.steps", STEPS, "--evaluation.every", "0", *words)
         self.assertRegex(result.out, r"warning .*begins every text with <\|begin\|> \(id 0\)")
-        warnings = [record["message"] for record in program.records(self.run_folder("special"), "event")]
+        warnings = [record["text"] for record in program.records(self.run_folder("special"), "event")]
         self.assertTrue(any("begins every text with <|begin|>" in message for message in warnings), warnings)
         (checkpoint,) = program.checkpoints(self.run_folder("special"))[-1:]
         tokenizer = transformers.AutoTokenizer.from_pretrained(checkpoint)

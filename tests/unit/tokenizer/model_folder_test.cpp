@@ -121,6 +121,7 @@ TEST(ModelFolder, ConfigurationSaysWhatWasTrained) {
   const Json config = Json::parse(folder_of(file, given).config_json);
   EXPECT_EQ(config["model_max_length"], 64);
   EXPECT_EQ(config["add_prefix_space"], false);
+  EXPECT_EQ(config["model_input_names"], Json::array({"input_ids", "attention_mask"}));
   EXPECT_EQ(config["eos_token"], "<|endoftext|>");
   EXPECT_EQ(config["chat_template"], "{{ x }}");
   file["pre_tokenizer"]["add_prefix_space"] = true;
