@@ -274,7 +274,8 @@ Request resolve(const DataConfig& config, const PrepareOptions& options,
   say(progress, std::to_string(recalled->gone.size()) + " of " +
                     std::to_string(recalled->files.size()) + " source files are gone (" +
                     name_some(recalled->gone) + "): reading what was prepared of them, " +
-                    recalled->folder.string());
+                    recalled->folder.string() +
+                    "; to prepare what is there now, remove that folder");
   if (recalled->times_are_known) {
     return {make_plan(recalled->config, options, recalled->files), {}, true};
   }

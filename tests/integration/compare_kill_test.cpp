@@ -123,10 +123,10 @@ TEST_F(CompareKill, TwoRanksDoTheSameRuns) {
   }
 }
 
-TEST_F(CompareKill, ErrorsAreOneLineAndCodeOne) {
-  EXPECT_EQ(compare("unknown-arm", {"--only", "arm=nobody"}), 1);
+TEST_F(CompareKill, ErrorsAreOneLineWithTheirCode) {
+  EXPECT_EQ(compare("unknown-arm", {"--only", "arm=nobody"}), 2);
   EXPECT_THAT(output("unknown-arm"), HasSubstr("--only: no arm \"nobody\""));
-  EXPECT_EQ(compare("bad-budget", {"--compare.budgets", "[0.5, -1.0]"}), 1);
+  EXPECT_EQ(compare("bad-budget", {"--compare.budgets", "[0.5, -1.0]"}), 2);
   EXPECT_THAT(output("bad-budget"), HasSubstr("--compare.budgets: must be > 0, got -1"));
   EXPECT_EQ(compare("late-switch", {"--phases[0].share", "0.9"}), 1);
   EXPECT_THAT(output("late-switch"), HasSubstr("arm tst"));

@@ -153,9 +153,8 @@ TEST_F(TrainMixture, ChangedFilesAreNamed) {
   util::write_file_atomic(folder / "corpus/7.txt", "another text in the place of the old one");
   EXPECT_THAT(error_of(config), HasSubstr("the corpus must be the same"));
   EXPECT_THAT(error_of(config), HasSubstr(": changed few/7.txt"));
-  std::filesystem::remove(folder / "corpus/7.txt");
   std::filesystem::copy(folder / "corpus/11.txt", folder / "corpus/77.txt");
-  EXPECT_THAT(error_of(config), HasSubstr("removed few/7.txt; added many/77.txt"));
+  EXPECT_THAT(error_of(config), HasSubstr("changed few/7.txt; added many/77.txt"));
 }
 
 TEST_F(TrainMixture, ChangedHeldOutFilesAreNamed) {

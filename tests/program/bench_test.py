@@ -73,11 +73,12 @@ class Bench(program.ProgramTest):
             self.assertAlmostEqual(-logs.gather(2, targets).mean().item(), case["first_losses"][0], places=5)
 
     def test_refusals(self):
+        (self.folder / "file").write_text("not a folder")
         for more, parts in (
             (["--bags", "4,0"], ["--bags: must be >= 1, got 0"]),
             (["--blocks", "0"], ["--blocks: must be >= 1, got 0"]),
             (["--model.max_positions", "8"], ["max_positions (8), got 16"]),
-            (["--json", self.folder / "nowhere" / "x.json", "--blocks", "1", "--block-seconds", "0"], ["nowhere"]),
+            (["--json", self.folder / "file" / "x.json", "--blocks", "1", "--block-seconds", "0"], ["file"]),
         ):
             with self.subTest(more):
                 self.assert_one_line(program.run(*self.words(*more)), *parts)

@@ -104,13 +104,20 @@ class HuggingFace(program.ProgramTest):
         self.assertEqual(next(model.parameters()).dtype, torch.float32)
         return model.eval()
 
+    def corpus(self):
+        """The prepared corpus that the runs read: the one with both kinds of documents."""
+        folders = (self.folder / "cache").glob("corpus-*")
+        counts = {folder: json.loads((folder / "corpus.json").read_text()) for folder in folders}
+        (corpus,) = [f for f, c in counts.items() if c["train"]["documents"] and c["validation"]["documents"]]
+        return corpus
+
     def check_shape(self, name, words):
         folder = self.run_folder(name)
         self.train(name, "--train.steps", STEPS, "--evaluation.every", "0", *words)
         (checkpoint,) = program.checkpoints(folder)[-1:]
         model = self.open_model(checkpoint)
         self.assertEqual(type(model).__name__, "Qwen3ForCausalLM" if "Qwen3" in name else "LlamaForCausalLM")
-        (corpus,) = (self.folder / "cache").glob("corpus-*")
+        corpus = self.corpus()
         windows = held_out_windows(corpus)
         all_windows = numpy.concatenate([windows["A"], windows["B"]])
         ids = torch.as_tensor(all_windows[:, :-1])
