@@ -34,7 +34,8 @@ int compare_command(const CompareOptions& options) {
 
   if (outcome.status == experiment::CompareStatus::kStoppedBySignal) {
     if (collective->rank() == 0) {
-      std::cout << "Stopped on a signal with a checkpoint written. The same command goes on.\n";
+      std::cout << "Stopped on a signal with a checkpoint written. The same command resumes the "
+                   "comparison.\n";
     }
     return kStoppedBySignal;
   }

@@ -125,7 +125,7 @@ void add_isa(CLI::App* command, std::string& isa, bool takes_all = false) {
 
 CLI::App* add_train(CLI::App& app, Arguments& arguments) {
   CLI::App* command =
-      app.add_subcommand("train", "One run; goes on by itself when the run folder has checkpoints");
+      app.add_subcommand("train", "One run; resumes by itself when the run folder has checkpoints");
   command->add_option("recipe", arguments.train.recipe, "Recipe file (TOML)");
   command->add_option(
       "--from", arguments.train.from,

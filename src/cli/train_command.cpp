@@ -22,7 +22,7 @@ void print_end(const train::RunResult& result, const train::RunConfig& config) {
   switch (result.status) {
     case train::RunStatus::kStoppedBySignal:
       std::cout << "Stopped on a signal after step " << result.step << "; checkpoint "
-                << result.checkpoint.string() << ". The same command goes on from there.\n";
+                << result.checkpoint.string() << ". The same command resumes from there.\n";
       return;
     case train::RunStatus::kDataUsedUp:
       std::cout << "The data are used up (data.when_exhausted = stop): ended after step "
@@ -52,6 +52,7 @@ int train_command(const TrainOptions& options) {
   spec.settings = config::settings(recipe.base);
   spec.recipe_toml = config::to_toml(locate_sources(recipe).base);
   if (options.from) spec.start_from = *options.from;
+  spec.recipe_file = options.recipe;
   spec.overwrite = options.overwrite;
   spec.may_start_stage = true;
   spec.machine = describe_machine(rendezvous);

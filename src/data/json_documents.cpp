@@ -36,7 +36,7 @@ class JsonDocuments final : public DocumentReader {
       if (!std::exchange(seen_record_, true)) check_first(record);
       const std::optional<std::string> problem = extract(text);
       if (!problem) return true;
-      if (on_bad_record_ == BadRecord::kError) fail(*problem);
+      if (on_bad_record_ == BadRecord::kError) fail(*problem + kWaysOut);
       ++bad_records_;
     }
     return false;
@@ -46,6 +46,11 @@ class JsonDocuments final : public DocumentReader {
   std::int64_t bad_records() const override { return bad_records_; }
 
  private:
+  static constexpr const char* kWaysOut =
+      "; text_field names the field that holds the text, exclude leaves out a file, on_bad_record "
+      "= "
+      "\"skip\" such records";
+
   [[noreturn]] void fail(std::string_view problem) const {
     util::fail(name_, ":", lines_.line_number(), ": ", problem);
   }

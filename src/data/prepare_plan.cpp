@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "data/batch_reader.h"
+#include "data/corpus_builder.h"
 #include "data/sidecar.h"
 #include "util/error.h"
 #include "util/hash.h"
@@ -143,6 +144,31 @@ std::string request_key(const DataConfig& config, const PrepareOptions& options)
   return util::hex64(hasher.digest64());
 }
 
+namespace {
+
+fs::path folder_of_key(const PreparePlan& plan, const std::string& key) {
+  return fs::path(plan.config.cache_dir) / ("corpus-" + key);
+}
+
+// One of several corpora keeps any draw of documents; a corpus by itself may need another choice
+// of what is held out. It then has a key of its own, so that neither is served the other's split.
+void set_keys(PreparePlan& plan) {
+  plan.keys = keys_of(plan);
+  const PrepareOptions& options = plan.options;
+  const bool draws =
+      plan.config.validation.empty() && !options.all_held_out && !options.none_held_out;
+  if (!draws || options.any_share) return;
+  const std::string own = util::hex64(util::hash64(plan.keys.key + " by itself"));
+  const fs::path shared = folder_of_key(plan, plan.keys.key);
+  if (!fs::exists(folder_of_key(plan, own)) && fs::exists(shared)) {
+    const Sidecar sidecar = read_sidecar(shared);
+    if (are_enough(plan, sidecar.train.stats, sidecar.validation.stats)) return;
+  }
+  plan.keys.key = own;
+}
+
+}  // namespace
+
 PreparePlan make_plan(const DataConfig& config, const PrepareOptions& options,
                       std::vector<SourceFile> sources) {
   PreparePlan plan{config,
@@ -153,7 +179,7 @@ PreparePlan make_plan(const DataConfig& config, const PrepareOptions& options,
                    {}};
   leave_out_indexes(plan.sources);
   add_indexes(plan.sources, config.format);
-  plan.keys = keys_of(plan);
+  set_keys(plan);
   return plan;
 }
 
@@ -169,7 +195,7 @@ PreparePlan training_part(const PreparePlan& plan) {
                   "data.validation: must leave files to train on, got all of them");
   }
   part.request_key = util::hex64(util::hash64(plan.request_key + " training"));
-  part.keys = keys_of(part);
+  set_keys(part);
   return part;
 }
 
@@ -180,12 +206,10 @@ PreparePlan held_out_part(const PreparePlan& plan) {
   part.config.validation.clear();
   std::erase_if(part.sources, [](const SourceFile& source) { return !source.held_out; });
   part.request_key = util::hex64(util::hash64(plan.request_key + " held out"));
-  part.keys = keys_of(part);
+  set_keys(part);
   return part;
 }
 
-fs::path folder_of(const PreparePlan& plan) {
-  return fs::path(plan.config.cache_dir) / ("corpus-" + plan.keys.key);
-}
+fs::path folder_of(const PreparePlan& plan) { return folder_of_key(plan, plan.keys.key); }
 
 }  // namespace superpose::data

@@ -75,6 +75,7 @@ void ConsoleSink::validation(const ValidationRecord& record) {
 }
 
 void ConsoleSink::final_scores(const FinalRecord& record) {
+  has_final_scores_ = true;
   for (const FinalScore& set : record.sets) {
     std::string line = "final loss on " + set.name + ": " + util::fixed(set.loss, 4) +
                        " nats per token over " + util::with_commas(set.tokens) + " tokens in " +
@@ -101,7 +102,8 @@ void ConsoleSink::finish(const SummaryRecord& record) {
           util::format_duration(record.seconds) + " (evaluation " +
           util::format_duration(record.evaluation_seconds) + ", checkpoints " +
           util::format_duration(record.checkpoint_seconds) + " apart)";
-  if (has_validation_) line += ", validation NTP loss " + scores(last_validation_);
+  if (has_validation_ && !has_final_scores_)
+    line += ", validation NTP loss " + scores(last_validation_);
   line_.print(line);
 }
 

@@ -37,6 +37,7 @@ class ConsoleSink : public Sink {
   RunHeader header_;
   StepRecord last_step_;
   ValidationRecord last_validation_;
+  bool has_final_scores_ = false;
   bool has_validation_ = false;
   double rate_time_ = 0;  // wall clock at last_step_
   bool has_rate_ = false;

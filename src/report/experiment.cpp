@@ -61,6 +61,11 @@ void write_experiment(const util::OutputFolder& folder, const Experiment& experi
 Experiment read_experiment(const std::filesystem::path& folder) {
   const std::filesystem::path path = folder / kExperimentFile;
   const std::string where = path.string();
+  const bool is_one_run =
+      !std::filesystem::exists(path) && std::filesystem::exists(folder / "metrics.jsonl");
+  util::require(!is_one_run, folder.string(),
+                ": is one run, not a comparison: superpose report --arm NAME=", folder.string(),
+                " --arm NAME=ANOTHER compares runs");
   const Json json = util::parse_json(util::read_file(path), where);
   std::int64_t schema = 0;
   util::JsonReader reader(json, where);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <utility>
 
 #include "util/error.h"
 #include "util/text.h"
@@ -55,7 +56,7 @@ void check_clock(const Run& run) {
   const std::vector<metrics::ValidationRecord>& points = run.records.validations;
   for (std::size_t i = 1; i < points.size(); ++i) {
     util::require(points[i].seconds >= points[i - 1].seconds, run.entry.folder,
-                  ": seconds must go on counting from the trunk ", run.entry.parent, ", got ",
+                  ": seconds must continue from those of the trunk ", run.entry.parent, ", got ",
                   points[i].seconds, " after ", points[i - 1].seconds);
   }
 }
@@ -80,6 +81,50 @@ void derive(Run& run, QuotedLoss quoted) {
     run.final_loss = run.tuning_loss;
   } else if (run.entry.role != Role::kTrunk) {
     run.final_loss = loss_as_quoted(last, quoted, run.entry.folder);
+  }
+}
+
+// The last validation, with the losses of the final scores in place of its own: the same measure on
+// more text.
+void take_final_scores(metrics::ValidationRecord& last, const metrics::FinalRecord& final_scores) {
+  std::vector<metrics::SetScore> sets;
+  for (const metrics::FinalScore& score : final_scores.sets) {
+    metrics::SetScore& set = sets.emplace_back();
+    set.name = score.name;
+    set.loss = score.loss;
+    set.loss_half_a = score.loss_half_a;
+    set.loss_half_b = score.loss_half_b;
+    set.perplexity = std::exp(score.loss);
+    set.bits_per_byte = score.bits_per_byte;
+    const auto is_scored = [](std::int64_t tokens) { return tokens > 0; };
+    set.scored = {score.tokens, std::count_if(score.document_tokens.begin(),
+                                              score.document_tokens.end(), is_scored)};
+  }
+  const metrics::SetScore& primary = sets.front();
+  last.loss = primary.loss;
+  last.loss_half_a = primary.loss_half_a;
+  last.loss_half_b = primary.loss_half_b;
+  last.perplexity = primary.perplexity;
+  last.bits_per_byte = primary.bits_per_byte;
+  last.scored = primary.scored;
+  last.scored_half_a.reset();
+  last.scored_half_b.reset();
+  last.sets = std::move(sets);
+}
+
+// Where all results have final scores, these are what is quoted. Points of a learning-rate grid
+// keep the measure by which the best was chosen.
+void take_final_scores(std::vector<Run>& runs) {
+  const auto is_quoted = [](const Run& run) {
+    return is_result(run.entry.role) && reached_its_end(run.records);
+  };
+  const auto lacks_scores = [&](const Run& run) {
+    return is_quoted(run) && !run.records.final_scores;
+  };
+  if (std::any_of(runs.begin(), runs.end(), lacks_scores)) return;
+  for (Run& run : runs) {
+    if (!is_quoted(run)) continue;
+    take_final_scores(run.records.validations.back(), *run.records.final_scores);
   }
 }
 
@@ -177,11 +222,14 @@ std::vector<Run> load_runs(const Experiment& experiment, QuotedLoss quoted,
     }
     run.records = records_with_trunk(experiment, entry);
     if (!entry.parent.empty()) check_clock(run);
+    runs.push_back(std::move(run));
+  }
+  take_final_scores(runs);
+  for (Run& run : runs) {
     derive(run, quoted);
-    if (!run.finished && entry.role != Role::kTrunk) {
+    if (!run.finished && run.entry.role != Role::kTrunk) {
       notes.push_back("Not finished, so left out of every result: " + run.label() + ".");
     }
-    runs.push_back(std::move(run));
   }
   check_fingerprints(experiment, runs);
   check_places(runs);

@@ -198,9 +198,8 @@ std::string optional_section(const std::string& id, const std::string& title,
 
 std::string sets_hint(const Analysis& analysis) {
   std::string hint =
-      "Next-token loss over the whole of each set, nats per token, and the same in bits per byte "
-      "of "
-      "text, which tokenizers do not change; at budget 1, mean over each arm's seeds.";
+      "Next-token loss over both halves of each set, nats per token, and the same in bits per byte "
+      "of text, which tokenizers do not change; at budget 1, mean over each arm's seeds.";
   if (analysis.sets.size() > 1) {
     hint += " Every other figure of this page is of " + analysis.sets.front().name + ".";
   }

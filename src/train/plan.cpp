@@ -197,7 +197,8 @@ void plan_disk(const RunSpec& spec, const Setup& setup, Plan& plan) {
       static_cast<std::int64_t>(checkpoint::list(checkpoints_folder(config.run.dir)).size());
   disk.checkpoints = count_checkpoints(config.checkpoint, plan.phases, plan.first_step,
                                        plan.last_step, spec.pinned_checkpoint_steps, disk.there);
-  disk.free_bytes = static_cast<std::int64_t>(util::free_disk_bytes(config.run.dir));
+  disk.free_bytes =
+      static_cast<std::int64_t>(util::free_disk_bytes(checkpoints_folder(config.run.dir)));
 }
 
 }  // namespace

@@ -163,7 +163,7 @@ void print_plan(std::ostream& out, const Plan& plan) {
   out << "compute    " << plan.compute << "; a step is " << plan.rows_per_step << " rows of "
       << plan.sequence_length << " positions, " << plan.micro_batch << " rows at once\n";
   out << "steps      " << plan.total_steps;
-  if (plan.first_step > 0) out << ", going on after " << plan.first_step;
+  if (plan.first_step > 0) out << ", resuming after " << plan.first_step;
   if (plan.last_step != plan.total_steps) out << ", stopping after " << plan.last_step;
   out << '\n';
   for (std::size_t index = 0; index < plan.phases.size(); ++index) {

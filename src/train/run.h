@@ -56,9 +56,10 @@ struct RunSpec {
   // A checkpoint is written after each of these numbers of finished steps and pinned.
   std::vector<std::int64_t> pinned_checkpoint_steps;
   RunLabels labels;
-  Machine machine;                  // what the caller knows of the machine
-  std::ostream* console = nullptr;  // plan, status line, warnings; nullptr = silent. Rank 0 alone
-  int console_columns = 0;          // of the terminal that `console` is; 0 = none: plain lines
+  Machine machine;                    // what the caller knows of the machine
+  std::ostream* console = nullptr;    // plan, status line, warnings; nullptr = silent. Rank 0 alone
+  int console_columns = 0;            // of the terminal that `console` is; 0 = none: plain lines
+  std::filesystem::path recipe_file;  // that the recipe was read from: never replaced; may be empty
   util::Overwrite overwrite = util::Overwrite::kOwn;  // checkpoints are not replaced by either
   // kBrief: of the plan only what was found where this run begins, for callers that showed the
   // rest.

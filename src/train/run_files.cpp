@@ -103,7 +103,16 @@ void check_records(const RunSpec& spec) {
 }  // namespace
 
 void check_run_folder(const RunSpec& spec) {
-  output_of(spec).check({kRecipeFile});
+  const util::OutputFolder output = output_of(spec);
+  const fs::path resolved = fs::path(spec.config.run.dir) / kRecipeFile;
+  std::error_code error;
+  const bool is_given =
+      !spec.recipe_file.empty() && fs::equivalent(spec.recipe_file, resolved, error);
+  util::require(
+      !is_given || output.is_own(kRecipeFile), resolved.string(),
+      ": is the recipe that was given, and the run would write its resolved recipe in its "
+      "place: set another run.dir");
+  output.check({kRecipeFile});
   check_checkpoints(checkpoints_folder(spec.config.run.dir));
   check_records(spec);
 }

@@ -62,8 +62,8 @@ class Install(program.ProgramTest):
         for result in results:
             self.assertEqual((result.code, result.err), (0, ""), result)
             self.assertIn("raw tokens needed", result.out)
-        # The second finds the corpus prepared; what it says of the run is the same (but for the free space).
-        plans = [re.sub(r"(?m)^preparing.*\n|; \S+ \S+ free$", "", result.out) for result in results]
+        # The second finds the corpus prepared; what it says of the run is the same (but for free space and time).
+        plans = [re.sub(r"(?m)^(preparing|cost ).*\n|; \S+ \S+ free$", "", result.out) for result in results]
         self.assertEqual(*plans)
         self.assertFalse(self.run_folder("dry").exists())
 

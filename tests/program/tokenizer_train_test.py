@@ -58,7 +58,7 @@ class TokenizerTrain(program.ProgramTest):
         self.assert_equal_models(folder, peer(texts_of(self.corpus()), 290, ["<|endoftext|>"]))
         self.assertRegex(result.out, r"290 tokens, 33 merges from 40 documents, [0-9.]+ KiB, 33 distinct words in ")
         self.assertIn(f'next: data.tokenizer = "{folder}" in a recipe; <|endoftext|> ends a document\n', result.out)
-        self.assertEqual(sorted(path.name for path in folder.iterdir()), ["tokenizer.json", "tokenizer_config.json"])
+        self.assertEqual(sorted(path.name for path in folder.iterdir()), [".superpose.json", "tokenizer.json", "tokenizer_config.json"])
         fast = __import__("transformers").AutoTokenizer.from_pretrained(str(folder))
         self.assertEqual((fast.eos_token, fast.eos_token_id, len(fast)), ("<|endoftext|>", 0, 290))
         text = "the loss of a token <|endoftext|> \u00e9\n"
