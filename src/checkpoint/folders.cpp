@@ -10,6 +10,7 @@
 #include "checkpoint/manifest.h"
 #include "util/error.h"
 #include "util/files.h"
+#include "util/json.h"
 
 namespace superpose::checkpoint {
 namespace {
@@ -121,6 +122,23 @@ std::optional<fs::path> latest_valid(const fs::path& checkpoints_dir,
   return std::nullopt;
 }
 
+namespace {
+
+// Whether something lies in the folder that was not saved with it.
+bool holds_others(const fs::path& folder) {
+  const util::Json manifest =
+      util::parse_json(util::read_file(folder / kManifestFile), (folder / kManifestFile).string());
+  const util::Json& files = manifest.at("files");
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    const std::string name = entry.path().lexically_relative(folder).generic_string();
+    if (name == kTrainerFolder || name == kManifestFile || name == kPinFile) continue;
+    if (!files.contains(name)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
 std::vector<fs::path> prune(const fs::path& checkpoints_dir, std::int64_t keep) {
   util::require(keep >= 1, "checkpoint: keep must be >= 1, got ", keep);
   std::vector<fs::path> folders = list(checkpoints_dir);
@@ -128,7 +146,7 @@ std::vector<fs::path> prune(const fs::path& checkpoints_dir, std::int64_t keep) 
   std::vector<fs::path> removed;
   std::int64_t kept = 0;
   for (const fs::path& folder : folders) {
-    if (is_pinned(folder) || !has_manifest(folder)) continue;
+    if (is_pinned(folder) || !has_manifest(folder) || holds_others(folder)) continue;
     if (kept < keep) {
       if (is_whole(folder)) ++kept;
       continue;

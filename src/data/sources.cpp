@@ -167,6 +167,8 @@ std::string locate_entry(const std::string& entry, const fs::path& recipe_folder
   if (here.empty()) return by_recipe;
   std::error_code error;
   if (there.empty() || fs::equivalent(here, there, error)) return entry;
+  const bool are_files = fs::is_regular_file(here, error) && fs::is_regular_file(there, error);
+  if (are_files && util::hash_file(here) == util::hash_file(there)) return entry;
   util::fail("data: \"", entry, "\" is both in the current folder (", fs::absolute(here).string(),
              ") and in the recipe's (", fs::absolute(there).string(),
              "), and not the same: write the one that is meant as an absolute path");

@@ -100,7 +100,7 @@ Experiment merge_experiments(const std::vector<std::filesystem::path>& folders) 
 }
 
 Experiment experiment_from_arms(const std::vector<ArmPaths>& arms) {
-  util::require(arms.size() >= 2, "report: --arm must be given twice or more, got ", arms.size());
+  util::require(arms.size() >= 2, "--arm: must be given twice or more, got ", arms.size());
   Experiment experiment;
   experiment.one_recipe = false;
   experiment.baseline = arms.front().name;

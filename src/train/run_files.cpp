@@ -78,6 +78,11 @@ void check_replaced_records(const RunSpec& spec) {
                 ": its run has no checkpoint any more to resume from, and a new one would replace "
                 "these records: ",
                 kWaysOn);
+  const std::vector<metrics::ParentInfo>& parents = records.header.parents;
+  util::require(parents.empty() || spec.start_from, file.string(),
+                ": the run that wrote these records began with --from ",
+                parents.empty() ? "" : parents.back().folder,
+                ", and one without it would replace them: give it again, ", kWaysOn);
   util::require(
       setting_changes(records.header.settings, spec.settings).empty(), file.string(),
       ": a run of another recipe wrote these records, and this one would replace them: ", kWaysOn);

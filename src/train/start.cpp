@@ -33,6 +33,23 @@ std::string read_if_there(const std::filesystem::path& file) {
   return std::filesystem::exists(file) ? util::read_file(file) : std::string();
 }
 
+// A run that has checkpoints resumes from its own, and --from is there because the command is
+// repeated. That it names another run than it did is worth a word.
+void note_unused(const std::filesystem::path& start_from, const std::filesystem::path& own,
+                 std::vector<std::string>& warnings) {
+  const RunState state =
+      run_state_from_json(checkpoint::open(own, checkpoint::Check::kSizes).state, own.string());
+  const std::string began = state.parents.empty() ? "" : state.parents.back().folder;
+  std::error_code error;
+  const auto whole = [&error](const std::filesystem::path& path) {
+    return std::filesystem::weakly_canonical(path, error).string();
+  };
+  if (!began.empty() && whole(began).starts_with(whole(start_from))) return;
+  warnings.push_back("--from " + start_from.string() +
+                     " is not used: this run has checkpoints of its own, and began " +
+                     (began.empty() ? "without --from" : "with --from " + began));
+}
+
 // Everything that rank 0 found, as the others get it.
 util::Json look(const std::filesystem::path& checkpoints,
                 const std::optional<std::filesystem::path>& start_from) {
@@ -53,6 +70,7 @@ util::Json look(const std::filesystem::path& checkpoints,
     kind = Start::Kind::kBranch;
     folder = checkpoint::locate(*start_from);
   }
+  if (newest && start_from) note_unused(*start_from, *newest, warnings);
   util::Json found = {
       {"kind", static_cast<int>(kind)}, {"checkpoint", folder.string()}, {"warnings", warnings}};
   if (kind == Start::Kind::kFresh) return found;

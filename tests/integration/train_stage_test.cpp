@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include <filesystem>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -94,6 +95,34 @@ TEST_F(TrainStage, RecordsNameTheParent) {
       util::hex64(util::hash_file(parent(10) / "model.safetensors"))};
   EXPECT_THAT(records_of(config).header.parents, ::testing::ElementsAre(expected));
   EXPECT_THAT(state_of(checkpoint_of(config, 12)).parents, ::testing::ElementsAre(expected));
+}
+
+// As a kill before the stage's first checkpoint leaves them.
+TEST_F(TrainStage, RecordsOfAStageAreNotReplacedByARunFromNothing) {
+  const train::RunConfig config = stage_config("no-checkpoint-yet");
+  train::RunSpec spec = stage_spec(config, parent());
+  run_alone(spec);
+  const std::filesystem::path run = config.run.dir;
+  std::filesystem::remove_all(run / "checkpoints");
+  std::string kept;
+  std::istringstream lines(util::read_file(run / "metrics.jsonl"));
+  for (std::string line; std::getline(lines, line);) {
+    if (line.find("\"event\":\"checkpoint\"") == std::string::npos) kept += line + "\n";
+  }
+  util::write_file_atomic(run / "metrics.jsonl", kept);
+  EXPECT_THAT(error_of([&] { run_alone(config); }), HasSubstr("--from " + parent().string()));
+  EXPECT_EQ(util::read_file(run / "metrics.jsonl"), kept);
+  EXPECT_EQ(run_alone(spec).steps_done_now, 12);
+}
+
+TEST_F(TrainStage, FromThatIsNotUsedIsSaid) {
+  const train::RunConfig config = stage_config("another-from");
+  run_alone(stage_spec(config, parent()));
+  distributed::LocalCollective alone;
+  EXPECT_THAT(train::plan_run(stage_spec(config, parent()), alone).start_warnings,
+              ::testing::IsEmpty());
+  EXPECT_THAT(train::plan_run(stage_spec(config, parent(10)), alone).start_warnings,
+              ::testing::ElementsAre(HasSubstr("is not used")));
 }
 
 TEST_F(TrainStage, ReadsItsCorpusAsARunFromNothingDoes) {

@@ -105,10 +105,10 @@ class HuggingFace(program.ProgramTest):
         return model.eval()
 
     def corpus(self):
-        """The prepared corpus that the runs read: the one with both kinds of documents."""
+        """A prepared corpus with both kinds of documents; what is held out is the same in all of them."""
         folders = (self.folder / "cache").glob("corpus-*")
         counts = {folder: json.loads((folder / "corpus.json").read_text()) for folder in folders}
-        (corpus,) = [f for f, c in counts.items() if c["train"]["documents"] and c["validation"]["documents"]]
+        corpus, *_ = [f for f, c in counts.items() if c["train"]["documents"] and c["validation"]["documents"]]
         return corpus
 
     def check_shape(self, name, words):

@@ -232,6 +232,14 @@ TEST_F(CheckpointTest, PruneSparesThePinned) {
   EXPECT_THAT(names(), ElementsAre("step-00000004", "step-00000005"));
 }
 
+TEST_F(CheckpointTest, PruneSparesWhatHoldsFilesOfOthers) {
+  for (std::int64_t step = 1; step <= 3; ++step) save_step(step);
+  write_file(dir() / "step-00000001" / "notes.txt", "mine");
+  prune(dir(), 1);
+  EXPECT_THAT(names(), ElementsAre("step-00000001", "step-00000003"));
+  EXPECT_EQ(util::read_file(dir() / "step-00000001/notes.txt"), "mine");
+}
+
 // Were broken ones counted, the last good one could be pruned away.
 TEST_F(CheckpointTest, PruneCountsWholeOnesOnly) {
   for (std::int64_t step = 1; step <= 4; ++step) save_step(step);

@@ -77,6 +77,30 @@ class HeldOut : public ::testing::Test {
   std::int64_t tokenized_ = 0;  // files
 };
 
+// A corpus by itself holds out another part of these than one of several does: neither may be
+// served what was prepared for the other, whichever comes first.
+TEST_F(HeldOut, ByItselfAndInAMixtureHaveSplitsOfTheirOwn) {
+  config_.validation_share = 0.04;
+  PrepareOptions one_of_several;
+  one_of_several.any_share = true;
+  PreparedCorpus several;
+  for (int salt = 0; several.validation_stats.documents == 0 || several.held_out_ends; ++salt) {
+    ASSERT_LT(salt, 100);
+    fs::remove_all(path("text"));
+    fs::remove_all(path("cache"));
+    write_documents(6, 400);
+    write_text(dir_ / "text/salt.txt", std::to_string(salt) + std::string(400, 'y'));
+    several = prepare(one_of_several);
+  }
+  const PreparedCorpus alone = prepare();
+  EXPECT_NE(alone.validation_fingerprint, several.validation_fingerprint);
+  EXPECT_EQ(prepare(one_of_several).validation_fingerprint, several.validation_fingerprint);
+  EXPECT_EQ(prepare().validation_fingerprint, alone.validation_fingerprint);
+  fs::remove_all(path("cache"));
+  EXPECT_EQ(prepare().validation_fingerprint, alone.validation_fingerprint);
+  EXPECT_EQ(prepare(one_of_several).validation_fingerprint, several.validation_fingerprint);
+}
+
 TEST_F(HeldOut, TheEndOfOneFileInTwoHalves) {
   std::string text;
   for (int i = 0; i < 100; ++i) text += "line " + std::to_string(100 + i) + "\n";
