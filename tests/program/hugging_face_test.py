@@ -104,12 +104,14 @@ class HuggingFace(program.ProgramTest):
         self.assertEqual(next(model.parameters()).dtype, torch.float32)
         return model.eval()
 
-    def corpus(self):
-        """A prepared corpus with both kinds of documents; what is held out is the same in all of them."""
-        folders = (self.folder / "cache").glob("corpus-*")
-        counts = {folder: json.loads((folder / "corpus.json").read_text()) for folder in folders}
-        corpus, *_ = [f for f, c in counts.items() if c["train"]["documents"] and c["validation"]["documents"]]
-        return corpus
+    def corpus(self, run_folder):
+        """The prepared corpus that a run read."""
+        fingerprint = program.records(run_folder, "header")[0]["fingerprints"]["data"]
+        for folder in (self.folder / "cache").glob("corpus-*"):
+            sidecar = json.loads((folder / "corpus.json").read_text())
+            if sidecar["train"]["fingerprint"] == fingerprint and sidecar["validation"]["documents"]:
+                return folder
+        raise AssertionError(f"no corpus with fingerprint {fingerprint}")
 
     def check_shape(self, name, words):
         folder = self.run_folder(name)
@@ -117,7 +119,7 @@ class HuggingFace(program.ProgramTest):
         (checkpoint,) = program.checkpoints(folder)[-1:]
         model = self.open_model(checkpoint)
         self.assertEqual(type(model).__name__, "Qwen3ForCausalLM" if "Qwen3" in name else "LlamaForCausalLM")
-        corpus = self.corpus()
+        corpus = self.corpus(folder)
         windows = held_out_windows(corpus)
         all_windows = numpy.concatenate([windows["A"], windows["B"]])
         ids = torch.as_tensor(all_windows[:, :-1])
