@@ -97,9 +97,9 @@ class TokenizerTrain(program.ProgramTest):
             ("a.txt", "a text\n".encode("utf-16") * 20, "UTF-16 text", "iconv"),
         ):
             (self.folder / name).write_bytes(content)
-            command = ["tokenizer", "train", "--out", self.folder / "none", "--vocab-size", "300", self.folder / name]
+            command = ["tokenizer", "train", "--out", self.folder / "nothing", "--vocab-size", "300", self.folder / name]
             self.assert_one_line(program.run(*command), str(self.folder / name), *words)
-            self.assertFalse((self.folder / "none").exists())
+            self.assertFalse((self.folder / "nothing").exists())
 
     def test_large_files_without_the_separator_are_named(self):
         (self.folder / "large.txt").write_text("one two " * 150_000)
