@@ -63,19 +63,18 @@ WordCounts count(const BpeSettings& settings, const NextDocument& next,
 
 void BpeSettings::validate() const {
   for (const std::string& text : special_tokens) {
-    util::require(!text.empty(), "tokenizer train: a special token must not be empty");
-    util::require(util::first_invalid_utf8(text) == text.size(),
-                  "tokenizer train: a special token must be UTF-8, got ", text);
+    util::require(!text.empty(), "--special: must not be empty");
+    util::require(util::first_invalid_utf8(text) == text.size(), "--special: must be UTF-8, got ",
+                  text);
   }
   const std::int64_t fewest = kNumBytes + std::ssize(without_repeats(special_tokens));
   util::require(
       vocabulary_size >= fewest && vocabulary_size <= std::numeric_limits<std::int32_t>::max(),
-      "tokenizer train: vocabulary size must lie in [", fewest,
+      "--vocab-size: must lie in [", fewest,
       ", 2^31 - 1] (256 bytes and the special tokens are part of it), got ", vocabulary_size);
-  util::require(min_frequency >= 0, "tokenizer train: min frequency must not be negative, got ",
-                min_frequency);
-  util::require(threads >= 1 && threads <= kMostThreads,
-                "tokenizer train: threads must lie in [1, ", kMostThreads, "], got ", threads);
+  util::require(min_frequency >= 0, "--min-frequency: must be >= 0, got ", min_frequency);
+  util::require(threads >= 1 && threads <= kMostThreads, "--threads: must lie in [1, ",
+                kMostThreads, "], got ", threads);
 }
 
 TrainedBpe train_bpe(const BpeSettings& settings, const NextDocument& next,

@@ -195,7 +195,8 @@ class Overwrite(program.ProgramTest):
         recipe.write_text(f'# mine\n[run]\ndir = "."\n[model]\nhidden_size = 32\nnum_layers = 1\n[data]\n'
                           f'sources = ["{self.folder / "corpus"}"]\ncache_dir = "{here / "cache"}"\n')  # fmt: skip
         words = ["train", "recipe.toml", "--train.steps", "2", "--train.threads", "1", "--phases", "[]"]
-        self.assert_refused(words, here, "recipe.toml", "--overwrite", cwd=here)
+        self.assert_refused(words, here, "recipe.toml", "run.dir", cwd=here)
+        self.assert_refused([*words, "--overwrite"], here, "recipe.toml", "run.dir", cwd=here)
         self.assert_refused([*words, "--dry-run"], here, "recipe.toml", cwd=here)
         self.assertEqual(pathlib.Path(recipe).read_text().splitlines()[0], "# mine")
 
