@@ -105,7 +105,7 @@ class Ranks(program.ProgramTest):
         step = self.stop("one-two", self.train_words("one-two", *GENTLE))
         result = program.run(*self.launch_words("one-two", *GENTLE))
         self.assertEqual(result.code, 0, result)
-        self.assertIn(f"going on after {step}\n", result.out)
+        self.assertIn(f"resuming after {step}\n", result.out)
         self.assertIn("not bit-exact", result.out)
         self.assert_same_run("one-two")
 

@@ -19,7 +19,6 @@ using test::TempDir;
 using test::write_text;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
-using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
@@ -170,11 +169,11 @@ TEST(JsonDocuments, WhatIsNeitherJsonNorPythonsIsABadRecord) {
               HasSubstr(":1: not valid JSON"));
   // In the text itself.
   EXPECT_THAT(json_error(R"({"a": NaN, "text": "\ud83d"})"),
-              EndsWith("whole surrogate pairs, got half"));
-  EXPECT_THAT(json_error(R"({"text": 1e309})"), EndsWith("must be a string, got a number"));
-  EXPECT_THAT(json_error(R"({"text": NaN})"), EndsWith("must be a string, got a number"));
+              HasSubstr("whole surrogate pairs, got half"));
+  EXPECT_THAT(json_error(R"({"text": 1e309})"), HasSubstr("must be a string, got a number"));
+  EXPECT_THAT(json_error(R"({"text": NaN})"), HasSubstr("must be a string, got a number"));
   EXPECT_THAT(json_error(R"({"a": 1e309, "text": "x", "text": "y"})"),
-              EndsWith("must occur once, got 2"));
+              HasSubstr("must occur once, got 2"));
   EXPECT_THAT(json_error("{\"a\": 1e309, \"text\": \"\xff\"}"), HasSubstr("UTF-8"));
 }
 
@@ -191,16 +190,16 @@ TEST(JsonDocuments, BadRecordsAreErrorsWithTheirLine) {
   EXPECT_THAT(json_error(good + "{\"text\": \"a\"} {\"text\": \"b\"}"), HasSubstr(":2: not valid"));
   EXPECT_THAT(json_error(good + "{\"text\": \"\xff\"}"), HasSubstr("UTF-8"));
   EXPECT_THAT(json_error(good + "{\"text\": \"\\ud83d\"}"),
-              EndsWith(":2: field \"text\" must hold whole surrogate pairs, got half"));
-  EXPECT_THAT(json_error(good + "{\"tex\": 1}"), EndsWith(":2: there is no field \"text\""));
+              HasSubstr(":2: field \"text\" must hold whole surrogate pairs, got half"));
+  EXPECT_THAT(json_error(good + "{\"tex\": 1}"), HasSubstr(":2: there is no field \"text\""));
   EXPECT_THAT(json_error(good + "{\"text\": null}"),
-              EndsWith(":2: field \"text\" must be a string, got null"));
-  EXPECT_THAT(json_error(good + "{\"text\": 1.5}"), EndsWith("got a number"));
+              HasSubstr(":2: field \"text\" must be a string, got null"));
+  EXPECT_THAT(json_error(good + "{\"text\": 1.5}"), HasSubstr("got a number"));
   EXPECT_THAT(json_error(good + "[1]"), HasSubstr(":2: expected an object that holds \"text\""));
   EXPECT_THAT(json_error(good + "{\"text\": \"a\", \"text\": \"b\"}"),
-              EndsWith(":2: \"text\" of field \"text\" must occur once, got 2"));
+              HasSubstr(":2: \"text\" of field \"text\" must occur once, got 2"));
   EXPECT_THAT(json_error("{\"a\": 1}", {.text_field = "a.b"}),
-              EndsWith(":1: expected an object that holds \"b\" of field \"a.b\", got a number"));
+              HasSubstr(":1: expected an object that holds \"b\" of field \"a.b\", got a number"));
   EXPECT_THAT(json_error(std::string("{\"text\": \"a\"}\0{", 15)), HasSubstr("is binary data"));
   EXPECT_THAT(json_error(std::string(5000, '[')), HasSubstr(":1: "));
   EXPECT_THAT(json_error(good + std::string(5000, '[')), HasSubstr(":2: not valid JSON"));

@@ -126,7 +126,7 @@ TEST_F(Load, BranchWhoseClockStartsAgainIsRefused) {
       sink.write(record);
     }
   }
-  EXPECT_THAT(error_of_analysis(), HasSubstr("seconds must go on counting from the trunk"));
+  EXPECT_THAT(error_of_analysis(), HasSubstr("seconds must continue from those of the trunk"));
 }
 
 TEST(Switch, IsTheEndOfTheLastSuperposedPhase) {
