@@ -173,7 +173,7 @@ class TokenizerTrain(program.ProgramTest):
     def test_refusals(self):
         corpus = self.corpus()
         for words, *parts in (
-            (["--out", self.folder / "x", "--vocab-size", "256", corpus], "vocabulary size", "[257,", "got 256"),
+            (["--out", self.folder / "x", "--vocab-size", "256", corpus], "--vocab-size", "[257,", "got 256"),
             (["--out", self.folder / "x", "--vocab-size", "300", self.folder / "no"], "source does not exist"),
             (["--out", "/proc/x/y", "--vocab-size", "300", corpus], "/proc/x/y", "cannot create folder"),
             (["--out", self.folder / "x", "--vocab-size", "300", "--separator", r"\q", corpus], "--separator"),

@@ -135,7 +135,7 @@ TEST(BpeTrainer, RefusesSettingsOutOfRange) {
   EXPECT_THAT(error_of(settings), ThrowsMessage<util::Error>(HasSubstr("must be UTF-8")));
   settings = plain_settings(300);
   settings.min_frequency = -1;
-  EXPECT_THAT(error_of(settings), ThrowsMessage<util::Error>(HasSubstr("min frequency")));
+  EXPECT_THAT(error_of(settings), ThrowsMessage<util::Error>(HasSubstr("--min-frequency")));
   settings = plain_settings(300);
   settings.threads = 0;
   EXPECT_THAT(error_of(settings), ThrowsMessage<util::Error>(HasSubstr("threads")));
