@@ -4,6 +4,7 @@
 
 #include <fstream>
 
+#include "metrics/json.h"
 #include "metrics/json_lines_sink.h"
 #include "metrics/reader.h"
 #include "report_fixture.h"
@@ -66,6 +67,39 @@ TEST_F(Load, MissingHalfIsNamedWhenAGridNeedsIt) {
   }
   std::ofstream(file) << text;
   EXPECT_THAT(error_of_analysis(), HasSubstr("missing field 'loss_half_b'"));
+}
+
+// Final scores are on more text than the validations before them: quoted where all results have
+// them, and nowhere where one lacks them.
+TEST_F(Load, FinalScoresAreQuotedWhereAllResultsHaveThem) {
+  const auto loss_of_first = [this] {
+    std::vector<std::string> notes;
+    const std::vector<report::Run> runs = load_runs(experiment_, QuotedLoss::kWhole, notes);
+    return runs.at(0).final_loss;
+  };
+  const auto add_scores = [](const std::string& folder, double loss) {
+    metrics::FinalRecord record;
+    metrics::FinalScore& score = record.sets.emplace_back();
+    score.name = "held_out";
+    score.loss = loss;
+    score.tokens = 30;
+    score.document_nats = {10, 0, 20};
+    score.document_tokens = {10, 0, 20};
+    std::ofstream(folder + "/metrics.jsonl", std::ios::app) << metrics::to_json(record) << '\n';
+  };
+  add("baseline", 1, 1.1);
+  add("tst", 1, 1.0);
+  const std::vector<RunEntry> entries = experiment_.runs;
+  add_scores(entries[0].folder, 1.25);
+  EXPECT_DOUBLE_EQ(loss_of_first(), 1.1);
+  add_scores(entries[1].folder, 1.2);
+  EXPECT_DOUBLE_EQ(loss_of_first(), 1.25);
+  std::vector<std::string> notes;
+  const std::vector<report::Run> runs = load_runs(experiment_, QuotedLoss::kWhole, notes);
+  const metrics::ValidationRecord& last = runs.at(1).records.validations.back();
+  ASSERT_TRUE(last.scored.has_value());
+  EXPECT_EQ(last.scored->tokens, 30);
+  EXPECT_EQ(last.scored->documents, 2);
 }
 
 TEST_F(Load, BranchCarriesItsTrunksPart) {
