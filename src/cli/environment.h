@@ -45,7 +45,7 @@ int terminal_columns();
 
 // What becomes of output whose reader has gone away (`| head`, a dead `tee`, a closed terminal).
 enum class LostOutput {
-  kDropped,      // the work goes on to its end: for commands that write files
+  kDropped,      // the work continues to its end: for commands that write files
   kEndsProcess,  // by SIGPIPE, quietly, as other programs: for those whose output is the result
 };
 // Sets it for this process, whatever it inherited. With kDropped a file beyond the limit of `ulimit
