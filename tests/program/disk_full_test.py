@@ -97,15 +97,19 @@ class DiskFull(program.ProgramTest):
         self.assert_goes_on(disk, words)
 
     def test_record_does_not_fit_and_a_checkpoint_does(self):
-        """Checkpoints lie on a disk of their own: the steps up to the record that does not fit are kept."""
-        disk = self.small_disk("records", "24k")
+        """Checkpoints lie on a disk of their own: the steps up to the record that does not fit are kept.
+
+        The disk fills up some 20 to 40 steps in, before the first regular checkpoint, the switch's at step 120.
+        """
+        disk = self.small_disk("records", "28k")
         (disk / "run" / "checkpoints").mkdir(parents=True)
         mount("size=16m", disk / "run" / "checkpoints")
         self.addCleanup(subprocess.run, ["umount", str(disk / "run" / "checkpoints")], check=True)
-        words = self.train_words("unused", "--run.dir", disk / "run", "--checkpoint.every", "0")
+        words = self.train_words("unused", "--run.dir", disk / "run", "--checkpoint.every", "0", "--train.steps", "400")
         result = program.run(*words, "--log.tensorboard", "false")
         self.assert_one_line(result, disk / "run" / "metrics.jsonl", "disk full", "; saved ")
-        (kept,) = program.checkpoints(disk / "run")[-1:]
+        (kept,) = program.checkpoints(disk / "run")
+        self.assertLess(int(kept.name.removeprefix("step-")), 100, "filled up before the switch")
         self.assertIn(str(kept), result.err)
         self.assertEqual(program.run("verify", disk / "run").code, 0)
         mount("remount,size=16m", disk)
