@@ -58,7 +58,8 @@ struct RunEntry {
 // Two arms' difference over seeds, as a recipe records it from an earlier comparison.
 struct NoiseFigure {
   std::string arm;
-  double spread = 0;  // standard deviation over seeds of baseline's - arm's final loss, nats per token
+  double spread =
+      0;  // standard deviation over seeds of baseline's - arm's final loss, nats per token
   std::int64_t seeds = 0;  // that it was measured over
   std::string source;      // where it comes from, in words
 
@@ -71,8 +72,8 @@ struct NoiseFigure {
   }
 };
 
-// Which settings the pair of the baseline and an arm has: a noise figure belongs to one value of
-// this.
+// An arm with a fingerprint of settings: of the pair of the baseline and the arm (a noise figure
+// belongs to one value of this), or of what the arm's overrides are.
 struct PairSettings {
   std::string arm;
   std::string settings;  // fingerprint, 16 hex digits
@@ -128,6 +129,10 @@ struct Experiment {
   std::vector<NoiseFigure> noise;   // those that apply to this comparison
   std::vector<PairSettings> pairs;  // of every arm but the baseline
   Grid grid;                        // no keys: none
+  // Of every arm, the fingerprint of what its overrides are; empty where an earlier version wrote.
+  std::vector<PairSettings> arm_definitions;
+  // The arms that recipe_fingerprint covers, where others were added since; empty: all of `arms`.
+  std::vector<std::string> fingerprint_arms;
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {
@@ -145,6 +150,8 @@ struct Experiment {
     v.unless_empty("noise", self.noise);
     v.unless_empty("pairs", self.pairs);
     v.unless_empty("grid", self.grid);
+    v.unless_empty("arm_definitions", self.arm_definitions);
+    v.unless_empty("fingerprint_arms", self.fingerprint_arms);
   }
 };
 
