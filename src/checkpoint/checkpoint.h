@@ -93,6 +93,9 @@ std::optional<std::filesystem::path> latest_valid(const std::filesystem::path& c
 // Folders of finished saves, oldest first; not verified.
 std::vector<std::filesystem::path> list(const std::filesystem::path& checkpoints_dir);
 
+// The step in the name of a folder that list() gives.
+std::int64_t step_of(const std::filesystem::path& checkpoint);
+
 // Names of entries that are called as a checkpoint of that folder is and are none: what is no
 // folder with a manifest was never saved here. save() and prune() leave them alone.
 std::vector<std::string> find_foreign(const std::filesystem::path& checkpoints_dir);

@@ -21,7 +21,7 @@ constexpr std::string_view kPrefix = "step-";
 constexpr std::size_t kDigits = 8;
 
 // The step of "step-00001234"; nothing for any other name.
-std::optional<std::int64_t> step_of(const std::string& name) {
+std::optional<std::int64_t> parse_step(const std::string& name) {
   if (!name.starts_with(kPrefix) || name.size() < kPrefix.size() + kDigits) return std::nullopt;
   std::int64_t step = 0;
   const char* end = name.data() + name.size();
@@ -34,7 +34,7 @@ std::optional<std::int64_t> step_of(const std::string& name) {
 std::optional<fs::path> abandoned(const fs::path& path, std::string_view kind) {
   const std::string name = path.filename().string();
   const std::size_t dot = name.find('.');
-  if (dot == std::string::npos || !step_of(name.substr(0, dot)).has_value()) return std::nullopt;
+  if (dot == std::string::npos || !parse_step(name.substr(0, dot)).has_value()) return std::nullopt;
   const std::string_view rest = std::string_view(name).substr(dot + 1);
   if (!rest.starts_with(kind)) return std::nullopt;
   pid_t pid = 0;
@@ -85,10 +85,16 @@ std::string folder_name(std::int64_t step) {
   return std::string(kPrefix) + std::string(zeros, '0') + digits;
 }
 
+std::int64_t step_of(const fs::path& checkpoint) {
+  const std::optional<std::int64_t> step = parse_step(checkpoint.filename().string());
+  util::require(step.has_value(), checkpoint.string(), ": is not called as a checkpoint is");
+  return *step;
+}
+
 std::vector<fs::path> list(const fs::path& checkpoints_dir) {
   std::vector<std::pair<std::int64_t, fs::path>> found;
   for (const fs::path& path : entries(checkpoints_dir)) {
-    const auto step = step_of(path.filename().string());
+    const auto step = parse_step(path.filename().string());
     if (step.has_value() && fs::is_directory(path)) found.emplace_back(*step, path);
   }
   std::sort(found.begin(), found.end());
@@ -101,7 +107,7 @@ std::vector<std::string> find_foreign(const fs::path& checkpoints_dir) {
   std::vector<std::string> names;
   for (const fs::path& path : entries(checkpoints_dir)) {
     const std::string name = path.filename().string();
-    if (step_of(name).has_value() && !has_manifest(path)) names.push_back(name);
+    if (parse_step(name).has_value() && !has_manifest(path)) names.push_back(name);
   }
   std::sort(names.begin(), names.end());
   return names;

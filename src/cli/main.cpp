@@ -143,19 +143,29 @@ CLI::App* add_train(CLI::App& app, Arguments& arguments) {
   return command;
 }
 
+// What [compare] may hold, in short.
+constexpr const char* kCompareKeys =
+    "\n[compare] says what is compared: seeds, learning_rates to choose from, budgets, "
+    "[[compare.arms]];\n"
+    "[compare.grid], \"phases.bag_size\" = [2, 4], runs the arms with every combination of "
+    "values;\n"
+    "[[compare.noise]] says what is known of the spread between seeds. Arms may be added later.\n";
+
 CLI::App* add_compare(CLI::App& app, Arguments& arguments) {
   CLI::App* command = app.add_subcommand("compare",
                                          "Arms x seeds at equal FLOPs (default: the recipe, and "
                                          "the same with bagging off), and a report");
   command->add_option("recipe", arguments.compare.recipe, "Recipe file (TOML)")->required();
   command->add_flag("--dry-run", arguments.compare.dry_run,
-                    "List every run with its steps, hours, disk and raw tokens, and stop");
+                    "List every run with its steps, hours, disk and raw tokens, as trees of shared "
+                    "first steps; say what differences the seeds can show; and stop");
   command
       ->add_option("--only", arguments.compare.only, "Run a part: arm=NAME,seed=N (either or both)")
       ->default_str("all of it");
   add_overwrite(command, arguments.compare.overwrite);
   add_isa(command, arguments.isa);
-  add_recipe_keys(command, arguments, std::string("\n") + kStopping + more_on_models());
+  add_recipe_keys(command, arguments,
+                  std::string(kCompareKeys) + "\n" + kStopping + more_on_models());
   return command;
 }
 

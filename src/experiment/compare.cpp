@@ -6,8 +6,11 @@
 
 #include "checkpoint/checkpoint.h"
 #include "experiment/decision.h"
+#include "experiment/identity.h"
 #include "experiment/listing.h"
 #include "experiment/manifest.h"
+#include "experiment/noise.h"
+#include "experiment/prefix_tree.h"
 #include "experiment/progress.h"
 #include "experiment/run_list.h"
 #include "experiment/selection.h"
@@ -50,11 +53,6 @@ std::string describe_given_rates(const std::vector<Arm>& arms) {
   return "no rates are searched, each arm runs at its own (" + util::join(parts, ", ") + ")";
 }
 
-// A point of the grid that diverged has given its answer; a result that did is tried again.
-bool is_done(const PlannedRun& run, const RunProgress& progress) {
-  return progress.finished || (progress.diverged && run.role == report::Role::kTuning);
-}
-
 fs::path checkpoint_path(const fs::path& run_folder, std::int64_t step) {
   return train::checkpoints_folder(run_folder) / checkpoint::folder_name(step);
 }
@@ -75,8 +73,8 @@ class Comparison {
         out_(out),
         root_(recipe.base.run.dir),
         output_(report::open_output(root_, options.overwrite)),
-        fingerprint_(fingerprint(recipe)),
         arms_(make_arms(recipe)),
+        identity_(begin_identity(recipe)),
         selection_(parse_selection(options.only, arms_, recipe.compare)) {
     plan_runs(arms_, recipe_.compare, {});  // every error of the plan before anything is read
   }
@@ -86,11 +84,15 @@ class Comparison {
  private:
   bool is_first() const { return collective_.rank() == 0; }
   fs::path folder_of(const PlannedRun& run) const { return root_ / run.folder; }
+  bool has_begun(const PlannedRun& run) const {
+    return run.learning_rate && progress_.at(run.folder).begun;
+  }
 
   void open_folder();
   void check_run_folders() const;
   void plan_arms();
   void look();
+  void keep_and_choose_parents();
   void update_runs();
   std::vector<PlannedRun> selected() const { return select_runs(runs_, selection_, arms_); }
   train::Plan plan_from_start(PlannedRun run, train::Timing timing) const;
@@ -100,12 +102,14 @@ class Comparison {
   TimeEstimate estimate_time() const;
   Listing listing(const std::vector<PlannedRun>& runs, const TimeEstimate& estimate) const;
   Decision decide();
-  void check_trunk(const PlannedRun& run) const;
+  void check_parent(const PlannedRun& run) const;
+  void remember(const report::Experiment& manifest, const std::string& folder);
   void announce(const PlannedRun& run, const std::vector<PlannedRun>& selected_runs,
                 std::size_t number);
   train::RunSpec make_spec(const PlannedRun& run) const;
   train::RunResult run_once(const PlannedRun& run);
-  void release_pins() const;
+  void update_pins() const;
+  report::Experiment manifest() const;
   void write_results(CompareOutcome& outcome) const;
 
   const Recipe& recipe_;
@@ -114,13 +118,15 @@ class Comparison {
   std::ostream& out_;
   fs::path root_;
   util::OutputFolder output_;  // root_
-  std::string fingerprint_;
   std::vector<Arm> arms_;
+  Identity identity_;
   Selection selection_;
   std::vector<std::vector<BudgetPlan>> plans_;  // by arm, in the order of the runs
   std::vector<ArmCosts> costs_;                 // by arm
   // Rank 0.
-  std::vector<report::RunEntry> begun_before_;
+  std::vector<report::RunEntry> entries_;  // of the manifest, as runs were decided on
+  BestRates rates_;
+  NoiseFindings noise_;
   std::vector<PlannedRun> runs_;
   ProgressMap progress_;
 };
@@ -132,12 +138,8 @@ void Comparison::open_folder() {
   output_.check(files);
   if (!output_.is_own(report::kExperimentFile)) return;
   const report::Experiment before = report::read_experiment(root_);
-  util::require(before.recipe_fingerprint == fingerprint_, "run.dir: ", root_.string(),
-                " holds a comparison of another recipe (fingerprint ", before.recipe_fingerprint,
-                ", this one has ", fingerprint_, "): take another folder");
-  for (const report::RunEntry& entry : before.runs) {
-    if (read_progress(entry.folder, 0).begun) begun_before_.push_back(entry);
-  }
+  identity_ = continue_identity(recipe_, before, root_.string());
+  entries_ = before.runs;
 }
 
 // No run shall be refused its folder hours after the first one began. Rank 0.
@@ -188,24 +190,56 @@ void Comparison::look() {
   for (const PlannedRun& run : runs_) {
     if (!run.learning_rate) continue;
     RunProgress& progress = progress_[run.folder];
-    if (progress.finished) continue;
+    if (progress.finished) {
+      progress.checkpoints = checkpoint_steps(folder_of(run));
+      continue;
+    }
     progress = read_progress(folder_of(run), run.total_steps);
-    util::require(!progress.begun || progress.recipe_fingerprint == fingerprint_,
+    util::require(!progress.begun || progress.recipe_fingerprint == identity_.fingerprint,
                   folder_of(run).string(), ": holds a run of another comparison (fingerprint ",
-                  progress.recipe_fingerprint, ", this one has ", fingerprint_,
+                  progress.recipe_fingerprint, ", this one has ", identity_.fingerprint,
                   "): take another run.dir");
   }
 }
 
+// Runs that have begun stay what they are; the others branch where a checkpoint is, or will be.
+// Rank 0.
+void Comparison::keep_and_choose_parents() {
+  std::vector<report::RunEntry> begun;
+  for (const report::RunEntry& entry : entries_) {
+    const auto found = progress_.find(folder_name(entry));
+    if (found != progress_.end() && found->second.begun) begun.push_back(entry);
+  }
+  for (const PlannedRun& run : runs_) {  // where experiment.json was lost
+    if (!has_begun(run)) continue;
+    const RunProgress& progress = progress_.at(run.folder);
+    report::RunEntry entry;
+    entry.folder = run.folder;
+    entry.parent = progress.parent;
+    entry.parent_step = progress.parent_step;
+    begun.push_back(std::move(entry));
+  }
+  keep_begun(runs_, begun);
+  choose_parents(
+      runs_, arms_, [this](const PlannedRun& run) { return has_begun(run); },
+      [this](const PlannedRun& parent, std::int64_t step) {
+        return parent.learning_rate ? usable_step(parent, progress_.at(parent.folder), step) : step;
+      });
+}
+
 // The plan with all that is known by now. Rank 0.
 void Comparison::update_runs() {
-  const auto plan = [this](const BestRates& rates) {
-    runs_ = plan_runs(arms_, recipe_.compare, rates);
-    keep_begun(runs_, begun_before_);
+  const auto plan = [this] {
+    runs_ = plan_runs(arms_, recipe_.compare, rates_);
     look();
+    keep_and_choose_parents();
   };
-  plan({});
-  if (!recipe_.compare.learning_rates.empty()) plan(choose_rates(runs_, progress_, arms_));
+  plan();
+  if (!recipe_.compare.learning_rates.empty()) {
+    rates_ = choose_rates(runs_, progress_, arms_);
+    plan();
+  }
+  noise_ = find_noise(arms_, recipe_.compare, rates_);
 }
 
 TimeEstimate Comparison::estimate_time() const {
@@ -263,6 +297,7 @@ void Comparison::print_plan(const std::vector<PlannedRun>& selected_runs) {
     estimate.set_speed(0, train::guess_speed(plan.threads, plan.world_size));
   }
   print_listing(out_, listing(selected_runs, estimate));
+  if (options_.dry_run) print_smallest_differences(out_, arms_, recipe_.compare, noise_);
   if (recipe_.compare.learning_rates.empty()) {
     out_ << "note: compare.learning_rates is empty: " << describe_given_rates(arms_) << '\n';
   }
@@ -287,13 +322,13 @@ void Comparison::check_possible(const std::vector<PlannedRun>& selected_runs) co
   }
 }
 
-// A branch that has not begun needs its trunk's checkpoint.
-void Comparison::check_trunk(const PlannedRun& run) const {
+// A branch that has not begun needs its parent's checkpoint.
+void Comparison::check_parent(const PlannedRun& run) const {
   if (run.parent.empty() || progress_.at(run.folder).begun) return;
   const fs::path start = checkpoint_path(root_ / run.parent, run.first_step);
   util::require(fs::exists(start), run.folder, ": branches from ", start.string(),
                 ", which is not there: remove ", (root_ / run.parent).string(),
-                " to run its trunk again");
+                " to have it run again");
 }
 
 void Comparison::announce(const PlannedRun& run, const std::vector<PlannedRun>& selected_runs,
@@ -308,19 +343,33 @@ void Comparison::announce(const PlannedRun& run, const std::vector<PlannedRun>& 
   out_ << std::endl;
 }
 
+report::Experiment Comparison::manifest() const {
+  return make_manifest({recipe_, arms_, runs_, options_, identity_, noise_, entries_});
+}
+
+// What a run was begun as. Rank 0.
+void Comparison::remember(const report::Experiment& manifest, const std::string& folder) {
+  std::erase_if(entries_, [&folder](const auto& entry) { return folder_name(entry) == folder; });
+  for (const report::RunEntry& entry : manifest.runs) {
+    if (entry.folder == folder) entries_.push_back(entry);
+  }
+}
+
 // The first selected run that is not done. Rank 0.
 Decision Comparison::decide() {
   update_runs();
-  release_pins();
-  report::write_experiment(output_, make_manifest(recipe_, arms_, runs_, options_));
+  update_pins();
+  const report::Experiment now = manifest();
+  report::write_experiment(output_, now);
   const std::vector<PlannedRun> selected_runs = selected();
   for (std::size_t i = 0; i < selected_runs.size(); ++i) {
     const PlannedRun& run = selected_runs[i];
     // Grids come first in the list, so a rate is known once its runs are reached.
     const RunProgress& progress = progress_.at(run.folder);
     if (is_done(run, progress)) continue;
-    check_trunk(run);
+    check_parent(run);
     announce(run, selected_runs, i + 1);
+    remember(now, run.folder);
     return {false, run};
   }
   return {true, {}};
@@ -337,7 +386,7 @@ train::RunSpec Comparison::make_spec(const PlannedRun& run) const {
   spec.labels.run_name = run_name(run, arm);
   spec.labels.arm = arm.name;
   spec.labels.budget = run.budget;
-  spec.labels.recipe_fingerprint = fingerprint_;
+  spec.labels.recipe_fingerprint = identity_.fingerprint;
   if (!options_.commands.empty()) {
     spec.labels.command =
         options_.commands.front() + " --only arm=" + arm.name + ",seed=" + std::to_string(run.seed);
@@ -368,25 +417,26 @@ train::RunResult Comparison::run_once(const PlannedRun& run) {
   }
 }
 
-// Gives up the checkpoints of trunks whose branches are all done. Rank 0.
-void Comparison::release_pins() const {
-  for (const PlannedRun& trunk : runs_) {
-    bool is_needed = false;
-    for (const PlannedRun& run : runs_) {
-      if (run.parent != trunk.folder) continue;
+// Keeps the checkpoints that branches still need and gives up those that they no longer do. Rank 0.
+void Comparison::update_pins() const {
+  const auto is_needed = [this](const PlannedRun& parent, std::int64_t step) {
+    return std::any_of(runs_.begin(), runs_.end(), [&](const PlannedRun& run) {
+      if (run.parent != parent.folder || run.first_step != step) return false;
       const auto found = progress_.find(run.folder);
-      is_needed |= found == progress_.end() || !found->second.finished;
-    }
-    if (is_needed || trunk.pinned_steps.empty()) continue;
+      return found == progress_.end() || !is_done(run, found->second);
+    });
+  };
+  for (const PlannedRun& parent : runs_) {
     bool released = false;
-    for (const std::int64_t step : trunk.pinned_steps) {
-      const fs::path folder = checkpoint_path(folder_of(trunk), step);
-      if (!fs::exists(folder) || !checkpoint::is_pinned(folder)) continue;
-      checkpoint::set_pinned(folder, false);
-      released = true;
+    for (const std::int64_t step : parent.pinned_steps) {
+      const fs::path folder = checkpoint_path(folder_of(parent), step);
+      const bool keep = is_needed(parent, step);
+      if (!fs::exists(folder) || checkpoint::is_pinned(folder) == keep) continue;
+      checkpoint::set_pinned(folder, keep);
+      released = released || !keep;
     }
-    const std::int64_t keep = arms_[trunk.arm].config.checkpoint.keep;
-    if (released && keep > 0) checkpoint::prune(train::checkpoints_folder(folder_of(trunk)), keep);
+    const std::int64_t keep = arms_[parent.arm].config.checkpoint.keep;
+    if (released && keep > 0) checkpoint::prune(train::checkpoints_folder(folder_of(parent)), keep);
   }
 }
 
@@ -399,11 +449,11 @@ void Comparison::write_results(CompareOutcome& outcome) const {
 
 CompareOutcome Comparison::drive() {
   CompareOutcome outcome;
-  on_first_rank(collective_, [this] {
+  identity_.fingerprint = on_first_rank(collective_, [this] {
     open_folder();
     update_runs();
     check_run_folders();
-    return std::string();
+    return identity_.fingerprint;
   });
   plan_arms();
   on_first_rank(collective_, [this, &outcome] {

@@ -41,7 +41,21 @@ void check_arm_names(const CompareConfig& compare) {
                 "compare.baseline: must be the name of an arm, got \"", compare.baseline, '"');
 }
 
+// Under these a standard deviation is hardly known.
+constexpr std::int64_t kFewestNoiseSeeds = 6;
+
 }  // namespace
+
+void NoiseConfig::validate() const {
+  util::require(!arm.empty(), "arm: must name an arm, got \"\"");
+  util::require(steps >= 1, "steps: must be >= 1, got ", steps);
+  util::require(spread > 0, "spread: must be > 0, got ", spread);
+  util::require(seeds >= kFewestNoiseSeeds, "seeds: must be >= ", kFewestNoiseSeeds, ", got ",
+                seeds);
+  util::require(
+      settings.size() == 16 && settings.find_first_not_of("0123456789abcdef") == std::string::npos,
+      "settings: must be 16 hex digits, got \"", settings, '"');
+}
 
 void CompareConfig::validate() const {
   util::require(!seeds.empty(), "compare.seeds: must name at least one seed");

@@ -31,6 +31,40 @@ struct ArmConfig {
   }
 };
 
+// One [[compare.noise]]: how much the difference between the baseline and an arm varies from seed
+// to seed, as measured by an earlier comparison. It may be used where `settings` are those of the
+// pair (experiment/noise.h).
+//
+//   [[compare.noise]]
+//   arm = "tst"
+//   steps = 8000
+//   spread = 0.0021
+//   seeds = 8
+//   source = "eight seeds of demo.toml"
+//   settings = "0123456789abcdef"
+struct NoiseConfig {
+  std::string arm;
+  std::int64_t steps = 0;
+  double spread = 0;
+  std::int64_t seeds = 0;
+  std::string source;
+  std::string settings;
+
+  bool operator==(const NoiseConfig&) const = default;
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& v) {
+    v.field("arm", self.arm, "arm whose difference from the baseline was measured");
+    v.field("steps", self.steps, "its train.steps");
+    v.field("spread", self.spread,
+            "standard deviation over seeds of baseline's - arm's final loss, nats per token");
+    v.field("seeds", self.seeds, "seeds that it was measured over, six or more");
+    v.field("source", self.source, "where it comes from, for the report");
+    v.field("settings", self.settings, "fingerprint of the pair's settings, 16 hex digits");
+  }
+  void validate() const;
+};
+
 struct CompareConfig {
   std::string baseline = "baseline";
   std::vector<std::int64_t> seeds = {1};
@@ -38,6 +72,9 @@ struct CompareConfig {
   std::int64_t tuning_seed = 0;
   std::vector<double> budgets;
   std::vector<ArmConfig> arms;
+  // Dotted key -> TOML text of the list of its values.
+  std::map<std::string, std::string> grid;
+  std::vector<NoiseConfig> noise;
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {
@@ -47,9 +84,13 @@ struct CompareConfig {
             "grid that every arm runs with tuning_seed, to take its own best; empty = no search");
     v.field("tuning_seed", self.tuning_seed, "seed of the grid; none of compare.seeds");
     v.field("budgets", self.budgets,
-            "shares of train.steps to finish at, for the budget curve (wsd only); empty = 1 alone");
+            "shares of train.steps to finish at, for the budget curve; empty = 1 alone");
     v.list("arms", self.arms,
            "what is compared; none = the recipe (tst) and it without bags (baseline)");
+    v.added().field("grid", self.grid,
+                    "recipe keys, each with a list of values: every arm but the baseline runs with "
+                    "each combination; phases.X is the key X of an arm's one bag phase");
+    v.added().list("noise", self.noise, "what is known of the spread between seeds");
   }
 
   // Throws util::Error naming the key.

@@ -5,6 +5,7 @@
 #include <iomanip>
 #include <ostream>
 
+#include "experiment/prefix_tree.h"
 #include "train/checkpoint_count.h"
 #include "train/plan_text.h"
 #include "util/text.h"
@@ -21,9 +22,29 @@ const RunProgress& progress_of(const PlannedRun& run, const ProgressMap& progres
 }
 
 std::string kind(const PlannedRun& run) {
-  if (run.role == report::Role::kTuning) return "grid";
-  if (run.role == report::Role::kBranch) return "branch";
+  std::string text = run.role == report::Role::kTuning ? "grid" : "";
+  if (!run.parent.empty()) {
+    text += (text.empty() ? "branch at " : ", branch at ") + std::to_string(run.first_step);
+  }
+  if (!text.empty()) return text;
   return run.pinned_steps.empty() ? "run" : "trunk";
+}
+
+// What the runs would cost if each were done from step 0.
+double flops_apart(const Listing& listing) {
+  double flops = 0;
+  for (PlannedRun run : listing.runs) {
+    run.first_step = 0;
+    flops += run_flops(run, listing.arms[run.arm], listing.costs[run.arm]);
+  }
+  return flops;
+}
+
+void print_saving(std::ostream& out, const Listing& listing, double flops) {
+  const double apart = flops_apart(listing);
+  if (flops >= apart) return;
+  out << "shared first steps save " << train::format_flops(apart - flops) << " FLOPs, "
+      << util::fixed(100 * (apart - flops) / apart, 1) << " % of all runs done separately\n";
 }
 
 std::string state(const RunProgress& progress) {
@@ -95,7 +116,8 @@ std::int64_t disk_bytes_to_come(const Listing& listing) {
     if (now.finished || now.diverged) continue;
     const ArmCosts& costs = listing.costs[run.arm];
     const RunDisk disk = run_disk(run, listing.arms[run.arm], costs);
-    kept += std::max<std::int64_t>(0, disk.kept - now.checkpoints * costs.checkpoint_bytes);
+    kept +=
+        std::max<std::int64_t>(0, disk.kept - std::ssize(now.checkpoints) * costs.checkpoint_bytes);
     writing = std::max(writing, disk.at_once - disk.kept);
   }
   return kept + writing;
@@ -133,13 +155,15 @@ void print_listing(std::ostream& out, const Listing& listing) {
   double flops = 0;
   std::int64_t raw_tokens = 0;
   std::int64_t disk = 0;
-  for (const PlannedRun& run : listing.runs) {
+  for (const auto& [index, depth] : tree_order(listing.runs)) {
+    const PlannedRun& run = listing.runs[index];
     const Arm& arm = listing.arms[run.arm];
     const ArmCosts& costs = listing.costs[run.arm];
     const Workload work = workload(run, arm.config);
     const double own_flops = run_flops(run, arm, costs);
     const std::int64_t own_disk = run_disk(run, arm, costs).kept;
-    rows.push_back({run.folder, kind(run),
+    const std::string indent(static_cast<std::size_t>(2 * depth), ' ');
+    rows.push_back({indent + run.folder, kind(run),
                     std::to_string(run.first_step) + " - " + std::to_string(run.total_steps),
                     train::format_flops(own_flops), util::format_count(work.raw_tokens),
                     util::format_bytes(static_cast<std::uint64_t>(own_disk)),
@@ -157,6 +181,7 @@ void print_listing(std::ostream& out, const Listing& listing) {
       << util::format_bytes(static_cast<std::uint64_t>(listing.free_disk_bytes)) << " free), "
       << time_text(seconds_left(listing)) << " still to run (" << listing.estimate.source()
       << ")\n";
+  print_saving(out, listing, flops);
   const std::int64_t to_come = disk_bytes_to_come(listing);
   if (to_come > listing.free_disk_bytes) {
     out << "warning: the disk is too small for all checkpoints: "

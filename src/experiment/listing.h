@@ -47,9 +47,9 @@ double flops_left(const PlannedRun& run, const Arm& arm, const ArmCosts& costs,
 // Seconds for what is left of all runs; nothing where no speed is known.
 std::optional<double> seconds_left(const Listing& listing);
 
-// One line per run: trunk or branch, steps, FLOPs, raw tokens, disk, time, state. Then the totals,
-// and remarks: arms of other FLOPs per position, a corpus that is read more than once, a disk that
-// is too small.
+// One line per run, below the run that it branches from and indented: trunk or branch, steps,
+// FLOPs, raw tokens, disk, time, state. Then the totals, what the shared steps save, and remarks:
+// arms of other FLOPs per position, a corpus that is read more than once, a disk that is too small.
 void print_listing(std::ostream& out, const Listing& listing);
 
 }  // namespace superpose::experiment

@@ -1,11 +1,21 @@
 #include "experiment/progress.h"
 
+#include <algorithm>
+
 #include "checkpoint/checkpoint.h"
 #include "metrics/reader.h"
 #include "train/run_folder.h"
 #include "util/error.h"
 
 namespace superpose::experiment {
+
+std::vector<std::int64_t> checkpoint_steps(const std::filesystem::path& run_folder) {
+  std::vector<std::int64_t> steps;
+  for (const auto& folder : checkpoint::list(train::checkpoints_folder(run_folder))) {
+    steps.push_back(checkpoint::step_of(folder));
+  }
+  return steps;
+}
 
 RunProgress read_progress(const std::filesystem::path& run_folder, std::int64_t total_steps) {
   RunProgress progress;
@@ -14,8 +24,14 @@ RunProgress read_progress(const std::filesystem::path& run_folder, std::int64_t 
   if (metrics::find_records(records_file) != metrics::FoundRecords::kSome) return progress;
   const metrics::RunRecords records = metrics::read_json_lines(records_file);
   progress.begun = true;
-  progress.checkpoints =
-      static_cast<std::int64_t>(checkpoint::list(train::checkpoints_folder(run_folder)).size());
+  progress.checkpoints = checkpoint_steps(run_folder);
+  if (!records.header.parents.empty()) {
+    // <run>/checkpoints/<step>
+    const metrics::ParentInfo& parent = records.header.parents.back();
+    const std::filesystem::path checkpoint = parent.folder;
+    progress.parent = checkpoint.parent_path().parent_path().filename();
+    progress.parent_step = parent.first_step;
+  }
   progress.recipe_fingerprint = records.header.fingerprints.recipe;
   // The trainer's only error record: loss or gradient not finite (train/step.h).
   progress.diverged =
@@ -36,6 +52,21 @@ RunProgress read_progress(const std::filesystem::path& run_folder, std::int64_t 
     progress.finished = summary.step == total_steps;
   }
   return progress;
+}
+
+bool is_done(const PlannedRun& run, const RunProgress& progress) {
+  return progress.finished || (progress.diverged && run.role == report::Role::kTuning);
+}
+
+std::int64_t usable_step(const PlannedRun& run, const RunProgress& progress, std::int64_t step) {
+  // Tried again, it stops the comparison where it stopped before.
+  if (progress.diverged && !is_done(run, progress)) return 0;
+  const std::vector<std::int64_t>& there = progress.checkpoints;
+  // It resumes from its newest checkpoint.
+  const bool passes = there.empty() || there.back() <= step;
+  if (!is_done(run, progress) && passes) return step;
+  const auto after = std::upper_bound(there.begin(), there.end(), step);
+  return after == there.begin() ? 0 : *(after - 1);
 }
 
 BestRates choose_rates(const std::vector<PlannedRun>& runs, const ProgressMap& progress,

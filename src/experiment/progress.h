@@ -20,13 +20,26 @@ struct RunProgress {
   std::int64_t step = 0;  // steps finished, from step 0 of the schedule, as recorded
   std::int64_t positions = 0;
   double seconds = 0;  // for `positions`; evaluation and checkpoints included once finished
-  std::int64_t checkpoints = 0;       // on the disk
-  std::optional<double> loss_half_a;  // of the last validation
-  std::string recipe_fingerprint;     // of the comparison that it was run for
+  std::vector<std::int64_t> checkpoints;  // steps of those on the disk, ascending
+  std::optional<double> loss_half_a;      // of the last validation
+  std::string parent;              // folder name of the run that it branched from; empty: none
+  std::int64_t parent_step = 0;    // where it branched
+  std::string recipe_fingerprint;  // of the comparison that it was run for
 };
+
+// Steps of the checkpoints in a run's folder, ascending.
+std::vector<std::int64_t> checkpoint_steps(const std::filesystem::path& run_folder);
 
 // A folder without records has not begun. Throws util::Error for records that cannot be read.
 RunProgress read_progress(const std::filesystem::path& run_folder, std::int64_t total_steps);
+
+// Whether there is nothing left to do: a point of the grid that diverged has given its answer; a
+// result that did is tried again.
+bool is_done(const PlannedRun& run, const RunProgress& progress);
+
+// The last step, at most `step`, whose checkpoint a run has, or will pass again or for the first
+// time; 0 where there is none. Nothing branches from a result that diverged.
+std::int64_t usable_step(const PlannedRun& run, const RunProgress& progress, std::int64_t step);
 
 // The runs' progress by folder name.
 using ProgressMap = std::map<std::string, RunProgress>;

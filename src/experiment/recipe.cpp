@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <string_view>
 
+#include "experiment/grid.h"
 #include "experiment/recipe_names.h"
 #include "util/error.h"
 #include "util/files.h"
@@ -44,20 +46,19 @@ bool is_corpus_key(const std::string& key) {
   return key == "evaluation.windows" || key.starts_with("validation") || key.starts_with("mixture");
 }
 
-void check_override_keys(const ArmConfig& arm, const CompareConfig& compare) {
-  for (const auto& [key, value] : arm.overrides) {
-    util::require(key != "run.dir", "compare.arms.", arm.name,
-                  ": run.dir is set by the comparison, an arm cannot override it");
-    util::require(key != "train.seed", "compare.arms.", arm.name,
-                  ": train.seed is set from compare.seeds, an arm cannot override it");
-    util::require(!is_corpus_key(key), "compare.arms.", arm.name, ": ", key,
-                  " must be that of all arms: they are compared on one corpus and the same "
-                  "validation sets");
-    util::require(key != "optim.learning_rate" || compare.learning_rates.empty(), "compare.arms.",
-                  arm.name,
-                  ": optim.learning_rate is set from compare.learning_rates, an arm "
-                  "cannot override it");
-  }
+// `who` sets the key: an arm, or the grid.
+void check_override_key(const std::string& who, const std::string& key,
+                        const CompareConfig& compare) {
+  util::require(key != "run.dir", who,
+                ": run.dir is set by the comparison, an arm cannot override it");
+  util::require(key != "train.seed", who,
+                ": train.seed is set from compare.seeds, an arm cannot override it");
+  util::require(!is_corpus_key(key), who, ": ", key,
+                " must be that of all arms: they are compared on one corpus and the same "
+                "validation sets");
+  util::require(key != "optim.learning_rate" || compare.learning_rates.empty(), who,
+                ": optim.learning_rate is set from compare.learning_rates, an arm cannot "
+                "override it");
 }
 
 train::RunConfig apply_overrides(const train::RunConfig& base, const ArmConfig& arm) {
@@ -89,20 +90,60 @@ Recipe read_recipe(const std::string& file_name, const std::vector<config::Overr
   return recipe;
 }
 
+std::vector<ArmChoice> choose_arms(const Recipe& recipe) {
+  const CompareConfig& compare = recipe.compare;
+  const std::vector<GridAxis> axes = read_grid(compare.grid);
+  for (const GridAxis& axis : axes) check_override_key("compare.grid", axis.key, compare);
+  std::vector<ArmChoice> choices;
+  std::set<std::string> names;
+  for (const ArmConfig& arm :
+       compare.arms.empty() ? default_arms(compare.baseline) : compare.arms) {
+    for (const auto& [key, value] : arm.overrides) {
+      check_override_key("compare.arms." + arm.name, key, compare);
+    }
+    const bool varies = !axes.empty() && arm.name != compare.baseline;
+    const auto phases = varies ? apply_overrides(recipe.base, arm).phases
+                               : std::vector<superposition::PhaseConfig>();
+    for (ArmChoice& choice :
+         varies ? apply_grid(arm, phases, axes) : std::vector<ArmChoice>{{arm, {}}}) {
+      util::require(names.insert(choice.config.name).second, "compare.grid: two arms are called ",
+                    choice.config.name, ": their values must differ in letters and digits");
+      choices.push_back(std::move(choice));
+    }
+  }
+  util::require(axes.empty() || choices.size() > 1,
+                "compare.grid: needs an arm beside the baseline (", compare.baseline, ")");
+  return choices;
+}
+
 std::vector<Arm> make_arms(const Recipe& recipe) {
-  const bool by_default = recipe.compare.arms.empty();
-  util::require(!by_default || is_superposed(recipe.base),
+  util::require(!recipe.compare.arms.empty() || is_superposed(recipe.base),
                 "phases: nothing to compare, no phase has bag_size or target_size above 1");
   std::vector<Arm> arms;
-  for (const ArmConfig& arm :
-       by_default ? default_arms(recipe.compare.baseline) : recipe.compare.arms) {
-    check_override_keys(arm, recipe.compare);
-    arms.push_back({arm.name, apply_overrides(recipe.base, arm), budgets_of(arm, recipe.compare)});
+  for (ArmChoice& choice : choose_arms(recipe)) {
+    const ArmConfig& arm = choice.config;
+    arms.push_back({arm.name, apply_overrides(recipe.base, arm), budgets_of(arm, recipe.compare),
+                    std::move(choice.grid_values)});
   }
   return arms;
 }
 
+bool are_default_arms(const std::vector<ArmConfig>& arms, const std::string& baseline) {
+  const auto same = [](const ArmConfig& a, const ArmConfig& b) {
+    return a.name == b.name && a.overrides == b.overrides;
+  };
+  const std::vector<ArmConfig> defaults = default_arms(baseline);
+  return std::equal(arms.begin(), arms.end(), defaults.begin(), defaults.end(), same);
+}
+
 std::string fingerprint(const Recipe& recipe) {
+  if (recipe.compare.grid.empty()) return fingerprint(recipe, recipe.compare.arms);
+  std::vector<ArmConfig> arms;
+  for (ArmChoice& choice : choose_arms(recipe)) arms.push_back(std::move(choice.config));
+  return fingerprint(recipe, arms);
+}
+
+std::string fingerprint(const Recipe& recipe, const std::vector<ArmConfig>& arms) {
   util::Hasher hasher;
   // Lengths first, so that no two lists of texts run together into the same bytes.
   const auto add = [&hasher](const std::string& text) {
@@ -115,7 +156,7 @@ std::string fingerprint(const Recipe& recipe) {
     add(setting.value);
   }
   add(recipe.compare.baseline);
-  for (const ArmConfig& arm : recipe.compare.arms) {
+  for (const ArmConfig& arm : arms) {
     add(arm.name);
     hasher.update(static_cast<std::uint64_t>(arm.overrides.size()));
     for (const auto& [key, value] : arm.overrides) {

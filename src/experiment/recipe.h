@@ -35,7 +35,19 @@ struct Arm {
   std::string name;
   train::RunConfig config;
   std::vector<double> budgets;  // ascending, without repeats, at least one
+  // Of an arm of [compare.grid]: TOML text of each key's value, in the order of compare.grid.
+  std::vector<std::string> grid_values = {};
 };
+
+// An arm as a recipe says it, with the values of [compare.grid] among its overrides.
+struct ArmChoice {
+  ArmConfig config;
+  std::vector<std::string> grid_values;
+};
+
+// The default arms where the recipe names none; each but the baseline once for every combination of
+// compare.grid. Throws util::Error naming compare.grid and the key.
+std::vector<ArmChoice> choose_arms(const Recipe& recipe);
 
 // The arms in the order of the recipe. Throws util::Error naming the arm where its overrides do not
 // make a recipe, or touch what the comparison itself sets (run.dir, train.seed; optim.learning_rate
@@ -47,5 +59,11 @@ std::vector<Arm> make_arms(const Recipe& recipe);
 // overrides. Lists of seeds, rates and budgets are left out: they may grow while finished runs keep
 // their worth.
 std::string fingerprint(const Recipe& recipe);
+
+// The same of a recipe with other arms; empty: those of a recipe that names none.
+std::string fingerprint(const Recipe& recipe, const std::vector<ArmConfig>& arms);
+
+// Whether the arms are those of a recipe that names none.
+bool are_default_arms(const std::vector<ArmConfig>& arms, const std::string& baseline);
 
 }  // namespace superpose::experiment

@@ -2,9 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <set>
 
-#include "optim/schedule.h"
+#include "experiment/prefix_tree.h"
 #include "util/error.h"
 #include "util/text.h"
 
@@ -28,23 +27,6 @@ std::string folder_name(const PlannedRun& run, const std::string& arm, bool has_
   return name;
 }
 
-// Steps after which a budget leaves the longer ones: the end of the first phase, or the start of
-// the decay. Throws unless it may branch there: switched before the decay, warmed up.
-std::int64_t branch_step(const Arm& arm, double budget,
-                         const std::vector<superposition::Phase>& phases,
-                         std::int64_t total_steps) {
-  const std::int64_t decay_begins = total_steps - optim::decay_steps(arm.config.optim, total_steps);
-  const std::int64_t last_switch = phases.back().first_step;
-  util::require(last_switch <= decay_begins, "compare.budgets: arm ", arm.name, ", budget ", budget,
-                ": the last phase begins at step ", last_switch, ", within the decay (from step ",
-                decay_begins, "): needs r <= 1 - optim.decay_share");
-  const std::int64_t branch = std::min(phases.front().end_step(), decay_begins);
-  util::require(branch >= arm.config.optim.warmup_steps && branch > 0, "compare.budgets: arm ",
-                arm.name, ", budget ", budget, ": branches at step ", branch,
-                ", before the warm-up is over (step ", arm.config.optim.warmup_steps, ")");
-  return branch;
-}
-
 PlannedRun base_run(std::size_t arm_index, const Arm& arm, double budget) {
   PlannedRun run;
   run.arm = arm_index;
@@ -60,28 +42,6 @@ PlannedRun base_run(std::size_t arm_index, const Arm& arm, double budget) {
   return run;
 }
 
-bool same_work(const superposition::Phase& a, const superposition::Phase& b) {
-  return a.bag_size == b.bag_size && a.target_size == b.target_size &&
-         a.slot_weights == b.slot_weights && a.weights == b.weights;
-}
-
-// Makes the longest of an arm's runs (the first) the trunk of the others.
-void join_to_trunk(std::vector<PlannedRun>& runs, const Arm& arm) {
-  if (runs.size() < 2) return;
-  util::require(arm.config.optim.schedule == optim::Schedule::kWarmupStableDecay,
-                "compare.budgets: arm ", arm.name,
-                ": several budgets need optim.schedule = \"wsd\", whose stable part they share");
-  const PlannedRun& trunk = runs.front();
-  for (auto run = runs.begin() + 1; run != runs.end(); ++run) {
-    run->first_step = branch_step(arm, run->budget, run->phases, run->total_steps);
-    util::require(same_work(run->phases.front(), trunk.phases.front()), "compare.budgets: arm ",
-                  arm.name, ", budget ", run->budget,
-                  ": its first phase has no step, so it shares nothing with the larger budgets");
-    run->role = report::Role::kBranch;
-    run->parent = trunk.folder;
-  }
-}
-
 // One arm on one seed: all its budgets, the largest first.
 std::vector<PlannedRun> results_of(std::size_t arm_index, const Arm& arm, std::int64_t seed,
                                    std::optional<double> rate, bool has_grid) {
@@ -93,7 +53,6 @@ std::vector<PlannedRun> results_of(std::size_t arm_index, const Arm& arm, std::i
     run.folder = folder_name(run, arm.name, has_grid);
     runs.push_back(std::move(run));
   }
-  join_to_trunk(runs, arm);
   return runs;
 }
 
@@ -134,18 +93,10 @@ std::vector<PlannedRun> plan_runs(std::span<const Arm> arms, const CompareConfig
       append(results_of(i, arms[i], seed, has_grid ? tuned : own, has_grid));
     }
   }
-  pin_branch_points(runs);
+  choose_parents(
+      runs, arms, [](const PlannedRun&) { return false; },
+      [](const PlannedRun&, std::int64_t step) { return step; });
   return runs;
-}
-
-void pin_branch_points(std::vector<PlannedRun>& runs) {
-  for (PlannedRun& trunk : runs) {
-    std::set<std::int64_t> steps;
-    for (const PlannedRun& run : runs) {
-      if (run.parent == trunk.folder) steps.insert(run.first_step);
-    }
-    trunk.pinned_steps.assign(steps.begin(), steps.end());
-  }
 }
 
 Workload workload(const PlannedRun& run, const train::RunConfig& config) {

@@ -14,13 +14,8 @@
 
 namespace superpose::experiment {
 
-// One run. Steps count from step 0 of the schedule; a branch begins at first_step with the trunk's
-// checkpoint.
-//
-// The run of an arm's largest budget is the trunk of the smaller ones: up to the point where a
-// smaller budget leaves it (the end of the first phase or the start of the decay, whichever comes
-// first) all budgets do the same steps. So the trunk is a result as well, and a branch is
-// bit-identical to a run launched directly at its budget.
+// One run. Steps count from step 0 of the schedule; a run with a parent begins at first_step with
+// the parent's checkpoint (experiment/prefix_tree.h).
 struct PlannedRun {
   std::size_t arm = 0;  // place in the list of arms
   std::int64_t seed = 0;
@@ -28,7 +23,7 @@ struct PlannedRun {
   double budget = 1;
   report::Role role = report::Role::kFinal;
   std::string folder;  // name inside the comparison's folder
-  std::string parent;  // branch: folder of its trunk
+  std::string parent;  // folder of the run that it branches from; empty: it begins at step 0
   std::int64_t first_step = 0;
   std::int64_t total_steps = 0;
   std::vector<std::int64_t> pinned_steps;  // ascending: where branches leave this run
@@ -44,16 +39,13 @@ std::int64_t steps_of_budget(std::int64_t steps, double budget);
 using BestRates = std::vector<std::optional<double>>;
 
 // All runs in the order in which they are done: the grid of each arm, then seed by seed every arm,
-// a trunk before its branches. Throws util::Error: duplicate or missing arms; budgets that need
-// another schedule than wsd, that switch within the decay (r > 1 - d) or that branch before the
-// warm-up is over.
+// its largest budget first. Each branches from the run before it that it shares the most steps
+// with, as if none had begun. Throws util::Error: duplicate or missing arms; a budget of no step,
+// or one that the phases do not fit.
 std::vector<PlannedRun> plan_runs(std::span<const Arm> arms, const CompareConfig& compare,
                                   const BestRates& best_rates);
 
-// Sets the pinned steps of every run to where the others branch from it.
-void pin_branch_points(std::vector<PlannedRun>& runs);
-
-// What one run does by itself; the trunk's part of a branch is not counted again.
+// What one run does by itself; what a branch takes over is not counted again.
 struct Workload {
   std::int64_t positions = 0;
   std::int64_t raw_tokens = 0;

@@ -87,13 +87,20 @@ std::vector<PlannedRun> select_runs(const std::vector<PlannedRun>& runs, const S
   for (const PlannedRun& run : runs) {
     if (!matches(run, selection, arms)) continue;
     needed.insert(run.folder);
-    if (!run.parent.empty()) needed.insert(run.parent);
     if (run.role != report::Role::kTuning) arms_to_tune.insert(run.arm);
+  }
+  // A parent stands before its branches and may be a branch itself. It may also be of another arm,
+  // whose rate has to be found first; that arm's grid has its parents in grids.
+  for (auto run = runs.rbegin(); run != runs.rend(); ++run) {
+    const bool tunes = run->role == report::Role::kTuning && arms_to_tune.contains(run->arm);
+    if (!tunes && !needed.contains(run->folder)) continue;
+    needed.insert(run->folder);
+    if (!run->parent.empty()) needed.insert(run->parent);
+    if (run->role != report::Role::kTuning) arms_to_tune.insert(run->arm);
   }
   std::vector<PlannedRun> selected;
   for (const PlannedRun& run : runs) {
-    const bool tunes = run.role == report::Role::kTuning && arms_to_tune.contains(run.arm);
-    if (tunes || needed.contains(run.folder)) selected.push_back(run);
+    if (needed.contains(run.folder)) selected.push_back(run);
   }
   return selected;
 }

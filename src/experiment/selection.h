@@ -24,8 +24,8 @@ struct Selection {
 Selection parse_selection(const std::string& text, std::span<const Arm> arms,
                           const CompareConfig& compare);
 
-// The selected runs and those that they need: the trunk of a branch, the grid of an arm whose rate
-// is not known. Order is kept.
+// The selected runs and those that they need: the runs that they branch from, and the grid of each
+// arm of these. Order is kept.
 std::vector<PlannedRun> select_runs(const std::vector<PlannedRun>& runs, const Selection& selection,
                                     std::span<const Arm> arms);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <tuple>
+#include <utility>
 
 #include "metrics/reader.h"
 #include "util/error.h"
@@ -20,10 +21,11 @@ std::string absolute_folder(const std::string& folder, const std::filesystem::pa
 }
 
 // The place that a run fills. A result's rate is not part of it: a part that has not tuned yet does
-// not know it.
+// not know it; nor is whether it began at step 0, which depends on the checkpoints that a part has.
 auto place(const RunEntry& run) {
   const double rate = run.role == Role::kTuning ? run.learning_rate : 0;
-  return std::tuple(run.arm, run.seed, rate, run.budget, run.role);
+  const Role role = is_result(run.role) ? Role::kFinal : run.role;
+  return std::tuple(run.arm, run.seed, rate, run.budget, role);
 }
 
 bool is_finished(const RunEntry& run) {
@@ -37,14 +39,38 @@ void add_missing(std::vector<std::string>& to, const std::vector<std::string>& f
   }
 }
 
+// Of arms that the first part does not know, or not yet.
+template <class OfArm>
+void add_missing_arms(std::vector<OfArm>& to, const std::vector<OfArm>& from) {
+  for (const OfArm& entry : from) {
+    const bool is_there = std::any_of(
+        to.begin(), to.end(), [&entry](const OfArm& other) { return other.arm == entry.arm; });
+    if (!is_there) to.push_back(entry);
+  }
+}
+
+// A run that is left out and from which others branched stays as their trunk.
+void keep_as_trunk(std::vector<RunEntry>& to, RunEntry run, const std::vector<RunEntry>& part) {
+  const bool has_branches = std::any_of(part.begin(), part.end(), [&run](const RunEntry& other) {
+    return other.parent == run.folder;
+  });
+  if (!has_branches) return;
+  run.role = Role::kTrunk;
+  to.push_back(std::move(run));
+}
+
 void merge_runs(std::vector<RunEntry>& to, const std::vector<RunEntry>& from) {
   for (const RunEntry& run : from) {
-    const auto same = std::find_if(
-        to.begin(), to.end(), [&](const RunEntry& other) { return place(other) == place(run); });
+    const auto same = std::find_if(to.begin(), to.end(), [&](const RunEntry& other) {
+      return run.role != Role::kTrunk && place(other) == place(run);
+    });
     if (same == to.end()) {
       to.push_back(run);
     } else if (!is_finished(*same) && std::filesystem::exists(run.folder)) {
-      *same = run;
+      const RunEntry left_out = std::exchange(*same, run);
+      keep_as_trunk(to, left_out, to);
+    } else {
+      keep_as_trunk(to, run, from);
     }
   }
 }
@@ -94,6 +120,9 @@ Experiment merge_experiments(const std::vector<std::filesystem::path>& folders) 
     add_missing(merged.arms, part.arms);
     add_missing(merged.commands, part.commands);
     add_missing(merged.notes, part.notes);
+    add_missing_arms(merged.noise, part.noise);
+    add_missing_arms(merged.pairs, part.pairs);
+    if (merged.grid.keys == part.grid.keys) add_missing_arms(merged.grid.arms, part.grid.arms);
     merge_runs(merged.runs, part.runs);
   }
   return merged;

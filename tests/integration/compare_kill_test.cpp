@@ -128,9 +128,9 @@ TEST_F(CompareKill, ErrorsAreOneLineWithTheirCode) {
   EXPECT_THAT(output("unknown-arm"), HasSubstr("--only: no arm \"nobody\""));
   EXPECT_EQ(compare("bad-budget", {"--compare.budgets", "[0.5, -1.0]"}), 2);
   EXPECT_THAT(output("bad-budget"), HasSubstr("--compare.budgets: must be > 0, got -1"));
-  EXPECT_EQ(compare("late-switch", {"--phases[0].share", "0.9"}), 1);
-  EXPECT_THAT(output("late-switch"), HasSubstr("arm tst"));
-  EXPECT_FALSE(fs::exists(root("late-switch")));
+  EXPECT_EQ(compare("long-phase", {"--phases", "[{steps = 100, bag_size = 2}]"}), 1);
+  EXPECT_THAT(output("long-phase"), HasSubstr("tst, budget 0.5"));
+  EXPECT_FALSE(fs::exists(root("long-phase")));
 }
 
 TEST_F(CompareKill, DryRunNamesEveryRun) {

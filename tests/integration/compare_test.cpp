@@ -29,6 +29,14 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 
+std::size_t count(const std::string& text, const std::string& part) {
+  std::size_t found = 0;
+  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) {
+    ++found;
+  }
+  return found;
+}
+
 class Compare : public TinyCorpusTest {
  protected:
   static void SetUpTestSuite() {
@@ -154,8 +162,8 @@ TEST_F(Compare, DryRunListsAndLeavesNothing) {
   EXPECT_FALSE(fs::exists(recipe.base.run.dir));
 }
 
-// N = 40, d = 0.2, r = 0.3; budget 0.5 has 20 steps: the baseline decays from 16, superposition
-// ends at 6.
+// N = 40, d = 0.2, r = 0.3; budget 0.5 has 20 steps: the baseline decays from 16, whose step still
+// has the full rate, superposition ends at 6.
 TEST_F(Compare, BranchIsTheRunLaunchedDirectlyAtItsBudget) {
   Recipe recipe = tiny_recipe("budgets");
   recipe.base.train.steps = 40;
@@ -177,26 +185,129 @@ TEST_F(Compare, BranchIsTheRunLaunchedDirectlyAtItsBudget) {
 
     const auto of_branch = metrics::read_run(run_folder(recipe, branch));
     const auto of_direct = metrics::read_run(direct.run.dir);
-    EXPECT_EQ(of_branch.steps.front().step, superposed ? 7 : 17);
+    EXPECT_EQ(of_branch.steps.front().step, superposed ? 7 : 18);
     EXPECT_EQ(of_branch.validations.back().loss, of_direct.validations.back().loss);
     EXPECT_EQ(of_branch.summary->positions, of_direct.summary->positions);
     EXPECT_EQ(of_branch.summary->raw_tokens, of_direct.summary->raw_tokens);
   }
   // Nothing needs the trunks' checkpoints any more; a call that finds all done gives them up.
-  EXPECT_FALSE(fs::exists(checkpoint_at(recipe, "baseline-seed-1", 16)));
+  EXPECT_FALSE(fs::exists(checkpoint_at(recipe, "baseline-seed-1", 17)));
   EXPECT_FALSE(fs::exists(checkpoint_at(recipe, "tst-seed-1", 6)));
   EXPECT_TRUE(fs::exists(checkpoint_at(recipe, "baseline-seed-1", 40)));
   const report::Analysis analysis = report::analyze(report::read_experiment(recipe.base.run.dir));
   EXPECT_TRUE(analysis.has_budgets);
 }
 
-TEST_F(Compare, TrunkWithoutTheCheckpointOfABranchSaysWhatToDo) {
+// Of two arms that differ in phases.share, and two that differ in optim.decay_share: the second of
+// each begins in the first, and "early" in a branch.
+TEST_F(Compare, BranchIsTheRunLaunchedDirectlyInAnotherArm) {
+  Recipe recipe = tiny_recipe("across-arms");
+  recipe.compare.arms = {
+      {.name = "baseline", .overrides = {{"phases", "[]"}}, .budgets = {}},
+      {.name = "tst", .overrides = {}, .budgets = {}},
+      {.name = "short", .overrides = {{"phases[0].share", "0.2"}}, .budgets = {}},
+      {.name = "early",
+       .overrides = {{"phases[0].share", "0.2"}, {"optim.decay_share", "0.5"}},
+       .budgets = {}}};
+  EXPECT_EQ(run(recipe).runs_done_now, 4);
+
+  train::RunConfig direct = config("direct-short");
+  direct.checkpoint.every = 0;
+  direct.phases[0].share = 0.2;
+  run_alone(direct);
+  train::RunConfig early = direct;
+  early.run.dir = config("direct-early").run.dir;
+  early.optim.decay_share = 0.5;
+  run_alone(early);
+  for (const auto& [arm, config] : {std::pair("short", direct), std::pair("early", early)}) {
+    const std::string branch = std::string(arm) + "-seed-1";
+    EXPECT_EQ(fingerprint_of(checkpoint_at(recipe, branch, 20)),
+              fingerprint_of(checkpoint_of(config, 20)))
+        << arm;
+    const auto of_branch = metrics::read_run(run_folder(recipe, branch));
+    const auto of_direct = metrics::read_run(config.run.dir);
+    EXPECT_EQ(of_branch.steps.front().step, arm == std::string("short") ? 5 : 12);
+    EXPECT_EQ(of_branch.validations.back().loss, of_direct.validations.back().loss);
+    EXPECT_EQ(of_branch.summary->positions, of_direct.summary->positions);
+    EXPECT_EQ(of_branch.summary->raw_tokens, of_direct.summary->raw_tokens);
+  }
+  // The report has the records of the whole chain.
+  const report::Analysis analysis = report::analyze(report::read_experiment(recipe.base.run.dir));
+  for (const report::Run& loaded : analysis.runs) {
+    EXPECT_EQ(loaded.records.steps.size(), 20u) << loaded.entry.folder;
+  }
+}
+
+TEST_F(Compare, ArmsMayBeAddedToAFinishedComparison) {
+  Recipe recipe = tiny_recipe("added-arms");
+  EXPECT_EQ(run(recipe).runs_done_now, 2);
+  const std::string records = util::read_file(run_folder(recipe, "tst-seed-1") / "metrics.jsonl");
+  recipe.compare.arms = {
+      {.name = "baseline", .overrides = {{"phases", "[]"}}, .budgets = {}},
+      {.name = "short", .overrides = {{"phases[0].share", "0.2"}}, .budgets = {}},
+      {.name = "tst", .overrides = {}, .budgets = {}},
+      {.name = "early", .overrides = {{"optim.decay_share", "0.5"}}, .budgets = {}}};
+  EXPECT_EQ(run(recipe).runs_done_now, 2);
+  EXPECT_EQ(util::read_file(run_folder(recipe, "tst-seed-1") / "metrics.jsonl"), records);
+  const report::Experiment manifest = report::read_experiment(recipe.base.run.dir);
+  EXPECT_THAT(manifest.arms, ElementsAre("baseline", "short", "tst", "early"));
+  EXPECT_THAT(manifest.fingerprint_arms, ElementsAre("baseline", "tst"));
+  EXPECT_EQ(report::analyze(manifest).comparisons.size(), 3u);
+  EXPECT_EQ(run(recipe).runs_done_now, 0);
+
+  recipe.compare.arms[3].overrides["optim.decay_share"] = "0.4";
+  EXPECT_THAT(error_of(recipe), HasSubstr("arm early has other overrides"));
+  recipe.compare.arms.pop_back();
+  EXPECT_THAT(error_of(recipe), HasSubstr("no arm early"));
+}
+
+// Checkpoint 20 of the finished run is beyond where 0.5 would leave it.
+TEST_F(Compare, RunWithoutACheckpointToBranchFromBeginsAtStep0) {
   Recipe recipe = tiny_recipe("added-budget");
   recipe.base.train.steps = 40;
   run(recipe, "arm=baseline");
   recipe.compare.budgets = {0.5, 1.0};
-  EXPECT_THAT(error_of(recipe, "arm=baseline"),
-              HasSubstr("remove " + run_folder(recipe, "baseline-seed-1").string()));
+  EXPECT_EQ(run(recipe, "arm=baseline").runs_done_now, 1);
+  const auto branch = metrics::read_run(run_folder(recipe, "baseline-seed-1-budget-0.5"));
+  EXPECT_EQ(branch.steps.front().step, 1);
+  for (const report::RunEntry& entry : report::read_experiment(recipe.base.run.dir).runs) {
+    if (entry.folder.ends_with("baseline-seed-1-budget-0.5")) {
+      EXPECT_EQ(entry.role, report::Role::kFinal);
+      EXPECT_EQ(entry.parent, "");
+    }
+  }
+  EXPECT_EQ(run(recipe, "arm=baseline").runs_done_now, 0);
+  // Without experiment.json, too, it is what it was begun as.
+  fs::remove(fs::path(recipe.base.run.dir) / "experiment.json");
+  EXPECT_EQ(run(recipe, "arm=baseline").runs_done_now, 0);
+}
+
+// The points at 0.01 share their first steps; those at 1e30 diverge at once.
+TEST_F(Compare, GridOfARateThatDivergesIsRunByEachArm) {
+  Recipe recipe = tiny_recipe("diverging-arms");
+  recipe.compare.learning_rates = {1e-2, 1e30};
+  recipe.compare.arms = {
+      {.name = "baseline", .overrides = {}, .budgets = {}},
+      {.name = "short", .overrides = {{"phases[0].share", "0.2"}}, .budgets = {}}};
+  EXPECT_EQ(run(recipe).status, CompareStatus::kFinished);
+  EXPECT_THAT(printed_, HasSubstr("short-seed-0-rate-1e+30 is left out of the grid"));
+  EXPECT_THAT(finished_runs(recipe),
+              ElementsAre("baseline-seed-0-rate-0.01", "baseline-seed-1-rate-0.01",
+                          "short-seed-0-rate-0.01", "short-seed-1-rate-0.01"));
+  for (const report::RunEntry& entry : report::read_experiment(recipe.base.run.dir).runs) {
+    const bool shares = entry.arm == "short" && entry.learning_rate == 0.01;
+    EXPECT_EQ(entry.parent_step, shares ? 4 : 0) << entry.folder;
+  }
+}
+
+TEST_F(Compare, DryRunDrawsTreesAndSaysWhatSeedsCanShow) {
+  Recipe recipe = tiny_recipe("grid-dry");
+  recipe.compare.grid = {{"phases.share", "[0.3, 0.2]"}};
+  run(recipe, "", /*dry_run=*/true);
+  EXPECT_THAT(printed_, ::testing::ContainsRegex("\n  tst-share-0.3-seed-1 +trunk"));
+  EXPECT_THAT(printed_, ::testing::ContainsRegex("\n    tst-share-0.2-seed-1 +branch at 4 "));
+  EXPECT_THAT(printed_, HasSubstr(" % of all runs done separately"));
+  EXPECT_EQ(count(printed_, "smallest difference that 1 seed can show"), 2u) << printed_;
 }
 
 // Budget 1 is done when 2 is added: it stays a run of its own, and 0.5 its branch.
@@ -283,14 +394,6 @@ TEST_F(Compare, CorpusThatEndsTheRunIsAnError) {
   recipe.base.train.steps = 2000;
   EXPECT_THAT(error_of(recipe), HasSubstr("used up after step"));
   EXPECT_FALSE(fs::exists(run_folder(recipe, "baseline-seed-1"))) << "known before the first step";
-}
-
-std::size_t count(const std::string& text, const std::string& part) {
-  std::size_t found = 0;
-  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) {
-    ++found;
-  }
-  return found;
 }
 
 TEST_F(Compare, ASweepShowsARunByALineNotByItsPlan) {

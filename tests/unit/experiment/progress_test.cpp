@@ -69,6 +69,33 @@ TEST(Progress, LastRecordThatIsAnErrorMeansDiverged) {
 }
 
 // A grid of three rates for two arms, with given results.
+TEST(Progress, ARunThatBranchedNamesItsParent) {
+  const test::TempDir folder;
+  test::SyntheticRun run;
+  test::write_synthetic_run(folder.path(), run);
+  EXPECT_EQ(read_progress(folder.path(), 400).parent, "");
+}
+
+TEST(Progress, CheckpointsThatABranchMayBeginAt) {
+  PlannedRun run;
+  run.total_steps = 100;
+  RunProgress progress;
+  EXPECT_EQ(usable_step(run, progress, 30), 30) << "it has not begun";
+  progress.begun = true;
+  progress.checkpoints = {10, 20};
+  EXPECT_EQ(usable_step(run, progress, 30), 30) << "it comes to 30 yet";
+  EXPECT_EQ(usable_step(run, progress, 20), 20);
+  EXPECT_EQ(usable_step(run, progress, 15), 10) << "it resumes from 20";
+  EXPECT_EQ(usable_step(run, progress, 9), 0);
+  progress.finished = true;
+  EXPECT_EQ(usable_step(run, progress, 30), 20);
+  progress.finished = false;
+  progress.diverged = true;
+  EXPECT_EQ(usable_step(run, progress, 30), 0) << "a result that diverged";
+  run.role = report::Role::kTuning;
+  EXPECT_EQ(usable_step(run, progress, 30), 20);
+}
+
 class Rates : public ::testing::Test {
  protected:
   Recipe recipe_ = test::small_recipe("[compare]\nlearning_rates = [0.001, 0.002, 0.004]\n");

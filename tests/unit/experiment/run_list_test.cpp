@@ -84,9 +84,9 @@ TEST(RunList, GridRunsOnTheTuningSeedAtBudgetOne) {
   EXPECT_EQ(half[5].learning_rate, 0.002);
 }
 
-// N = 100, d = 0.2, r = 0.3. Baseline: budget 0.4 has 40 steps, decays from 32; budget 1 from
-// 80; 2.5 (250 steps) is the trunk. Superposed: budget 0.4 switches at 12, budget 1 at 30 and is
-// the trunk.
+// N = 100, d = 0.2, r = 0.3. Baseline: budget 0.4 has 40 steps, decays from 32, whose step still
+// has the full rate; budget 1 from 80; 2.5 (250 steps) is the trunk. Superposed: budget 0.4
+// switches at 12, budget 1 at 30 and is the trunk.
 TEST(RunList, BudgetsBranchAtTheSwitchOrTheDecay) {
   const Recipe recipe = small_recipe(R"(
 [[compare.arms]]
@@ -105,13 +105,13 @@ budgets = [0.4, 1.0]
   EXPECT_EQ(trunk.role, report::Role::kFinal);
   EXPECT_EQ(trunk.total_steps, 250);
   EXPECT_EQ(trunk.first_step, 0);
-  EXPECT_THAT(trunk.pinned_steps, ElementsAre(32, 80));
+  EXPECT_THAT(trunk.pinned_steps, ElementsAre(33, 81));
 
   EXPECT_EQ(runs[1].role, report::Role::kBranch);
   EXPECT_EQ(runs[1].parent, "baseline-seed-1-budget-2.5");
-  EXPECT_EQ(runs[1].first_step, 80);
+  EXPECT_EQ(runs[1].first_step, 81);
   EXPECT_EQ(runs[1].total_steps, 100);
-  EXPECT_EQ(runs[2].first_step, 32);
+  EXPECT_EQ(runs[2].first_step, 33);
   EXPECT_EQ(runs[2].total_steps, 40);
 
   EXPECT_THAT(runs[3].pinned_steps, ElementsAre(12));
@@ -130,7 +130,7 @@ TEST(RunList, BudgetThatIsNoWholeNumberOfStepsIsRoundedDown) {
   EXPECT_EQ(steps_of_budget(7, 0.5), 3);
   const std::vector<PlannedRun> runs = plan(small_recipe("[compare]\nbudgets = [0.555, 1.0]\n"));
   // 55 steps: decay from floor(0.8 * 55) = 44, switch at floor(0.3 * 55) = 16.
-  EXPECT_EQ(find(runs, "baseline-seed-1-budget-0.555").first_step, 44);
+  EXPECT_EQ(find(runs, "baseline-seed-1-budget-0.555").first_step, 45);
   EXPECT_EQ(find(runs, "tst-seed-1-budget-0.555").first_step, 16);
 }
 
@@ -150,30 +150,25 @@ TEST(RunList, OneBudgetNeedsNoTrunkAndNoSchedule) {
   EXPECT_THAT(plan(recipe), SizeIs(2));
 }
 
-TEST(RunList, BudgetsThatCannotBranchAreRefused) {
+TEST(RunList, BudgetsShareWhatAnyScheduleLeavesEqual) {
   const std::string budgets = "[compare]\nbudgets = [0.4, 1.0]\n";
   Recipe cosine = small_recipe(budgets);
   cosine.base.optim.schedule = optim::Schedule::kCosine;
-  EXPECT_THAT(plan_error(cosine),
-              AllOf(HasSubstr("compare.budgets: arm baseline"), HasSubstr("wsd")));
+  EXPECT_EQ(find(plan(cosine), "tst-seed-1-budget-0.4").first_step, 10);  // the warm-up
 
   Recipe late = small_recipe(budgets);
-  late.base.phases[0].share = 0.9;  // r > 1 - d
-  EXPECT_THAT(plan_error(late),
-              AllOf(HasSubstr("arm tst"), HasSubstr("r <= 1 - optim.decay_share")));
-  late.base.phases[0].share = 0.8;  // r = 1 - d
-  EXPECT_EQ(plan_error(late), "");
+  late.base.phases[0].share = 0.9;  // the switch at 36 falls into the decay from 32
+  EXPECT_EQ(find(plan(late), "tst-seed-1-budget-0.4").first_step, 33);
 
   Recipe warm = small_recipe(budgets);
   warm.base.optim.warmup_steps = 13;  // the superposed branch leaves at 12
-  EXPECT_THAT(plan_error(warm),
-              AllOf(HasSubstr("arm tst"), HasSubstr("step 12"), HasSubstr("warm-up")));
-  warm.base.optim.warmup_steps = 12;
-  EXPECT_EQ(plan_error(warm), "");
+  EXPECT_EQ(find(plan(warm), "tst-seed-1-budget-0.4").first_step, 12);
+}
 
+TEST(RunList, BudgetsThatCannotBeRunAreRefused) {
   EXPECT_THAT(plan_error(small_recipe("[compare]\nbudgets = [0.001, 1.0]\n")),
               HasSubstr("no step at all"));
-  Recipe long_phase = small_recipe(budgets);
+  Recipe long_phase = small_recipe("[compare]\nbudgets = [0.4, 1.0]\n");
   long_phase.base.phases = {{.steps = 50, .bag_size = 2}};
   EXPECT_THAT(plan_error(long_phase), AllOf(HasSubstr("tst"), HasSubstr("budget 0.4")));
 }

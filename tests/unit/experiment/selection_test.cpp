@@ -47,6 +47,27 @@ TEST(Selection, ABranchBringsItsTrunk) {
   EXPECT_THAT(only("arm=tst,budget=1", budgets), ElementsAre("tst-seed-1"));
 }
 
+TEST(Selection, ABranchBringsEveryRunAboveIt) {
+  const std::string arms = R"(
+[[compare.arms]]
+name = "baseline"
+overrides = { phases = [] }
+[[compare.arms]]
+name = "tst"
+[[compare.arms]]
+name = "short"
+overrides = { "phases[0].share" = 0.2 }
+[[compare.arms]]
+name = "early"
+overrides = { "phases[0].share" = 0.2, "optim.decay_share" = 0.5 }
+)";
+  EXPECT_THAT(only("arm=early", arms), ElementsAre("tst-seed-1", "short-seed-1", "early-seed-1"));
+  // early branches from the points of short's grid, and these from those of tst's.
+  EXPECT_THAT(only("arm=early", "[compare]\nlearning_rates = [0.1]\n" + arms),
+              ElementsAre("tst-seed-0-rate-0.1", "short-seed-0-rate-0.1", "early-seed-0-rate-0.1",
+                          "early-seed-1-rate-best"));
+}
+
 TEST(Selection, AResultBringsTheGridOfItsArm) {
   const std::string grid = "[compare]\nseeds = [1, 2]\nlearning_rates = [0.1, 0.2]\n";
   EXPECT_THAT(only("arm=tst,seed=2", grid),

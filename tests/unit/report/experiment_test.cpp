@@ -82,6 +82,48 @@ TEST_F(ExperimentFile, PartsAreMergedAndEachRunIsTakenFromWhereItFinished) {
   EXPECT_EQ(analyze(merged).comparisons.at(0).equal_flops.seeds.size(), 1U);
 }
 
+// Both parts have run tst, one as a run of its own and one as a branch, from which wide branched.
+TEST_F(ExperimentFile, ARunThatIsLeftOutStaysWhereOthersBranchedFromIt) {
+  const std::filesystem::path one = folder_ / "one";
+  const std::filesystem::path two = folder_ / "two";
+  experiment_.runs = {test::add_synthetic_run(one, small_run("tst", 1, 1.0), Role::kFinal)};
+  write_experiment(util::OutputFolder(one), experiment_);
+  RunEntry tst = test::add_synthetic_run(two, small_run("tst", 1, 1.0), Role::kBranch);
+  tst.parent = "elsewhere";
+  tst.parent_step = 60;
+  RunEntry wide = test::add_synthetic_run(two, small_run("wide", 1, 1.0), Role::kBranch);
+  wide.parent = tst.folder;
+  wide.parent_step = 80;
+  experiment_.runs = {tst, wide};
+  experiment_.pairs = {{"wide", "0123456789abcdef"}};
+  write_experiment(util::OutputFolder(two), experiment_);
+  const Experiment merged = merge_experiments({one, two});
+  ASSERT_EQ(merged.runs.size(), 3U);
+  EXPECT_EQ(merged.runs[0].role, Role::kFinal);
+  EXPECT_THAT(merged.runs[0].folder, HasSubstr("/one/"));
+  EXPECT_EQ(merged.runs[1].role, Role::kTrunk);
+  EXPECT_EQ(merged.runs[1].folder, merged.runs[2].parent);
+  EXPECT_EQ(merged.runs[1].parent_step, 60);
+  EXPECT_EQ(merged.runs[2].arm, "wide");
+  EXPECT_EQ(merged.pairs.at(0).arm, "wide");
+}
+
+TEST_F(ExperimentFile, WhatLaterVersionsAddedReadsBack) {
+  experiment_.noise = {{"tst", 0.002, 8, "eight seeds"}};
+  experiment_.pairs = {{"tst", "0123456789abcdef"}};
+  experiment_.grid = {{"optim.eps"}, {{"tst", {"1e-9"}}}};
+  experiment_.fingerprint_arms = {"baseline"};
+  write_experiment(util::OutputFolder(folder_.path()), experiment_);
+  const Experiment back = read_experiment(folder_.path());
+  EXPECT_EQ(back.noise.at(0).spread, 0.002);
+  EXPECT_EQ(back.noise.at(0).seeds, 8);
+  EXPECT_EQ(back.noise.at(0).source, "eight seeds");
+  EXPECT_EQ(back.pairs.at(0).settings, "0123456789abcdef");
+  EXPECT_THAT(back.grid.keys, ElementsAre("optim.eps"));
+  EXPECT_THAT(back.grid.arms.at(0).values, ElementsAre("1e-9"));
+  EXPECT_THAT(back.fingerprint_arms, ElementsAre("baseline"));
+}
+
 TEST_F(ExperimentFile, PartsOfOtherRecipesAreRefused) {
   write_experiment(util::OutputFolder(folder_.path()), experiment_);
   std::filesystem::create_directory(folder_ / "other");

@@ -1,0 +1,151 @@
+#include "experiment/noise.h"
+
+#include <algorithm>
+#include <cmath>
+#include <ostream>
+
+#include "config/config.h"
+#include "report/statistics.h"
+#include "util/hash.h"
+#include "util/text.h"
+
+namespace superpose::experiment {
+namespace {
+
+constexpr double kUpper = 0.975;  // of a two-sided 95 % interval
+
+// The arm's recipe at budget 1, with the rate that its results run at; nothing where that is not
+// known.
+std::optional<train::RunConfig> config_at_budget_one(std::size_t arm, std::span<const Arm> arms,
+                                                     const CompareConfig& compare,
+                                                     const BestRates& rates) {
+  train::RunConfig config = arms[arm].config;
+  if (compare.learning_rates.empty()) return config;
+  if (arm >= rates.size() || !rates[arm]) return std::nullopt;
+  config.optim.learning_rate = *rates[arm];
+  return config;
+}
+
+// Sorts one arm's entries into figures and notes.
+void check_entries(const Arm& arm, const std::string& settings, const CompareConfig& compare,
+                   NoiseFindings& findings) {
+  bool applies = false;
+  for (const NoiseConfig& entry : compare.noise) {
+    if (entry.arm != arm.name || entry.steps != arm.config.train.steps) continue;
+    if (entry.settings != settings) {
+      findings.notes.push_back("the noise figure of " + entry.arm +
+                               " was measured with other settings and is not used (its settings " +
+                               entry.settings + ", these " + settings + ")");
+    } else if (!applies) {
+      findings.figures.push_back({entry.arm, entry.spread, entry.seeds, entry.source});
+      applies = true;
+    }
+  }
+}
+
+std::string counted_seeds(std::int64_t count) {
+  return std::to_string(count) + (count == 1 ? " seed" : " seeds");
+}
+
+void print_by_figure(std::ostream& out, const report::NoiseFigure& figure, std::int64_t seeds) {
+  out << util::fixed(smallest_difference(figure.spread, figure.seeds, seeds), 4)
+      << " nats per token, by the spread of " << util::format_double(figure.spread) << " over "
+      << counted_seeds(figure.seeds);
+  if (!figure.source.empty()) out << " (" << figure.source << ")";
+  if (seeds >= report::kFewestSeeds) {
+    out << "; " << util::fixed(smallest_difference(figure.spread, seeds), 4)
+        << " by these seeds alone, if they spread as much";
+  }
+}
+
+void print_without_figure(std::ostream& out, std::int64_t seeds) {
+  if (seeds < report::kFewestSeeds) {
+    out << "not known: one or two seeds cannot tell luck from gain. compare.seeds of six or more "
+           "give a noise figure, which [[compare.noise]] takes";
+  } else {
+    out << util::fixed(smallest_difference(1, seeds), 2)
+        << " times the standard deviation of the difference over these seeds";
+  }
+}
+
+}  // namespace
+
+std::string pair_fingerprint(const train::RunConfig& baseline, const train::RunConfig& arm) {
+  util::Hasher hasher;
+  for (const train::RunConfig* config : {&baseline, &arm}) {
+    for (const util::Setting& setting : config::settings(*config)) {
+      if (setting.operational || setting.key == "train.seed") continue;
+      hasher.update(setting.key + " = " + setting.value + "\n");
+    }
+    hasher.update("\n");
+  }
+  return util::hex64(hasher.digest64());
+}
+
+NoiseFindings find_noise(std::span<const Arm> arms, const CompareConfig& compare,
+                         const BestRates& rates) {
+  NoiseFindings findings;
+  std::optional<train::RunConfig> baseline;
+  for (std::size_t i = 0; i < arms.size(); ++i) {
+    if (arms[i].name == compare.baseline) {
+      baseline = config_at_budget_one(i, arms, compare, rates);
+    }
+  }
+  for (std::size_t i = 0; i < arms.size(); ++i) {
+    const auto config = config_at_budget_one(i, arms, compare, rates);
+    if (arms[i].name == compare.baseline || !baseline || !config) continue;
+    const std::string settings = pair_fingerprint(*baseline, *config);
+    findings.pairs.push_back({arms[i].name, settings});
+    check_entries(arms[i], settings, compare, findings);
+  }
+  for (const NoiseConfig& entry : compare.noise) {
+    const bool is_there = std::any_of(arms.begin(), arms.end(), [&](const Arm& arm) {
+      return arm.name == entry.arm && arm.name != compare.baseline;
+    });
+    if (is_there) continue;
+    findings.notes.push_back("the noise figure of " + entry.arm +
+                             " is not used: no arm beside the baseline has this name");
+  }
+  return findings;
+}
+
+double smallest_difference(double spread, std::int64_t measured, std::int64_t seeds) {
+  const auto n = static_cast<double>(measured);
+  const auto k = static_cast<double>(seeds);
+  return report::student_t_quantile(kUpper, n - 1) * spread * std::sqrt(1 / k + 1 / n);
+}
+
+double smallest_difference(double spread, std::int64_t seeds) {
+  const auto k = static_cast<double>(seeds);
+  return report::student_t_quantile(kUpper, k - 1) * spread / std::sqrt(k);
+}
+
+void print_smallest_differences(std::ostream& out, std::span<const Arm> arms,
+                                const CompareConfig& compare, const NoiseFindings& findings) {
+  const std::int64_t seeds = std::ssize(compare.seeds);
+  for (const Arm& arm : arms) {
+    if (arm.name == compare.baseline) continue;
+    out << "smallest difference that " << counted_seeds(seeds) << " can show of " << arm.name
+        << ": ";
+    const auto figure = std::find_if(
+        findings.figures.begin(), findings.figures.end(),
+        [&arm](const report::NoiseFigure& candidate) { return candidate.arm == arm.name; });
+    const bool has_settings =
+        std::any_of(findings.pairs.begin(), findings.pairs.end(),
+                    [&arm](const report::PairSettings& pair) { return pair.arm == arm.name; });
+    const bool has_entry =
+        std::any_of(compare.noise.begin(), compare.noise.end(),
+                    [&arm](const NoiseConfig& entry) { return entry.arm == arm.name; });
+    if (figure != findings.figures.end()) {
+      print_by_figure(out, *figure, seeds);
+    } else if (!has_settings && has_entry) {
+      out << "known once the learning rates are chosen, which its noise figure depends on";
+    } else {
+      print_without_figure(out, seeds);
+    }
+    out << '\n';
+  }
+  for (const std::string& note : findings.notes) out << "note: " << note << '\n';
+}
+
+}  // namespace superpose::experiment

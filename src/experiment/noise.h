@@ -1,0 +1,46 @@
+// How much chance there is in a difference between two arms: what [[compare.noise]] says of it, and
+// the smallest difference that a number of seeds can show.
+#pragma once
+
+#include <cstdint>
+#include <iosfwd>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "experiment/progress.h"
+#include "experiment/recipe.h"
+#include "report/experiment.h"
+
+namespace superpose::experiment {
+
+// Fingerprint of what two runs do: all settings of both that are not operational, their learning
+// rates included, without the seed. 16 hex digits.
+std::string pair_fingerprint(const train::RunConfig& baseline, const train::RunConfig& arm);
+
+// The entries of compare.noise held against the arms' settings at budget 1.
+struct NoiseFindings {
+  std::vector<report::PairSettings> pairs;   // of each arm but the baseline whose rate is known
+  std::vector<report::NoiseFigure> figures;  // that apply, at most one an arm
+  std::vector<std::string> notes;            // of entries that do not
+};
+
+// `rates` as plan_runs takes them: those chosen from compare.learning_rates, where there is such a
+// list. An entry applies where arm, steps and settings are those of the recipe. One that differs in
+// its settings alone gets a note with both, and so does one whose arm is not there.
+NoiseFindings find_noise(std::span<const Arm> arms, const CompareConfig& compare,
+                         const BestRates& rates);
+
+// Half the 95 % interval around the mean difference over `seeds` seeds, in the unit of `spread`:
+// the smallest difference that they tell from none. The first goes by a spread that was measured
+// over `measured` other seeds, t(0.975, measured - 1) * spread * sqrt(1 / seeds + 1 / measured);
+// the second by that of the seeds themselves where it comes out as `spread`,
+// t(0.975, seeds - 1) * spread / sqrt(seeds). measured >= 2; seeds >= 1, and >= 2 in the second.
+double smallest_difference(double spread, std::int64_t measured, std::int64_t seeds);
+double smallest_difference(double spread, std::int64_t seeds);
+
+// What the recipe's seeds can show of each arm but the baseline, a line each, then the notes.
+void print_smallest_differences(std::ostream& out, std::span<const Arm> arms,
+                                const CompareConfig& compare, const NoiseFindings& findings);
+
+}  // namespace superpose::experiment
