@@ -127,10 +127,13 @@ void plan_data(const RunSpec& spec, const Setup& setup, Plan& plan) {
   plan.held_out_share = setup.corpus.held_out_share;
   plan.left_out_files = data::count_left_out(setup.corpus.sources);
   plan.left_out_documents = setup.corpus.left_out_documents;
-  for (const eval::ValidationSet& set : setup.validation) {
+  for (std::size_t i = 0; i < setup.validation.size(); ++i) {
+    const eval::ValidationSet& set = setup.validation[i];
     const bool has_both = set.half_a.num_windows() > 0 && set.half_b.num_windows() > 0;
+    const std::int64_t final_windows =
+        setup.final_windows.empty() ? 0 : setup.final_windows[i].num_windows();
     plan.validation.push_back(
-        {set.name, set.num_documents, set.num_tokens, set.num_windows(), has_both});
+        {set.name, set.num_documents, set.num_tokens, set.num_windows(), final_windows, has_both});
   }
   plan.stops_with_data = setup.data_end_it;
   if (setup.source->sources().size() > 1) {
@@ -140,6 +143,30 @@ void plan_data(const RunSpec& spec, const Setup& setup, Plan& plan) {
     if (setup.data_end_it) plan.first_epoch_ends_at = setup.source->data_end();
   }
   plan.epochs = setup.source->epoch_before(std::max(plan.first_step, plan.last_step));
+}
+
+// As TrainingLoop does: before the first step unless it resumes, at multiples of `every`, and at
+// the end of the run.
+std::int64_t count_validations(const Plan& plan, std::int64_t every, bool resumes, bool ends) {
+  std::int64_t count = resumes ? 0 : 1;
+  if (every > 0) count += plan.last_step / every - plan.first_step / every;
+  const bool is_between = every == 0 || plan.last_step % every != 0;
+  return ends && is_between ? count + 1 : count;
+}
+
+// A window is a row without its backward pass, which is two thirds of a step's FLOPs.
+void plan_evaluation(const RunSpec& spec, const Setup& setup, Plan& plan) {
+  if (plan.first_step >= plan.last_step) return;
+  const double window_flops =
+      plan.flops_per_position / 3 * static_cast<double>(plan.sequence_length);
+  const bool resumes = setup.start.kind == Start::Kind::kResume;
+  const bool ends = end_status(spec, setup) != RunStatus::kReachedStop;
+  const auto validations = static_cast<double>(
+      count_validations(plan, spec.config.evaluation.every, resumes, ends));
+  for (const PlannedSet& set : plan.validation) {
+    plan.validation_flops += validations * window_flops * static_cast<double>(set.windows);
+    if (ends) plan.final_score_flops += window_flops * static_cast<double>(set.final_windows);
+  }
 }
 
 MemoryInputs memory_inputs(const model::MemoryRequest& request, const RunSpec& spec,
@@ -227,6 +254,7 @@ Plan make_plan(const RunSpec& spec, const Setup& setup, int world_size) {
   plan_machine(spec, setup, plan);
   plan_schedule(spec.config.optim, plan);
   plan_data(spec, setup, plan);
+  plan_evaluation(spec, setup, plan);
   plan_memory_of_rank(spec, setup, plan);
   plan_disk(spec, setup, plan);
   plan.start_warnings = setup.start.warnings;

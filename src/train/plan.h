@@ -27,7 +27,8 @@ struct PlannedSet {
   std::string name;
   std::int64_t documents = 0;
   std::int64_t tokens = 0;
-  std::int64_t windows = 0;
+  std::int64_t windows = 0;        // each time
+  std::int64_t final_windows = 0;  // when the run is done
   bool has_both_halves = false;  // a window in each
 };
 
@@ -104,6 +105,8 @@ struct Plan {
   double flops_per_position = 0;  // forward and backward
   double total_flops = 0;         // of the whole schedule
   double flops_left = 0;          // from first_step to last_step
+  double validation_flops = 0;    // of the validations in between, forward alone
+  double final_score_flops = 0;   // of the final scores; 0 where this call does not end the run
   std::optional<Speed> speed;     // where it was asked for
 
   // Learning rates are shares of the peak.

@@ -127,7 +127,11 @@ std::string describe_validation(const Plan& plan) {
     const bool is_primary = &set == &plan.validation.front();
     text << (is_primary ? "" : "; ") << set.name;
     if (is_primary && plan.validation.size() > 1) text << " (primary)";
-    text << ": " << set.windows << " windows of " << set.documents << " documents";
+    text << ": " << util::with_commas(set.windows) << " windows of " << set.documents
+         << " documents";
+    if (set.final_windows > 0) {
+      text << ", " << util::with_commas(set.final_windows) << " when the run is done";
+    }
   }
   if (plan.left_out_documents > 0) {
     text << "; " << plan.left_out_documents
@@ -140,8 +144,15 @@ std::string describe_cost(const Plan& plan) {
   std::string text = format_flops(plan.total_flops) + " FLOPs";
   if (plan.flops_left != plan.total_flops) text += ", " + format_flops(plan.flops_left) + " left";
   if (plan.speed) {
-    text += "; about " + util::format_duration(plan.flops_left / plan.speed->flops_per_second) +
-            " for the steps, " + describe(plan.speed->source);
+    const auto duration = [&](double flops) {
+      return util::format_duration(flops / plan.speed->flops_per_second);
+    };
+    text += "; about " + duration(plan.flops_left) + " for the steps";
+    if (plan.validation_flops > 0) text += ", " + duration(plan.validation_flops) + " for validation";
+    if (plan.final_score_flops > 0) {
+      text += ", " + duration(plan.final_score_flops) + " for the final scores";
+    }
+    text += ", " + describe(plan.speed->source);
   }
   return text;
 }

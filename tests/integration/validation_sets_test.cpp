@@ -115,6 +115,39 @@ TEST_F(ValidationSets, WhereNoneIsHeldOutAllTextIsTrainedOn) {
   EXPECT_EQ(result.validation[0].windows, 16);
 }
 
+// Windows that a run scores, of all sets, in forward passes of whole rows.
+double scored_windows(double flops, const train::Plan& plan) {
+  return flops / (plan.flops_per_position / 3) / static_cast<double>(plan.sequence_length);
+}
+
+TEST_F(ValidationSets, ThePlanCountsWhatTheRunScores) {
+  for (const std::int64_t every : {0, 7, 10}) {
+    train::RunConfig recipe = config("counted-" + std::to_string(every));
+    recipe.evaluation.every = every;
+    const train::Plan planned = plan(recipe);
+    run_alone(recipe);
+    std::int64_t windows = 0;
+    std::int64_t final_windows = 0;
+    const metrics::RunRecords records = metrics::read_run(recipe.run.dir);
+    for (const train::PlannedSet& set : planned.validation) {
+      windows += std::ssize(records.validations) * set.windows;
+      final_windows += set.final_windows;
+    }
+    ASSERT_TRUE(records.final_scores.has_value());
+    for (const metrics::FinalScore& score : records.final_scores->sets) {
+      final_windows -= score.windows;
+    }
+    EXPECT_EQ(final_windows, 0);
+    EXPECT_NEAR(scored_windows(planned.validation_flops, planned), windows, 1e-6) << every;
+    EXPECT_GT(planned.final_score_flops, 0);
+    recipe.run.dir += "-stopped";
+    train::RunSpec stopped = make_spec(recipe);
+    stopped.stop_after_step = 15;
+    distributed::LocalCollective collective;
+    EXPECT_EQ(train::plan_run(stopped, collective).final_score_flops, 0) << "no end, no final scores";
+  }
+}
+
 TEST_F(ValidationSets, WhatIsWrongNamesTheSet) {
   train::RunConfig missing = config("missing");
   missing.validation[0].sources = {path("nowhere")};
