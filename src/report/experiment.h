@@ -55,6 +55,59 @@ struct RunEntry {
   }
 };
 
+// Two arms' difference over seeds, as a recipe records it from an earlier comparison.
+struct NoiseFigure {
+  std::string arm;
+  double spread = 0;  // standard deviation over seeds of baseline's - arm's final loss, nats per token
+  std::int64_t seeds = 0;  // that it was measured over
+  std::string source;      // where it comes from, in words
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& v) {
+    v.required("arm", self.arm);
+    v.required("spread", self.spread);
+    v.required("seeds", self.seeds);
+    v.unless_empty("source", self.source);
+  }
+};
+
+// Which settings the pair of the baseline and an arm has: a noise figure belongs to one value of
+// this.
+struct PairSettings {
+  std::string arm;
+  std::string settings;  // fingerprint, 16 hex digits
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& v) {
+    v.required("arm", self.arm);
+    v.required("settings", self.settings);
+  }
+};
+
+// [compare.grid]: keys and the values that each of its arms has.
+struct GridArm {
+  std::string arm;
+  std::vector<std::string> values;  // TOML text, in the order of `keys`
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& v) {
+    v.required("arm", self.arm);
+    v.required("values", self.values);
+  }
+};
+struct Grid {
+  std::vector<std::string> keys;  // dotted, in the order of the recipe
+  std::vector<GridArm> arms;
+
+  bool empty() const { return keys.empty(); }
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& v) {
+    v.required("keys", self.keys);
+    v.required("arms", self.arms);
+  }
+};
+
 struct Experiment {
   std::string title;
   std::string baseline;                     // the arm that others are compared with
@@ -72,6 +125,9 @@ struct Experiment {
   // Recipe fingerprints must agree across all runs (a comparison), or within an arm only (arms
   // given one by one).
   bool one_recipe = true;
+  std::vector<NoiseFigure> noise;   // those that apply to this comparison
+  std::vector<PairSettings> pairs;  // of every arm but the baseline
+  Grid grid;                        // no keys: none
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {
@@ -86,6 +142,9 @@ struct Experiment {
     v.optional("commands", self.commands);
     v.optional("notes", self.notes);
     v.required("runs", self.runs);
+    v.unless_empty("noise", self.noise);
+    v.unless_empty("pairs", self.pairs);
+    v.unless_empty("grid", self.grid);
   }
 };
 
