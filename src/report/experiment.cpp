@@ -37,6 +37,16 @@ void add_missing(std::vector<std::string>& to, const std::vector<std::string>& f
   }
 }
 
+// Entries of arms that `to` has none of.
+template <class Entry>
+void add_missing_arms(std::vector<Entry>& to, const std::vector<Entry>& from) {
+  const std::vector<Entry> had = to;
+  for (const Entry& entry : from) {
+    const auto is_same = [&](const Entry& other) { return other.arm == entry.arm; };
+    if (std::none_of(had.begin(), had.end(), is_same)) to.push_back(entry);
+  }
+}
+
 void merge_runs(std::vector<RunEntry>& to, const std::vector<RunEntry>& from) {
   for (const RunEntry& run : from) {
     const auto same = std::find_if(
@@ -95,6 +105,10 @@ Experiment merge_experiments(const std::vector<std::filesystem::path>& folders) 
     add_missing(merged.commands, part.commands);
     add_missing(merged.notes, part.notes);
     merge_runs(merged.runs, part.runs);
+    add_missing_arms(merged.noise, part.noise);
+    add_missing_arms(merged.pairs, part.pairs);
+    if (merged.grid.empty()) merged.grid.keys = part.grid.keys;
+    add_missing_arms(merged.grid.arms, part.grid.arms);
   }
   return merged;
 }

@@ -58,7 +58,8 @@ struct RunEntry {
 // Two arms' difference over seeds, as a recipe records it from an earlier comparison.
 struct NoiseFigure {
   std::string arm;
-  double spread = 0;  // standard deviation over seeds of baseline's - arm's final loss, nats per token
+  double spread =
+      0;  // standard deviation over seeds of baseline's - arm's final loss, nats per token
   std::int64_t seeds = 0;  // that it was measured over
   std::string source;      // where it comes from, in words
 
