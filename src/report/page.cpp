@@ -169,15 +169,17 @@ std::string one_outcome(const Analysis& analysis, const Comparison& comparison) 
 std::string outcomes(const Analysis& analysis) {
   const Best best = best_comparison(analysis);
   std::string body;
+  std::string others;  // of many arms the best alone is shown at once
   for (const Comparison& comparison : analysis.comparisons) {
     const std::string name = escape_html(comparison.arm);
     const std::string one = one_outcome(analysis, comparison);
     if (has_many_arms(analysis) && &comparison != best.comparison) {
-      body += "<details><summary>" + name + "</summary>" + one + "</details>\n";
+      others += "<details><summary>" + name + "</summary>" + one + "</details>\n";
     } else {
       body += (analysis.comparisons.size() > 1 ? "<h3>" + name + "</h3>\n" : "") + one;
     }
   }
+  body += others;
   const std::string quoted =
       "Next-token loss on held-out documents" +
       std::string(analysis.quoted == QuotedLoss::kHalfB

@@ -88,27 +88,24 @@ std::string heat_map_table(const HeatMap& map, const Grid& grid) {
 std::string ranking_table(const Analysis& analysis) {
   const Grid& grid = analysis.experiment.grid;
   HtmlTable html;
-  html.css_class = "plain";
-  html.head = {{"Arm", ""}};
+  html.css_class = "plain ranking";
+  html.head = {{"Arm", ""}, number("Gain at equal compute"), {"Verdict", ""}, number("Final loss")};
   for (const std::string& key : grid.keys) html.head.push_back(number(key));
-  for (const char* name : {"Final loss", "Gain at equal compute"})
-    html.head.push_back(number(name));
-  html.head.push_back({"Verdict", ""});
   std::size_t rank = 0;
   for (const Comparison* comparison : ranked(analysis)) {
     const GainOutcome& gain = comparison->equal_flops;
-    std::vector<Cell> row = {{std::to_string(++rank) + ". " + comparison->arm, ""}};
+    std::vector<Cell> row = {{std::to_string(++rank) + ". " + comparison->arm, ""},
+                             number(format_gain(gain.mean.gain), brief_support(gain)),
+                             {verdict_words(verdict_of(gain)), ""},
+                             number(format_loss(gain.mean.arm_loss))};
     add_grid_values(grid, comparison->arm, row);
-    row.push_back(number(format_loss(gain.mean.arm_loss)));
-    row.push_back(number(format_gain(gain.mean.gain), brief_support(gain)));
-    row.push_back({verdict_words(verdict_of(gain)), ""});
     html.rows.push_back(std::move(row));
   }
   for (const Comparison& comparison : analysis.comparisons) {
     if (comparison.equal_flops.available) continue;
-    std::vector<Cell> row = {{comparison.arm, ""}};
+    std::vector<Cell> row = {
+        {comparison.arm, ""}, number("-"), {comparison.equal_flops.why_not, ""}, number("-")};
     add_grid_values(grid, comparison.arm, row);
-    row.insert(row.end(), {number("-"), number("-"), {comparison.equal_flops.why_not, ""}});
     html.rows.push_back(std::move(row));
   }
   return table(html);

@@ -9,7 +9,9 @@
   const dash = (seed) => dashes[Math.max(0, seeds.indexOf(seed)) % dashes.length];
   const name = (arm, seed) => (seeds.length > 1 ? arm + ", seed " + seed : arm);
   const font = { family: getComputedStyle(document.body).fontFamily, size: 13, color: "#18202c" };
-  const config = { displaylogo: false, displayModeBar: "hover", responsive: true, showSendToCloud: false, plotlyServerURL: "",
+  // On a phone the tools would lie over the legend.
+  const isNarrow = window.innerWidth <= 720;
+  const config = { displaylogo: false, displayModeBar: isNarrow ? false : "hover", responsive: true, showSendToCloud: false, plotlyServerURL: "",
     modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
 
   // The clocks a curve can be drawn against; time picks its unit from the longest run.
@@ -38,6 +40,10 @@
   }
 
   function draw(id, traces, plotLayout) {
+    if (isNarrow) {  // the legend has one line an entry
+      const entries = traces.filter((trace) => trace.showlegend !== false).length;
+      document.getElementById(id).style.height = 300 + 19 * entries + "px";
+    }
     return Plotly.react(id, traces, plotLayout, config);
   }
 
@@ -228,7 +234,7 @@
       const traces = runs.map((run) => ({
         type: "scatter", mode: "lines+markers", name: run.label, x: scaled(run.validation[clock], clocks[clock].scale),
         y: run.copying, customdata: run.validation.step, line: { color: color(run.arm), width: 2, dash: dash(run.seed) },
-        marker: { size: 4 }, hovertemplate: "%{fullData.name}<br>step %{customdata:,}<br>copying %{y:.4f}<extra></extra>",
+        marker: { size: 4 }, cliponaxis: false, hovertemplate: "%{fullData.name}<br>step %{customdata:,}<br>copying %{y:.4f}<extra></extra>",
       }));
       const marks = switchLines(clock);
       marks.shapes.push({ type: "line", xref: "paper", x0: 0, x1: 1, y0: data.copies, y1: data.copies,
