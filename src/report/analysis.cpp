@@ -4,7 +4,10 @@
 #include <set>
 #include <utility>
 
+#include "report/context.h"
+#include "report/documents.h"
 #include "report/load.h"
+#include "report/noise.h"
 #include "report/outcomes.h"
 #include "report/report.h"
 #include "report/sets.h"
@@ -76,11 +79,13 @@ ArmSummary summarize(const Analysis& analysis, const std::string& arm) {
   }
   const std::vector<const Run*> runs = analysis.results(arm, 1);
   const auto n = static_cast<double>(runs.size());
+  std::vector<double> losses;
   double bits = 0;
   bool has_bits = !runs.empty();
   bool has_epochs = !runs.empty();
   for (const Run* run : runs) {
     summary.mean_loss = summary.mean_loss.value_or(0) + run->final_loss / n;
+    losses.push_back(run->final_loss);
     const std::optional<double>& own_bits = run->records.validations.back().bits_per_byte;
     has_bits = has_bits && own_bits;
     bits += own_bits.value_or(0) / n;
@@ -89,6 +94,8 @@ ArmSummary summarize(const Analysis& analysis, const std::string& arm) {
     summary.epochs += run->epochs / n;
   }
   summary.seeds = std::ssize(runs);
+  summary.spread = spread_of(losses);
+  summary.context = context_use(analysis, arm);
   if (has_bits) summary.mean_bits_per_byte = bits;
   if (!has_epochs) summary.epochs = 0;
   return summary;
@@ -110,11 +117,17 @@ Comparison compare(const Analysis& analysis, const std::string& arm) {
   Comparison comparison;
   comparison.arm = arm;
   comparison.flops_ratio = flops_ratio(analysis, arm);
-  comparison.equal_flops = equal_flops_outcome(analysis, arm);
+  GainOutcome& gain = comparison.equal_flops;
+  gain = equal_flops_outcome(analysis, arm);
+  use_noise_figure(analysis.experiment, arm, gain);
+  gain.documents = document_error(analysis, arm, gain);
+  comparison.noise_block = noise_block(analysis, arm, gain);
   comparison.equal_raw_tokens = equal_raw_tokens_outcome(analysis, arm);
   comparison.speed_up = speed_up_outcome(analysis, arm, CostAxis::kFlops);
   comparison.speed_up_time = speed_up_outcome(analysis, arm, CostAxis::kSeconds);
-  comparison.speed_up_secondary = secondary_speed_up_outcome(analysis, arm);
+  comparison.speed_up_secondary = secondary_speed_up_outcome(analysis, arm, CostAxis::kFlops);
+  comparison.speed_up_secondary_time =
+      secondary_speed_up_outcome(analysis, arm, CostAxis::kSeconds);
   add_gaps(analysis, comparison);
   return comparison;
 }
@@ -184,6 +197,8 @@ Analysis analyze(const Experiment& experiment) {
   note_unpaired_seeds(analysis);
   for (const std::string& arm : experiment.arms) {
     analysis.arms.push_back(summarize(analysis, arm));
+    const std::string warning = late_warning(analysis.arms.back());
+    if (!warning.empty()) analysis.warnings.push_back(warning);
     if (arm != experiment.baseline) analysis.comparisons.push_back(compare(analysis, arm));
   }
   analysis.sets = summarize_sets(analysis);

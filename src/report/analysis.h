@@ -21,10 +21,11 @@ struct Run {
   RunEntry entry;
   metrics::RunRecords records;
   bool finished = false;
-  double flops = 0;        // at the last validation point
-  double final_loss = 0;   // as quoted
-  double tuning_loss = 0;  // half A
-  double seconds = 0;      // steps alone, trunk's part included
+  double flops = 0;                  // at the last validation point
+  double final_loss = 0;             // as quoted
+  bool quotes_final_scores = false;  // it is of FinalRecord, not of the last validation
+  double tuning_loss = 0;            // half A
+  double seconds = 0;                // steps alone, trunk's part included
   std::int64_t raw_tokens = 0;
   double epochs = 0;          // 0 = unknown
   std::string label() const;  // "tst, seed 1"
@@ -45,12 +46,34 @@ struct SeedGain {
   Match match = Match::kEqual;
 };
 
-// A figure over seeds: points and their mean always, an interval from three seeds on.
+// What the interval of a gain rests on.
+enum class IntervalSource {
+  kNone,         // there is no interval
+  kSeeds,        // its own seeds, three or more: a t interval
+  kNoiseFigure,  // a noise figure of an earlier comparison: a prediction interval
+};
+
+// The error that the choice of held-out documents leaves in a gain: 95 % interval of the paired
+// difference over resampled documents. It says nothing about other seeds, and no verdict is read
+// off it.
+struct DocumentError {
+  std::optional<double> low;
+  std::optional<double> high;
+  std::int64_t count = 0;  // documents with scored tokens
+  std::string why_not;     // where there is no interval
+};
+
+// A figure over seeds: points and their mean always, an interval from three seeds on or with a
+// noise figure.
 struct GainOutcome {
   std::vector<SeedGain> seeds;
-  SeedGain mean;           // of each figure over the seeds; the worst match
-  Interval interval;       // of the gains
-  bool available = false;  // false: `why_not` says why ("not run: ...")
+  SeedGain mean;      // of each figure over the seeds; the worst match
+  Interval interval;  // of the gains
+  IntervalSource source = IntervalSource::kNone;
+  NoiseFigure noise;             // kNoiseFigure: the one in use
+  std::optional<Spread> spread;  // of the gains; from two seeds on
+  DocumentError documents;       // of the gain at equal FLOPs
+  bool available = false;        // false: `why_not` says why ("not run: ...")
   std::string why_not;
 };
 
@@ -97,8 +120,10 @@ struct Comparison {
   SpeedUpOutcome speed_up;            // primary: at the baseline's final loss at budget 1, in FLOPs
   SpeedUpOutcome speed_up_time;       // same, in time of the steps alone
   SpeedUpOutcome speed_up_secondary;  // at the arm's final loss at budget 1, in FLOPs
+  SpeedUpOutcome speed_up_secondary_time;
   std::vector<Crossing> crossings;
   std::vector<std::pair<std::int64_t, std::vector<GapPoint>>> gaps;  // by seed
+  std::string noise_block;  // TOML for a later recipe (noise.h); "" where there is none
 };
 
 struct RatePoint {
@@ -119,15 +144,41 @@ struct Measured {
   metrics::ScoredText most;
 };
 
+// Below this the probe of copying (docs/formats/metrics.md) says that a model copies from its
+// context, nats per token.
+inline constexpr double kCopies = -0.5;
+
+// The probe of copying in one run at budget 1.
+struct SeedCopying {
+  struct Check {
+    std::int64_t step = 0;
+    double copying = 0;
+  };
+  std::int64_t seed = 0;
+  std::optional<std::int64_t> from_step;  // of the first check from which on all are below kCopies
+  Check last;
+  // The last check after step 0 that came no later than the decay of the learning rate; none where
+  // there is none or the records do not say when it began.
+  std::optional<Check> before_decay;
+};
+
+// What an arm's finished runs at budget 1 make of their context.
+struct ContextUse {
+  std::vector<SeedCopying> seeds;                  // those whose records have the probe
+  std::vector<metrics::PositionLoss> by_position;  // mean over seeds; empty where one has none
+};
+
 // One arm's finished runs at budget 1, paired or not: means over its seeds.
 struct ArmSummary {
   std::string name;
   bool superposed = false;
   std::int64_t seeds = 0;
   std::optional<double> mean_loss;           // as quoted
+  std::optional<Spread> spread;              // of these losses over seeds
   std::optional<double> mean_bits_per_byte;  // whole validation set
   double raw_tokens = 0;
   double epochs = 0;  // 0 = unknown
+  ContextUse context;
 };
 
 // One arm on one validation set: budget 1, mean over seeds, the whole set.

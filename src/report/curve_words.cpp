@@ -5,6 +5,7 @@
 
 #include "report/load.h"
 #include "report/plot_data.h"
+#include "report/ranking.h"
 #include "report/text.h"
 #include "util/text.h"
 
@@ -112,6 +113,7 @@ std::string curves_caption(const Analysis& analysis) {
         "model is not trained to predict single tokens.";
   }
   for (const Comparison& comparison : analysis.comparisons) {
+    if (has_many_arms(analysis)) break;
     text += position_while_superposed(analysis.experiment.baseline, comparison);
   }
   return text;

@@ -39,13 +39,13 @@ void add_missing(std::vector<std::string>& to, const std::vector<std::string>& f
   }
 }
 
-// Of arms that the first part does not know, or not yet.
-template <class OfArm>
-void add_missing_arms(std::vector<OfArm>& to, const std::vector<OfArm>& from) {
-  for (const OfArm& entry : from) {
-    const bool is_there = std::any_of(
-        to.begin(), to.end(), [&entry](const OfArm& other) { return other.arm == entry.arm; });
-    if (!is_there) to.push_back(entry);
+// Entries of arms that `to` has none of.
+template <class Entry>
+void add_missing_arms(std::vector<Entry>& to, const std::vector<Entry>& from) {
+  const std::vector<Entry> had = to;
+  for (const Entry& entry : from) {
+    const auto is_same = [&](const Entry& other) { return other.arm == entry.arm; };
+    if (std::none_of(had.begin(), had.end(), is_same)) to.push_back(entry);
   }
 }
 
@@ -120,10 +120,11 @@ Experiment merge_experiments(const std::vector<std::filesystem::path>& folders) 
     add_missing(merged.arms, part.arms);
     add_missing(merged.commands, part.commands);
     add_missing(merged.notes, part.notes);
+    merge_runs(merged.runs, part.runs);
     add_missing_arms(merged.noise, part.noise);
     add_missing_arms(merged.pairs, part.pairs);
+    if (merged.grid.empty()) merged.grid.keys = part.grid.keys;
     if (merged.grid.keys == part.grid.keys) add_missing_arms(merged.grid.arms, part.grid.arms);
-    merge_runs(merged.runs, part.runs);
   }
   return merged;
 }

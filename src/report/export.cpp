@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "report/load.h"
+#include "report/ranking.h"
 #include "report/sets.h"
 #include "report/verdict.h"
 #include "report/words.h"
@@ -20,6 +21,7 @@ constexpr std::int64_t kReportSchema = 1;
 constexpr std::array<std::string_view, 3> kMatches = {"equal", "interpolated", "unmatched"};
 constexpr std::array<std::string_view, 3> kBounds = {"exact", "at_least", "at_most"};
 constexpr std::array<std::string_view, 3> kQuoted = {"whole", "half_a", "half_b"};
+constexpr std::array<std::string_view, 3> kSources = {"none", "seeds", "noise_figure"};
 constexpr std::array<std::string_view, 5> kVerdicts = {"none", "too_few_seeds", "unclear", "ahead",
                                                        "behind"};
 
@@ -39,6 +41,24 @@ Json interval_json(const Interval& interval) {
   return json;
 }
 
+Json spread_json(const std::optional<Spread>& spread) {
+  if (!spread) return {};
+  Json json;
+  json["seeds"] = spread->count;
+  json["deviation"] = spread->deviation;
+  json["upper"] = spread->upper;
+  return json;
+}
+
+Json documents_json(const DocumentError& error) {
+  Json json;
+  json["low"] = number(error.low);
+  json["high"] = number(error.high);
+  json["count"] = error.count;
+  if (!error.low) json["why_not"] = error.why_not;
+  return json;
+}
+
 Json gain_json(const GainOutcome& outcome) {
   Json json;
   json["available"] = outcome.available;
@@ -47,6 +67,11 @@ Json gain_json(const GainOutcome& outcome) {
     return json;
   }
   json["gain"] = interval_json(outcome.interval);
+  json["interval_source"] = name(kSources, outcome.source);
+  if (outcome.source == IntervalSource::kNoiseFigure) {
+    json["noise"] = util::fields_to_json(outcome.noise);
+  }
+  json["spread"] = spread_json(outcome.spread);
   json["per_seed"] = Json::array();
   for (const SeedGain& seed : outcome.seeds) {
     Json one;
@@ -94,10 +119,13 @@ Json comparison_json(const Comparison& comparison) {
   json["verdict"] = name(kVerdicts, verdict_of(comparison.equal_flops));
   json["flops_per_position_ratio"] = comparison.flops_ratio;
   json["equal_flops"] = gain_json(comparison.equal_flops);
+  json["equal_flops"]["documents"] = documents_json(comparison.equal_flops.documents);
+  if (!comparison.noise_block.empty()) json["noise_block"] = comparison.noise_block;
   json["equal_raw_tokens"] = gain_json(comparison.equal_raw_tokens);
   json["speed_up"] = speed_up_json(comparison.speed_up);
   json["speed_up_time"] = speed_up_json(comparison.speed_up_time);
   json["speed_up_secondary"] = speed_up_json(comparison.speed_up_secondary);
+  json["speed_up_secondary_time"] = speed_up_json(comparison.speed_up_secondary_time);
   json["crossings"] = Json::array();
   for (const Crossing& crossing : comparison.crossings) {
     Json one;
@@ -172,6 +200,40 @@ Json set_json(const SetSummary& set) {
     one["gain"] = arm.gain ? interval_json(*arm.gain) : Json();
     json["arms"].push_back(std::move(one));
   }
+  return json;
+}
+
+Json copying_json(const SeedCopying& seed) {
+  Json json;
+  json["seed"] = seed.seed;
+  json["from_step"] = seed.from_step ? Json(*seed.from_step) : Json();
+  json["last_step"] = seed.last.step;
+  json["last"] = seed.last.copying;
+  if (seed.before_decay) {
+    json["before_decay_step"] = seed.before_decay->step;
+    json["before_decay"] = seed.before_decay->copying;
+  }
+  return json;
+}
+
+Json arm_json(const ArmSummary& arm) {
+  Json json;
+  json["arm"] = arm.name;
+  json["seeds"] = arm.seeds;
+  json["loss"] = number(arm.mean_loss);
+  json["spread"] = spread_json(arm.spread);
+  json["copying"] = Json::array();
+  for (const SeedCopying& seed : arm.context.seeds) json["copying"].push_back(copying_json(seed));
+  json["by_position"] = Json::array();
+  for (const metrics::PositionLoss& range : arm.context.by_position) {
+    json["by_position"].push_back(util::fields_to_json(range));
+  }
+  return json;
+}
+
+Json ranking_json(const Analysis& analysis) {
+  Json json = Json::array();
+  for (const Comparison* comparison : ranked(analysis)) json.push_back(comparison->arm);
   return json;
 }
 
@@ -284,6 +346,7 @@ std::string report_json(const Analysis& analysis) {
   json["schema"] = kReportSchema;
   json["title"] = analysis.experiment.title;
   json["headline"] = words.headline;
+  json["opening"] = words.opening;
   json["words"] = words.sentences;
   json["warnings"] = analysis.warnings;
   json["notes"] = analysis.notes;
@@ -295,9 +358,18 @@ std::string report_json(const Analysis& analysis) {
   for (const Comparison& comparison : analysis.comparisons) {
     Json one = comparison_json(comparison);
     if (!analysis.has_budgets) {
-      for (const char* key : {"speed_up", "speed_up_time", "speed_up_secondary"}) one.erase(key);
+      for (const char* key :
+           {"speed_up", "speed_up_time", "speed_up_secondary", "speed_up_secondary_time"}) {
+        one.erase(key);
+      }
     }
     json["comparisons"].push_back(std::move(one));
+  }
+  json["arms"] = Json::array();
+  for (const ArmSummary& arm : analysis.arms) json["arms"].push_back(arm_json(arm));
+  json["ranking"] = ranking_json(analysis);
+  if (!analysis.experiment.grid.empty()) {
+    json["grid"] = util::fields_to_json(analysis.experiment.grid);
   }
   json["sets"] = Json::array();
   for (const SetSummary& set : analysis.sets) json["sets"].push_back(set_json(set));

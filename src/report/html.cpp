@@ -30,7 +30,9 @@ void replace_all(std::string& text, std::string_view from, std::string_view to) 
 std::string cell_html(const Cell& cell, const char* tag, bool is_heading) {
   std::string html = std::string("<") + tag;
   if (is_heading) html += " scope=\"row\"";
-  if (cell.is_number) html += " class=\"num\"";
+  std::string css_class = cell.is_number ? "num" : "";
+  if (!cell.css_class.empty()) css_class += (css_class.empty() ? "" : " ") + cell.css_class;
+  if (!css_class.empty()) html += " class=\"" + escape_html(css_class) + "\"";
   html += ">" + escape_html(cell.main);
   if (!cell.sub.empty()) html += "<small>" + escape_html(cell.sub) + "</small>";
   return html + "</" + tag + ">";

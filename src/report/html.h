@@ -21,6 +21,7 @@ struct Cell {
   std::string main;
   std::string sub;
   bool is_number = false;  // right-aligned, tabular figures
+  std::string css_class = {};
 };
 struct HtmlTable {
   std::string css_class;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <map>
 #include <utility>
 
@@ -125,6 +126,7 @@ void take_final_scores(std::vector<Run>& runs) {
   for (Run& run : runs) {
     if (!is_quoted(run)) continue;
     take_final_scores(run.records.validations.back(), *run.records.final_scores);
+    run.quotes_final_scores = true;
   }
 }
 
@@ -208,6 +210,26 @@ std::int64_t switch_step_of(const metrics::RunHeader& header) {
   }
   const bool never_ends = header.total_steps > 0 && step >= header.total_steps;
   return never_ends ? 0 : step;
+}
+
+std::optional<std::int64_t> decay_start_of(const metrics::RunHeader& header) {
+  const auto setting = [&](const char* key) -> std::string {
+    for (const util::Setting& one : header.settings) {
+      if (one.key == key) return one.value;
+    }
+    return "";
+  };
+  const std::string share = setting("optim.decay_share");
+  if (setting("optim.schedule") != "\"wsd\"" || share.empty() || header.total_steps <= 0) {
+    return std::nullopt;
+  }
+  char* end = nullptr;
+  const double decayed = std::strtod(share.c_str(), &end);
+  if (*end != '\0' || !(decayed > 0 && decayed <= 1)) return std::nullopt;
+  // As the trainer rounds (optim/schedule.cpp): 0.1 has no exact binary form.
+  constexpr double kSlack = 1e-9;
+  return static_cast<std::int64_t>(
+      std::floor((1 - decayed) * static_cast<double>(header.total_steps) + kSlack));
 }
 
 std::vector<Run> load_runs(const Experiment& experiment, QuotedLoss quoted,

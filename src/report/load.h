@@ -24,4 +24,8 @@ double loss_as_quoted(const metrics::ValidationRecord& record, QuotedLoss quoted
 std::int64_t switch_step_of(const metrics::RunHeader& header);
 bool is_superposed(const metrics::RunHeader& header);
 
+// Steps finished when the learning rate begins to decay, of a run with `optim.schedule = "wsd"`;
+// none where its settings do not say or it has no such decay.
+std::optional<std::int64_t> decay_start_of(const metrics::RunHeader& header);
+
 }  // namespace superpose::report

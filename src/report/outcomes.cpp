@@ -84,6 +84,8 @@ void close_gain(GainOutcome& outcome) {
     mean.match = std::max(mean.match, seed.match);
   }
   outcome.interval = mean_interval(gains);
+  if (outcome.interval.low) outcome.source = IntervalSource::kSeeds;
+  outcome.spread = spread_of(gains);
   outcome.available = !outcome.seeds.empty();
 }
 
@@ -252,9 +254,9 @@ SpeedUpOutcome speed_up_outcome(const Analysis& analysis, const std::string& arm
   return speed_up(analysis, analysis.experiment.baseline, arm, axis, ReadArm::kArm);
 }
 
-SpeedUpOutcome secondary_speed_up_outcome(const Analysis& analysis, const std::string& arm) {
-  return speed_up(analysis, arm, analysis.experiment.baseline, CostAxis::kFlops,
-                  ReadArm::kBaseline);
+SpeedUpOutcome secondary_speed_up_outcome(const Analysis& analysis, const std::string& arm,
+                                          CostAxis axis) {
+  return speed_up(analysis, arm, analysis.experiment.baseline, axis, ReadArm::kBaseline);
 }
 
 void add_gaps(const Analysis& analysis, Comparison& comparison) {

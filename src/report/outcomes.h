@@ -26,7 +26,8 @@ SpeedUpOutcome speed_up_outcome(const Analysis& analysis, const std::string& arm
 
 // Secondary: target = the arm's final loss at budget 1; baseline's cost, read off its budgets /
 // arm's cost.
-SpeedUpOutcome secondary_speed_up_outcome(const Analysis& analysis, const std::string& arm);
+SpeedUpOutcome secondary_speed_up_outcome(const Analysis& analysis, const std::string& arm,
+                                          CostAxis axis);
 
 // Gap between the validation curves at budget 1 (baseline - arm) against FLOPs, one curve a seed;
 // the baseline's loss between its validation points is linear in FLOPs, and nothing is read off

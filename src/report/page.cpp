@@ -1,12 +1,15 @@
 #include "report/page.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "report/assets.h"
 #include "report/curve_words.h"
 #include "report/html.h"
+#include "report/page_grid.h"
 #include "report/page_tables.h"
 #include "report/plot_data.h"
+#include "report/ranking.h"
 #include "report/text.h"
 #include "report/verdict.h"
 #include "report/words.h"
@@ -52,33 +55,50 @@ const char* chip_of(Verdict verdict) {
   return "none";
 }
 
+std::string loss_tile(const Analysis& analysis, const ArmSummary& arm) {
+  if (!arm.mean_loss) return "";
+  std::string sub = "nats per token, " + count_of(arm.seeds, "seed");
+  if (arm.mean_bits_per_byte) {
+    sub += "; " + util::fixed(*arm.mean_bits_per_byte, 3) + " bits per byte" +
+           (analysis.quoted == QuotedLoss::kWhole ? "" : ", both halves");
+  }
+  return tile("Final loss, " + arm.name, format_loss(*arm.mean_loss), sub);
+}
+
+std::string comparison_tiles(const Analysis& analysis, const Comparison& comparison) {
+  const GainOutcome& gain = comparison.equal_flops;
+  if (!gain.available) return "";
+  std::string html = tile(comparison.arm + " against " + analysis.experiment.baseline,
+                          format_gain(gain.mean.gain), support(gain));
+  const ToldSpeedUp told = told_speed_up(comparison);
+  if (told.flops != nullptr) {
+    html += tile("Speed-up of " + comparison.arm, speed_up_figure(*told.flops),
+                 std::string(told.is_secondary ? "at its own loss" : "at the same loss") +
+                     speed_up_meaning(*told.flops) + "; " + speed_up_support(*told.flops));
+  }
+  const ArmSummary& base = *analysis.find_arm(analysis.experiment.baseline);
+  const ArmSummary& arm = *analysis.find_arm(comparison.arm);
+  if (base.raw_tokens > 0 && arm.raw_tokens > 0) {
+    html += tile(
+        "Raw text read by " + comparison.arm, format_times(arm.raw_tokens / base.raw_tokens),
+        format_tokens(arm.raw_tokens) + " against " + format_tokens(base.raw_tokens) + " tokens");
+  }
+  return html;
+}
+
+// Of many arms only the baseline and the best.
 std::string tiles(const Analysis& analysis) {
+  const Best best = best_comparison(analysis);
+  const auto is_shown = [&](const std::string& arm) {
+    return !has_many_arms(analysis) || arm == analysis.experiment.baseline ||
+           (best.comparison != nullptr && arm == best.comparison->arm);
+  };
   std::string html;
   for (const ArmSummary& arm : analysis.arms) {
-    if (!arm.mean_loss) continue;
-    std::string sub = "nats per token, " + count_of(arm.seeds, "seed");
-    if (arm.mean_bits_per_byte)
-      sub += "; " + util::fixed(*arm.mean_bits_per_byte, 3) + " bits per byte" +
-             (analysis.quoted == QuotedLoss::kWhole ? "" : ", both halves");
-    html += tile("Final loss, " + arm.name, format_loss(*arm.mean_loss), sub);
+    if (is_shown(arm.name)) html += loss_tile(analysis, arm);
   }
   for (const Comparison& comparison : analysis.comparisons) {
-    const GainOutcome& gain = comparison.equal_flops;
-    if (!gain.available) continue;
-    html += tile(comparison.arm + " against " + analysis.experiment.baseline,
-                 format_gain(gain.mean.gain), support(gain.interval));
-    if (comparison.speed_up.available) {
-      html += tile("Speed-up of " + comparison.arm, speed_up_figure(comparison.speed_up),
-                   "at the same loss" + speed_up_meaning(comparison.speed_up) + "; " +
-                       speed_up_support(comparison.speed_up));
-    }
-    const ArmSummary& base = *analysis.find_arm(analysis.experiment.baseline);
-    const ArmSummary& arm = *analysis.find_arm(comparison.arm);
-    if (base.raw_tokens > 0 && arm.raw_tokens > 0) {
-      html += tile(
-          "Raw text read by " + comparison.arm, format_times(arm.raw_tokens / base.raw_tokens),
-          format_tokens(arm.raw_tokens) + " against " + format_tokens(base.raw_tokens) + " tokens");
-    }
+    if (is_shown(comparison.arm)) html += comparison_tiles(analysis, comparison);
   }
   return html.empty() ? "" : "<div class=\"tiles\">" + html + "</div>\n";
 }
@@ -91,35 +111,75 @@ std::string callouts(const Analysis& analysis) {
   return html;
 }
 
-std::string hero(const Analysis& analysis) {
-  const Words words = put_in_words(analysis);
+std::string list_of(const std::string& css_class, const std::vector<std::string>& sentences) {
+  if (sentences.empty()) return "";
+  std::string html = "<ul class=\"" + css_class + "\">\n";
+  for (const std::string& sentence : sentences) html += "<li>" + escape_html(sentence) + "</li>\n";
+  return html + "</ul>\n";
+}
+
+std::string hero(const Analysis& analysis, const Words& words) {
   const Best best = best_comparison(analysis);
   const Verdict verdict =
       best.comparison == nullptr ? Verdict::kNone : verdict_of(best.comparison->equal_flops);
   std::string html = std::string("<header class=\"") + chip_of(verdict) + "\">\n";
   html += element("p", "eyebrow", "Superpose comparison: " + analysis.experiment.title);
-  html +=
-      "<h1>" + escape_html(words.headline) + "</h1>\n" + tiles(analysis) + "<ul class=\"words\">\n";
-  for (const std::string& sentence : words.sentences)
-    html += "<li>" + escape_html(sentence) + "</li>\n";
-  return html + "</ul>\n" + callouts(analysis) + "</header>\n";
+  html += "<h1>" + escape_html(words.headline) + "</h1>\n";
+  html += list_of("words opening", words.opening);
+  return html + tiles(analysis) + callouts(analysis) + "</header>\n";
+}
+
+std::string budget_plot(const Analysis& analysis) {
+  if (!analysis.has_budgets) return "";
+  return section("budgets", "Final loss against compute", "",
+                 figure("plot-budgets",
+                        "Each point is a finished run, each line an arm's budgets of one seed. The "
+                        "arrow leads from what " +
+                            analysis.experiment.baseline +
+                            " needs for a loss to what the arm needs for the same one: to the left "
+                            "is less compute. Costs are read between points, never beyond them."));
+}
+
+std::string noise_blocks(const Analysis& analysis) {
+  std::string html;
+  for (const Comparison& comparison : analysis.comparisons) {
+    if (comparison.noise_block.empty()) continue;
+    html += "<details><summary>The noise of " + escape_html(comparison.arm) +
+            ", for a recipe with fewer seeds and the same settings</summary><pre>" +
+            escape_html(comparison.noise_block) + "</pre></details>\n";
+  }
+  return html;
+}
+
+std::string one_outcome(const Analysis& analysis, const Comparison& comparison) {
+  std::string body;
+  if (format_times(comparison.flops_ratio) != format_times(1)) {
+    body += element("p", "callout",
+                    comparison.arm + " computes " + format_times(comparison.flops_ratio) +
+                        " the FLOPs per position of " + analysis.experiment.baseline + ".");
+  }
+  body += outcome_table(analysis, comparison);
+  if (!comparison.equal_flops.seeds.empty()) {
+    body +=
+        "<details><summary>Per seed</summary>" + seed_table(analysis, comparison) + "</details>\n";
+  }
+  return body;
 }
 
 std::string outcomes(const Analysis& analysis) {
+  const Best best = best_comparison(analysis);
   std::string body;
+  std::string others;  // of many arms the best alone is shown at once
   for (const Comparison& comparison : analysis.comparisons) {
-    if (analysis.comparisons.size() > 1) body += "<h3>" + escape_html(comparison.arm) + "</h3>\n";
-    if (format_times(comparison.flops_ratio) != format_times(1)) {
-      body += element("p", "callout",
-                      comparison.arm + " computes " + format_times(comparison.flops_ratio) +
-                          " the FLOPs per position of " + analysis.experiment.baseline + ".");
-    }
-    body += outcome_table(analysis, comparison);
-    if (!comparison.equal_flops.seeds.empty()) {
-      body += "<details><summary>Per seed</summary>" + seed_table(analysis, comparison) +
-              "</details>\n";
+    const std::string name = escape_html(comparison.arm);
+    const std::string one = one_outcome(analysis, comparison);
+    if (has_many_arms(analysis) && &comparison != best.comparison) {
+      others += "<details><summary>" + name + "</summary>" + one + "</details>\n";
+    } else {
+      body += (analysis.comparisons.size() > 1 ? "<h3>" + name + "</h3>\n" : "") + one;
     }
   }
+  body += others;
   const std::string quoted =
       "Next-token loss on held-out documents" +
       std::string(analysis.quoted == QuotedLoss::kHalfB
@@ -129,36 +189,72 @@ std::string outcomes(const Analysis& analysis) {
   return section("outcomes", "Three ways to compare", quoted, body);
 }
 
-std::string plots(const Analysis& analysis) {
+std::string ranking(const Analysis& analysis) {
+  const bool has_grid = !analysis.experiment.grid.empty();
+  if (!has_grid && analysis.comparisons.size() < 2) return "";
   std::string html =
-      section("curves", "Learning curves", "", figure("plot-validation", curves_caption(analysis)));
+      section("ranking", "Arms by gain",
+              "Gain over " + analysis.experiment.baseline +
+                  " at equal compute, mean over seeds. The first of many arms is partly the "
+                  "luckiest; intervals are not corrected for that.",
+              ranking_table(analysis));
+  const std::string maps = heat_map_tables(analysis);
+  if (maps.empty()) return html;
+  return html + section("grid", "Gain over the grid",
+                        "The darker, the further from level with " + analysis.experiment.baseline +
+                            "; green is ahead, orange behind.",
+                        maps);
+}
+
+std::string gap_plot(const Analysis& analysis) {
   const bool has_gaps =
       std::any_of(analysis.comparisons.begin(), analysis.comparisons.end(),
                   [](const Comparison& comparison) { return !comparison.gaps.empty(); });
-  if (has_gaps) {
-    html += section(
-        "gap", "Gap to the baseline over time", "",
-        figure("plot-gap",
-               "Baseline's loss minus the arm's at the same compute: above zero the arm is ahead. "
-               "The gap counts at the end of a run; on the way there it only shows the recovery."));
+  if (!has_gaps) return "";
+  return section(
+      "gap", "Gap to the baseline over time", "",
+      figure("plot-gap",
+             "Baseline's loss minus the arm's at the same compute: above zero the arm is ahead. "
+             "The gap counts at the end of a run; on the way there it only shows the recovery."));
+}
+
+std::string rate_plot(const Analysis& analysis) {
+  if (analysis.rate_grids.empty()) return "";
+  return section(
+      "rates", "Learning rates", "",
+      figure("plot-rates",
+             "Final loss on half A of the held-out documents against the peak learning rate, "
+             "tuning seed. Ringed: the best of each arm."));
+}
+
+std::string context_plots(const Analysis& analysis) {
+  std::string body;
+  const auto has_probe = [](const ArmSummary& arm) { return !arm.context.seeds.empty(); };
+  if (std::any_of(analysis.arms.begin(), analysis.arms.end(), has_probe)) {
+    body += figure("plot-copying",
+                   "The probe of copying: loss on the second of two equal random halves minus loss "
+                   "on the first. Below the dashed line, at -0.5, a model copies from its context. "
+                   "Dotted: the switch.");
   }
-  if (analysis.has_budgets) {
-    html += section(
-        "budgets", "Final loss against compute", "",
-        figure("plot-budgets",
-               "Each point is a finished run. Speed-ups are read between points, at the final "
-               "loss of " +
-                   analysis.experiment.baseline + ", never beyond them."));
+  const auto has_positions = [](const ArmSummary& arm) { return !arm.context.by_position.empty(); };
+  if (std::any_of(analysis.arms.begin(), analysis.arms.end(), has_positions)) {
+    body += figure("plot-positions",
+                   "Final loss by position in the window, mean over seeds. A model that uses its "
+                   "context gets better from left to right.");
   }
-  if (!analysis.rate_grids.empty()) {
-    html += section(
-        "rates", "Learning rates", "",
-        figure(
-            "plot-rates",
-            "Final loss on half A of the held-out documents against the peak learning rate, tuning "
-            "seed. Ringed: the best of each arm."));
+  return body.empty() ? "" : section("context", "Use of the context", "", body);
+}
+
+std::string plots(const Analysis& analysis) {
+  const std::vector<std::string> drawn = drawn_arms(analysis);
+  std::string hint;
+  if (drawn.size() < analysis.experiment.arms.size()) {
+    hint = "Curves are of " + drawn.front() + " and of the " + std::to_string(drawn.size() - 1) +
+           " arms with the largest gain, here and below.";
   }
-  return html;
+  return section("curves", "Learning curves", hint,
+                 figure("plot-validation", curves_caption(analysis))) +
+         gap_plot(analysis) + context_plots(analysis) + rate_plot(analysis);
 }
 
 std::string bag_plot(const Analysis& analysis) {
@@ -228,8 +324,14 @@ std::string head(const Analysis& analysis) {
 }  // namespace
 
 std::string html_page(const Analysis& analysis, std::string_view plotly_script) {
-  std::string html = head(analysis) + "<body><main>\n" + hero(analysis) + outcomes(analysis) +
-                     plots(analysis) + bag_plot(analysis);
+  const Words words = put_in_words(analysis);
+  std::string html = head(analysis) + "<body><main>\n" + hero(analysis, words) +
+                     budget_plot(analysis) + outcomes(analysis) + ranking(analysis);
+  html += optional_section("words", "In words", "", list_of("words", words.sentences));
+  html += plots(analysis) + bag_plot(analysis);
+  html += optional_section("spread", "Spread over seeds",
+                           "How far the final losses of seeds lie apart, nats per token.",
+                           spread_table(analysis) + noise_blocks(analysis));
   html += optional_section("sets", "Validation sets", sets_hint(analysis), sets_table(analysis));
   html +=
       optional_section("runs", "All runs", "Loss at the last check of each run, nats per token.",

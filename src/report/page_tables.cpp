@@ -9,6 +9,7 @@
 #include "report/html.h"
 #include "report/load.h"
 #include "report/text.h"
+#include "report/verdict.h"
 #include "util/text.h"
 
 namespace superpose::report {
@@ -36,7 +37,7 @@ std::string cost_line(const ArmSummary& arm, double flops, double tokens) {
 }
 
 Cell gain_result(const GainOutcome& outcome, const std::string& arm) {
-  std::string sub = support(outcome.interval);
+  std::string sub = support(outcome);
   if (outcome.mean.match == Match::kUnmatched) {
     sub += "; not at equal FLOPs: no budget to interpolate between";
   }
@@ -58,43 +59,54 @@ std::vector<Cell> gain_row(Cell question, const Analysis& analysis, const Compar
           gain_result(outcome, comparison.arm)};
 }
 
+// Costs as they were read: "<= 12.4 PFLOP" where the cheapest run is already below the target.
+std::string cost_figure(double log_cost, Bound bound, Bound at_most) {
+  const char* prefix = bound == Bound::kExact ? "" : bound == at_most ? "<= " : ">= ";
+  return prefix + format_flops(std::exp(log_cost));
+}
+
+std::string speed_details(const Comparison& comparison, const ToldSpeedUp& told) {
+  std::string text = speed_up_support(*told.flops);
+  if (told.time->available) text += "; in time of the steps " + speed_up_figure(*told.time);
+  if (!told.is_secondary && comparison.speed_up_secondary.available) {
+    text += "; at the final loss of " + comparison.arm + " " +
+            speed_up_figure(comparison.speed_up_secondary);
+  }
+  return text;
+}
+
 std::vector<Cell> speed_row(const Comparison& comparison, const Analysis& analysis) {
-  const SpeedUpOutcome& speed = comparison.speed_up;
-  Cell question{"Same loss", "who gets to the baseline's final loss with less compute?"};
-  if (!speed.available) {
-    const std::string why = analysis.has_budgets ? speed.why_not : "needs runs at several budgets";
+  const ToldSpeedUp told = told_speed_up(comparison);
+  const std::string& baseline = analysis.experiment.baseline;
+  Cell question{"Same loss", "who gets to the final loss of " +
+                                 (told.is_secondary ? comparison.arm : baseline) +
+                                 " with less compute?"};
+  if (told.flops == nullptr) {
+    const std::string why =
+        analysis.has_budgets ? comparison.speed_up.why_not : "needs runs at several budgets";
     return {question, number("-"), number("-"), number("not run", why)};
   }
-  const auto arm_cost =
-      mean_of(speed, [](const SeedSpeedUp& seed) { return std::log(seed.arm_cost); });
+  const SpeedUpOutcome& speed = *told.flops;
   const auto base_cost =
       mean_of(speed, [](const SeedSpeedUp& seed) { return std::log(seed.baseline_cost); });
+  const auto arm_cost =
+      mean_of(speed, [](const SeedSpeedUp& seed) { return std::log(seed.arm_cost); });
   const std::string target =
       "at loss " +
       format_loss(mean_of(speed, [](const SeedSpeedUp& seed) { return seed.target_loss; }));
   const auto epochs_line = [&](const std::string& name) {
-    const ArmSummary& arm = *analysis.find_arm(name);
-    return target + ", " + format_epochs(arm.epochs) + " at budget 1";
+    return target + ", " + format_epochs(analysis.find_arm(name)->epochs) + " at budget 1";
   };
-  const char* bound = speed.bound == Bound::kAtLeast  ? "<= "
-                      : speed.bound == Bound::kAtMost ? ">= "
-                                                      : "";
-  const std::string arm_figure =
-      speed.determined ? bound + format_flops(std::exp(arm_cost)) : "not determined";
-  std::string sub = speed_up_support(speed);
-  if (comparison.speed_up_time.available) {
-    sub += "; in time of the steps " + speed_up_figure(comparison.speed_up_time);
-  }
-  if (comparison.speed_up_secondary.available) {
-    sub += "; at the final loss of " + comparison.arm + " " +
-           speed_up_figure(comparison.speed_up_secondary);
-  }
-  return {question,
-          number(format_flops(std::exp(base_cost)), epochs_line(analysis.experiment.baseline)),
-          number(arm_figure, epochs_line(comparison.arm)),
-          number(speed.determined ? "Speed-up " + speed_up_figure(speed) + speed_up_meaning(speed)
-                                  : "not determined",
-                 sub)};
+  const auto figure = [&](double cost, bool is_read, Bound at_most) {
+    if (is_read && !speed.determined) return std::string("not determined");
+    return cost_figure(cost, is_read ? speed.bound : Bound::kExact, at_most);
+  };
+  return {
+      question, number(figure(base_cost, told.is_secondary, Bound::kAtMost), epochs_line(baseline)),
+      number(figure(arm_cost, !told.is_secondary, Bound::kAtLeast), epochs_line(comparison.arm)),
+      number(speed.determined ? "Speed-up " + speed_up_figure(speed) + speed_up_meaning(speed)
+                              : "not determined",
+             speed_details(comparison, told))};
 }
 
 // First record of a phase (or what stands before it) and its last one.
@@ -140,6 +152,10 @@ std::string outcome_table(const Analysis& analysis, const Comparison& comparison
       {"", ""}, number(analysis.experiment.baseline), number(comparison.arm), number("Result")};
   html.rows.push_back(gain_row({"Same compute", "equal FLOPs: whose loss is lower?"}, analysis,
                                comparison, comparison.equal_flops));
+  if (comparison.equal_flops.documents.low) {
+    html.rows.back().back().sub +=
+        "; error from the text alone: " + document_support(comparison.equal_flops.documents);
+  }
   html.rows.push_back(speed_row(comparison, analysis));
   html.rows.push_back(gain_row({"Same text", "equal raw tokens: whose loss is lower?"}, analysis,
                                comparison, comparison.equal_raw_tokens));
@@ -182,6 +198,28 @@ std::string seed_table(const Analysis& analysis, const Comparison& comparison) {
     html.rows.push_back(std::move(row));
   }
   return table(html);
+}
+
+std::string spread_table(const Analysis& analysis) {
+  HtmlTable html;
+  html.css_class = "plain";
+  html.head = {{"Final loss", ""},
+               number("Seeds"),
+               number("Standard deviation"),
+               number("At most (95 %, one-sided)")};
+  const auto add = [&](const std::string& what, const std::optional<Spread>& spread) {
+    if (!spread) return;
+    html.rows.push_back({{what, ""},
+                         number(std::to_string(spread->count)),
+                         number(format_loss(spread->deviation)),
+                         number(format_loss(spread->upper))});
+  };
+  for (const ArmSummary& arm : analysis.arms) add(arm.name, arm.spread);
+  for (const Comparison& comparison : analysis.comparisons) {
+    add("difference of " + analysis.experiment.baseline + " and " + comparison.arm + ", paired",
+        comparison.equal_flops.spread);
+  }
+  return html.rows.empty() ? "" : table(html);
 }
 
 std::string sets_table(const Analysis& analysis) {

@@ -10,6 +10,8 @@ namespace superpose::report {
 std::string outcome_table(const Analysis& analysis, const Comparison& comparison);
 std::string seed_table(const Analysis& analysis,
                        const Comparison& comparison);  // per seed, all outcomes
+// How far seeds lie apart, of each arm and each paired difference; "" where there is one seed.
+std::string spread_table(const Analysis& analysis);
 // Each validation set and arm; empty where the records name no set.
 std::string sets_table(const Analysis& analysis);
 std::string runs_table(const Analysis& analysis);

@@ -1,10 +1,13 @@
 #include "report/plot_data.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "report/load.h"
+#include "report/ranking.h"
 #include "report/sets.h"
 #include "report/text.h"
+#include "report/verdict.h"
 
 namespace superpose::report {
 namespace {
@@ -35,6 +38,19 @@ Json validation_curve(const Run& run, QuotedLoss quoted) {
     add_point(curve, point, loss ? Json(*loss) : Json());
   }
   return curve;
+}
+
+// The probe of copying at the points of validation_curve.
+Json copying_curve(const Run& run) {
+  Json copying = Json::array();
+  for (const metrics::ValidationRecord& point : run.records.validations) {
+    copying.push_back(point.copying ? Json(*point.copying) : Json());
+  }
+  return copying;
+}
+
+bool is_drawn(const std::vector<std::string>& drawn, const std::string& arm) {
+  return std::find(drawn.begin(), drawn.end(), arm) != drawn.end();
 }
 
 // The loss on each validation set at the points of validation_curve.
@@ -95,14 +111,16 @@ Json switch_marks(const Run& run) {
 
 Json runs_json(const Analysis& analysis) {
   Json runs = Json::array();
+  const std::vector<std::string> drawn = drawn_arms(analysis);
   for (const Run& run : analysis.runs) {
-    if (!has_curve(run)) continue;
+    if (!has_curve(run) || !is_drawn(drawn, run.entry.arm)) continue;
     Json json;
     json["arm"] = run.entry.arm;
     json["seed"] = run.entry.seed;
     json["label"] = run.label() + (run.finished ? "" : " (running)");
     json["switch"] = switch_marks(run);
     json["validation"] = validation_curve(run, analysis.quoted);
+    json["copying"] = copying_curve(run);
     json["sets"] = set_curves(analysis, run);
     json["bag"] = bag_curve(run);
     runs.push_back(std::move(json));
@@ -112,7 +130,9 @@ Json runs_json(const Analysis& analysis) {
 
 Json gaps_json(const Analysis& analysis) {
   Json gaps = Json::array();
+  const std::vector<std::string> drawn = drawn_arms(analysis);
   for (const Comparison& comparison : analysis.comparisons) {
+    if (!is_drawn(drawn, comparison.arm)) continue;
     for (std::size_t i = 0; i < comparison.gaps.size(); ++i) {
       Json json;
       json["arm"] = comparison.arm;
@@ -132,7 +152,9 @@ Json gaps_json(const Analysis& analysis) {
 
 Json rates_json(const Analysis& analysis) {
   Json rates = Json::array();
+  const std::vector<std::string> drawn = drawn_arms(analysis);
   for (const RateGrid& grid : analysis.rate_grids) {
+    if (!is_drawn(drawn, grid.arm)) continue;
     Json json;
     json["arm"] = grid.arm;
     json["best"] = grid.best ? Json(*grid.best) : Json();
@@ -150,7 +172,7 @@ Json rates_json(const Analysis& analysis) {
 Json budgets_json(const Analysis& analysis) {
   Json curves = Json::array();
   if (!analysis.has_budgets) return curves;
-  for (const std::string& arm : analysis.experiment.arms) {
+  for (const std::string& arm : drawn_arms(analysis)) {
     std::vector<std::int64_t> seeds;
     for (const Run& run : analysis.runs) {
       if (run.entry.arm == arm && is_result(run.entry.role) && run.finished)
@@ -181,26 +203,54 @@ Json budgets_json(const Analysis& analysis) {
   return curves;
 }
 
-Json spans_json(const Analysis& analysis) {
-  Json spans = Json::array();
+double geometric_mean(const SpeedUpOutcome& outcome, double SeedSpeedUp::*cost) {
+  double sum = 0;
+  for (const SeedSpeedUp& seed : outcome.seeds) sum += std::log(seed.*cost);
+  return std::exp(sum / static_cast<double>(outcome.seeds.size()));
+}
+
+// From the baseline's cost to the arm's at the same loss: of each arm where they are few, else of
+// the best.
+Json arrows_json(const Analysis& analysis) {
+  Json arrows = Json::array();
+  const Best best = best_comparison(analysis);
   for (const Comparison& comparison : analysis.comparisons) {
-    // One label a comparison, on its highest line, where it covers no other.
-    std::size_t labelled = spans.size();
-    for (const SeedSpeedUp& seed : comparison.speed_up.seeds) {
-      if (seed.bound != Bound::kExact) continue;
-      const bool highest = labelled == spans.size() || seed.target_loss > spans[labelled]["loss"];
-      if (highest) labelled = spans.size();
-      Json json;
-      json["arm"] = comparison.arm;
-      json["loss"] = seed.target_loss;
-      json["from"] = seed.arm_cost;
-      json["to"] = seed.baseline_cost;
-      json["text"] = "";
-      spans.push_back(std::move(json));
+    const ToldSpeedUp told = told_speed_up(comparison);
+    const bool shown = &comparison == best.comparison || !has_many_arms(analysis);
+    if (!shown || told.flops == nullptr) continue;
+    if (!told.flops->determined || told.flops->bound != Bound::kExact) continue;
+    double loss = 0;
+    for (const SeedSpeedUp& seed : told.flops->seeds) {
+      loss += seed.target_loss / static_cast<double>(told.flops->seeds.size());
     }
-    if (labelled < spans.size()) spans[labelled]["text"] = speed_up_figure(comparison.speed_up);
+    Json json;
+    json["arm"] = comparison.arm;
+    json["loss"] = loss;
+    json["from"] = geometric_mean(*told.flops, &SeedSpeedUp::baseline_cost);
+    json["to"] = geometric_mean(*told.flops, &SeedSpeedUp::arm_cost);
+    json["text"] = speed_up_figure(*told.flops) + speed_up_meaning(*told.flops);
+    arrows.push_back(std::move(json));
   }
-  return spans;
+  return arrows;
+}
+
+// Mean final loss by position in the window.
+Json positions_json(const Analysis& analysis) {
+  Json curves = Json::array();
+  for (const std::string& name : drawn_arms(analysis)) {
+    const ArmSummary& arm = *analysis.find_arm(name);
+    if (arm.context.by_position.empty()) continue;
+    Json json;
+    json["arm"] = arm.name;
+    for (const char* field : {"first", "end", "loss"}) json[field] = Json::array();
+    for (const metrics::PositionLoss& range : arm.context.by_position) {
+      json["first"].push_back(range.first);
+      json["end"].push_back(range.end);
+      json["loss"].push_back(range.loss);
+    }
+    curves.push_back(std::move(json));
+  }
+  return curves;
 }
 
 }  // namespace
@@ -212,14 +262,16 @@ bool has_curve(const Run& run) {
 Json plot_data(const Analysis& analysis) {
   Json data;
   data["baseline"] = analysis.experiment.baseline;
-  data["arms"] = analysis.experiment.arms;
+  data["arms"] = drawn_arms(analysis);
   data["half"] = analysis.quoted == QuotedLoss::kWhole ? "" : ", half B";
   data["sets"] = names_of_sets(analysis);
   data["runs"] = runs_json(analysis);
   data["gaps"] = gaps_json(analysis);
   data["rates"] = rates_json(analysis);
   data["budgets"] = budgets_json(analysis);
-  data["spans"] = spans_json(analysis);
+  data["copies"] = kCopies;
+  data["arrows"] = arrows_json(analysis);
+  data["positions"] = positions_json(analysis);
   return data;
 }
 

@@ -135,7 +135,7 @@ std::string gain_sentence(const Analysis& analysis, const Comparison& comparison
   std::string text = comparison.arm + " ends at " + format_loss(outcome.mean.arm_loss) + ", " +
                      analysis.experiment.baseline + " at " +
                      format_loss(outcome.mean.baseline_loss) + ": " + comparison.arm + " is " +
-                     format_gain(outcome.mean.gain) + " (" + support(outcome.interval) + ")" +
+                     format_gain(outcome.mean.gain) + " (" + support(outcome) + ")" +
                      probability_words(outcome.mean.gain) + "." + verdict_sentence(comparison);
   if (analysis.quoted == QuotedLoss::kHalfB) {
     text += " Quoted on the half of the held-out documents that no learning rate was chosen on.";
@@ -171,23 +171,64 @@ std::string tokens_sentence(const Analysis& analysis, const Comparison& comparis
   const GainOutcome& equal = comparison.equal_raw_tokens;
   if (!equal.available) return text + ". A comparison at equal raw text was not run.";
   return text + ". At equal raw text " + comparison.arm + " is " + format_gain(equal.mean.gain) +
-         " (" + support(equal.interval) + ").";
+         " (" + support(equal) + ").";
+}
+
+std::string documents_sentence(const Comparison& comparison) {
+  const DocumentError& error = comparison.equal_flops.documents;
+  if (!comparison.equal_flops.available) return "";
+  const std::string what = "The error from the choice of held-out text";
+  if (!error.low) return what + " is " + document_support(error) + ".";
+  return what + " is another one: over documents the difference lies at " +
+         document_support(error) +
+         " (95 %, paired bootstrap). Other seeds are not in it, so it decides nothing about luck "
+         "in "
+         "training.";
+}
+
+std::string spread_sentence(const Analysis& analysis, const Comparison& comparison) {
+  std::vector<std::string> parts;
+  for (const std::string& name : {analysis.experiment.baseline, comparison.arm}) {
+    const std::optional<Spread>& spread = analysis.find_arm(name)->spread;
+    if (spread) parts.push_back(format_spread(*spread) + " for " + name);
+  }
+  const std::optional<Spread>& paired = comparison.equal_flops.spread;
+  if (paired) parts.push_back(format_spread(*paired) + " for their paired difference");
+  if (parts.empty()) return "";
+  return "Standard deviation of the final loss over seeds, with its one-sided 95 % upper bound: " +
+         util::join(parts, ", ") + ".";
+}
+
+std::string choice_sentence(const std::string& arm, std::int64_t among) {
+  if (among < 2) return "";
+  return arm + " is the best of " + std::to_string(among) +
+         " arms by the very gain that is quoted, which makes that gain look larger than it is; "
+         "intervals are each arm's own and not corrected for the choice.";
 }
 
 std::string speed_sentence(const Analysis& analysis, const Comparison& comparison) {
-  const SpeedUpOutcome& speed = comparison.speed_up;
-  if (!speed.available) return "";
+  const ToldSpeedUp told = told_speed_up(comparison);
   const std::string& baseline = analysis.experiment.baseline;
-  if (!speed.determined) {
-    return "Whether " + comparison.arm + " reaches the loss of " + baseline +
+  const std::string& arm = comparison.arm;
+  if (told.flops == nullptr) {
+    return "How much less or more compute " + arm +
+           " takes to the same loss was not measured: that needs runs at several budgets.";
+  }
+  if (!told.flops->determined) {
+    return "Whether " + arm + " reaches the loss of " + (told.is_secondary ? arm : baseline) +
            " with less compute is not determined: some seeds lie above the measured budgets, some "
            "below.";
   }
-  std::string text = "Speed-up of " + comparison.arm + " at the final loss of " + baseline + ": " +
-                     speed_up_figure(speed) + speed_up_meaning(speed) + " (" +
-                     speed_up_support(speed) + ")";
-  if (comparison.speed_up_time.available && comparison.speed_up_time.determined) {
-    text += "; in time of the training steps " + speed_up_figure(comparison.speed_up_time);
+  std::string text = "Speed-up of " + arm + " at " +
+                     (told.is_secondary ? "its own final loss" : "the final loss of " + baseline) +
+                     ": " + speed_up_figure(*told.flops) + speed_up_meaning(*told.flops) + " (" +
+                     speed_up_support(*told.flops) + ")";
+  if (told.time->available && told.time->determined) {
+    text += "; in time of the training steps " + speed_up_figure(*told.time);
+  }
+  if (told.is_secondary) {
+    text += ". It is read off the budgets of " + baseline + ", as those of " + arm +
+            " do not give it at the final loss of " + baseline;
   }
   return text + ".";
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "report/analysis.h"
@@ -15,6 +16,12 @@ std::string compute_words(const GainOutcome& outcome);
 std::string setting_sentence(const Analysis& analysis, const Comparison& comparison);
 // Losses, difference and what its evidence allows to say.
 std::string gain_sentence(const Analysis& analysis, const Comparison& comparison);
+// The error from the choice of held-out text, apart from that of the seeds.
+std::string documents_sentence(const Comparison& comparison);
+// How far seeds lie apart.
+std::string spread_sentence(const Analysis& analysis, const Comparison& comparison);
+// That the best of several arms was picked by the gain it is quoted for.
+std::string choice_sentence(const std::string& arm, std::int64_t among);
 // The validation sets other than the primary one.
 std::string sets_sentence(const Analysis& analysis, const std::string& arm);
 std::string tokens_sentence(const Analysis& analysis, const Comparison& comparison);

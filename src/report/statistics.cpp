@@ -8,6 +8,8 @@
 namespace superpose::report {
 namespace {
 
+constexpr double kUpperQuantile = 0.5 + kConfidence / 2;  // of a two-sided interval
+
 // Continued fraction of the incomplete beta function by Lentz's method (Numerical Recipes,
 // sec. 6.4).
 double beta_fraction(double x, double a, double b) {
@@ -47,6 +49,54 @@ double upper_tail(double t, double degrees) {
   return 0.5 * incomplete_beta(degrees / (degrees + t * t), degrees / 2, 0.5);
 }
 
+// Regularised lower incomplete gamma function P(a, x): its series below a + 1, the continued
+// fraction of the complement by Lentz's method above (Numerical Recipes, sec. 6.2).
+double lower_gamma(double a, double x) {
+  constexpr double kTiny = 1e-300;
+  constexpr double kPrecision = 1e-15;
+  constexpr int kMostTerms = 100000;
+  if (x <= 0) return 0;
+  const double front = std::exp(a * std::log(x) - x - std::lgamma(a));
+  if (x < a + 1) {
+    double term = 1 / a;
+    double sum = term;
+    for (int n = 1; n <= kMostTerms && term > kPrecision * sum; ++n) {
+      term *= x / (a + n);
+      sum += term;
+    }
+    return front * sum;
+  }
+  double b = x + 1 - a;
+  double c = 1 / kTiny;
+  double d = 1 / b;
+  double fraction = d;
+  for (int n = 1; n <= kMostTerms; ++n) {
+    const double numerator = -n * (n - a);
+    b += 2;
+    d = numerator * d + b;
+    d = 1 / (std::abs(d) < kTiny ? kTiny : d);
+    c = b + numerator / c;
+    if (std::abs(c) < kTiny) c = kTiny;
+    fraction *= d * c;
+    if (std::abs(d * c - 1) < kPrecision) break;
+  }
+  return 1 - front * fraction;
+}
+
+double mean_of(std::span<const double> values) {
+  double mean = 0;
+  for (const double value : values) mean += value / static_cast<double>(values.size());
+  return mean;
+}
+
+// n - 1 in the denominator; at least two values.
+double deviation_of(std::span<const double> values) {
+  const double mean = mean_of(values);
+  double squares = 0;
+  for (const double value : values) squares += (value - mean) * (value - mean);
+  return std::sqrt(squares / static_cast<double>(values.size() - 1));
+}
+
 void sort_by_cost(std::vector<CostPoint>& points) {
   util::require(!points.empty(), "budget curve: must hold one run or more, got none");
   for (const CostPoint& point : points) {
@@ -73,20 +123,56 @@ double student_t_quantile(double p, double degrees) {
   }
 }
 
+double chi_square_quantile(double p, double degrees) {
+  util::require(p > 0 && p < 1, "chi_square_quantile: p must be in (0, 1), got ", p);
+  util::require(degrees >= 1, "chi_square_quantile: degrees must be >= 1, got ", degrees);
+  const auto below = [&](double x) { return lower_gamma(degrees / 2, x / 2); };
+  double high = degrees;
+  while (below(high) < p) high *= 2;
+  double low = 0;
+  for (;;) {  // down to neighbouring doubles
+    const double middle = low + (high - low) / 2;
+    if (middle <= low || middle >= high) return high;
+    (below(middle) < p ? low : high) = middle;
+  }
+}
+
 Interval mean_interval(std::span<const double> values) {
   Interval interval;
   interval.count = static_cast<std::int64_t>(values.size());
   if (values.empty()) return interval;
-  const auto n = static_cast<double>(values.size());
-  for (const double value : values) interval.mean += value / n;
+  interval.mean = mean_of(values);
   if (interval.count < kFewestSeeds) return interval;
-  double squares = 0;
-  for (const double value : values) squares += (value - interval.mean) * (value - interval.mean);
-  const double standard_error = std::sqrt(squares / (n - 1) / n);
-  const double reach = student_t_quantile(0.5 + kConfidence / 2, n - 1) * standard_error;
+  const auto n = static_cast<double>(values.size());
+  const double reach =
+      student_t_quantile(kUpperQuantile, n - 1) * deviation_of(values) / std::sqrt(n);
   interval.low = interval.mean - reach;
   interval.high = interval.mean + reach;
   return interval;
+}
+
+Interval prediction_interval(double mean, std::int64_t count, const KnownSpread& known) {
+  util::require(known.spread > 0 && std::isfinite(known.spread),
+                "prediction interval: spread must be finite and > 0, got ", known.spread);
+  util::require(count >= 1 && known.count >= 2,
+                "prediction interval: counts must be >= 1 and >= 2, got ", count, " and ",
+                known.count);
+  const auto k = static_cast<double>(count);
+  const auto n = static_cast<double>(known.count);
+  const double reach =
+      student_t_quantile(kUpperQuantile, n - 1) * known.spread * std::sqrt(1 / k + 1 / n);
+  return {count, mean, mean - reach, mean + reach};
+}
+
+std::optional<Spread> spread_of(std::span<const double> values) {
+  if (values.size() < 2) return std::nullopt;
+  const auto degrees = static_cast<double>(values.size() - 1);
+  Spread spread;
+  spread.count = static_cast<std::int64_t>(values.size());
+  spread.deviation = deviation_of(values);
+  spread.upper =
+      spread.deviation * std::sqrt(degrees / chi_square_quantile(1 - kConfidence, degrees));
+  return spread;
 }
 
 Interval ratio_interval(std::span<const double> values) {

@@ -11,6 +11,9 @@ namespace superpose::report {
 // Throws util::Error outside.
 double student_t_quantile(double p, double degrees);
 
+// Quantile of the chi-square distribution: P(X <= x) = p. Range, precision and errors as above.
+double chi_square_quantile(double p, double degrees);
+
 // Mean of independent values with the two-sided 95 % t interval. Under three values there is no
 // interval: two points carry one degree of freedom (t = 12.7), and an interval from that reads as
 // knowledge that nobody has.
@@ -24,7 +27,25 @@ inline constexpr std::int64_t kFewestSeeds = 3;
 inline constexpr double kConfidence = 0.95;
 Interval mean_interval(std::span<const double> values);
 
-// The same through logarithms, for ratios: geometric mean and interval. Values must be > 0.
+// Where the mean of `count` values lies whose standard deviation was measured elsewhere, as
+// `spread` over `spread_count` values: mean +- t(0.975, spread_count - 1) spread
+// sqrt(1 / count + 1 / spread_count). `spread` must be > 0, both counts >= 1 and >= 2.
+struct KnownSpread {
+  double spread = 0;
+  std::int64_t count = 0;
+};
+Interval prediction_interval(double mean, std::int64_t count, const KnownSpread& known);
+
+// Standard deviation (n - 1 in the denominator) and the one-sided 95 % upper bound of the true one,
+// deviation sqrt((n - 1) / chi2(0.05, n - 1)). None below two values.
+struct Spread {
+  std::int64_t count = 0;
+  double deviation = 0;
+  double upper = 0;
+};
+std::optional<Spread> spread_of(std::span<const double> values);
+
+// mean_interval through logarithms, for ratios: geometric mean and interval. Values must be > 0.
 Interval ratio_interval(std::span<const double> values);
 
 // A run's cost and the loss it ended at.

@@ -92,6 +92,30 @@ std::string support(const Interval& gain) {
   return "95 % interval " + format_range(*gain.low, *gain.high) + ", " + seeds;
 }
 
+std::string brief_support(const GainOutcome& gain) {
+  if (gain.source != IntervalSource::kNoiseFigure) return support(gain.interval);
+  return "95 % prediction interval " + format_range(*gain.interval.low, *gain.interval.high) +
+         ", " + count_of(gain.interval.count, "seed");
+}
+
+std::string support(const GainOutcome& gain) {
+  const std::string brief = brief_support(gain);
+  if (gain.source != IntervalSource::kNoiseFigure) return brief;
+  const NoiseFigure& noise = gain.noise;
+  return brief + ", from the noise figure of " + count_of(noise.seeds, "seed") +
+         (noise.source.empty() ? "" : ", " + noise.source);
+}
+
+std::string document_support(const DocumentError& error) {
+  if (!error.low) return "not quoted: " + error.why_not;
+  return format_range(*error.low, *error.high) + ", " + count_of(error.count, "document");
+}
+
+std::string format_spread(const Spread& spread) {
+  return format_loss(spread.deviation) + " (" + count_of(spread.count, "seed") + "; at most " +
+         format_loss(spread.upper) + ")";
+}
+
 std::string format_measured(const std::optional<Measured>& measured) {
   if (!measured) return "an amount of text that not all records name";
   const auto& [least, most] = *measured;

@@ -31,6 +31,14 @@ std::string count_of(std::int64_t count, const std::string& noun);  // "1 seed",
 
 // "95 % interval 0.0310 to 0.0530 ahead, 3 seeds"; "2 seeds, no interval".
 std::string support(const Interval& gain);
+// The same with where the interval comes from: "95 % prediction interval 0.0310 to 0.0530 ahead, 1
+// seed, from the noise figure of 6 seeds, demo.toml".
+std::string support(const GainOutcome& gain);
+std::string brief_support(const GainOutcome& gain);  // without the figure's source
+// "0.0310 to 0.0530 ahead"; "not quoted: ..."
+std::string document_support(const DocumentError& error);
+// "0.0012 (3 seeds; at most 0.0053)"
+std::string format_spread(const Spread& spread);
 // "65,536 tokens of 63 documents", "1 to 2 tokens of 3 documents"; what is said where it is
 // unknown.
 std::string format_measured(const std::optional<Measured>& measured);

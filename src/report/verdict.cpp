@@ -1,5 +1,9 @@
 #include "report/verdict.h"
 
+#include <algorithm>
+#include <vector>
+
+#include "report/ranking.h"
 #include "report/text.h"
 
 namespace superpose::report {
@@ -15,21 +19,27 @@ Verdict verdict_of(const GainOutcome& outcome) {
 }
 
 Best best_comparison(const Analysis& analysis) {
-  Best best;
-  const auto is_matched = [](const Comparison& comparison) {
-    return comparison.equal_flops.mean.match != Match::kUnmatched;
+  const std::vector<const Comparison*> found = ranked(analysis);
+  if (found.empty()) return {};
+  const auto is_unmatched = [](const Comparison* comparison) {
+    return comparison->equal_flops.mean.match == Match::kUnmatched;
   };
-  for (const Comparison& comparison : analysis.comparisons) {
-    if (!comparison.equal_flops.available) continue;
-    if (best.comparison == nullptr || (is_matched(comparison) && !is_matched(*best.comparison))) {
-      best = {&comparison, 1};
-    } else if (is_matched(comparison) == is_matched(*best.comparison)) {
-      const double gain = comparison.equal_flops.mean.gain;
-      if (gain > best.comparison->equal_flops.mean.gain) best.comparison = &comparison;
-      ++best.among;
-    }
-  }
-  return best;
+  // Those at equal FLOPs stand first; they are not compared with the others.
+  const auto others = std::find_if(found.begin(), found.end(), is_unmatched);
+  return {found.front(), others == found.begin() ? std::ssize(found) : others - found.begin()};
+}
+
+ToldSpeedUp told_speed_up(const Comparison& comparison) {
+  const SpeedUpOutcome& primary = comparison.speed_up;
+  const SpeedUpOutcome& secondary = comparison.speed_up_secondary;
+  const auto has_value = [](const SpeedUpOutcome& outcome) {
+    return outcome.available && outcome.determined && outcome.bound == Bound::kExact;
+  };
+  const bool use_secondary =
+      !has_value(primary) && (has_value(secondary) || (secondary.available && !primary.available));
+  if (use_secondary) return {&secondary, &comparison.speed_up_secondary_time, true};
+  if (!primary.available) return {};
+  return {&primary, &comparison.speed_up_time, false};
 }
 
 }  // namespace superpose::report

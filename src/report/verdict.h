@@ -23,4 +23,13 @@ struct Best {
 };
 Best best_comparison(const Analysis& analysis);
 
+// The speed-up that is told first: the primary one, or, where the arm's budgets do not give its
+// value but the baseline's give the secondary one's, that. Null where there is neither.
+struct ToldSpeedUp {
+  const SpeedUpOutcome* flops = nullptr;
+  const SpeedUpOutcome* time = nullptr;
+  bool is_secondary = false;  // at the arm's final loss, on the baseline's budgets
+};
+ToldSpeedUp told_speed_up(const Comparison& comparison);
+
 }  // namespace superpose::report

@@ -7,10 +7,13 @@
 
 namespace superpose::report {
 
-// The result for people who have not read the paper. The headline is of the best arm.
+// The result for people who have not read the paper. Headline and opening are of the best arm.
 struct Words {
   std::string headline;
-  std::vector<std::string> sentences;
+  // What it gained, the two errors of that, what it saved and what it cost in text.
+  std::vector<std::string> opening;
+  std::vector<std::string> sentences;  // everything else
+  std::vector<std::string> ranking;    // of many arms: one line each, the best first
 };
 Words put_in_words(const Analysis& analysis);
 

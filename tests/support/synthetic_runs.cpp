@@ -68,10 +68,13 @@ metrics::RunHeader header_of(const SyntheticRun& run) {
   header.device = "cpu";
   header.precision = "f32";
   header.cpu = "Synthetic CPU @ 2.0 GHz (avx2 avx512)";
+  header.isa = run.isa;
   header.versions = {{"superpose", "0.1.0"}, {"libtorch", "2.13.0"}};
   header.settings = {
       {"train.steps", std::to_string(run.total_steps), false},
       {"phases", "[{bag_size = " + std::to_string(run.bag_size) + ", share = 0.3}]", false},
+      {"optim.schedule", "\"wsd\"", false},
+      {"optim.decay_share", "0.2", false},
       {"train.threads", "2", true}};
   header.fingerprints = run.fingerprints;
   header.command = "superpose compare recipes/demo.toml";
@@ -100,6 +103,13 @@ metrics::StepRecord step_of_run(const SyntheticRun& run, std::int64_t step, std:
   return record;
 }
 
+// Falls from 0 to -1.2 over a tenth of the steps, through -0.5 at `copies_from`.
+double copying(const SyntheticRun& run, std::int64_t step) {
+  const double width = 0.1 * static_cast<double>(run.total_steps);
+  const double at = static_cast<double>(step - run.copies_from) / width;
+  return -1.2 * std::clamp(at + 0.4168, 0.0, 1.0);
+}
+
 metrics::ValidationRecord validation_of_run(const SyntheticRun& run, std::int64_t step) {
   metrics::ValidationRecord record;
   record.step = step;
@@ -112,6 +122,7 @@ metrics::ValidationRecord validation_of_run(const SyntheticRun& run, std::int64_
   record.perplexity = std::exp(record.loss);
   record.bits_per_byte = record.loss / std::log(2.0);
   record.evaluation_seconds = 0.6;
+  if (run.copies_from > 0) record.copying = copying(run, step);
   if (run.says_scored) {
     record.scored = metrics::ScoredText{65'536, 63};
     record.scored_half_a = metrics::ScoredText{32'768, 31};
@@ -139,6 +150,46 @@ metrics::ValidationRecord validation_of_run(const SyntheticRun& run, std::int64_
   return record;
 }
 
+// Documents lie above and below the final loss in pairs of equal length; arms differ in how far.
+void add_documents(const SyntheticRun& run, metrics::FinalScore& score) {
+  const double distance = run.arm == "baseline" ? 0.05 : 0.04;
+  for (std::int64_t i = 0; i < run.num_documents; ++i) {
+    const std::int64_t tokens = 400 + 20 * (i / 2);
+    const bool has_partner = i % 2 == 1 || i + 1 < run.num_documents;
+    const double off = has_partner ? (i % 2 == 0 ? distance : -distance) : 0;
+    score.document_tokens.push_back(tokens);
+    score.document_nats.push_back(static_cast<double>(tokens) * (run.final_loss + off));
+    score.tokens += tokens;
+  }
+}
+
+metrics::FinalRecord final_scores_of_run(const SyntheticRun& run) {
+  metrics::FinalRecord record;
+  record.step = run.total_steps;
+  metrics::FinalScore& score = record.sets.emplace_back();
+  score.name = run.two_sets ? "books" : "held_out";
+  score.loss = run.final_loss;
+  score.loss_half_a = run.final_loss + run.half_a_offset;
+  score.loss_half_b = run.final_loss - run.half_a_offset;
+  score.bits_per_byte = run.final_loss / std::log(2.0);
+  score.windows = 4096;
+  add_documents(run, score);
+  for (std::int64_t first = 0; first < 256; first = std::max<std::int64_t>(1, 2 * first)) {
+    const std::int64_t end = std::max<std::int64_t>(1, 2 * first);
+    score.by_position.push_back(
+        {first, end, run.final_loss + 1.6 / static_cast<double>(1 + first)});
+  }
+  if (run.two_sets) {
+    metrics::FinalScore& code = record.sets.emplace_back();
+    code.name = "code";
+    code.loss = 0.6 + run.final_loss / 3;
+    code.tokens = 16'384;
+    code.document_nats = {16'384 * code.loss};
+    code.document_tokens = {16'384};
+  }
+  return record;
+}
+
 }  // namespace
 
 std::vector<metrics::Record> synthetic_records(const SyntheticRun& run) {
@@ -162,6 +213,7 @@ std::vector<metrics::Record> synthetic_records(const SyntheticRun& run) {
       records.emplace_back(validation_of_run(run, step));
   }
   if (!run.finished) return records;
+  if (run.num_documents > 0) records.emplace_back(final_scores_of_run(run));
   metrics::SummaryRecord summary;
   summary.step = last;
   summary.positions = kPositionsPerStep * last;

@@ -20,13 +20,16 @@ struct SyntheticRun {
   std::int64_t total_steps = 8000;
   std::int64_t first_step = 0;  // > 0: a branch, whose records begin after this step
   std::int64_t validate_every = 200;
-  std::int64_t bag_size = 1;     // of the first 0.3 of the steps
-  bool two_sets = false;         // "books", which is primary, and "code"
-  bool says_scored = true;       // on how much text its losses are
-  double final_loss = 1.1;       // the last validation loss, exactly
-  double half_a_offset = -0.01;  // loss_half_a = loss + this; half B the opposite
+  std::int64_t bag_size = 1;       // of the first 0.3 of the steps
+  bool two_sets = false;           // "books", which is primary, and "code"
+  bool says_scored = true;         // on how much text its losses are
+  double final_loss = 1.1;         // the last validation loss, exactly
+  double half_a_offset = -0.01;    // loss_half_a = loss + this; half B the opposite
+  std::int64_t num_documents = 0;  // > 0: with final scores of as many documents, same final loss
+  std::int64_t copies_from = 0;    // > 0: with the probe of copying, below -0.5 from this step on
   bool finished = true;
   double flops_per_position = 3.5e6;
+  std::string isa = {};
   metrics::Fingerprints fingerprints = {"recipe-1", "data-1", "validation-1"};
 };
 

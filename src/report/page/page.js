@@ -9,7 +9,9 @@
   const dash = (seed) => dashes[Math.max(0, seeds.indexOf(seed)) % dashes.length];
   const name = (arm, seed) => (seeds.length > 1 ? arm + ", seed " + seed : arm);
   const font = { family: getComputedStyle(document.body).fontFamily, size: 13, color: "#18202c" };
-  const config = { displaylogo: false, displayModeBar: "hover", responsive: true, showSendToCloud: false, plotlyServerURL: "",
+  // On a phone the tools would lie over the legend.
+  const isNarrow = window.innerWidth <= 720;
+  const config = { displaylogo: false, displayModeBar: isNarrow ? false : "hover", responsive: true, showSendToCloud: false, plotlyServerURL: "",
     modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
 
   // The clocks a curve can be drawn against; time picks its unit from the longest run.
@@ -38,6 +40,10 @@
   }
 
   function draw(id, traces, plotLayout) {
+    if (isNarrow) {  // the legend has one line an entry
+      const entries = traces.filter((trace) => trace.showlegend !== false).length;
+      document.getElementById(id).style.height = 300 + 19 * entries + "px";
+    }
     return Plotly.react(id, traces, plotLayout, config);
   }
 
@@ -169,8 +175,8 @@
       const marks = switchLines("positions");
       marks.shapes.push({ type: "line", xref: "paper", x0: 0, x1: 1, y0: 0, y1: 0, line: { color: "#4b5768", width: 1 } });
       for (const [y, text, anchor] of [[1, "ahead of " + data.baseline, "top"], [0, "behind " + data.baseline, "bottom"]]) {
-        marks.annotations.push({ xref: "paper", x: 0, xanchor: "left", xshift: 8, yref: "paper", y, yanchor: anchor, text,
-          showarrow: false, font: { size: 12, color: "#5b6573" } });
+        marks.annotations.push({ xref: "paper", x: 1, xanchor: "right", xshift: -6, yref: "paper", y, yanchor: anchor, text,
+          showarrow: false, font: { size: 12, color: "#5b6573" }, bgcolor: "rgba(255,255,255,.8)" });
       }
       const y = axis("gap, nats per token", view === "close" ? gapRange() : { autorange: true, rangemode: "tozero" });
       draw(id, traces, layout(axis(clocks.positions.title, { rangemode: "tozero" }), y, marks));
@@ -194,26 +200,69 @@
     draw(id, traces, layout(x, axis("final loss on half A, nats per token")));
   }
 
+  // One line a seed, one legend entry an arm.
   function budgetPlot() {
     const id = "plot-budgets";
     if (!document.getElementById(id)) return;
+    const named = new Set();
     const traces = data.budgets.map((curve) => ({
-      type: "scatter", mode: "lines+markers", name: name(curve.arm, curve.seed), x: curve.flops, y: curve.loss,
-      customdata: curve.budget, line: { color: color(curve.arm), width: 2, dash: dash(curve.seed) }, marker: { size: 8 },
-      hovertemplate: "%{fullData.name}<br>budget %{customdata}<br>%{x:.3s}FLOP<br>loss %{y:.4f}<extra></extra>",
+      type: "scatter", mode: "lines+markers", name: curve.arm, legendgroup: curve.arm,
+      showlegend: !named.has(curve.arm) && Boolean(named.add(curve.arm)), x: curve.flops, y: curve.loss,
+      customdata: curve.budget.map((budget) => [budget, curve.seed]), line: { color: color(curve.arm), width: 1.5 },
+      opacity: 0.75, marker: { size: 8 },
+      hovertemplate: "%{fullData.name}, seed %{customdata[1]}<br>budget %{customdata[0]}<br>%{x:.3s}FLOP<br>loss %{y:.4f}<extra></extra>",
     }));
-    const spans = data.spans;
-    const shapes = spans.map((span) => ({ type: "line", x0: span.from, x1: span.to, y0: span.loss, y1: span.loss,
-      line: { color: color(span.arm), width: 1.5, dash: "dot" } }));
-    const annotations = spans.filter((span) => span.text).map((span) => ({ x: (Math.log10(span.from) + Math.log10(span.to)) / 2, y: span.loss, text: span.text,
-      showarrow: false, yshift: 11, font: { size: 13, color: color(span.arm) }, bgcolor: "rgba(255,255,255,.8)" }));
+    const annotations = data.arrows.flatMap((arrow) => {
+      const [from, to] = [Math.log10(arrow.from), Math.log10(arrow.to)];
+      return [
+        { x: to, y: arrow.loss, ax: from, ay: arrow.loss, axref: "x", ayref: "y", text: "", showarrow: true, arrowhead: 2,
+          arrowsize: 1.1, arrowwidth: 2.5, arrowcolor: color(arrow.arm) },
+        { x: (from + to) / 2, y: arrow.loss, text: arrow.text, showarrow: false, yshift: 13,
+          font: { size: 13, color: color(arrow.arm) }, bgcolor: "rgba(255,255,255,.85)" },
+      ];
+    });
     const x = axis("FLOPs of the whole run", { type: "log", tickformat: ".2s", dtick: "D2", minor: { dtick: "D1" } });
-    draw(id, traces, layout(x, axis("final loss, nats per token"), { shapes, annotations }));
+    draw(id, traces, layout(x, axis("final loss, nats per token"), { annotations }));
+  }
+
+  function copyingPlot() {
+    const id = "plot-copying";
+    if (!document.getElementById(id)) return;
+    const runs = data.runs.filter((run) => run.copying.some((value) => value !== null));
+    let clock = "positions";
+    const show = () => {
+      const traces = runs.map((run) => ({
+        type: "scatter", mode: "lines+markers", name: run.label, x: scaled(run.validation[clock], clocks[clock].scale),
+        y: run.copying, customdata: run.validation.step, line: { color: color(run.arm), width: 2, dash: dash(run.seed) },
+        marker: { size: 4 }, cliponaxis: false, hovertemplate: "%{fullData.name}<br>step %{customdata:,}<br>copying %{y:.4f}<extra></extra>",
+      }));
+      const marks = switchLines(clock);
+      marks.shapes.push({ type: "line", xref: "paper", x0: 0, x1: 1, y0: data.copies, y1: data.copies,
+        line: { color: "#4b5768", width: 1, dash: "dash" } });
+      const y = axis("copying, nats per token", { rangemode: "tozero" });
+      draw(id, traces, layout(axis(clocks[clock].title, { rangemode: "tozero" }), y, marks));
+    };
+    buttons(id, "Against", clockOptions, (key) => { clock = key; show(); });
+    show();
+  }
+
+  function positionPlot() {
+    const id = "plot-positions";
+    if (!document.getElementById(id)) return;
+    const label = (first, end) => (end - first === 1 ? String(first) : first + "-" + (end - 1));
+    const traces = data.positions.map((curve) => ({
+      type: "scatter", mode: "lines+markers", name: curve.arm, x: curve.first.map((first, i) => label(first, curve.end[i])),
+      y: curve.loss, line: { color: color(curve.arm), width: 2 }, marker: { size: 7 },
+      hovertemplate: "%{fullData.name}<br>position %{x}<br>loss %{y:.4f}<extra></extra>",
+    }));
+    draw(id, traces, layout(axis("position in the window", { type: "category" }), axis("final loss, nats per token")));
   }
 
   validationPlot();
   gapPlot();
   budgetPlot();
+  copyingPlot();
+  positionPlot();
   ratePlot();
   bagPlot();
 })();

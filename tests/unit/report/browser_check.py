@@ -3,8 +3,8 @@
     browser_check.py SAMPLE_PAGE_PROGRAM PLOTLY_SCRIPT SCREENSHOT_FOLDER
 
 Makes the pages with SAMPLE_PAGE_PROGRAM and asks of each: no message in the console, no request beyond the page itself,
-every plot drawn with its traces, buttons that redraw, nothing wider than a window of 1280 px or of a phone's 390 px. Leaves
-screenshots of both.
+every plot drawn with its traces, buttons that redraw, nothing wider than a window of 1280 px or of a phone's 390 px, no label
+over another. Leaves screenshots of both.
 Talks the W3C WebDriver protocol to chromedriver; needs nothing but the standard library. Exit code 77: no Chromium here.
 """
 
@@ -25,7 +25,8 @@ OWN_SCHEMES = ("data:", "blob:", "chrome:")  # in the page itself, or the browse
 # Plot -> number of traces, by sample.
 EXPECTED = {
     "demo": {"plot-validation": 2, "plot-gap": 1, "plot-bag": 1},
-    "sets": {"plot-validation": 6, "plot-gap": 3, "plot-bag": 3},
+    "sets": {"plot-validation": 6, "plot-gap": 3, "plot-bag": 3, "plot-copying": 6, "plot-positions": 2},
+    "grid": {"plot-validation": 7, "plot-gap": 6, "plot-bag": 6, "plot-budgets": 7, "plot-positions": 7},
     "full": {"plot-validation": 6, "plot-gap": 3, "plot-budgets": 6, "plot-rates": 2, "plot-bag": 3},
 }
 
@@ -152,15 +153,15 @@ def check_sets(browser):
     check(rows == 4, f"sets: expected a row for each of 2 sets and 2 arms, got {rows}")
 
 
-def check_page(browser, page, expected):
+def check_page(browser, page, sample, expected):
     browser.log("browser"), browser.log("performance")  # what came before
     browser.call("POST", "/url", {"url": page.as_uri()})
     check_plots(browser, expected)
     check_buttons(browser)
-    if browser.run("return document.getElementById('sets') !== null"):
+    if sample == "sets":
         check_sets(browser)
     title = browser.run("return document.querySelector('h1').textContent")
-    check("tst ended 0.0" in title and " ahead of baseline" in title, f"headline: got {title!r}")
+    check("tst" in title and " ended 0.0" in title and " ahead of baseline" in title, f"headline: got {title!r}")
     check(browser.run("return document.querySelectorAll('.eyebrow b, pre script').length") == 0, "text was not escaped")
     messages = [entry["message"] for entry in browser.log("browser")]
     check(not messages, f"console: expected nothing, got {messages}")
@@ -172,6 +173,21 @@ def check_page(browser, page, expected):
     beyond = [url[:100] for url in requests if url != page.as_uri() and not url.startswith(OWN_SCHEMES)]
     check(page.as_uri() in requests, "network log: the page itself is missing, so the log says nothing")
     check(not beyond, f"network: expected the page alone, got {beyond}")
+
+
+def check_labels(browser, width):
+    """No label in a plot lies over another one."""
+    over = browser.run("""
+        const found = [];
+        for (const plot of document.querySelectorAll('.plot')) {
+          const labels = Array.from(plot.querySelectorAll('.annotation-text-g, .legend')).map(e => [e.textContent, e.getBoundingClientRect()])
+            .filter(([text, box]) => text.trim() && box.width > 0);
+          labels.forEach(([text, a], i) => labels.slice(i + 1).forEach(([other, b]) => {
+            if (a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1) found.push([plot.id, text, other]);
+          }));
+        }
+        return found;""")
+    check(not over, f"at {width} px: labels over each other: {over}")
 
 
 def check_width(browser, page, width, path):
@@ -187,6 +203,7 @@ def check_width(browser, page, width, path):
     cut = browser.run("return Array.from(document.querySelectorAll('h1, .tile *, .words li, .callout, figcaption, .buttons'))"
                       ".filter(e => e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 0).map(e => e.outerHTML.slice(0, 80))")
     check(not cut, f"at {width} px: wider than their boxes: {cut}")
+    check_labels(browser, width)
     resize(browser.run("return document.documentElement.scrollHeight"))
     path.write_bytes(base64.b64decode(browser.call("GET", "/screenshot")))
     browser.devtools("Emulation.clearDeviceMetricsOverride", {})
@@ -206,7 +223,7 @@ def main():
             with tempfile.TemporaryDirectory() as work:
                 subprocess.run([program, work, plotly, sample], check=True, stdout=subprocess.DEVNULL)
                 page = pathlib.Path(work, "report.html").resolve()
-                check_page(browser, page, expected)
+                check_page(browser, page, sample, expected)
                 check_width(browser, page, WIDTH, folder / f"report-{sample}.png")
                 check_width(browser, page, PHONE_WIDTH, folder / f"report-{sample}-phone.png")
             print(f"{sample}: ok, {folder}/report-{sample}.png")

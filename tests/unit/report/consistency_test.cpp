@@ -102,6 +102,10 @@ class Said {
   void text_that_losses_were_measured_on_is_named() const;
   void rates_that_ran_are_told_apart_from_the_best() const;
   void raw_text_is_told_as_it_was_read() const;
+  void errors_over_documents_hold_the_gain() const;
+  void spreads_are_those_of_the_runs() const;
+  void use_of_context_is_that_of_the_records() const;
+  void arms_are_ranked_by_gain() const;
   void the_whole_page_is_in_order() const;
 
  private:
@@ -131,14 +135,37 @@ class Said {
     for (const PairedSeed& pair : all) sum += gap(pair, pair.arm->validations.size() - 1);
     return sum / static_cast<double>(all.size());
   }
+  // Half the width of the prediction interval, of noise figures over 6 seeds.
+  double noise_reach(const std::string& arm, std::size_t seeds) const {
+    const double t = 2.570582;  // 0.975 quantile, 5 degrees of freedom
+    for (const NoiseFigure& figure : made_.experiment.noise) {
+      if (figure.arm != arm) continue;
+      return t * figure.spread * std::sqrt(1 / static_cast<double>(seeds) + 1.0 / 6);
+    }
+    return 0;
+  }
+  bool all_have_final_scores() const {
+    return std::all_of(made_.runs.begin(), made_.runs.end(), [](const test::MadeRun& run) {
+      return !run.finished || run.final_scores.has_value();
+    });
+  }
   std::vector<std::string> other_arms() const {
     const auto& arms = made_.experiment.arms;
     return {arms.begin() + 1, arms.end()};
   }
+  util::Json json_of(const std::string& arm) const {
+    const util::Json json = util::parse_json(report_json(analysis_), "report.json");
+    for (const util::Json& comparison : json["comparisons"]) {
+      if (comparison["arm"] == arm) return comparison;
+    }
+    return {};
+  }
   // The sentence that opens with these words; "" where there is none.
   std::string sentence(const std::string& opening) const {
-    for (const std::string& one : words_.sentences) {
-      if (one.starts_with(opening)) return one;
+    for (const auto* list : {&words_.opening, &words_.sentences}) {
+      for (const std::string& one : *list) {
+        if (one.starts_with(opening)) return one;
+      }
     }
     return "";
   }
@@ -156,13 +183,14 @@ void Said::intervals_hold_their_point_and_seeds_are_counted() const {
     // "0.0420 ahead (95 % interval ...", "0.0420 ahead<small>95 % interval ...", in a tile, in
     // words.
     for (const auto& match :
-         matches(*text, kGain + "[^<>()]*(?: \\(|</strong><small>|<small>)95 % interval " + kRange +
-                            ", (\\d+) seeds")) {
+         matches(*text,
+                 kGain + "[^<>()]*(?: \\(|</strong><small>|<small>)95 % (prediction )?interval " +
+                     kRange + ", (\\d+) seed")) {
       const double point = signed_gain(match[1]);
-      const auto [low, high] = range_of(match[2], match[3]);
+      const auto [low, high] = range_of(match[3], match[4]);
       EXPECT_LE(low, point) << match[0];
       EXPECT_GE(high, point) << match[0];
-      EXPECT_GE(whole(match[4]), 3) << match[0];
+      EXPECT_EQ(whole(match[5]) < 3, !match[2].empty()) << match[0];
     }
     for (const auto& match :
          matches(*text,
@@ -196,11 +224,19 @@ void Said::gains_are_those_of_the_runs() const {
     }
     const std::size_t seeds = pairs(arm).size();
     const bool luck = said.find("luck from gain") != std::string::npos;
-    EXPECT_EQ(luck, seeds < 3) << said;
-    const auto interval = matches(said, "95 % interval " + kRange);
-    ASSERT_EQ(interval.empty(), seeds < 3) << said;
+    const auto interval = matches(said, "95 % (prediction )?interval " + kRange);
+    const bool predicted = !interval.empty() && !interval[0][1].empty();
+    EXPECT_EQ(luck, interval.empty()) << said;
+    EXPECT_EQ(interval.empty() || predicted, seeds < 3) << said;
+    if (at_equal_flops(arm)) {
+      EXPECT_EQ(predicted, seeds < 3 && !made_.experiment.noise.empty()) << said;
+    }
     if (interval.empty()) continue;
-    const auto [low, high] = range_of(interval[0][1], interval[0][2]);
+    if (predicted) {
+      const auto ends = range_of(interval[0][2], interval[0][3]);
+      EXPECT_NEAR(ends.second - ends.first, noise_reach(arm, seeds) * 2, kLastDigit) << said;
+    }
+    const auto [low, high] = range_of(interval[0][2], interval[0][3]);
     EXPECT_EQ(said.find("whole interval lies ahead") != std::string::npos, low > 0) << said;
     EXPECT_EQ(said.find("whole interval lies behind") != std::string::npos, high < 0) << said;
     EXPECT_EQ(said.find("no clear difference") != std::string::npos, low <= 0 && high >= 0) << said;
@@ -226,7 +262,8 @@ void Said::headline_is_of_the_best_arm_and_claims_what_its_interval_does() const
   const auto ended = matches(headline, "(\\S+) ended " + kGain);
   const bool unclear = headline.starts_with("No clear difference between ");
   ASSERT_EQ(ended.empty(), unclear) << headline;
-  EXPECT_EQ(headline.find("luck from gain") != std::string::npos, seeds < 3) << headline;
+  const bool too_few = seeds < 3 && made_.experiment.noise.empty();
+  EXPECT_EQ(headline.find("luck from gain") != std::string::npos, too_few) << headline;
   if (!unclear) {
     const double gain = signed_gain(ended[0][2]);
     const double difference = std::stod(losses[0][2]) - std::stod(losses[0][1]);
@@ -427,6 +464,95 @@ void Said::raw_text_is_told_as_it_was_read() const {
   }
 }
 
+void Said::errors_over_documents_hold_the_gain() const {
+  for (const std::string& arm : other_arms()) {
+    if (pairs(arm).empty() || !at_equal_flops(arm)) continue;
+    const util::Json json = json_of(arm)["equal_flops"]["documents"];
+    ASSERT_EQ(json["low"].is_null(), !all_have_final_scores()) << json;
+    EXPECT_EQ(json["count"], all_have_final_scores() ? 63 : 0);
+    if (json["low"].is_null()) continue;
+    EXPECT_LE(json["low"].get<double>(), mean_gain(arm) + 1e-9);
+    EXPECT_GE(json["high"].get<double>(), mean_gain(arm) - 1e-9);
+  }
+  // In words: an interval where one is quoted, and never a verdict.
+  for (const auto& match :
+       matches(text_, "over documents the difference lies at " + kRange + ", (\\d+) document")) {
+    const auto [low, high] = range_of(match[1], match[2]);
+    EXPECT_LE(low, high) << match[0];
+    EXPECT_EQ(match[3], "63") << match[0];
+  }
+}
+
+// Standard deviation with n - 1.
+double deviation(const std::vector<double>& values) {
+  double sum = 0;
+  for (const double value : values) sum += value;
+  double squares = 0;
+  for (const double value : values) {
+    squares += std::pow(value - sum / static_cast<double>(values.size()), 2);
+  }
+  return std::sqrt(squares / static_cast<double>(values.size() - 1));
+}
+
+void Said::spreads_are_those_of_the_runs() const {
+  for (const auto& match :
+       matches(text_, "(\\d+\\.\\d{4}) \\((\\d+) seeds; at most (\\d+\\.\\d{4})\\)")) {
+    EXPECT_LE(std::stod(match[1]), std::stod(match[3])) << match[0];
+    EXPECT_GE(whole(match[2]), 2) << match[0];
+  }
+  for (const std::string& arm : other_arms()) {
+    if (pairs(arm).empty() || !at_equal_flops(arm)) continue;
+    std::vector<double> gains;
+    for (const PairedSeed& pair : pairs(arm)) {
+      gains.push_back(gap(pair, pair.arm->validations.size() - 1));
+    }
+    const util::Json spread = json_of(arm)["equal_flops"]["spread"];
+    ASSERT_EQ(spread.is_null(), gains.size() < 2);
+    if (spread.is_null()) continue;
+    EXPECT_NEAR(spread["deviation"].get<double>(), deviation(gains), 1e-9);
+    const bool has_block = json_of(arm).contains("noise_block");
+    EXPECT_EQ(has_block, gains.size() >= 6 && deviation(gains) > 0);
+  }
+}
+
+void Said::use_of_context_is_that_of_the_records() const {
+  for (const std::string& arm : made_.experiment.arms) {
+    std::size_t probed = 0;
+    std::size_t copying = 0;
+    double last = 0;
+    for (std::int64_t seed = 2; seed < 10; ++seed) {
+      const test::MadeRun* run = made_.find(arm, seed);
+      if (run == nullptr || !run->validations.back().copying) continue;
+      ++probed;
+      last += *run->validations.back().copying;
+      copying += rounded(*run->validations.back().copying) < -0.5 ? 1U : 0U;
+    }
+    const std::string uses = sentence(arm + " uses its context: ");
+    EXPECT_EQ(uses.empty(), copying == 0) << arm;
+    EXPECT_EQ(sentence(arm + " makes little use").empty(), probed == 0 || copying > 0) << arm;
+    if (uses.empty()) continue;
+    const auto of_seeds = matches(uses, "in (\\d+) of (\\d+) seeds");
+    ASSERT_EQ(of_seeds.empty(), probed == 1) << uses;
+    if (probed > 1) {
+      EXPECT_EQ(of_seeds[0][1] + "/" + of_seeds[0][2],
+                std::to_string(copying) + "/" + std::to_string(probed));
+    }
+    const auto end = matches(uses, "(\\d+\\.\\d{4}) nats (better|worse) at the end");
+    ASSERT_EQ(end.size(), 1U) << uses;
+    const double better = (end[0][2] == "better" ? 1 : -1) * std::stod(end[0][1]);
+    EXPECT_NEAR(better, -last / static_cast<double>(probed), kLastDigit) << uses;
+  }
+}
+
+void Said::arms_are_ranked_by_gain() const {
+  double before = 1e9;
+  for (const util::Json& arm : util::parse_json(report_json(analysis_), "report.json")["ranking"]) {
+    if (!at_equal_flops(arm)) continue;
+    EXPECT_LE(mean_gain(arm), before + 1e-9) << arm;
+    before = mean_gain(arm);
+  }
+}
+
 void Said::the_whole_page_is_in_order() const {
   EXPECT_TRUE(matches(text_ + page_, "\\b(nan|inf)\\b|-0\\.0|[+-]\\d+\\.\\d{4}").empty());
   for (const std::string& table : between(page_, "<table", "</table>")) {
@@ -477,6 +603,14 @@ TEST(Consistency, RatesThatRanAreToldApartFromTheBest) {
   each(&Said::rates_that_ran_are_told_apart_from_the_best);
 }
 TEST(Consistency, RawTextIsToldAsItWasRead) { each(&Said::raw_text_is_told_as_it_was_read); }
+TEST(Consistency, ErrorsOverDocumentsHoldTheGain) {
+  each(&Said::errors_over_documents_hold_the_gain);
+}
+TEST(Consistency, SpreadsAreThoseOfTheRuns) { each(&Said::spreads_are_those_of_the_runs); }
+TEST(Consistency, UseOfContextIsThatOfTheRecords) {
+  each(&Said::use_of_context_is_that_of_the_records);
+}
+TEST(Consistency, ArmsAreRankedByGain) { each(&Said::arms_are_ranked_by_gain); }
 TEST(Consistency, TheWholePageIsInOrder) { each(&Said::the_whole_page_is_in_order); }
 
 }  // namespace

@@ -27,6 +27,9 @@ TEST_F(ExperimentFile, ComesBackAsItWasWritten) {
   experiment_.notes = {"a note"};
   experiment_.runs = {{"tst", 2, 0.003, 0.5, Role::kBranch, "tst-2", "trunk", 90},
                       {"baseline", 7, 0.001, 1, Role::kTuning, "/elsewhere/b", "", 0}};
+  experiment_.noise = {{"tst", 0.003, 6, "demo.toml"}};
+  experiment_.pairs = {{"tst", "00ff00ff00ff00ff"}};
+  experiment_.grid = {{"phases.bag_size"}, {{"tst", {"4"}}}};
   write_experiment(util::OutputFolder(folder_.path()), experiment_);
   const Experiment back = read_experiment(folder_.path());
   EXPECT_EQ(back.title, experiment_.title);
@@ -44,6 +47,12 @@ TEST_F(ExperimentFile, ComesBackAsItWasWritten) {
   EXPECT_EQ(back.runs[0].role, Role::kBranch);
   EXPECT_EQ(back.runs[1].folder, "/elsewhere/b");
   EXPECT_TRUE(back.one_recipe);
+  EXPECT_EQ(back.noise.at(0).spread, 0.003);
+  EXPECT_EQ(back.noise.at(0).seeds, 6);
+  EXPECT_EQ(back.noise.at(0).source, "demo.toml");
+  EXPECT_EQ(back.pairs.at(0).settings, "00ff00ff00ff00ff");
+  EXPECT_EQ(back.grid.keys, std::vector<std::string>{"phases.bag_size"});
+  EXPECT_EQ(back.grid.arms.at(0).values, std::vector<std::string>{"4"});
 }
 
 TEST_F(ExperimentFile, ErrorsNameFileAndField) {
@@ -73,12 +82,17 @@ TEST_F(ExperimentFile, PartsAreMergedAndEachRunIsTakenFromWhereItFinished) {
   experiment_.commands = {"--only arm=baseline"};
   write_experiment(util::OutputFolder(one), experiment_);
   experiment_.commands = {"--only arm=tst"};
+  experiment_.noise = {{"tst", 0.003, 6, ""}};
+  experiment_.pairs = {{"tst", "00ff00ff00ff00ff"}};
   write_experiment(util::OutputFolder(two), experiment_);
   const Experiment merged = merge_experiments({one, two});
   ASSERT_EQ(merged.runs.size(), 2U);
   EXPECT_THAT(merged.runs[0].folder, HasSubstr("/one/"));
   EXPECT_THAT(merged.runs[1].folder, HasSubstr("/two/"));
   EXPECT_THAT(merged.commands, ElementsAre("--only arm=baseline", "--only arm=tst"));
+  EXPECT_EQ(merged.noise.size(), 1U);
+  EXPECT_EQ(merged.pairs.size(), 1U);
+  EXPECT_EQ(merge_experiments({two, two}).noise.size(), 1U);
   EXPECT_EQ(analyze(merged).comparisons.at(0).equal_flops.seeds.size(), 1U);
 }
 
@@ -151,6 +165,23 @@ TEST_F(ExperimentFile, ArmsOfAnyTrainerGiveTheSameFigures) {
   ASSERT_EQ(gain.seeds.size(), 1U);
   EXPECT_NEAR(gain.seeds[0].gain, 0.05, 1e-12);
   EXPECT_EQ(gain.seeds[0].match, Match::kEqual);
+}
+
+// The same seed with other kernels or threads differs by rounding alone: as a second seed it would
+// make an interval that says nothing of luck.
+TEST_F(ExperimentFile, SameSeedOnOtherKernelsIsNoSecondSeed) {
+  const auto write = [&](const char* name, const char* arm, const char* isa) {
+    test::SyntheticRun run = small_run(arm, 1, 1.0);
+    run.isa = isa;
+    test::write_synthetic_run(folder_ / name, run);
+    return folder_ / name;
+  };
+  const auto base = write("base", "baseline", "avx512");
+  const auto avx512 = write("avx512", "tst", "avx512");
+  const auto avx2 = write("avx2", "tst", "avx2 (forced)");
+  const Experiment twins = experiment_from_arms({{"base", {base}}, {"mine", {avx512, avx2}}});
+  EXPECT_THAT(error_of([&] { analyze(twins); }),
+              HasSubstr("each seed and budget of an arm must have one run"));
 }
 
 TEST_F(ExperimentFile, ArmsMustBeNamedApart) {

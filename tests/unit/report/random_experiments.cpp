@@ -13,6 +13,7 @@ namespace {
 constexpr std::int64_t kSteps = 40;
 constexpr std::int64_t kEvery = 8;
 constexpr std::int64_t kPositionsPerStep = 512;
+constexpr std::int64_t kDocuments = 63;
 
 using Schedule = std::vector<metrics::PhaseInfo>;  // num_steps as parts of kSteps
 
@@ -42,7 +43,12 @@ class Maker {
       experiment.tuning_seed = 1;
       experiment.learning_rates = {0.002, 0.004};
     }
-    for (const std::string& arm : experiment.arms) add_arm(arm);
+    for (const std::string& arm : experiment.arms) {
+      add_arm(arm);
+      if (arm == experiment.baseline) continue;
+      experiment.pairs.push_back({arm, "0123456789abcdef"});
+      if (has_noise_) experiment.noise.push_back({arm, 0.1 * scale_ + 1e-5, 6, "another recipe"});
+    }
     return std::move(made_);
   }
 
@@ -56,7 +62,10 @@ class Maker {
     scale_ = scales[static_cast<std::size_t>(below(6))];
     grid_ = happens(0.25);
     bare_ = !grid_ && happens(0.2);
-    num_seeds_ = 1 + below(4);
+    num_seeds_ = happens(0.1) ? 6 : 1 + below(4);
+    has_noise_ = happens(0.4);
+    has_probe_ = !bare_ && happens(0.5);
+    has_final_scores_ = !bare_ && !grid_ && happens(0.5);
     num_sets_ = bare_ ? 0 : below(4);
     missing_ = happens(0.3) ? 0.3 : 0;
     if (happens(0.4)) budgets_ = {0.5, 1, 2};
@@ -67,7 +76,7 @@ class Maker {
                     ? kSchedules.back()
                     : kSchedules[static_cast<std::size_t>(below(std::ssize(kSchedules)))];
     flops_per_position_ = 3.5e6 * (happens(0.15) ? 1.25 : 1);
-    scored_windows_ = happens(0.1) ? 0 : happens(0.1) ? 32 : 64;
+    scored_windows_ = has_final_scores_ ? 64 : happens(0.1) ? 0 : happens(0.1) ? 32 : 64;
     offset_ = happens(0.2) ? 0 : scale_ * uniform();
     if (grid_) {
       for (const double rate : made_.experiment.learning_rates) {
@@ -90,6 +99,7 @@ class Maker {
     run.finished = !happens(missing_ / 2);
     fill_header(run);
     fill_validations(run);
+    if (has_final_scores_ && run.finished) fill_final_scores(run);
     write(run);
     made_.runs.push_back(std::move(run));
   }
@@ -110,7 +120,9 @@ class Maker {
     if (bare_) return;
     header.learning_rate = run.entry.learning_rate;
     header.train_tokens = 50'000;
-    header.settings = {{"train.steps", std::to_string(header.total_steps), false}};
+    header.settings = {{"train.steps", std::to_string(header.total_steps), false},
+                       {"optim.schedule", "\"wsd\"", false},
+                       {"optim.decay_share", "0.25", false}};
   }
 
   void fill_validations(MadeRun& run) {
@@ -134,8 +146,39 @@ class Maker {
     }
   }
 
+  // Documents above and below the loss in pairs of equal length.
+  void fill_final_scores(MadeRun& run) {
+    const metrics::ValidationRecord& last = run.validations.back();
+    std::vector<metrics::SetScore> sets = last.sets;
+    if (sets.empty()) {
+      sets.emplace_back().name = "held_out";
+      sets.back().loss = last.loss;
+    }
+    run.final_scores.emplace().step = last.step;
+    for (const metrics::SetScore& set : sets) {
+      metrics::FinalScore& score = run.final_scores->sets.emplace_back();
+      score.name = set.name;
+      score.loss = set.loss;
+      score.loss_half_a = last.loss_half_a;
+      score.loss_half_b = last.loss_half_b;
+      score.bits_per_byte = set.loss / std::log(2.0);
+      score.tokens = scored_windows_ * 256;
+      for (std::int64_t i = 0; i < kDocuments; ++i) {
+        const std::int64_t tokens = i == kDocuments - 1 ? score.tokens - 62 * 200 : 200;
+        const double off = i == kDocuments - 1 ? 0 : (i % 2 == 0 ? 1 : -1) * spread_of_pair(i / 2);
+        score.document_tokens.push_back(tokens);
+        score.document_nats.push_back(static_cast<double>(tokens) * (set.loss + off));
+      }
+      score.by_position = {{0, 1, set.loss + 1}, {1, 2, set.loss}, {2, 4, set.loss - 0.05}};
+    }
+  }
+  double spread_of_pair(std::int64_t i) const {
+    return 0.1 * scale_ * std::sin(static_cast<double>(i) + offset_);
+  }
+
   void fill_scores(metrics::ValidationRecord& point) {
     if (bare_) return;
+    if (has_probe_) point.copying = -1.2 * (0.5 + uniform());
     point.bits_per_byte = point.loss / std::log(2.0);
     const double half = std::min(scale_ * 0.3, point.loss) * uniform();
     point.loss_half_a = point.loss + half;
@@ -158,6 +201,7 @@ class Maker {
     metrics::JsonLinesSink sink(std::filesystem::path(run.entry.folder) / "metrics.jsonl", -1);
     sink.write(run.header);
     for (const metrics::ValidationRecord& point : run.validations) sink.write(point);
+    if (run.final_scores) sink.write(*run.final_scores);
   }
 
   std::filesystem::path root_;
@@ -168,6 +212,9 @@ class Maker {
   bool bare_ = false;
   std::int64_t num_seeds_ = 1;
   std::int64_t num_sets_ = 0;
+  bool has_noise_ = false;
+  bool has_probe_ = false;
+  bool has_final_scores_ = false;
   double missing_ = 0;
   std::vector<double> budgets_ = {1};
   Schedule schedule_;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,14 +11,15 @@
 
 // Experiments of every kind that the report may be given, drawn at random from a seed: several
 // arms, seeds, budgets and validation sets; schedules of several bag sizes; a grid of rates; ties,
-// losses of any size, runs that are missing or unfinished; records of other trainers without the
-// optional fields.
+// losses of any size, noise figures, final scores, the probe of copying, runs that are missing or
+// unfinished; records of other trainers without the optional fields.
 namespace superpose::test {
 
 struct MadeRun {
   report::RunEntry entry;
   metrics::RunHeader header;
   std::vector<metrics::ValidationRecord> validations;
+  std::optional<metrics::FinalRecord> final_scores = {};
   bool finished = true;
 
   double quoted(std::size_t point, bool half_b) const {

@@ -1,5 +1,5 @@
 // Writes the report of a made-up comparison, for the browser test: sample_page FOLDER PLOTLY_SCRIPT
-// {demo|full|sets}.
+// {demo|full|sets|grid}.
 #include <cmath>
 #include <iostream>
 #include <string>
@@ -37,6 +37,8 @@ report::Experiment sets(const std::filesystem::path& root) {
       run.seed = seed;
       run.bag_size = tst ? 4 : 1;
       run.two_sets = true;
+      run.num_documents = 60;
+      run.copies_from = (tst ? 2600 : 4600) + 1400 * (seed - 1);
       run.final_loss = (tst ? 1.062 : 1.104) + 0.003 * static_cast<double>(seed) * (tst ? 1 : 2);
       experiment.runs.push_back(test::add_synthetic_run(root, run, report::Role::kFinal));
     }
@@ -83,11 +85,45 @@ report::Experiment full(const std::filesystem::path& root) {
   return experiment;
 }
 
+// One seed, a grid of nine arms, a noise figure, budgets of the baseline.
+report::Experiment grid(const std::filesystem::path& root) {
+  report::Experiment experiment;
+  experiment.title = "grid";
+  experiment.baseline = "baseline";
+  experiment.arms = {"baseline"};
+  experiment.grid.keys = {"phases.bag_size", "phases.share"};
+  for (const double budget : {1.0, 2.0}) {
+    test::SyntheticRun run;
+    run.budget = budget;
+    run.total_steps = static_cast<std::int64_t>(budget * 8000);
+    run.final_loss = 1.104 - 0.075 * std::log(budget);
+    run.num_documents = 60;
+    experiment.runs.push_back(test::add_synthetic_run(root, run, report::Role::kFinal));
+  }
+  for (const std::int64_t bag_size : {2, 4, 8}) {
+    for (const std::int64_t share : {2, 3, 4}) {
+      const std::vector<std::string> values = {std::to_string(bag_size),
+                                               "0." + std::to_string(share)};
+      test::SyntheticRun run;
+      run.arm = "tst-bag_size-" + values[0] + "-share-" + values[1];
+      run.bag_size = bag_size;
+      run.num_documents = 60;
+      run.final_loss = 1.075 + 0.018 * std::pow(std::log2(static_cast<double>(bag_size) / 4), 2) +
+                       0.012 * std::pow(static_cast<double>(share) - 2.5, 2);
+      experiment.runs.push_back(test::add_synthetic_run(root, run, report::Role::kFinal));
+      experiment.arms.push_back(run.arm);
+      experiment.grid.arms.push_back({run.arm, values});
+      experiment.noise.push_back({run.arm, 0.006, 6, "demo.toml, 2026-05-19, superpose 0.1.0"});
+    }
+  }
+  return experiment;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   if (argc != 4) {
-    std::cerr << "usage: sample_page FOLDER PLOTLY_SCRIPT {demo|full|sets}\n";
+    std::cerr << "usage: sample_page FOLDER PLOTLY_SCRIPT {demo|full|sets|grid}\n";
     return 2;
   }
   const std::filesystem::path root = argv[1];
@@ -95,6 +131,7 @@ int main(int argc, char** argv) {
   const std::string sample = argv[3];
   report::Experiment experiment = sample == "full"   ? full(root)
                                   : sample == "sets" ? sets(root)
+                                  : sample == "grid" ? grid(root)
                                                      : demo(root);
   experiment.recipe_name = "recipes/demo.toml";
   experiment.recipe_text =

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <optional>
 #include <vector>
 
 #include "util/error.h"
@@ -35,6 +36,49 @@ TEST(StudentT, IsOddAboutOneHalfAndRefusesTheRest) {
   EXPECT_NEAR(student_t_quantile(0.5, 5), 0, 1e-15);
   EXPECT_THROW(student_t_quantile(1, 5), util::Error);
   EXPECT_THROW(student_t_quantile(0.9, 0.5), util::Error);
+}
+
+// Tables print seven digits; half a unit of the last one.
+TEST(ChiSquare, TabulatedQuantiles) {
+  EXPECT_NEAR(chi_square_quantile(0.95, 1), 3.841459, 5e-7);
+  EXPECT_NEAR(chi_square_quantile(0.05, 1), 0.003932140, 5e-10);
+  EXPECT_NEAR(chi_square_quantile(0.05, 2), 0.1025866, 5e-8);
+  EXPECT_NEAR(chi_square_quantile(0.05, 5), 1.145476, 5e-7);
+  EXPECT_NEAR(chi_square_quantile(0.05, 9), 3.325113, 5e-7);
+  EXPECT_NEAR(chi_square_quantile(0.95, 10), 18.30704, 5e-6);
+  EXPECT_NEAR(chi_square_quantile(0.05, 30), 18.49266, 5e-6);
+  EXPECT_NEAR(chi_square_quantile(0.99, 100), 135.8067, 5e-5);
+}
+
+TEST(ChiSquare, ClosedFormOfTwoDegreesAndRefusals) {
+  for (const double p : {1e-6, 0.01, 0.3, 0.632, 0.9, 0.9999}) {
+    EXPECT_NEAR(chi_square_quantile(p, 2) / (-2 * std::log1p(-p)), 1, 1e-9) << p;
+  }
+  EXPECT_THROW(chi_square_quantile(0, 5), util::Error);
+  EXPECT_THROW(chi_square_quantile(0.9, 0), util::Error);
+}
+
+TEST(SpreadOf, FourValuesByHand) {
+  // Mean 3, squares 4 + 1 + 1 + 4 = 10; chi2(0.05, 3) = 0.3518463.
+  const std::optional<Spread> spread = spread_of(std::vector<double>{1, 2, 4, 5});
+  ASSERT_TRUE(spread.has_value());
+  EXPECT_EQ(spread->count, 4);
+  EXPECT_NEAR(spread->deviation, std::sqrt(10.0 / 3), 1e-14);
+  EXPECT_NEAR(spread->upper, std::sqrt(10.0 / 0.3518463), 1e-6);
+  EXPECT_FALSE(spread_of(std::vector<double>{1}).has_value());
+}
+
+TEST(PredictionInterval, ByHand) {
+  // t(0.975, 5) = 2.570582.
+  const Interval one = prediction_interval(0.04, 1, {0.01, 6});
+  EXPECT_EQ(one.count, 1);
+  EXPECT_NEAR(*one.high - 0.04, 2.570582 * 0.01 * std::sqrt(7.0 / 6), 1e-8);
+  EXPECT_NEAR(0.04 - *one.low, *one.high - 0.04, 1e-15);
+  const Interval two = prediction_interval(0.04, 2, {0.01, 6});
+  EXPECT_NEAR(*two.high - 0.04, 2.570582 * 0.01 * std::sqrt(4.0 / 6), 1e-8);
+  EXPECT_THROW(prediction_interval(0, 1, {0, 6}), util::Error);
+  EXPECT_THROW(prediction_interval(0, 0, {1, 6}), util::Error);
+  EXPECT_THROW(prediction_interval(0, 1, {1, 1}), util::Error);
 }
 
 TEST(MeanInterval, ThreeValuesByHand) {

@@ -144,6 +144,39 @@ TEST_F(WordsTest, SpeedUpWithBounds) {
                         "and entered as a bound"));
 }
 
+TEST_F(WordsTest, SpeedUpIsReadOffTheBaselinesBudgetsWhereTheArmHasOne) {
+  add_budget("baseline", 1, 1.0, 1.10);
+  add_budget("baseline", 1, 2.25, 1.00);
+  add("tst", 1, 1.05);
+  const std::vector<std::string> opening = put_in_words(analyze(experiment_)).opening;
+  ASSERT_EQ(opening.size(), 4U);
+  EXPECT_THAT(opening[2], HasSubstr("Speed-up of tst at its own final loss: 1.50x, less compute"));
+  EXPECT_THAT(opening[2], HasSubstr("in time of the training steps 1.48x"));
+  EXPECT_THAT(opening[2], HasSubstr("read off the budgets of baseline"));
+}
+
+TEST_F(WordsTest, OpeningIsGainErrorSpeedAndTextInThisOrder) {
+  for (const std::int64_t seed : {1, 2, 3}) {
+    for (const double budget : {0.5, 1.0}) {
+      for (const bool tst : {false, true}) {
+        test::SyntheticRun run = small_run(tst ? "tst" : "baseline", seed, 1.2 - 0.1 * budget);
+        run.budget = budget;
+        run.total_steps = static_cast<std::int64_t>(200 * budget);
+        run.final_loss += tst ? 0.02 + 0.001 * static_cast<double>(seed) : 0;  // behind
+        run.num_documents = 60;
+        add(run);
+      }
+    }
+  }
+  const Words words = put_in_words(analyze(experiment_));
+  EXPECT_THAT(words.headline, testing::StartsWith("tst ended 0.0220 behind baseline"));
+  ASSERT_EQ(words.opening.size(), 4U);
+  EXPECT_THAT(words.opening[0], HasSubstr("The whole interval lies behind."));
+  EXPECT_THAT(words.opening[1], HasSubstr("60 documents"));
+  EXPECT_THAT(words.opening[2], HasSubstr("at its own final loss: 0.74x, more compute"));
+  EXPECT_THAT(words.opening[3], HasSubstr("1.90x the raw text"));
+}
+
 TEST_F(WordsTest, NothingFinishedYet) {
   add("baseline", 1, 1.1);
   const Words words = put_in_words(analyze(experiment_));

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "report/analysis.h"
+
+namespace superpose::report {
+
+// Seeds from which on a spread makes a noise figure.
+inline constexpr std::int64_t kNoiseSeeds = 6;
+
+// Gives a gain of one or two seeds the prediction interval of the arm's noise figure (Experiment::
+// noise; of several the one over the most seeds). A gain that is read off between budgets gets
+// none: the figure is of final losses. Throws util::Error for a figure that cannot be one.
+void use_noise_figure(const Experiment& experiment, const std::string& arm, GainOutcome& outcome);
+
+// A [[compare.noise]] entry (docs/formats/experiment.md) of the spread that `outcome` has over
+// kNoiseSeeds seeds or more; "" where it has fewer, or the experiment does not hold the settings of
+// the pair.
+std::string noise_block(const Analysis& analysis, const std::string& arm,
+                        const GainOutcome& outcome);
+
+}  // namespace superpose::report
