@@ -57,6 +57,17 @@ fs::path checkpoint_path(const fs::path& run_folder, std::int64_t step) {
   return train::checkpoints_folder(run_folder) / checkpoint::folder_name(step);
 }
 
+// Runs that a rough guess says take longer than this get a better estimate, which costs about a
+// second.
+constexpr double kWorthMeasuring = 60;  // seconds
+
+// FLOPs of steps per second of a whole run, in which validation takes its part of the time.
+train::Speed with_validation(train::Speed speed, const train::Plan& plan) {
+  const double validation = plan.validation_flops + plan.final_score_flops;
+  speed.flops_per_second *= plan.total_flops / (plan.total_flops + validation);
+  return speed;
+}
+
 struct BudgetPlan {
   double budget = 1;
   train::Plan plan;
@@ -91,6 +102,7 @@ class Comparison {
   void open_folder();
   void check_run_folders() const;
   void plan_arms();
+  void measure_speed();
   void look();
   void keep_and_choose_parents();
   void update_runs();
@@ -185,6 +197,25 @@ void Comparison::plan_arms() {
   }
 }
 
+// Measures the first arm's steps, where no run has been timed and a dry run has not done so, if the
+// selected runs are long. Every rank.
+void Comparison::measure_speed() {
+  if (options_.dry_run) return;
+  const std::string wanted = on_first_rank(collective_, [this] {
+    TimeEstimate estimate = estimate_time();
+    if (estimate.has_measured()) return "no";
+    const train::Plan& plan = plans_.front().front().plan;
+    estimate.set_speed(0, with_validation(train::guess_speed(plan.threads, plan.world_size), plan));
+    return seconds_left(listing(selected(), estimate)).value_or(0) < kWorthMeasuring ? "no" : "yes";
+  });
+  if (wanted == "no") return;
+  for (const PlannedRun& run : plan_runs(arms_, recipe_.compare, {})) {
+    if (run.arm != 0 || run.budget != plans_.front().front().budget) continue;
+    plans_.front().front().plan = plan_from_start(run, train::Timing::kMeasured);
+    return;
+  }
+}
+
 // Reads the folders of the runs that are not known to be done. Rank 0.
 void Comparison::look() {
   for (const PlannedRun& run : runs_) {
@@ -253,7 +284,8 @@ TimeEstimate Comparison::estimate_time() const {
   }
   if (estimate.has_measured()) return estimate;
   for (std::size_t i = 0; i < arms_.size(); ++i) {
-    if (const auto& speed = plans_[i].front().plan.speed) estimate.set_speed(i, *speed);
+    const train::Plan& plan = plans_[i].front().plan;
+    if (plan.speed) estimate.set_speed(i, with_validation(*plan.speed, plan));
   }
   return estimate;
 }
@@ -292,11 +324,12 @@ void Comparison::print_plan(const std::vector<PlannedRun>& selected_runs) {
     if (options_.dry_run) out_ << '\n';
   }
   TimeEstimate estimate = estimate_time();
-  if (!estimate.has_measured() && !options_.dry_run) {
+  if (!estimate.is_known()) {
     const train::Plan& plan = plans_.front().front().plan;
-    estimate.set_speed(0, train::guess_speed(plan.threads, plan.world_size));
+    estimate.set_speed(0, with_validation(train::guess_speed(plan.threads, plan.world_size), plan));
   }
   print_listing(out_, listing(selected_runs, estimate));
+  print_shorter_runs(out_, listing(selected_runs, estimate), recipe_.compare);
   if (options_.dry_run) print_smallest_differences(out_, arms_, recipe_.compare, noise_);
   if (recipe_.compare.learning_rates.empty()) {
     out_ << "note: compare.learning_rates is empty: " << describe_given_rates(arms_) << '\n';
@@ -456,6 +489,7 @@ CompareOutcome Comparison::drive() {
     return identity_.fingerprint;
   });
   plan_arms();
+  measure_speed();
   on_first_rank(collective_, [this, &outcome] {
     const std::vector<PlannedRun> selected_runs = selected();
     outcome.runs = static_cast<std::int64_t>(selected_runs.size());

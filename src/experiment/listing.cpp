@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <iomanip>
 #include <ostream>
+#include <set>
 
 #include "experiment/prefix_tree.h"
 #include "train/checkpoint_count.h"
@@ -190,6 +192,25 @@ void print_listing(std::ostream& out, const Listing& listing) {
            "checkpoint.every\n";
   }
   print_remarks(out, listing);
+}
+
+void print_shorter_runs(std::ostream& out, const Listing& listing, const CompareConfig& compare) {
+  const std::optional<double> seconds = seconds_left(listing);
+  const bool has_begun =
+      std::any_of(listing.runs.begin(), listing.runs.end(),
+                  [&](const PlannedRun& run) { return progress_of(run, listing.progress).begun; });
+  if (!seconds || has_begun) return;
+  // All lengths have the same shares of steps, so that times are in proportion.
+  const std::int64_t steps = listing.arms.front().config.train.steps;
+  std::set<std::int64_t, std::greater<>> shorter;
+  for (const NoiseConfig& noise : compare.noise) {
+    if (noise.steps < steps) shorter.insert(noise.steps);
+  }
+  for (const std::int64_t length : shorter) {
+    const double share = static_cast<double>(length) / static_cast<double>(steps);
+    out << "shorter: --train.steps " << length << " takes about "
+        << util::format_duration(*seconds * share) << ", and has a noise figure\n";
+  }
 }
 
 }  // namespace superpose::experiment

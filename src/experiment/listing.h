@@ -52,4 +52,8 @@ std::optional<double> seconds_left(const Listing& listing);
 // arms of other FLOPs per position, a corpus that is read more than once, a disk that is too small.
 void print_listing(std::ostream& out, const Listing& listing);
 
+// The shorter lengths that compare.noise has figures for, and how long they would take: for someone
+// to whom the whole is too long. Nothing where a run has begun or no speed is known.
+void print_shorter_runs(std::ostream& out, const Listing& listing, const CompareConfig& compare);
+
 }  // namespace superpose::experiment

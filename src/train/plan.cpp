@@ -161,8 +161,8 @@ void plan_evaluation(const RunSpec& spec, const Setup& setup, Plan& plan) {
       plan.flops_per_position / 3 * static_cast<double>(plan.sequence_length);
   const bool resumes = setup.start.kind == Start::Kind::kResume;
   const bool ends = end_status(spec, setup) != RunStatus::kReachedStop;
-  const auto validations = static_cast<double>(
-      count_validations(plan, spec.config.evaluation.every, resumes, ends));
+  const auto validations =
+      static_cast<double>(count_validations(plan, spec.config.evaluation.every, resumes, ends));
   for (const PlannedSet& set : plan.validation) {
     plan.validation_flops += validations * window_flops * static_cast<double>(set.windows);
     if (ends) plan.final_score_flops += window_flops * static_cast<double>(set.final_windows);

@@ -29,7 +29,7 @@ struct PlannedSet {
   std::int64_t tokens = 0;
   std::int64_t windows = 0;        // each time
   std::int64_t final_windows = 0;  // when the run is done
-  bool has_both_halves = false;  // a window in each
+  bool has_both_halves = false;    // a window in each
 };
 
 // A corpus that is read, and what is held out of it.

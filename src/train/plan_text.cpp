@@ -148,7 +148,8 @@ std::string describe_cost(const Plan& plan) {
       return util::format_duration(flops / plan.speed->flops_per_second);
     };
     text += "; about " + duration(plan.flops_left) + " for the steps";
-    if (plan.validation_flops > 0) text += ", " + duration(plan.validation_flops) + " for validation";
+    if (plan.validation_flops > 0)
+      text += ", " + duration(plan.validation_flops) + " for validation";
     if (plan.final_score_flops > 0) {
       text += ", " + duration(plan.final_score_flops) + " for the final scores";
     }

@@ -138,13 +138,16 @@ TEST_F(ValidationSets, ThePlanCountsWhatTheRunScores) {
       final_windows -= score.windows;
     }
     EXPECT_EQ(final_windows, 0);
-    EXPECT_NEAR(scored_windows(planned.validation_flops, planned), windows, 1e-6) << every;
+    EXPECT_NEAR(scored_windows(planned.validation_flops, planned), static_cast<double>(windows),
+                1e-6)
+        << every;
     EXPECT_GT(planned.final_score_flops, 0);
     recipe.run.dir += "-stopped";
     train::RunSpec stopped = make_spec(recipe);
     stopped.stop_after_step = 15;
     distributed::LocalCollective collective;
-    EXPECT_EQ(train::plan_run(stopped, collective).final_score_flops, 0) << "no end, no final scores";
+    EXPECT_EQ(train::plan_run(stopped, collective).final_score_flops, 0)
+        << "no end, no final scores";
   }
 }
 

@@ -59,6 +59,24 @@ TEST_F(Listings, NothingIsSavedByRunsOfTheirOwn) {
   EXPECT_THAT(printed(), Not(HasSubstr("save")));
 }
 
+TEST_F(Listings, ShorterLengthsAreThoseWithANoiseFigure) {
+  recipe_.compare.noise = {{.arm = "tst", .steps = 50},
+                           {.arm = "tst", .steps = 100},
+                           {.arm = "tst", .steps = 25},
+                           {.arm = "other", .steps = 50}};
+  const auto shorter = [this] {
+    std::ostringstream out;
+    print_shorter_runs(out, listing(), recipe_.compare);
+    return out.str();
+  };
+  EXPECT_EQ(shorter(), "") << "no speed is known";
+  estimate_.set_speed(0, {.flops_per_second = 7.52e9 / 120});
+  EXPECT_THAT(shorter(), ContainsRegex("^shorter: --train.steps 50 takes about 1 m 00 s.*\n"
+                                       "shorter: --train.steps 25 takes about 30.0 s.*\n$"));
+  progress_["tst-seed-1"].begun = true;
+  EXPECT_EQ(shorter(), "");
+}
+
 TEST_F(Listings, DiskCountsPinnedCheckpoints) {
   EXPECT_EQ(run_disk(runs_[0], arms_[0], costs_[0]).kept, 2 * 1000);
   EXPECT_EQ(run_disk(runs_[1], arms_[0], costs_[0]).kept, 1000);
