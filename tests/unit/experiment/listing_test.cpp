@@ -60,10 +60,9 @@ TEST_F(Listings, NothingIsSavedByRunsOfTheirOwn) {
 }
 
 TEST_F(Listings, ShorterLengthsAreThoseWithANoiseFigure) {
-  recipe_.compare.noise = {{.arm = "tst", .steps = 50},
-                           {.arm = "tst", .steps = 100},
-                           {.arm = "tst", .steps = 25},
-                           {.arm = "other", .steps = 50}};
+  for (const std::int64_t steps : {50, 100, 25, 50}) {
+    recipe_.compare.noise.emplace_back().steps = steps;
+  }
   const auto shorter = [this] {
     std::ostringstream out;
     print_shorter_runs(out, listing(), recipe_.compare);
