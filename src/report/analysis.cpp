@@ -197,10 +197,10 @@ Analysis analyze(const Experiment& experiment) {
   note_unpaired_seeds(analysis);
   for (const std::string& arm : experiment.arms) {
     analysis.arms.push_back(summarize(analysis, arm));
-    const std::string warning = late_warning(analysis.arms.back());
-    if (!warning.empty()) analysis.warnings.push_back(warning);
     if (arm != experiment.baseline) analysis.comparisons.push_back(compare(analysis, arm));
   }
+  const std::string warning = late_warning(analysis.arms);
+  if (!warning.empty()) analysis.warnings.push_back(warning);
   analysis.sets = summarize_sets(analysis);
   analysis.measured = quoted_text(analysis);
   return analysis;

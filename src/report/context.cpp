@@ -126,22 +126,35 @@ std::string context_sentence(const ArmSummary& arm) {
          format_loss(last.loss) + " at " + range_words(last) + ".";
 }
 
-std::string late_warning(const ArmSummary& arm) {
+namespace {
+
+// "tst, seeds 1, 2 (step 800)"; empty where every seed copied in time.
+std::string late_seeds(const ArmSummary& arm) {
   std::vector<std::string> seeds;
-  const SeedCopying* first = nullptr;
+  std::int64_t step = 0;
   for (const SeedCopying& seed : arm.context.seeds) {
     if (!was_late(seed)) continue;
-    if (first == nullptr) first = &seed;
+    step = std::max(step, seed.before_decay->step);
     seeds.push_back(std::to_string(seed.seed));
   }
-  if (first == nullptr) return "";
+  if (seeds.empty()) return "";
   return arm.name + ", " + (seeds.size() == 1 ? "seed " : "seeds ") + util::join(seeds, ", ") +
-         ": did not copy from its context at the last check before the learning rate began to "
-         "decay (step " +
-         util::with_commas(first->before_decay->step) +
-         "). Whether a run still learns to, and how far it gets, is a matter of luck, and so is "
-         "its "
-         "final loss.";
+         " (step " + util::with_commas(step) + ")";
+}
+
+}  // namespace
+
+std::string late_warning(const std::vector<ArmSummary>& arms) {
+  std::vector<std::string> late;
+  for (const ArmSummary& arm : arms) {
+    if (std::string seeds = late_seeds(arm); !seeds.empty()) late.push_back(std::move(seeds));
+  }
+  if (late.empty()) return "";
+  return "Did not copy from their context at the last check before the learning rate began to "
+         "decay: " +
+         util::join(late, "; ") +
+         ". Whether such a run still learns to, and how far it gets, is a matter of luck, and so "
+         "is its final loss.";
 }
 
 }  // namespace superpose::report

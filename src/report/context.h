@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "report/analysis.h"
 
@@ -17,7 +18,7 @@ bool was_late(const SeedCopying& seed);
 // "tst uses its context: from step 9,000 on ..."; "" where the records say nothing of it.
 std::string context_sentence(const ArmSummary& arm);
 
-// A warning where seeds of the arm were late; "" where none was.
-std::string late_warning(const ArmSummary& arm);
+// A warning that names the runs that were late, by arm and seed; "" where none was.
+std::string late_warning(const std::vector<ArmSummary>& arms);
 
 }  // namespace superpose::report
