@@ -14,7 +14,7 @@ namespace superpose::report {
 std::vector<const Comparison*> ranked(const Analysis& analysis);
 
 // With more comparisons the best one is told in full and the others stand in the ranking.
-inline constexpr std::size_t kMostTold = 2;
+inline constexpr std::size_t kMostTold = 4;
 bool has_many_arms(const Analysis& analysis);
 
 // Arms that the page draws curves of: all, or the baseline and the kMostDrawn - 1 best.
