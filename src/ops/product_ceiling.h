@@ -11,8 +11,8 @@ namespace superpose::ops {
 //   seconds  how long to measure, about
 //
 // The best of a few block shapes through ATen's brgemm, operands laid out as its kernels read them.
-// Where brgemm has no kernel for `type` the number is low, and a square at::mm, which is measured
-// beside it, counts. Throws c10::ValueError for another type.
+// A square at::mm is measured too; for bf16 it alone counts on CPUs that do not multiply bf16
+// natively, where brgemm refuses it. Throws c10::ValueError for another type.
 double product_ceiling(c10::ScalarType type, double seconds);
 
 }  // namespace superpose::ops

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "ops/cpu/bf16_products.h"
 #include "ops/cpu/parallel.h"
 
 namespace superpose::ops {
@@ -96,6 +97,8 @@ double product_ceiling(c10::ScalarType type, double seconds) {
                     "product_ceiling: expected f32 or bf16, got ", type);
   const double share = seconds / (static_cast<double>(kBlocks.size()) + 1);
   double best = rate_of_mm(type, share);
+  // Elsewhere brgemm refuses bf16.
+  if (type == at::kBFloat16 && !cpu::has_bf16_products()) return best;
   for (const Block& block : kBlocks) {
     best = std::max(best, type == at::kFloat ? rate_of_all<float>(block, share)
                                              : rate_of_all<at::BFloat16>(block, share));
