@@ -49,7 +49,7 @@ std::string counted_seeds(std::int64_t count) {
 
 void print_by_figure(std::ostream& out, const report::NoiseFigure& figure, std::int64_t seeds) {
   out << util::fixed(smallest_difference(figure.spread, figure.seeds, seeds), 4)
-      << " nats per token, by the spread of " << util::format_double(figure.spread) << " over "
+      << " nats per token, by the spread of " << util::fixed(figure.spread, 4) << " over "
       << counted_seeds(figure.seeds);
   if (!figure.source.empty()) out << " (" << figure.source << ")";
   if (seeds >= report::kFewestSeeds) {
