@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "model/decoder.h"
+#include "ops/cpu/f32_products.h"
 #include "small_decoder.h"
 #include "support/tolerances.h"
 
@@ -158,7 +159,11 @@ TEST(PackedDocuments, ARowThatIsOneDocumentIsThePlainRow) {
   const at::Tensor ids = test::random_ids(64, {2, kLength, 1});
   const at::Tensor plain = small.decoder.logits(ids);
   EXPECT_TRUE(packed.logits(ids).equal(plain)) << "without starts";
-  EXPECT_TRUE(packed.logits({ids, at::full({2, kLength}, 0, at::kLong)}).equal(plain));
+  const at::Tensor with_starts = packed.logits({ids, at::full({2, kLength}, 0, at::kLong)});
+  EXPECT_LE((with_starts - plain).abs().max().item<double>(),
+            test::likely_sum_tolerance(test::kEpsilonF32, 1024, plain.abs().max().item<double>()));
+  // Elsewhere attention within documents is another operator than libtorch's for plain rows.
+  if (ops::cpu::has_f32_products()) EXPECT_TRUE(with_starts.equal(plain));
 }
 
 TEST(PackedDocuments, StartsOfAnotherShapeAreRefused) {
