@@ -163,7 +163,9 @@ TEST(PackedDocuments, ARowThatIsOneDocumentIsThePlainRow) {
   EXPECT_LE((with_starts - plain).abs().max().item<double>(),
             test::likely_sum_tolerance(test::kEpsilonF32, 1024, plain.abs().max().item<double>()));
   // Elsewhere attention within documents is another operator than libtorch's for plain rows.
-  if (ops::cpu::has_f32_products()) EXPECT_TRUE(with_starts.equal(plain));
+  if (ops::cpu::has_f32_products()) {
+    EXPECT_TRUE(with_starts.equal(plain));
+  }
 }
 
 TEST(PackedDocuments, StartsOfAnotherShapeAreRefused) {
