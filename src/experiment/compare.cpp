@@ -197,16 +197,16 @@ void Comparison::plan_arms() {
   }
 }
 
-// Measures the first arm's steps, where no run has been timed and a dry run has not done so, if the
-// selected runs are long. Every rank.
+// Where no run has been timed and a dry run has not measured, guesses the first arm's speed, and
+// measures it if the selected runs are long. Every rank.
 void Comparison::measure_speed() {
   if (options_.dry_run) return;
   const std::string wanted = on_first_rank(collective_, [this] {
-    TimeEstimate estimate = estimate_time();
-    if (estimate.has_measured()) return "no";
-    const train::Plan& plan = plans_.front().front().plan;
-    estimate.set_speed(0, with_validation(train::guess_speed(plan.threads, plan.world_size), plan));
-    return seconds_left(listing(selected(), estimate)).value_or(0) < kWorthMeasuring ? "no" : "yes";
+    if (estimate_time().has_measured()) return "no";
+    train::Plan& plan = plans_.front().front().plan;
+    plan.speed = train::guess_speed(plan.threads, plan.world_size);
+    const TimeEstimate guess = estimate_time();
+    return seconds_left(listing(selected(), guess)).value_or(0) < kWorthMeasuring ? "no" : "yes";
   });
   if (wanted == "no") return;
   for (const PlannedRun& run : plan_runs(arms_, recipe_.compare, {})) {
@@ -323,11 +323,7 @@ void Comparison::print_plan(const std::vector<PlannedRun>& selected_runs) {
     print_findings(i);
     if (options_.dry_run) out_ << '\n';
   }
-  TimeEstimate estimate = estimate_time();
-  if (!estimate.is_known()) {
-    const train::Plan& plan = plans_.front().front().plan;
-    estimate.set_speed(0, with_validation(train::guess_speed(plan.threads, plan.world_size), plan));
-  }
+  const TimeEstimate estimate = estimate_time();
   print_listing(out_, listing(selected_runs, estimate));
   print_shorter_runs(out_, listing(selected_runs, estimate), recipe_.compare);
   if (options_.dry_run) print_smallest_differences(out_, arms_, recipe_.compare, noise_);

@@ -20,7 +20,6 @@ class TimeEstimate {
   void set_speed(std::size_t arm, const train::Speed& speed);
 
   bool has_measured() const { return !measured_.empty(); }
-  bool is_known() const { return has_measured() || !speeds_.empty(); }
   // Nothing where neither was given.
   std::optional<double> seconds(std::size_t arm, double flops) const;
   // Where the figures come from, in words.

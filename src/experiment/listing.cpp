@@ -209,7 +209,7 @@ void print_shorter_runs(std::ostream& out, const Listing& listing, const Compare
   for (const std::int64_t length : shorter) {
     const double share = static_cast<double>(length) / static_cast<double>(steps);
     out << "shorter: --train.steps " << length << " takes about "
-        << util::format_duration(*seconds * share) << ", and has a noise figure\n";
+        << util::format_duration(*seconds * share) << "; the recipe has a noise figure for it\n";
   }
 }
 

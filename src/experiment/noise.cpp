@@ -104,15 +104,13 @@ NoiseFindings find_noise(std::span<const Arm> arms, const CompareConfig& compare
     });
     if (is_there) continue;
     findings.notes.push_back("the noise figure of " + entry.arm +
-                             " is not used: no arm beside the baseline has this name");
+                             " is not used: no arm other than the baseline has this name");
   }
   return findings;
 }
 
 double smallest_difference(double spread, std::int64_t measured, std::int64_t seeds) {
-  const auto n = static_cast<double>(measured);
-  const auto k = static_cast<double>(seeds);
-  return report::student_t_quantile(kUpper, n - 1) * spread * std::sqrt(1 / k + 1 / n);
+  return report::prediction_interval(0, seeds, {spread, measured}).high.value();
 }
 
 double smallest_difference(double spread, std::int64_t seeds) {

@@ -112,7 +112,7 @@ std::vector<ArmChoice> choose_arms(const Recipe& recipe) {
     }
   }
   util::require(axes.empty() || choices.size() > 1,
-                "compare.grid: needs an arm beside the baseline (", compare.baseline, ")");
+                "compare.grid: needs an arm other than the baseline (", compare.baseline, ")");
   return choices;
 }
 

@@ -88,7 +88,7 @@ TEST(Grid, WhatCannotBeAGridIsRefused) {
   EXPECT_THAT(with("optim.learning_rate = [0.1]\n[compare]\nlearning_rates = [0.1]\n"),
               HasSubstr("compare.grid: optim.learning_rate"));
   EXPECT_THAT(with("optim.eps = [1e-9]\n[[compare.arms]]\nname = \"baseline\"\n"),
-              HasSubstr("needs an arm beside the baseline"));
+              HasSubstr("needs an arm other than the baseline"));
   EXPECT_THAT(with("optim.eps = [1e-9]\n[[compare.arms]]\nname = \"baseline\"\n"
                    "[[compare.arms]]\nname = \"a\"\noverrides = { optim.eps = 1e-7 }\n"),
               HasSubstr("arm a has optim.eps already"));
