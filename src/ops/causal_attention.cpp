@@ -16,7 +16,6 @@
 #include "ops/cpu/attention_kernel.h"
 #include "ops/cpu/bf16_products.h"
 #include "ops/cpu/decoder_kernels.h"
-#include "ops/cpu/f32_products.h"
 #include "ops/value_checks.h"
 
 namespace superpose::ops {
@@ -95,15 +94,13 @@ Gradients backward_composite(const at::Tensor& grad, const at::Tensor& q, const 
 
 // ---- CPU ----
 
-bool takes_kernel(const at::Tensor& q) { return cpu::has_rows(q) && cpu::has_f32_products(); }
-
 bool takes_bf16_tiles(const at::Tensor& q) {
   return q.scalar_type() == at::kBFloat16 && cpu::has_bf16_products();
 }
 
 std::tuple<at::Tensor, at::Tensor> forward_cpu(const at::Tensor& q, const at::Tensor& k,
                                                const at::Tensor& v, const OptionalTensor& starts) {
-  if (!takes_kernel(q)) return forward_composite(q, k, v, starts);
+  if (!cpu::has_rows(q)) return forward_composite(q, k, v, starts);
   const auto form = takes_bf16_tiles(q) ? cpu::causal_attention_bf16 : cpu::causal_attention;
   return form(q, k, v, starts);
 }
@@ -111,7 +108,7 @@ std::tuple<at::Tensor, at::Tensor> forward_cpu(const at::Tensor& q, const at::Te
 Gradients backward_cpu(const at::Tensor& grad, const at::Tensor& q, const at::Tensor& k,
                        const at::Tensor& v, const OptionalTensor& starts, const at::Tensor& out,
                        const at::Tensor& logsumexp) {
-  if (!takes_kernel(q)) return backward_composite(grad, q, k, v, starts, out, logsumexp);
+  if (!cpu::has_rows(q)) return backward_composite(grad, q, k, v, starts, out, logsumexp);
   const auto form =
       takes_bf16_tiles(q) ? cpu::causal_attention_bf16_backward : cpu::causal_attention_backward;
   return form(grad, q, k, v, starts, out, logsumexp);
@@ -181,7 +178,7 @@ at::Tensor causal_attention(const at::Tensor& q, const at::Tensor& k, const at::
                             const at::Tensor& document_starts) {
   check_arguments(q, k, v);
   if (document_starts.defined()) check_starts(document_starts, q);
-  if (document_starts.defined() || q.is_meta() || (q.is_cpu() && takes_kernel(q))) {
+  if (document_starts.defined() || q.is_meta() || (q.is_cpu() && cpu::has_rows(q))) {
     return CausalAttention::apply(q, k, v, if_defined(document_starts));
   }
   return at::scaled_dot_product_attention(

@@ -16,8 +16,8 @@ namespace superpose::ops {
 //                    a row, and 0 <= start[i] <= i
 //   returns          [B, L, H * h] dtype of q; scores, exponentials and sums in f32 (f64)
 //
-// On a CPU with AVX-512, f32 and bf16 go through own kernels: scores live in tiles, tiles above the
-// diagonal are skipped, and the same bits come out for any number of threads. Elsewhere it is
+// On a CPU, f32 and bf16 go through own kernels: scores live in tiles, tiles above the diagonal are
+// skipped, and the same bits come out for any number of threads. Elsewhere, and for f64, it is
 // libtorch's scaled_dot_product_attention; but with document_starts, and on the meta device, where
 // libtorch has no shape rules for it, the composed form, which holds [B, H, L, L].
 //

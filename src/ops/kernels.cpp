@@ -9,6 +9,7 @@
 #include "ops/cpu/decoder_rows.h"
 #include "ops/cpu/f32_products.h"
 #include "ops/cpu/row_kernels.h"
+#include "ops/cpu/tile_product.h"
 #include "ops/cpu/transpose.h"
 #include "util/error.h"
 
@@ -21,6 +22,7 @@ struct Level {
   const cpu::CrossEntropyRows* cross_entropy_rows;
   const cpu::DecoderRows* decoder_rows;
   const cpu::AttentionRows* attention_rows;
+  cpu::TileProduct* tile_product;
   cpu::Transpose* transpose;
   cpu::PairRows* pair_rows;
   bool (*runs_here)();
@@ -39,17 +41,20 @@ bool has_avx512() {
 constexpr std::array kLevels = {
     Level{"default", &cpu::isa_default::kBagRows, &cpu::isa_default::kCrossEntropyRows,
           &cpu::isa_default::kDecoderRows, &cpu::isa_default::kAttentionRows,
-          cpu::isa_default::transpose, cpu::isa_default::pair_rows, [] { return true; }},
+          cpu::isa_default::tile_product, cpu::isa_default::transpose, cpu::isa_default::pair_rows,
+          [] { return true; }},
     Level{"avx2", &cpu::avx2::kBagRows, &cpu::avx2::kCrossEntropyRows, &cpu::avx2::kDecoderRows,
-          &cpu::avx2::kAttentionRows, cpu::avx2::transpose, cpu::avx2::pair_rows, has_avx2},
+          &cpu::avx2::kAttentionRows, cpu::avx2::tile_product, cpu::avx2::transpose,
+          cpu::avx2::pair_rows, has_avx2},
     Level{"avx512", &cpu::avx512::kBagRows, &cpu::avx512::kCrossEntropyRows,
-          &cpu::avx512::kDecoderRows, &cpu::avx512::kAttentionRows, cpu::avx512::transpose,
-          cpu::avx512::pair_rows, has_avx512}};
+          &cpu::avx512::kDecoderRows, &cpu::avx512::kAttentionRows, cpu::micro_kernel_product,
+          cpu::avx512::transpose, cpu::avx512::pair_rows, has_avx512}};
 #else
 constexpr std::array kLevels = {
     Level{"default", &cpu::isa_default::kBagRows, &cpu::isa_default::kCrossEntropyRows,
           &cpu::isa_default::kDecoderRows, &cpu::isa_default::kAttentionRows,
-          cpu::isa_default::transpose, cpu::isa_default::pair_rows, [] { return true; }}};
+          cpu::isa_default::tile_product, cpu::isa_default::transpose, cpu::isa_default::pair_rows,
+          [] { return true; }}};
 #endif
 
 const Level* best_level() {
@@ -76,6 +81,10 @@ const BagRows& active_bag_rows() { return *active_level().bag_rows; }
 const CrossEntropyRows& active_cross_entropy_rows() { return *active_level().cross_entropy_rows; }
 const DecoderRows& active_decoder_rows() { return *active_level().decoder_rows; }
 const AttentionRows& active_attention_rows() { return *active_level().attention_rows; }
+void tile_product(const ProductSize& size, const Matrix& a, const Matrix& b, float* out,
+                  std::int64_t out_stride, Into into) {
+  active_level().tile_product(size, a, b, out, out_stride, into);
+}
 void transpose(const Matrix& from, std::int64_t rows, std::int64_t columns, float* to,
                std::int64_t to_stride) {
   active_level().transpose(from, rows, columns, to, to_stride);
@@ -91,10 +100,9 @@ std::vector<KernelInfo> kernels_in_use() {
   const std::string isa(active_level().name);
   std::vector<KernelInfo> kernels;
   for (const char* name : {"bag_embedding", "multi_hot_linear_cross_entropy", "add_rms_norm",
-                           "rotary_heads", "swiglu", "adamw_update"}) {
+                           "rotary_heads", "swiglu", "adamw_update", "causal_attention"}) {
     kernels.push_back({.name = name, .isa = isa});
   }
-  if (cpu::has_f32_products()) kernels.push_back({.name = "causal_attention", .isa = isa});
   if (cpu::prefers_f32_products()) kernels.push_back({.name = "f32_product", .isa = isa});
   if (cpu::has_bf16_products()) kernels.push_back({.name = "bf16_product", .isa = isa});
   return kernels;

@@ -98,11 +98,11 @@ class Backward {
     const Matrix grad_s{grad_scores_.data(), kQueries};  // dP^T, then dS^T
     const std::int64_t first = keys.begin * width_;
     const ProductSize tile{keys.size(), kQueries, width_};
-    multiply(tile, {keys_.data() + first, width_}, {turned_queries_.data(), kQueries},
-             scores_.data(), kQueries, Into::kEmpty);
+    tile_product(tile, {keys_.data() + first, width_}, {turned_queries_.data(), kQueries},
+                 scores_.data(), kQueries, Into::kEmpty);
     mask_scores(keys, queries, starts, scores_.data());
-    multiply(tile, {values_.data() + first, width_}, {turned_grad_.data(), kQueries},
-             grad_scores_.data(), kQueries, Into::kEmpty);
+    tile_product(tile, {values_.data() + first, width_}, {turned_grad_.data(), kQueries},
+                 grad_scores_.data(), kQueries, Into::kEmpty);
     active_attention_rows().softmax_grad({.scores = scores_.data(),
                                           .grad = grad_scores_.data(),
                                           .keys = keys.size(),
@@ -110,10 +110,10 @@ class Backward {
                                           .logsumexp = logsumexp_,
                                           .mean = mean_});
     const ProductSize sums{keys.size(), width_, queries.size()};
-    multiply(sums, p, grad_, sums_.values + first, width_, Into::kSum);
-    multiply(sums, grad_s, queries_, sums_.keys + first, width_, Into::kSum);
-    multiply({width_, kQueries, keys.size()}, {turned_keys_.data() + keys.begin, stride_}, grad_s,
-             turned_grad_queries_.data(), kQueries, into);
+    tile_product(sums, p, grad_, sums_.values + first, width_, Into::kSum);
+    tile_product(sums, grad_s, queries_, sums_.keys + first, width_, Into::kSum);
+    tile_product({width_, kQueries, keys.size()}, {turned_keys_.data() + keys.begin, stride_},
+                 grad_s, turned_grad_queries_.data(), kQueries, into);
   }
 
   const AttentionInputs& in_;

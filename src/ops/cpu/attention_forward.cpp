@@ -47,8 +47,8 @@ class Forward {
   void add_tile(const Range& keys, const Range& queries, const std::int64_t* starts, Into into) {
     const AttentionRows& rows = active_attention_rows();
     float* scores = scores_.data();
-    multiply({keys.size(), kQueries, width_}, {keys_.data() + keys.begin * width_, width_},
-             {turned_queries_.data(), kQueries}, scores, kQueries, Into::kEmpty);
+    tile_product({keys.size(), kQueries, width_}, {keys_.data() + keys.begin * width_, width_},
+                 {turned_queries_.data(), kQueries}, scores, kQueries, Into::kEmpty);
     mask_scores(keys, queries, starts, scores);
     float decay[kQueries];
     rows.softmax({.scores = scores,
@@ -58,8 +58,8 @@ class Forward {
                   .sum = sum_,
                   .decay = decay});
     if (into == Into::kSum) rows.scale_columns(turned_out_.data(), width_, decay);
-    multiply({width_, kQueries, keys.size()}, {turned_values_.data() + keys.begin, stride_},
-             {scores, kQueries}, turned_out_.data(), kQueries, into);
+    tile_product({width_, kQueries, keys.size()}, {turned_values_.data() + keys.begin, stride_},
+                 {scores, kQueries}, turned_out_.data(), kQueries, into);
   }
 
   void finish(std::int64_t row, std::int64_t head, const Range& queries) {

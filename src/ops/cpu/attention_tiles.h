@@ -1,7 +1,6 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
-#include <ATen/native/CPUBlas.h>
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 #include <optional>
 
 #include "ops/cpu/attention_rows.h"
+#include "ops/cpu/tile_product.h"
 #include "ops/cpu/transpose.h"
 
 // What both directions of attention share: blocks of kQueries queries of one head go over the keys
@@ -76,19 +76,6 @@ inline void turn_queries(const Matrix& queries, std::int64_t count, std::int64_t
   for (std::int64_t d = 0; d < width; ++d) {
     std::fill(turned + d * kQueries + count, turned + (d + 1) * kQueries, 0.0F);
   }
-}
-
-struct ProductSize {
-  std::int64_t rows, columns, depth;
-};
-
-enum class Into { kEmpty, kSum };
-
-// out = a b, or out += a b.
-inline void multiply(const ProductSize& size, const Matrix& a, const Matrix& b, float* out,
-                     std::int64_t out_stride, Into into) {
-  at::native::cpublas::brgemm(size.rows, size.columns, size.depth, a.stride, b.stride, out_stride,
-                              into == Into::kSum, a.data, b.data, out, /*is_vnni=*/false);
 }
 
 // The arguments of both directions, of one type and contiguous.
