@@ -102,8 +102,7 @@ std::vector<std::string> find_foreign(const std::filesystem::path& checkpoints_d
 
 // Keeps the newest `keep` (>= 1) checkpoints that are whole by Check::kSizes and not pinned;
 // removes older ones, whole or not, unless pinned or something lies in them that was not saved with
-// them. Returns what was removed. No half-removed folder
-// is ever seen under its final name.
+// them. Returns what was removed. No half-removed folder is ever seen under its final name.
 std::vector<std::filesystem::path> prune(const std::filesystem::path& checkpoints_dir,
                                          std::int64_t keep);
 

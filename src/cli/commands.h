@@ -68,8 +68,8 @@ struct ReportOptions {
 int report_command(const ReportOptions& options);
 
 struct DataOptions {
-  std::string
-      target;  // a recipe; for inspect and verify also a prepared folder; for inspect a file
+  // A recipe; for inspect and verify also a prepared folder; for inspect also a file.
+  std::string target;
   std::vector<config::Override> overrides;
   std::int64_t documents = 3;  // inspect: how many are printed
   std::int64_t from = 0;       // the first of them

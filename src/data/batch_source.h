@@ -44,8 +44,8 @@ struct RowSource {
 
 // What a run reads, from a step on.
 struct BatchPlan {
-  std::vector<Consumption> consumed =
-      {};  // before first_step, all ranks; also that of an earlier run
+  // Before first_step, all ranks; also that of an earlier run.
+  std::vector<Consumption> consumed = {};
   std::vector<superposition::Phase> phases = {};  // of the whole run, covering [0, total steps)
   std::int64_t first_step = 0;
   std::int64_t sequence_length = 0;

@@ -114,8 +114,7 @@ struct DataConfig {
             "files, folders, globs held out for validation; empty = validation_share decides");
     v.field("validation_share", self.validation_share,
             "share held out: documents drawn by the hash of their content; of too few documents, "
-            "the end "
-            "of each");
+            "the end of each");
     v.field("block_tokens", self.block_tokens,
             "tokens of the blocks that an epoch shuffles; 0 = 65536, fewer for a small corpus");
     v.field("lanes", self.lanes,

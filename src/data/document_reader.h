@@ -41,10 +41,14 @@ class DocumentReader {
   virtual std::int64_t bad_records() const = 0;
 };
 
-// Chooses by what the file, or what is compressed in it, begins with: Parquet. By its name what has
-// no mark of its own: .jsonl, .ndjson, .json: a JSON object per line; anything else is text. Each
-// but Parquet may be compressed (open_decompressed). Throws util::Error for a file that cannot be
-// opened, for what find_unreadable finds, and where Parquet is asked of a build without it.
+// Chooses the reader of a file, or of what is compressed in it (open_decompressed; not Parquet):
+//
+//   Parquet                  by how it begins
+//   .jsonl, .ndjson, .json   by its name: a JSON object per line
+//   anything else            text
+//
+// Throws util::Error for a file that cannot be opened, for what find_unreadable finds, and where
+// Parquet is asked of a build without it.
 std::unique_ptr<DocumentReader> open_documents(const std::filesystem::path& path,
                                                const ReadOptions& options);
 

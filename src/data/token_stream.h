@@ -48,10 +48,14 @@ struct StreamLayout {
   bool operator==(const StreamLayout&) const = default;
 };
 
-// The layout for a corpus. A lane must hold at least the longest window (a L + b tokens) of the
-// run: lanes = min(wanted_lanes, num_tokens / longest_window). wanted_block_tokens = 0 chooses
-// min(65536, num_tokens / lanes): 64 Ki tokens keep whole source files and chapters together, and
-// a block no longer than a lane keeps neighbouring lanes out of the same document.
+// The layout for a corpus:
+//
+//   lanes         min(wanted_lanes, num_tokens / longest_window), as a lane must hold at least the
+//                 longest window (a L + b tokens) of the run
+//   block_tokens  wanted_block_tokens; for 0, min(65536, num_tokens / lanes): 64 Ki tokens keep
+//                 whole source files and chapters together, and a block no longer than a lane keeps
+//                 neighbouring lanes out of the same document
+//
 // Throws util::Error for an empty corpus or one shorter than the longest window.
 StreamLayout choose_layout(std::int64_t num_tokens, std::int64_t longest_window,
                            std::int64_t wanted_lanes, std::int64_t wanted_block_tokens);

@@ -103,8 +103,8 @@ struct RunHeader {
   std::string precision;  // "f32", "bf16"
   std::string cpu;        // model name and features found
   std::string isa;        // instruction set of our kernels, such as "avx2 (forced)"
-  std::vector<std::pair<std::string, std::string>>
-      versions;                         // ("superpose", "0.1.0"), ("libtorch", ...)
+  // ("superpose", "0.1.0"), ("libtorch", ...)
+  std::vector<std::pair<std::string, std::string>> versions;
   std::vector<util::Setting> settings;  // the resolved recipe, flattened
   std::vector<ParentInfo> parents;      // checkpoints that the run began from, oldest first
   Fingerprints fingerprints;

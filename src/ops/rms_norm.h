@@ -16,7 +16,7 @@ namespace superpose::ops {
 //   weight       [D]     f32 (f64 where x is f64)
 //   grad_weight  [D]     dtype of weight; undefined: no weight gradient is wanted
 //   returns      sum, normed [N, D], dtype of x; mean and norm are taken in f32 (f64) of the
-//   rounded sum
+//                rounded sum
 //
 // Where grad mode is on and x or delta requires a gradient, backward adds the weight's gradient
 // into grad_weight in place; `weight` itself gets none. On CPU its bits do not hang on the number

@@ -42,8 +42,8 @@ Heads forward_composite(const at::Tensor& qkv, const at::Tensor& cosines, const 
                         std::int64_t num_heads, std::int64_t num_kv_heads,
                         const OptionalTensor& q_weight, const OptionalTensor& k_weight,
                         double eps) {
-  const at::Tensor heads =
-      qkv.view({qkv.size(0), qkv.size(1), num_heads + 2 * num_kv_heads, -1});  // [B, L, H + 2 K, h]
+  // [B, L, H + 2 K, h]
+  const at::Tensor heads = qkv.view({qkv.size(0), qkv.size(1), num_heads + 2 * num_kv_heads, -1});
   const auto turned = [&](std::int64_t first, std::int64_t count, const OptionalTensor& weight) {
     at::Tensor part = heads.narrow(2, first, count).to(cosines.scalar_type());
     if (weight) part = part * inverse_rms(part, eps) * *weight;

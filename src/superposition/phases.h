@@ -61,11 +61,13 @@ struct Phase {
 };
 
 // The phases of a run of `total_steps`, in order and without a gap: those of the list, then
-// next-token prediction for whatever is left. Phase k of the list ends at floor(steps of entries <=
-// k + total_steps * shares of entries <= k
-// + 1e-9), so shares that add up to 1 fill the run and one alone is floor(share * total_steps).
-// Phases of length zero are dropped. Throws util::Error where an entry is invalid
-// ("phases[1].share: ...") or the list is longer than the run.
+// next-token prediction for whatever is left. Phase k of the list ends at
+//
+//   floor(steps of entries <= k + total_steps * shares of entries <= k + 1e-9)
+//
+// so shares that add up to 1 fill the run, and one alone is floor(share * total_steps). Phases of
+// length zero are dropped. Throws util::Error where an entry is invalid ("phases[1].share: ...") or
+// the list is longer than the run.
 std::vector<Phase> make_phases(std::span<const PhaseConfig> configs, std::int64_t total_steps);
 
 // Place in `phases` of the phase that holds a step; throws util::Error unless 0 <= step < total

@@ -89,8 +89,8 @@ struct RunResult {
 // Runs, or goes on with, the run in spec.config.run.dir. Every rank of `collective` calls it with
 // the same spec. Throws util::Error (one line) for anything wrong with recipe, corpus, folder,
 // checkpoint or the numbers themselves (a loss that is not finite stops before weights change), and
-// before the first step for a plan with an error (check_impossible).
-// Catches util::kStopSignals while it runs; at most one run of a process at a time.
+// before the first step for a plan with an error (check_impossible). Catches util::kStopSignals
+// while it runs; at most one run of a process at a time.
 RunResult run(const RunSpec& spec, distributed::Collective& collective);
 
 // Throws util::Error where run() would replace what is not this run's: a file that the user wrote
