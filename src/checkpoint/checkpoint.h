@@ -1,3 +1,4 @@
+// Checkpoint folders: save, verify, open, prune, and the link to the newest one.
 #pragma once
 
 #include <cstdint>

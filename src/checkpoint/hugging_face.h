@@ -1,3 +1,4 @@
+// config.json and generation_config.json of a Hugging Face model folder: write and read.
 #pragma once
 
 #include <cstdint>

@@ -1,3 +1,4 @@
+// Optimizer state on disk as ranges of parameters, so that any number of ranks can save and load.
 #pragma once
 
 #include <cstdint>

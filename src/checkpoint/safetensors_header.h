@@ -1,3 +1,4 @@
+// The header of safetensors files: read and checked, without libtorch.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +9,6 @@
 #include <string_view>
 #include <vector>
 
-// No libtorch here: what libtorch makes of a dtype is in safetensors_dtypes.h.
 namespace superpose::checkpoint {
 
 // The header of a safetensors file:

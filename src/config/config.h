@@ -1,14 +1,3 @@
-#pragma once
-
-#include <string>
-#include <utility>
-#include <vector>
-
-#include "config/outline.h"
-#include "config/reader.h"
-#include "config/synonyms.h"
-#include "util/setting.h"
-
 // Any plain struct with one `visit` as a recipe (TOML), and back.
 //
 // The struct lives with its owner, needs no header of this module, and describes itself by
@@ -36,6 +25,17 @@
 //
 // Names are bare TOML keys. A struct may have `void validate() const` that throws util::Error
 // "<key>: rule, got value"; the key is written in full or relative to the struct.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "config/outline.h"
+#include "config/reader.h"
+#include "config/synonyms.h"
+#include "util/setting.h"
+
 namespace superpose::config {
 
 // One `--key value` of the command line. `value` is TOML, or a bare word for a key that holds text,

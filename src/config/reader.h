@@ -1,3 +1,4 @@
+// From a tree of TOML values into a visitable struct.
 #pragma once
 
 #include <array>
@@ -16,7 +17,6 @@
 #include "config/synonyms.h"
 #include "util/error.h"
 
-// From a tree of TOML values into a visitable struct.
 namespace superpose::config {
 
 // Each assigns the value of `node` to `target` or throws util::Error naming origin, key, what is

@@ -1,3 +1,4 @@
+// From the files of a corpus to batches of documents, the first stage of a preparation.
 #pragma once
 
 #include <cstdint>

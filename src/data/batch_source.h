@@ -1,3 +1,4 @@
+// The batches of a run as a function of the step: rows, their windows and the state of the data.
 #pragma once
 
 #include <cstdint>

@@ -1,3 +1,4 @@
+// Files as streams of bytes, decompressed where they are compressed.
 #pragma once
 
 #include <cstddef>

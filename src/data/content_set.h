@@ -1,3 +1,4 @@
+// A set of content hashes, to find documents that occur twice.
 #pragma once
 
 #include <cstddef>
@@ -6,8 +7,8 @@
 
 namespace superpose::data {
 
-// A set of content hashes, for corpora of many documents: at most 32 bytes each, 48 while it grows.
-// The hashes are spread already, so their low bits are the place in the table.
+// At most 32 bytes for each hash, 48 while it grows. The hashes are spread already, so their low
+// bits are the place in the table.
 class ContentSet {
  public:
   // Whether the hash is new.

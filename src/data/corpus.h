@@ -1,3 +1,4 @@
+// Prepared corpora: make one from a recipe's [data] section, open it, find it again, verify it.
 #pragma once
 
 #include <cstdint>

@@ -1,3 +1,4 @@
+// The preparation of one corpus from its files, and the rule for what is held out of it.
 #pragma once
 
 #include <cstdint>

@@ -1,3 +1,4 @@
+// The [data] section of a recipe.
 #pragma once
 
 #include <array>
@@ -33,7 +34,6 @@ inline constexpr std::array<std::string_view, 4> kInvalidUtf8Names{"keep", "repl
 enum class OnBinary { kAuto, kError, kSkip, kKeep };
 inline constexpr std::array<std::string_view, 4> kOnBinaryNames{"auto", "error", "skip", "keep"};
 
-// Section [data] of a recipe.
 struct DataConfig {
   std::vector<std::string> sources;
   std::vector<std::string> python_distributions;

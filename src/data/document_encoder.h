@@ -1,3 +1,4 @@
+// Tokenizes the batches of a preparation, one encoder for each thread.
 #pragma once
 
 #include <cstdint>

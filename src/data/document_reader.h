@@ -1,3 +1,4 @@
+// The documents of a source file, whatever its format.
 #pragma once
 
 #include <cstdint>

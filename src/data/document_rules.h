@@ -1,3 +1,4 @@
+// Whether a document is trained on, held out or left out.
 #pragma once
 
 #include <cstdint>

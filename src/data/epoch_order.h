@@ -1,3 +1,4 @@
+// The order of the tokens within an epoch: blocks in random order, cut into lanes.
 #pragma once
 
 #include <cstdint>

@@ -1,3 +1,4 @@
+// What a file is, by its first bytes.
 #pragma once
 
 #include <cstddef>

@@ -1,3 +1,4 @@
+// What `superpose data inspect` shows of a corpus: counts, lengths, single documents.
 #pragma once
 
 #include <cstdint>

@@ -1,3 +1,4 @@
+// JSON lines made digestible for the parser where Python's json would read them.
 #pragma once
 
 #include <string>

@@ -1,3 +1,10 @@
+// Which source a row reads, and where in it, for any row of a mixture.
+//
+// The pattern of slots (slot_pattern.h) gives the source of a row; the number of rows that this
+// source has given before is a count in the pattern, O(log kPatternSlots). That number goes through
+// the source's own RowPlan, as if it were read alone. So a source's order depends on nothing but
+// its stream and the number of its rows, and a single corpus, which has no pattern, reads what it
+// always read (docs/adr/0011-mixtures-by-a-pattern-of-slots.md).
 #include "data/mixed_rows.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// The order of rows over one corpus or a mixture of several.
 #pragma once
 
 #include <cstdint>

@@ -1,3 +1,4 @@
+// The corpora of a recipe as one: prepared, opened, and laid out for reading.
 #pragma once
 
 #include <cstdint>

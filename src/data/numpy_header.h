@@ -1,3 +1,4 @@
+// The header of NumPy's .npy files.
 #pragma once
 
 #include <cstdint>

@@ -1,3 +1,10 @@
+// Distances in a stream whose documents are padded to multiples of the bag size.
+//
+// Padded lengths of documents add up to prefix sums, one number per document. The part of a lane
+// within one block is a contiguous range of the corpus, so its padded length is that of the two
+// documents at its ends, which the block cuts, plus a difference of two prefix sums; and a padded
+// distance leads back to a raw offset by binary search in them. A question walks over the blocks of
+// the lane, O(log documents) for each.
 #include "data/padded_lanes.h"
 
 #include <algorithm>

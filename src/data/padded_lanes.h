@@ -1,3 +1,4 @@
+// Where rows begin in a document-aware stream, whose documents are padded to whole bags.
 #pragma once
 
 #include <cstdint>

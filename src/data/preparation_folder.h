@@ -1,3 +1,4 @@
+// The working folder of a preparation: one process at a time, and what a killed one left is kept.
 #pragma once
 
 #include <filesystem>

@@ -1,3 +1,4 @@
+// How far a preparation has come, on disk, so that it can be resumed.
 #pragma once
 
 #include <cstdint>

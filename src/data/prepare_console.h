@@ -1,3 +1,4 @@
+// A preparation shown to the user: progress on a status line, and Ctrl-C.
 #pragma once
 
 #include <iosfwd>

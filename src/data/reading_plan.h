@@ -1,3 +1,4 @@
+// From phases and weights of sources to the rows of every step.
 #pragma once
 
 #include <cstdint>

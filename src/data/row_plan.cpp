@@ -1,3 +1,15 @@
+// Where row k of a run begins, for any k.
+//
+// Rows are dealt to the lanes in order: row k reads lane k mod lanes, so the number of rows that a
+// lane has given before row k is a division. Within a range of rows of one shape each of them moves
+// its lane's cursor by a L, so the cursor is a multiplication. Only where the shape changes are the
+// cursors of all lanes kept; a run has a handful of such ranges, found by binary search.
+//
+// With document_aware documents are padded to whole bags, so that a L positions of a window are a
+// varying number of raw tokens. Distances are then counted in padded positions, PaddedLanes leads
+// from these to raw cursors, and the padded length of each epoch of a lane is kept to get past
+// whole epochs at once. Cost: one pass over the blocks of those epochs per range; O(blocks of a
+// lane * log documents) per row.
 #include "data/row_plan.h"
 
 #include <algorithm>

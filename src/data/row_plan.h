@@ -1,3 +1,4 @@
+// The order of rows over one corpus.
 #pragma once
 
 #include <cstdint>

@@ -1,3 +1,4 @@
+// Token shards in Megatron-LM's format: write, and resume writing.
 #pragma once
 
 #include <cstddef>

@@ -1,3 +1,4 @@
+// corpus.json, which describes a prepared corpus.
 #pragma once
 
 #include <cstdint>

@@ -1,3 +1,12 @@
+// A mixture's weights as a fixed order of sources.
+//
+// The pattern has kPatternSlots slots. Slot j of a source with c of them is due at (j + 1/2) / c of
+// the pattern; all are sorted by when they are due, equal ones by the order of the sources. The
+// fractions are compared by cross multiplication, so the order does not depend on rounding. Every
+// source is then spread evenly: after any number of rows each has given its share to within a few
+// rows, where random draws would only be right on average. Building it takes O(n log n) once per
+// set of weights; the source of a row is a table look-up, and the number of rows of a source before
+// it a binary search.
 #include "data/slot_pattern.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Which source of a mixture each row reads: its weights as a fixed, even pattern.
 #pragma once
 
 #include <cstdint>

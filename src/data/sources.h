@@ -1,3 +1,4 @@
+// From the paths, globs and distributions of a recipe to the list of its files.
 #pragma once
 
 #include <cstdint>

@@ -1,3 +1,4 @@
+// The training or validation split of a corpus: shards, content hashes and lengths, resumable.
 #pragma once
 
 #include <cstddef>

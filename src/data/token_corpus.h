@@ -1,3 +1,4 @@
+// Corpora of files that hold token ids already: read in place, nothing tokenized.
 #pragma once
 
 #include <filesystem>

@@ -1,3 +1,4 @@
+// Files of token ids in the formats of other programs, opened and mapped.
 #pragma once
 
 #include <array>

@@ -1,3 +1,4 @@
+// The tokens of a corpus by position, over all of its files.
 #pragma once
 
 #include <cstdint>

@@ -1,3 +1,4 @@
+// A corpus in the order in which a run reads it, and the state of that order.
 #pragma once
 
 #include <cstdint>

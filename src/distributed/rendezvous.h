@@ -1,3 +1,4 @@
+// The environment that torchrun and `superpose launch` set for each rank.
 #pragma once
 
 #include <optional>

@@ -1,3 +1,4 @@
+// The checksums of TFRecord files.
 #pragma once
 
 #include <cstdint>

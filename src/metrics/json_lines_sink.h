@@ -1,3 +1,4 @@
+// A run's records in metrics.jsonl.
 #pragma once
 
 #include <cstdint>

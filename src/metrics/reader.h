@@ -1,3 +1,4 @@
+// The records of a run, read back from metrics.jsonl or a table.
 #pragma once
 
 #include <filesystem>

@@ -1,3 +1,13 @@
+// What a run says about itself while it runs. A run's metrics.jsonl is a sequence of these records
+// (docs/formats/metrics.md); every sink and every report is fed from them alone.
+//
+// Each record lists its fields for metrics.jsonl in its visit (util/json_fields.h).
+//
+// Two clocks, never mixed: `positions` are what the decoder computed (FLOPs come from these),
+// `raw_tokens` are what was read from the corpus (bag_size times the positions while superposed).
+// `seconds` is the time of the steps alone: loading included, evaluation and checkpoints apart. All
+// three count from step 0 of the run; a branch counts its trunk's part too, and a resumed run goes
+// on counting.
 #pragma once
 
 #include <array>
@@ -13,16 +23,6 @@
 #include "util/json_fields.h"
 #include "util/setting.h"
 
-// What a run says about itself while it runs. A run's metrics.jsonl is a sequence of these records
-// (docs/formats/metrics.md); every sink and every report is fed from them alone.
-//
-// Each record lists its fields for metrics.jsonl in its visit (util/json_fields.h).
-//
-// Two clocks, never mixed: `positions` are what the decoder computed (FLOPs come from these),
-// `raw_tokens` are what was read from the corpus (bag_size times the positions while superposed).
-// `seconds` is the time of the steps alone: loading included, evaluation and checkpoints apart. All
-// three count from step 0 of the run; a branch counts its trunk's part too, and a resumed run goes
-// on counting.
 namespace superpose::metrics {
 
 // Schema number of metrics.jsonl. A file with a newer one is refused by name.

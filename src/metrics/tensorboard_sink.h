@@ -1,3 +1,4 @@
+// A run's records for TensorBoard.
 #pragma once
 
 #include <cstdint>

@@ -1,3 +1,4 @@
+// One AdamW update as an operator.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -1,3 +1,4 @@
+// The input side of token superposition: the mean of the embedding rows of a bag.
 #pragma once
 
 #include <ATen/core/Tensor.h>

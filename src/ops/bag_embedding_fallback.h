@@ -1,9 +1,9 @@
+// bag_embedding.h composed of ATen calls, for any device and dtype. Shapes are checked by the
+// caller, values here.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
-// bag_embedding.h composed of ATen calls, for any device and dtype. Shapes are checked by the
-// caller, values here.
 namespace superpose::ops {
 
 // [B, L, D]

@@ -1,3 +1,5 @@
+// Operators without their autograd, as a Function that joins several of them calls them: arguments
+// are checked already, and the caller's graph records nothing.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -7,8 +9,6 @@
 #include <string_view>
 #include <tuple>
 
-// Operators without their autograd, as a Function that joins several of them calls them: arguments
-// are checked already, and the caller's graph records nothing.
 namespace superpose::ops {
 
 // silu(gate) * up of gate_up [N, 2 F], and the gradient of gate_up for the gradient [N, F].

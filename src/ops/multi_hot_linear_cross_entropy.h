@@ -1,3 +1,4 @@
+// The output side of token superposition: projection and multi-hot cross-entropy in one operator.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -1,3 +1,4 @@
+// What the public operators of the head and loss hand to their implementations.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -1,3 +1,4 @@
+// Residual sum and RMS norm in one pass.
 #pragma once
 
 #include <ATen/core/Tensor.h>

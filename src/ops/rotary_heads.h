@@ -1,3 +1,4 @@
+// From the joint q/k/v product to rotated heads, with Qwen3's norms where wanted.
 #pragma once
 
 #include <ATen/core/Tensor.h>

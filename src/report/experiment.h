@@ -1,3 +1,6 @@
+// What a comparison consists of: written by the driver as experiment.json
+// (docs/formats/experiment.md) before its first run, and read back by the report together with the
+// run folders that it names.
 #pragma once
 
 #include <array>
@@ -10,9 +13,6 @@
 
 #include "util/output_folder.h"
 
-// What a comparison consists of: written by the driver as experiment.json
-// (docs/formats/experiment.md) before its first run, and read back by the report together with the
-// run folders that it names.
 namespace superpose::report {
 
 inline constexpr std::int64_t kExperimentSchema = 1;

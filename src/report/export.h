@@ -1,3 +1,4 @@
+// The report as JSON and CSV.
 #pragma once
 
 #include <string>

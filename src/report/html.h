@@ -1,3 +1,4 @@
+// HTML escaping and tables.
 #pragma once
 
 #include <string>

@@ -1,11 +1,11 @@
+// The outcomes of one arm against the baseline, each per seed and then over seeds. `analysis` must
+// hold its runs.
 #pragma once
 
 #include <string>
 
 #include "report/analysis.h"
 
-// The outcomes of one arm against the baseline, each per seed and then over seeds. `analysis` must
-// hold its runs.
 namespace superpose::report {
 
 // Gain at budget 1. An arm of other FLOPs per position is read off its own budget curve at the

@@ -1,10 +1,10 @@
+// The page's tables, as HTML.
 #pragma once
 
 #include <string>
 
 #include "report/analysis.h"
 
-// The page's tables, as HTML.
 namespace superpose::report {
 
 std::string outcome_table(const Analysis& analysis, const Comparison& comparison);

@@ -1,3 +1,4 @@
+// What the page's script draws.
 #pragma once
 
 #include "report/analysis.h"

@@ -1,3 +1,4 @@
+// The report: analyse an experiment, say the result in words, write the files.
 #pragma once
 
 #include <filesystem>

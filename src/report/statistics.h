@@ -1,3 +1,4 @@
+// Quantiles, intervals and interpolation of curves: all the statistics that the report uses.
 #pragma once
 
 #include <cstdint>

@@ -1,3 +1,4 @@
+// The phases of a run: from a recipe's [[phases]] to ranges of steps with one bag and target size.
 #pragma once
 
 #include <cstddef>

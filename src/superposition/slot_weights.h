@@ -1,3 +1,4 @@
+// Weights of the targets of a position.
 #pragma once
 
 #include <array>

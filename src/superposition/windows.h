@@ -1,3 +1,4 @@
+// From a window of raw ids to bags and their targets: the alignment rule of the method.
 #pragma once
 
 #include <cstdint>

@@ -1,3 +1,4 @@
+// Added tokens in a text, found before the vocabulary and the merges see it.
 #pragma once
 
 #include <array>

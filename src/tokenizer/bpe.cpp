@@ -1,3 +1,12 @@
+// Byte-pair encoding of one word (Sennrich et al. 2016): of all neighbouring pairs the one with the
+// lowest rank is merged, the leftmost of equals first, until no pair has a rank.
+//
+// Nearly all words are a few bytes long. Up to kShort symbols the ranks of all pairs are kept in an
+// array and the lowest is looked for each time: quadratic, but without memory to manage. Longer
+// words (a line of spaces, a text without a place to split it) take a heap of pairs over a linked
+// list of symbols, n log n in the worst case; pairs that a merge has changed stay in the heap and
+// are recognised as out of date when they come up. Ranks are looked up in an open-addressed table,
+// at most half full.
 #include "tokenizer/bpe.h"
 
 #include <algorithm>

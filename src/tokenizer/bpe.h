@@ -1,3 +1,4 @@
+// Applying the merges of a byte-level vocabulary to a word.
 #pragma once
 
 #include <array>

@@ -1,3 +1,16 @@
+// Learning merges: count all pairs once, then keep the counts up to date.
+//
+// Words are held once with how often they occur. A queue gives the most frequent pair; it is merged
+// in the words that contain it and nowhere else, and the merge reports by how much the counts of
+// the neighbouring pairs have changed (pair_merger.h). Counts of pairs only fall once they are in
+// the queue, so an entry that comes up with an old count is put back with the current one, and the
+// first entry whose count is current is the maximum. The list of words of a pair is complete when
+// it enters the queue: all of its places appear in the merge that makes the later of its two
+// tokens.
+//
+// A merge costs time proportional to the words that hold its pair; frequent pairs are shared out
+// among threads by ranges of words, whose changes are added in order, so the result does not depend
+// on the number of threads. Memory: 4 bytes per byte of distinct words, and per place of a pair.
 #include "tokenizer/bpe_merges.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Documents cut at safe points and dealt out to threads.
 #pragma once
 
 #include <cstddef>

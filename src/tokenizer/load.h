@@ -1,3 +1,4 @@
+// A tokenizer by what a recipe calls it: "bytes", a file or a folder.
 #pragma once
 
 #include <cstdint>

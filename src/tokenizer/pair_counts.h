@@ -1,3 +1,4 @@
+// Pairs of token ids, and a hash table of their counts.
 #pragma once
 
 #include <cstddef>

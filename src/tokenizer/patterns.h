@@ -1,9 +1,9 @@
+// The split expressions of well-known tokenizers, letter by letter as their tokenizer.json files
+// have them.
 #pragma once
 
 #include <string_view>
 
-// The split expressions of well-known tokenizers, letter by letter as their tokenizer.json files
-// have them.
 namespace superpose::tokenizer {
 
 // GPT-2, NeoX, OLMo, SmolLM; also what the ByteLevel pre-tokenizer uses by itself.

@@ -1,3 +1,4 @@
+// Regular expressions in the dialect of the `tokenizers` library.
 #pragma once
 
 #include <cstddef>

@@ -1,3 +1,7 @@
+// Oniguruma's syntax (ONIG_SYNTAX_ONIGURUMA, which `tokenizers` compiles split expressions with)
+// rewritten for PCRE2. Everything that reaches PCRE2 was understood here: a construct is accepted
+// because both libraries match it alike (the tests hold generated expressions against
+// `tokenizers`), rewritten because they do not, or refused by name.
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -9,10 +13,6 @@
 #include "tokenizer/unicode.h"
 #include "util/error.h"
 
-// Oniguruma's syntax (ONIG_SYNTAX_ONIGURUMA, which `tokenizers` compiles split expressions with)
-// rewritten for PCRE2. Everything that reaches PCRE2 was understood here: a construct is accepted
-// because both libraries match it alike (the tests hold generated expressions against
-// `tokenizers`), rewritten because they do not, or refused by name.
 namespace superpose::tokenizer {
 namespace {
 

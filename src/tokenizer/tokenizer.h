@@ -1,3 +1,4 @@
+// Text to ids and back: the interface of the tokenizer.
 #pragma once
 
 #include <cstdint>

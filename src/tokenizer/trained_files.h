@@ -1,3 +1,4 @@
+// The files of a trained tokenizer.
 #pragma once
 
 #include <string>

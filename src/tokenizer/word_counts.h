@@ -1,3 +1,4 @@
+// The words of a corpus and how often each occurs, counted on several threads.
 #pragma once
 
 #include <cstdint>

@@ -1,3 +1,4 @@
+// A hash table from words to counts.
 #pragma once
 
 #include <cstddef>

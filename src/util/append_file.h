@@ -1,3 +1,4 @@
+// Files that grow and survive a kill.
 #pragma once
 
 #include <cstddef>

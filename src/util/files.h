@@ -1,3 +1,5 @@
+// Files and folders that are there whole or not at all. Every function throws Error naming the path
+// and the reason of the operating system.
 #pragma once
 
 #include <cstddef>
@@ -7,8 +9,6 @@
 #include <string>
 #include <string_view>
 
-// Files and folders that are there whole or not at all. Every function throws Error naming the path
-// and the reason of the operating system.
 namespace superpose::util {
 
 // The whole file, as it is on disk.

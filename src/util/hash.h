@@ -1,3 +1,4 @@
+// XXH3, 64 bit: fast content hash for manifests, fingerprints and keys. Not for secrets.
 #pragma once
 
 #include <cstddef>
@@ -9,7 +10,6 @@
 #include <string>
 #include <string_view>
 
-// XXH3, 64 bit: fast content hash for manifests, fingerprints and keys. Not for secrets.
 namespace superpose::util {
 
 std::uint64_t hash64(std::span<const std::byte> bytes, std::uint64_t seed = 0);

@@ -1,3 +1,4 @@
+// JSON, with errors that name the file.
 #pragma once
 
 #include <nlohmann/json.hpp>

@@ -1,3 +1,4 @@
+// Files that a command writes for its user: its own are replaced, the user's are not.
 #pragma once
 
 #include <filesystem>

@@ -1,3 +1,6 @@
+// Random numbers without state: each is a function of a key and an index (Philox4x32-10; Salmon et
+// al. 2011, "Parallel random numbers: as easy as 1, 2, 3"). Order, threads, devices and sharding
+// cannot change them, and a checkpoint saves none.
 #pragma once
 
 #include <array>
@@ -5,9 +8,6 @@
 #include <span>
 #include <string_view>
 
-// Random numbers without state: each is a function of a key and an index (Philox4x32-10; Salmon et
-// al. 2011, "Parallel random numbers: as easy as 1, 2, 3"). Order, threads, devices and sharding
-// cannot change them, and a checkpoint saves none.
 namespace superpose::util {
 
 // Key of the stream for one purpose ("init", "order", ...) and, where there are several, one name

@@ -1,3 +1,4 @@
+// The progress of long work, on a terminal or in a log.
 #pragma once
 
 #include <functional>

@@ -1,3 +1,4 @@
+// Well-formed UTF-8.
 #pragma once
 
 #include <cstddef>

@@ -1,3 +1,4 @@
+// Tests of permissions, also when they run as root.
 #pragma once
 
 #include <unistd.h>

@@ -1,11 +1,11 @@
+// Tolerances out of rounding analysis, so that a test says what arithmetic it allows and nothing
+// looser. Notation of Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed., chapters
+// 2-4: unit roundoff u = epsilon / 2.
 #pragma once
 
 #include <cmath>
 #include <cstdint>
 
-// Tolerances out of rounding analysis, so that a test says what arithmetic it allows and nothing
-// looser. Notation of Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed., chapters
-// 2-4: unit roundoff u = epsilon / 2.
 namespace superpose::test {
 
 // Distance from 1 to the next number of the type.

@@ -1,12 +1,12 @@
-#include "ops/cpu/attention_groups.h"
-#include "ops/cpu/attention_kernel.h"
-
 // With S = scale Q K^T (masked), P = softmax(S), O = P V:
 //
 //   dV = P^T dO      dP = dO V^T      mean = rowsum(P dP) = rowsum(dO O)
 //   dS = scale P (dP - mean)          dQ = dS K      dK = dS^T Q
 //
 // P is formed again from S and its logsumexp (Dao et al. 2022, algorithm 4).
+#include "ops/cpu/attention_groups.h"
+#include "ops/cpu/attention_kernel.h"
+
 namespace superpose::ops::cpu {
 namespace {
 

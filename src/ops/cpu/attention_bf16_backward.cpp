@@ -1,9 +1,9 @@
+// As attention_backward.cpp, which has the formula, with bf16 operands: P and dS are rounded where
+// they are formed, and dQ, dK and dV are summed in f32 and rounded once.
 #include "ops/cpu/attention_bf16_tiles.h"
 #include "ops/cpu/attention_groups.h"
 #include "ops/cpu/attention_kernel.h"
 
-// As attention_backward.cpp, which has the formula, with bf16 operands: P and dS are rounded where
-// they are formed, and dQ, dK and dV are summed in f32 and rounded once.
 namespace superpose::ops::cpu {
 namespace {
 

@@ -1,3 +1,5 @@
+// How attention of either type is shared out among threads. A `Forward` or `Backward` is one
+// thread's memory and what it does with one piece of work.
 #pragma once
 
 #include <ATen/ops/empty.h>
@@ -9,8 +11,6 @@
 #include "ops/cpu/attention_tiles.h"
 #include "ops/cpu/parallel.h"
 
-// How attention of either type is shared out among threads. A `Forward` or `Backward` is one
-// thread's memory and what it does with one piece of work.
 namespace superpose::ops::cpu {
 
 struct AttentionOutputs {

@@ -1,3 +1,9 @@
+// What both directions of attention share: blocks of kQueries queries of one head go over the keys
+// they attend to, tile by tile. Tiles, and what is summed over them, hold a query in each column
+// (attention_rows.h); "turned" means [h, positions].
+//
+// B rows, L positions, H query heads, K key/value heads, h head dim. A group is a key/value head
+// of a row with its H / K query heads.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -12,12 +18,6 @@
 #include "ops/cpu/tile_product.h"
 #include "ops/cpu/transpose.h"
 
-// What both directions of attention share: blocks of kQueries queries of one head go over the keys
-// they attend to, tile by tile. Tiles, and what is summed over them, hold a query in each column
-// (attention_rows.h); "turned" means [h, positions].
-//
-// B rows, L positions, H query heads, K key/value heads, h head dim. A group is a key/value head
-// of a row with its H / K query heads.
 namespace superpose::ops::cpu {
 
 // Keys of a tile: with its gradients it stays in the second-level cache.

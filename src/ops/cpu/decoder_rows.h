@@ -1,11 +1,11 @@
+// Element-wise passes of a decoder layer and of the optimizer, on rows of contiguous memory; built
+// once per instruction set as row_kernels.h says.
 #pragma once
 
 #include <cstdint>
 
 #include "ops/cpu/row_kernels.h"
 
-// Element-wise passes of a decoder layer and of the optimizer, on rows of contiguous memory; built
-// once per instruction set as row_kernels.h says.
 namespace superpose::ops::cpu {
 
 // Rows [0, count) of x, delta, sum and normed; delta and sum are null together.

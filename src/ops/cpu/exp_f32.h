@@ -1,9 +1,9 @@
+// exp in f32, for the sources built per instruction set only: file-local by an anonymous namespace.
 #pragma once
 
 #include <bit>
 #include <cstdint>
 
-// For the sources built per instruction set only: file-local by its anonymous namespace.
 namespace superpose::ops::cpu {
 namespace {
 

@@ -1,3 +1,15 @@
+// f32 products in blocks, out of libtorch's micro-kernels.
+//
+// The micro-kernel (brgemm) multiplies one block of packed rows at close to the peak of a core.
+// What is left to this file is the usual blocking around it (Goto and van de Geijn 2008, "Anatomy
+// of high-performance matrix multiplication"): a panel of b stays in the second-level cache while
+// blocks of rows of a pass over it, and an operand whose rows run the wrong way is transposed panel
+// by panel.
+//
+// Products are cut into tasks by their shape alone, and each element of the result is summed by one
+// thread over ascending depth; so the bits are the same for any number of threads. Tasks are of
+// about one size, as at::parallel_for gives every thread the same number of them. Why not at::mm,
+// and where: docs/adr/0008-f32-products-by-micro-kernels.md.
 #include "ops/cpu/f32_products.h"
 
 #include <ATen/native/CPUBlas.h>

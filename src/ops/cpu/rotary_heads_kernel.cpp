@@ -1,3 +1,5 @@
+// Position by position: the heads of queries and of keys go through norm and rotation while they
+// are in the first-level cache, values are copied.
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/zeros.h>
@@ -10,8 +12,6 @@
 #include "ops/cpu/element_rows.h"
 #include "ops/cpu/parallel.h"
 
-// Position by position: the heads of queries and of keys go through norm and rotation while they
-// are in the first-level cache, values are copied.
 namespace superpose::ops::cpu {
 namespace {
 
