@@ -1,4 +1,4 @@
-// Measuring in turn with other programs: one process of each, driven line by line.
+// Measuring alternately with other programs: one process of each, driven line by line.
 #pragma once
 
 #include <iosfwd>

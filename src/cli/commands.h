@@ -85,7 +85,7 @@ int data_mix_command(const DataOptions& options);
 
 struct TokenizerTextOptions {
   std::string tokenizer;    // as in a recipe: "bytes", a file or a folder
-  bool json_lines = false;  // {"text": ...} a line, and a list of ids a line
+  bool json_lines = false;  // {"text": ...} per line, and a list of ids per line
   bool special_as_text = false;
 };
 // From standard input to standard output.

@@ -9,8 +9,8 @@
 
 namespace superpose::data {
 
-// What a reader does with a record that is not what it should be: a line that is no JSON object, a
-// missing or mistyped field, text that is not UTF-8 where the format demands it.
+// What a reader does with a record that is not what it should be: a line that is not a JSON object,
+// a missing or mistyped field, text that is not UTF-8 where the format demands it.
 enum class BadRecord { kError, kSkip };
 
 struct ReadOptions {
@@ -32,7 +32,7 @@ class DocumentReader {
   virtual ~DocumentReader() = default;
 
   // Puts the next document into `text`; false at the end of the file. Throws util::Error naming
-  // file and place (line, row or byte) for what cannot be read.
+  // file and position (line, row or byte) for what cannot be read.
   virtual bool next(std::string& text) = 0;
 
   // Bytes of the file, as it lies on disk, that have been read so far: for progress.

@@ -41,7 +41,7 @@ class DocumentFiles {
  private:
   std::vector<std::string> names_;
   std::vector<std::int64_t> ends_;      // the number behind each file's last document
-  std::vector<std::int64_t> left_out_;  // numbers that are counted there and are no documents
+  std::vector<std::int64_t> left_out_;  // numbers that are counted there and are not documents
 };
 
 // The ids of a document. Throws util::Error for one that does not exist.

@@ -64,7 +64,7 @@ class JsonDocuments final : public DocumentReader {
   std::optional<std::string> extract(std::string& text) {
     try {
       return field_.extract(line_, text);
-    } catch (const util::Error& error) {  // no bad record: memory
+    } catch (const util::Error& error) {  // not a bad record: memory
       fail(error.what());
     }
   }

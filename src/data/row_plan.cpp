@@ -30,11 +30,12 @@ RowPlan::RowPlan(std::shared_ptr<const TokenStream> stream,
 }
 
 void RowPlan::append(const Consumption& consumption) {
-  util::require(consumption.bag_size >= 1 && consumption.target_size >= 1 &&
-                    consumption.sequence_length >= 1 && consumption.rows >= 0,
-                "data: a stretch needs bag, target and sequence sizes >= 1 and rows >= 0, got ",
-                consumption.bag_size, ", ", consumption.target_size, ", ",
-                consumption.sequence_length, ", ", consumption.rows);
+  util::require(
+      consumption.bag_size >= 1 && consumption.target_size >= 1 &&
+          consumption.sequence_length >= 1 && consumption.rows >= 0,
+      "data: a range of rows needs bag, target and sequence sizes >= 1 and rows >= 0, got ",
+      consumption.bag_size, ", ", consumption.target_size, ", ", consumption.sequence_length, ", ",
+      consumption.rows);
   const std::int64_t lanes = stream_->layout().lanes;
   Stretch stretch;
   stretch.shape = {consumption.sequence_length, consumption.bag_size, consumption.target_size};
@@ -86,7 +87,7 @@ std::int64_t RowPlan::lane_rows_before(std::int64_t lane, std::int64_t row) cons
   return (row + lanes - 1 - lane) / lanes;
 }
 
-// Where a lane stands before a row at or behind the start of the stretch and not behind its end.
+// Where a lane stands before a row at or behind the start of the range and not behind its end.
 std::int64_t RowPlan::cursor_before(const Stretch& stretch, std::int64_t lane,
                                     std::int64_t row) const {
   const auto index = static_cast<std::size_t>(lane);

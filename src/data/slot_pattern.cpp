@@ -19,12 +19,12 @@ namespace superpose::data {
 namespace {
 
 struct Occurrence {
-  std::int64_t twice_place;  // 2 j + 1: the place is (2 j + 1) / (2 c)
+  std::int64_t twice_place;  // 2 j + 1: it is due at (2 j + 1) / (2 c)
   std::int64_t slots;        // c
   std::int32_t source;
 };
 
-// Exact: places of different sources may be equal, and must not depend on rounding then.
+// Exact: slots of different sources may be due at the same point, and must not depend on rounding.
 bool stands_before(const Occurrence& x, const Occurrence& y) {
   const std::int64_t left = x.twice_place * y.slots;
   const std::int64_t right = y.twice_place * x.slots;

@@ -10,8 +10,8 @@
 
 namespace superpose::data {
 
-// A stretch of rows of one shape and one set of weights that was read, or is to be read. A list of
-// these, oldest first, is the whole state of a run's place in its data.
+// A range of rows of one shape and one set of weights that was read, or is to be read. A list of
+// these, oldest first, is the whole state of a run's position in its data.
 struct Consumption {
   std::int64_t bag_size = 1;
   std::int64_t target_size = 1;
@@ -35,10 +35,10 @@ struct Consumption {
   }
 };
 
-// Adds to the last stretch where all but the rows is the same, else appends; nothing for 0 rows.
+// Adds to the last range where all but the rows is the same, else appends; nothing for 0 rows.
 void append_consumption(std::vector<Consumption>& history, const Consumption& next);
 
-// Raw tokens that these stretches read.
+// Raw tokens that these ranges read.
 std::int64_t raw_tokens_of(const std::vector<Consumption>& history);
 
 // How the stream is cut; kept in the checkpoint, so that a resumed run does not choose again.
@@ -71,8 +71,8 @@ struct StreamOptions {
 //
 // Each epoch is a keyed permutation of fixed blocks, put together and cut into equal lanes
 // (EpochOrder). Row k reads lane k mod lanes at that lane's cursor, which then advances by a L; a
-// lane goes on in the next epoch's same lane. A cursor is a raw position of its lane: epoch times
-// lane length plus offset.
+// lane continues in the same lane of the next epoch. A cursor is a raw position of its lane: epoch
+// times lane length plus offset.
 //
 // document_aware: the raw order is cut into pieces at document, block and lane borders, and each
 // piece is padded with id -1 to a multiple of a, counted from the start of the piece or from the
@@ -88,8 +88,8 @@ class TokenStream {
   const TokenShards& shards() const { return *shards_; }
   const EpochOrder& order() const { return order_; }
 
-  // The raw run that starts at a lane's cursor and ends where document (only if document_aware),
-  // block, lane or epoch does: a piece.
+  // The range of raw tokens that starts at a lane's cursor and ends where document (only if
+  // document_aware), block, lane or epoch does: a piece.
   TokenRun piece_at(std::int64_t lane, std::int64_t cursor) const;
 
   // Reads a window: `ids` receives ids.size() tokens from the cursor on, -1 for padding. Where

@@ -101,7 +101,8 @@ C10dCollective::C10dCollective(const Rendezvous& rendezvous) : rendezvous_(rende
     store_ = make_store(rendezvous_);
     backend_ = make_gloo_backend(store_, rendezvous_);
   });
-  // Rank 0 may host the store, so it must not go on, and perhaps end, while others still connect.
+  // Rank 0 may host the store, so it must not continue, and perhaps end, while others still
+  // connect.
   barrier();
 }
 

@@ -21,7 +21,7 @@ std::string pair_fingerprint(const train::RunConfig& baseline, const train::RunC
 // The entries of compare.noise held against the arms' settings at budget 1.
 struct NoiseFindings {
   std::vector<report::PairSettings> pairs;   // of each arm but the baseline whose rate is known
-  std::vector<report::NoiseFigure> figures;  // that apply, at most one an arm
+  std::vector<report::NoiseFigure> figures;  // that apply, at most one per arm
   std::vector<std::string> notes;            // of entries that do not
 };
 

@@ -45,7 +45,7 @@ struct PhaseInfo {
   }
 };
 
-// Texts that are equal exactly when the thing is equal; the report refuses to compare runs that
+// Strings that are equal exactly when the thing is equal; the report refuses to compare runs that
 // differ.
 struct Fingerprints {
   // The experiment. `compare` puts the hash of its whole recipe (operational keys left out) into
@@ -64,7 +64,7 @@ struct Fingerprints {
 
 // A checkpoint that a run began from.
 struct ParentInfo {
-  std::string kind;             // "branch": its corpus and place in it; "stage": another corpus
+  std::string kind;             // "branch": its corpus and position in it; "stage": another corpus
   std::string folder;           // of the checkpoint
   std::int64_t step = 0;        // that it holds, by its own run's count
   std::int64_t first_step = 0;  // the same by the count of the run that began there
@@ -141,8 +141,8 @@ struct RunHeader {
   }
 };
 
-// After optimizer step number `step` (1-based: steps finished). Rates and wait_share cover the
-// stretch since the record before (set_rates fills them).
+// After optimizer step number `step` (1-based: steps finished). Rates and wait_share cover the time
+// since the record before (set_rates fills them).
 struct StepRecord {
   std::int64_t step = 0;
   std::int64_t phase = 0;  // index into RunHeader::phases

@@ -26,8 +26,9 @@ std::int64_t parameter_count(const ModelConfig& config);
 //
 //   6 * (parameters without the input embedding; a tied head counts) + layers * 6 * L * H * h
 //
-// The second term is causal attention: two products of L/2 keys on average, 2 FLOPs a multiply-add,
-// and twice that again for backward. Softmax, norms and the optimizer are not counted.
+// The second term is causal attention: two products of L/2 keys on average, 2 FLOPs per
+// multiply-add, and twice that again for backward. Softmax, norms and the optimizer are not
+// counted.
 double flops_per_position(const ModelConfig& config, std::int64_t sequence_length);
 
 struct MemoryRequest {
@@ -39,8 +40,8 @@ struct MemoryRequest {
   bool bf16 = false;                 // compute type; the master is f32 in any case
 };
 
-// Bytes held at the peak of a training step (where its backward part begins), as tensors; what the
-// process holds beside them is added in train/memory.h.
+// Bytes held at the peak of a training step (where its backward part begins), as tensors; what else
+// the process holds is added in train/memory.h.
 struct MemoryEstimate {
   std::int64_t parameters = 0;  // f32 master, and the bf16 copy where there is one
   std::int64_t gradients = 0;

@@ -50,8 +50,8 @@ struct DecoderOptions {
 };
 
 // Bound to views of `parameters`, which must outlive it and hold exactly
-// decoder_parameters(config). Holds no state beside them and a table of rotary angles; one thread
-// at a time.
+// decoder_parameters(config). Holds no state of its own but a table of rotary angles; one thread at
+// a time.
 //
 //   latent   x  = mean of the embedding rows of a bag
 //   layer    x += o(attention(rotate(q), rotate(k), v))   with q, k, v of norm(x)

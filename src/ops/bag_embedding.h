@@ -5,7 +5,7 @@
 
 namespace superpose::ops {
 
-// Legend: V vocabulary rows, D width, B batch, L positions, s tokens a bag.
+// Legend: V vocabulary rows, D width, B batch, L positions, s tokens per bag.
 
 // Mean of the embedding rows of each bag of tokens: the input side of token superposition (arXiv
 // 2605.06546, sec. 3).

@@ -15,8 +15,8 @@ namespace superpose::ops {
 at::Tensor swiglu_forward(const at::Tensor& gate_up);
 at::Tensor swiglu_backward(const at::Tensor& grad, const at::Tensor& gate_up);
 
-// {sum, normed, rstd [N]} as in add_rms_norm_accumulate; sum is [0] without delta. `again` makes
-// normed from the sum (x without delta) and rstd, bit for bit.
+// {sum, normed, rstd [N]} as in add_rms_norm_accumulate; sum is [0] without delta. rms_norm_again
+// recomputes normed from the sum (x without delta) and rstd, bit for bit.
 std::tuple<at::Tensor, at::Tensor, at::Tensor> add_rms_norm_forward(
     const at::Tensor& x, const std::optional<at::Tensor>& delta, const at::Tensor& weight,
     double eps);

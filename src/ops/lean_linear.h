@@ -1,4 +1,4 @@
-// Linear layers that keep for backward what their input was made of, and make the input again: one
+// Linear layers that keep for backward what their input was made of, and recompute the input: one
 // element-wise pass more, and an activation less that waits from forward to backward. Values and
 // gradients are bit for bit those of the two operators one after the other.
 #pragma once

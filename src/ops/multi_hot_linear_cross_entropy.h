@@ -8,7 +8,7 @@
 
 namespace superpose::ops {
 
-// Legend: N rows (positions), D width, V vocabulary rows, s targets a row.
+// Legend: N rows (positions), D width, V vocabulary rows, s targets per row.
 
 struct MultiHotOptions {
   double z_loss = 0;                 // weight of the z-loss, >= 0

@@ -28,7 +28,7 @@ struct MultiHotResult {
 };
 
 // Rows whose logits the CPU form holds at once. Fewer make the products slow (the weight and its
-// gradient are read once a block), more push the logits out of the cache. A round number of them,
+// gradient are read once per block), more push the logits out of the cache. A round number of them,
 // so that the blocks of the products are even.
 inline std::int64_t logit_block_rows(std::int64_t vocabulary) {
   constexpr std::int64_t kElements = std::int64_t{1} << 23;

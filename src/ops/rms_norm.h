@@ -20,7 +20,7 @@ namespace superpose::ops {
 //                rounded sum
 //
 // Where grad mode is on and x or delta requires a gradient, backward adds the weight's gradient
-// into grad_weight in place; `weight` itself gets none. On CPU its bits do not hang on the number
+// into grad_weight in place; `weight` itself gets none. On CPU its bits do not depend on the number
 // of threads. Backward may not be differentiated again. Throws ValueError on a wrong shape or
 // dtype.
 std::tuple<at::Tensor, at::Tensor> add_rms_norm_accumulate(const at::Tensor& x,

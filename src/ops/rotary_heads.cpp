@@ -118,7 +118,7 @@ class RotaryHeads : public torch::autograd::Function<RotaryHeads> {
     const at::AutoDispatchBelowADInplaceOrView below_autograd;
     context->save_for_backward({norms.q_weight.defined() ? qkv : at::Tensor(), angles.cosines,
                                 angles.sines, norms.q_weight, norms.k_weight});
-    // Beside the saved ones: they are written to before backward, which autograd would refuse.
+    // Not saved variables: they are written to before backward, which autograd would refuse.
     context->saved_data["grad_q_weight"] = if_defined(norms.grad_q_weight);
     context->saved_data["grad_k_weight"] = if_defined(norms.grad_k_weight);
     context->saved_data["eps"] = norms.eps;

@@ -29,7 +29,7 @@ SpeedUpOutcome speed_up_outcome(const Analysis& analysis, const std::string& arm
 SpeedUpOutcome secondary_speed_up_outcome(const Analysis& analysis, const std::string& arm,
                                           CostAxis axis);
 
-// Gap between the validation curves at budget 1 (baseline - arm) against FLOPs, one curve a seed;
+// Gap between the validation curves at budget 1 (baseline - arm) against FLOPs, one curve per seed;
 // the baseline's loss between its validation points is linear in FLOPs, and nothing is read off
 // outside them.
 void add_gaps(const Analysis& analysis, Comparison& comparison);

@@ -45,7 +45,7 @@ struct PhaseConfig {
   void validate() const;
 };
 
-// A stretch of steps with one bag size and one target size. Next-token prediction is bag_size =
+// A range of steps with one bag size and one target size. Next-token prediction is bag_size =
 // target_size = 1.
 struct Phase {
   std::int64_t first_step = 0;
@@ -71,7 +71,7 @@ struct Phase {
 // the list is longer than the run.
 std::vector<Phase> make_phases(std::span<const PhaseConfig> configs, std::int64_t total_steps);
 
-// Place in `phases` of the phase that holds a step; throws util::Error unless 0 <= step < total
+// Index in `phases` of the phase that holds a step; throws util::Error unless 0 <= step < total
 // steps.
 std::size_t phase_index_at(std::span<const Phase> phases, std::int64_t step);
 const Phase& phase_at(std::span<const Phase> phases, std::int64_t step);

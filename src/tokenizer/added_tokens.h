@@ -13,8 +13,8 @@
 
 namespace superpose::tokenizer {
 
-// Finds added tokens in a text: at each place, from left to right, the longest that begins there.
-// Immutable.
+// Finds added tokens in a text: at each position, from left to right, the longest that begins
+// there. Immutable.
 class AddedTokens {
  public:
   struct Match {

@@ -24,7 +24,7 @@ namespace {
 // Up to here looking through all pairs beats a heap.
 constexpr std::size_t kShort = 32;
 
-// Places in a word are 32 bit.
+// Indices in a word have 32 bits.
 constexpr std::size_t kLongestWord = std::numeric_limits<std::int32_t>::max();
 
 }  // namespace
@@ -53,7 +53,7 @@ Bpe::Bpe(const Description& description) {
     while (slots_[place].pair != kEmpty && slots_[place].pair != pair) {
       place = (place + 1) & (size - 1);
     }
-    // A pair that stands there twice has the rank of its last place, as in `tokenizers`.
+    // A pair that stands there twice has the rank of its last entry, as in `tokenizers`.
     slots_[place] = {pair, rank++, merge.merged};
   }
 }
@@ -87,8 +87,9 @@ void Bpe::encode(std::string_view word, Scratch& scratch, std::vector<std::int32
     merge_short(std::span(symbols).first(count), ids);
     return;
   }
-  util::require(word.size() <= kLongestWord, "tokenizer: a stretch without a place to split it is ",
-                "longer than ", kLongestWord, " bytes, got ", word.size());
+  util::require(word.size() <= kLongestWord,
+                "tokenizer: text without a position to split it at is ", "longer than ",
+                kLongestWord, " bytes, got ", word.size());
   scratch.symbols.clear();
   scratch.symbols.reserve(word.size());
   for (const char c : word) {

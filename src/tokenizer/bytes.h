@@ -29,8 +29,8 @@ bool append_bytes_of(std::string_view token, std::string& bytes);
 // there "<|endoftext|>" becomes the one id 256, not 13 bytes.
 std::string byte_tokenizer_json();
 
-// tokenizer_config.json beside it: PreTrainedTokenizerFast, end-of-sequence token "<|endoftext|>",
-// no clean-up of spaces.
+// tokenizer_config.json to go with it: PreTrainedTokenizerFast, end-of-sequence token
+// "<|endoftext|>", no clean-up of spaces.
 std::string byte_tokenizer_config_json();
 
 }  // namespace superpose::tokenizer

@@ -480,9 +480,9 @@ class Translator {
     }
   }
 
-  // Behind what is no character a hyphen makes no range, unless it is the last.
+  // Behind what is not a character a hyphen makes no range, unless it is the last.
   void expect_no_range() const {
-    expect(!follows("-") || follows("-]"), "a hyphen behind what is no single character");
+    expect(!follows("-") || follows("-]"), "a hyphen behind what is not a single character");
   }
 
   // [:alpha:], [:^alpha:].

@@ -154,7 +154,7 @@ class Gpt2Scanner : public TextScanner {
   }
 };
 
-// kQwenPattern (one digit a piece) and kCl100kPattern (three).
+// kQwenPattern (one digit per word) and kCl100kPattern (three).
 template <int kDigits>
 class Cl100kScanner : public TextScanner {
  public:

@@ -71,7 +71,7 @@ class Tokenizer {
 };
 
 // Encodes texts one after another, as Tokenizer::encode does, and keeps the ids of words that it
-// has met. One a thread; its memory is bounded. The tokenizer must outlive it.
+// has met. One per thread; its memory is bounded. The tokenizer must outlive it.
 class Encoder {
  public:
   explicit Encoder(const Tokenizer& tokenizer);

@@ -34,7 +34,7 @@ std::size_t remove_abandoned(const std::filesystem::path& folder);
 // What AtomicDirectory::commit does where the final folder exists already.
 enum class Existing { kRefuse, kReplace };
 
-// A folder built under a temporary name beside its final one, "<final>.tmp-<pid>". Parents are
+// A folder built under a temporary name next to its final one, "<final>.tmp-<pid>". Parents are
 // created.
 class AtomicDirectory {
  public:

@@ -22,7 +22,7 @@ std::uint64_t hash_file(const std::filesystem::path& path, const std::stop_token
 // 16 lower-case hexadecimal digits.
 std::string hex64(std::uint64_t value);
 
-// Hash of a sequence of pieces; equals hash64 of the pieces put together.
+// Hash of data that comes in parts; equals hash64 of the parts put together.
 class Hasher {
  public:
   explicit Hasher(std::uint64_t seed = 0);

@@ -19,7 +19,7 @@
 //   std::optional of these  left out where it is empty
 //   visitable structs
 //   std::vector of these
-//   std::vector of pairs    of texts, or of a text and a number: as an object
+//   std::vector of pairs    of strings, or of a string and a number: as an object
 #pragma once
 
 #include <algorithm>

@@ -30,7 +30,7 @@ double uniform01(std::uint64_t key, std::uint64_t index);
 double normal(std::uint64_t key, std::uint64_t index);
 
 // values[i] = mean + standard_deviation * normal(key, first_index + i), rounded once to f32.
-// Filling a range in pieces gives the same bits as filling it at once.
+// Filling a range in parts gives the same bits as filling it at once.
 void fill_normal(std::span<float> values, std::uint64_t key, std::uint64_t first_index,
                  double mean = 0.0, double standard_deviation = 1.0);
 

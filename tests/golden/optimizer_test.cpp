@@ -44,7 +44,7 @@ optim::OptimConfig config_of(const util::Json& settings) {
   return config;
 }
 
-// What rounding of gradients may do to each weight. The largest element is no measure of that: it
+// What rounding of gradients may do to each weight. The largest element does not measure that: it
 // is one whose gradient lies below eps, where AdamW turns rounding into a step of any length up to
 // the rate, and how close to that the reference came is its luck.
 //

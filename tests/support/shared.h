@@ -1,4 +1,4 @@
-// Reference data that lives beside the source tree, not in it. A test that needs it begins with
+// Reference data that lies next to the source tree, not in it. A test that needs it begins with
 //
 //   if (!has_shared("golden/optimizer")) GTEST_SKIP() << missing_shared("golden/optimizer");
 #pragma once

@@ -101,7 +101,7 @@ class Backward {
     }
   }
 
-  // Adds what a tile gives to the gradients of its queries (turned), keys and values. In the
+  // Adds what a tile gives to the gradients of its queries (transposed), keys and values. In the
   // columns beyond the last query P is 1 and dS 0, and the operands that they meet are 0.
   void add_tile(const Range& keys, const Range& queries, const std::int64_t* starts, Into into) {
     const std::int64_t words = pairs_of(width_);

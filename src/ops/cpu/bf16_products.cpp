@@ -28,8 +28,8 @@ constexpr std::int64_t kDepth = 512;
 // Rows of a and b that are summed over before the next ones: bounds the copy of b in words.
 constexpr std::int64_t kPanel = 2048;
 
-// Beyond the width of a turned block, in words: with a power of two its rows would share a few sets
-// of the first-level cache.
+// Beyond the width of a transposed block, in words: with a power of two its rows would share a few
+// sets of the first-level cache.
 constexpr std::int64_t kPadding = 16;
 
 // Multiply-adds, and moved elements, that are worth a thread.

@@ -47,7 +47,7 @@ struct NormAgainRows {
   std::int64_t width;
 };
 
-// The heads of one position, turned by its angles (back where direction is -1).
+// The heads of one position, rotated by its angles (back where direction is -1).
 template <class T>
 struct TurnedHeads {
   const T* from;  // [heads, 2 half]

@@ -33,7 +33,7 @@ struct Tile {
   typedef float Row __attribute__((vector_size(N * sizeof(float))));
   Row rows[N];
 
-  // Of every square of 2 S x 2 S, swaps the S x S quarters beside the diagonal.
+  // Of every square of 2 S x 2 S, swaps the S x S quarters off the diagonal.
   template <int S, int... I>
   void swap_quarters(Indices<I...> /*lanes*/) {
     for (int r = 0; r < N; ++r) {
