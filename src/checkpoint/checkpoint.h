@@ -18,7 +18,8 @@ namespace superpose::checkpoint {
 // A checkpoint is a folder "step-00001234" that AutoModelForCausalLM.from_pretrained opens as it
 // is, with all that training needs to resume in trainer/ (docs/formats/checkpoint.md):
 //
-//   config.json  generation_config.json  model.safetensors  tokenizer.json  tokenizer_config.json
+//   config.json  generation_config.json  model.safetensors
+//   tokenizer.json  tokenizer_config.json
 //   trainer/optimizer.safetensors  trainer/state.json  trainer/corpus.json
 //   trainer/manifest.json   size and XXH3 of every file above, written last
 //   trainer/pinned          only while pinned; not in the manifest

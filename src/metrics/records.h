@@ -6,8 +6,8 @@
 // Two clocks, never mixed: `positions` are what the decoder computed (FLOPs come from these),
 // `raw_tokens` are what was read from the corpus (bag_size times the positions while superposed).
 // `seconds` is the time of the steps alone: loading included, evaluation and checkpoints apart. All
-// three count from step 0 of the run; a branch counts its trunk's part too, and a resumed run goes
-// on counting.
+// three count from step 0 of the run; a branch counts its trunk's part too, and a resumed run
+// continues to count.
 #pragma once
 
 #include <array>

@@ -27,7 +27,7 @@ Tokenizer open_tokenizer(const std::string& spec);
 // empty, the first of these that there is:
 //
 //   eos_token of the tokenizer_config.json next to the file
-//   the one special token with a usual name: "<|endoftext|>", "<|end_of_text|>", "</s>", ...
+//   the one special token with a usual name, such as "<|endoftext|>" or "</s>"
 //   eos_token of a special_tokens_map.json
 //
 // Throws util::Error: a file that cannot be read or is not supported, no such token.
