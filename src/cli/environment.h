@@ -48,8 +48,8 @@ enum class LostOutput {
   kDropped,      // the work continues to its end: for commands that write files
   kEndsProcess,  // by SIGPIPE, quietly, as other programs: for those whose output is the result
 };
-// Sets it for this process, whatever it inherited. With kDropped a file beyond the limit of `ulimit
-// -f` is an error like a full disk, too.
+// Sets it for this process, whatever it inherited. With kDropped a file beyond the limit of
+// `ulimit -f` is an error like a full disk, too.
 void set_lost_output(LostOutput fate);
 
 // `code`, once standard output is written to its end. Throws util::Error where it cannot be, as on

@@ -28,8 +28,8 @@ namespace superpose::metrics {
 // Schema number of metrics.jsonl. A file with a newer one is refused by name.
 inline constexpr std::int64_t kSchema = 1;
 
-// One phase as it was run. Steps are 0-based: the phase covers [first_step, first_step +
-// num_steps).
+// One phase as it was run. Steps are 0-based: the phase covers
+// [first_step, first_step + num_steps).
 struct PhaseInfo {
   std::int64_t first_step = 0;
   std::int64_t num_steps = 0;

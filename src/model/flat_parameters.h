@@ -32,7 +32,8 @@ struct Parameter {
 // Three flat buffers with the same offsets:
 //
 //   master    f32: what the optimizer updates and a checkpoint stores
-//   gradient  f32: zero_gradient() clears it once per step, every backward until then adds to it
+//   gradient  f32: cleared once per step by zero_gradient(), and added to by every backward until
+//             the next
 //   compute   bf16 copy of the decayed part, written by AdamW and refresh_compute(); the master
 //             itself where compute is f32
 //

@@ -20,12 +20,12 @@ GainOutcome equal_raw_tokens_outcome(const Analysis& analysis, const std::string
 
 enum class CostAxis { kFlops, kSeconds };
 
-// Primary: target = the baseline's final loss at budget 1; baseline's cost there / arm's cost, read
-// off the arm's budgets.
+// Primary: at the baseline's final loss at budget 1, the baseline's cost over the arm's cost, which
+// is read off the arm's budgets.
 SpeedUpOutcome speed_up_outcome(const Analysis& analysis, const std::string& arm, CostAxis axis);
 
-// Secondary: target = the arm's final loss at budget 1; baseline's cost, read off its budgets /
-// arm's cost.
+// Secondary: at the arm's final loss at budget 1, the baseline's cost, which is read off its
+// budgets, over the arm's cost.
 SpeedUpOutcome secondary_speed_up_outcome(const Analysis& analysis, const std::string& arm,
                                           CostAxis axis);
 

@@ -45,8 +45,7 @@ struct PhaseConfig {
   void validate() const;
 };
 
-// A range of steps with one bag size and one target size. Next-token prediction is bag_size =
-// target_size = 1.
+// A range of steps with one bag size and one target size. Both are 1 in next-token prediction.
 struct Phase {
   std::int64_t first_step = 0;
   std::int64_t num_steps = 0;
