@@ -17,7 +17,7 @@ find_library(Libtorch_cuda_LIBRARY torch_cuda PATHS "${Libtorch_LIBRARY_DIR}" NO
 find_library(Libtorch_c10_cuda_LIBRARY c10_cuda PATHS "${Libtorch_LIBRARY_DIR}" NO_DEFAULT_PATH)
 find_path(Libtorch_INCLUDE_DIR ATen/core/Tensor.h PATHS "${Libtorch_ROOT}/include" NO_DEFAULT_PATH)
 
-# A wheel may ship its OpenMP runtime under a hashed name, in torch/lib or in torch.libs beside it.
+# A wheel may ship its OpenMP runtime under a hashed name, in torch/lib or in torch.libs next to it.
 file(GLOB libtorch_gomp "${Libtorch_LIBRARY_DIR}/libgomp*.so*" "${Libtorch_ROOT}/../torch.libs/libgomp*.so*")
 list(LENGTH libtorch_gomp libtorch_gomp_count)
 if(libtorch_gomp_count GREATER 0)

@@ -75,8 +75,8 @@ void drop_from_page_cache(const fs::path& folder) {
 
 data::BatchSource open_source(const fs::path& folder, std::int64_t bag_size, bool aware) {
   auto shards = std::make_shared<const data::TokenShards>(prefixes_in(folder), kVocabulary);
-  const std::int64_t steps =
-      shards->num_tokens() / (kRows * kSequenceLength * bag_size);  // one epoch
+  // One epoch.
+  const std::int64_t steps = shards->num_tokens() / (kRows * kSequenceLength * bag_size);
   const std::vector<superposition::Phase> phases = {
       {.first_step = 0, .num_steps = steps, .bag_size = bag_size, .target_size = bag_size}};
   const data::StreamLayout layout = data::choose_layout(

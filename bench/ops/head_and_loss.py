@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-r"""Head + multi-hot cross-entropy, forward and backward: Superpose's operator against plain PyTorch, in turn.
+r"""Head + multi-hot cross-entropy, forward and backward: Superpose's operator against plain PyTorch, alternating.
 
     python bench/ops/head_and_loss.py --library build/release/src/ops/libsuperpose_ops.so --dtypes float32,bfloat16 \
         --widths 512,2048 --vocabularies 256,32000,128256 --bag-sizes 1,4,8,16

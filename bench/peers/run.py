@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Superpose's training step against the same step in PyTorch and transformers: in turn, in one run.
+"""Superpose's training step against the same step in PyTorch and transformers: alternating, in one run.
 
     .venv/bin/python bench/peers/run.py bench/recipes/tiny.toml bench/recipes/small.toml --out docs/benchmarks/NAME
 
@@ -59,7 +59,7 @@ class Worker:
     def __init__(self, name, command, threads):
         self.name, self.command, self.error = name, list(map(str, command)), None
         self.check_losses, self.block_steps = {}, {}
-        self.times = collections.defaultdict(list)  # case -> seconds of a step, one a round
+        self.times = collections.defaultdict(list)  # case -> seconds of a step, one per round
         self.status = {}
         self._stderr = tempfile.TemporaryFile("w+")
         # An empty cache of compiled kernels: the first step is that of a new shape.

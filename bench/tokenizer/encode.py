@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-r"""Encoding speed against Hugging Face tokenizers (and tiktoken, where it is installed), the sides in turn.
+r"""Encoding speed against Hugging Face tokenizers (and tiktoken, where it is installed), the sides alternating.
 
     .venv/bin/python bench/tokenizer/encode.py --program build/bench/bench/encode_turns \
         --tokenizers gpt2.json,qwen3.json --corpora books.jsonl.zst,modern.txt.zst --threads 1,2 --rounds 5 --json out.json

@@ -2,9 +2,10 @@
 //
 //   encode_turns TOKENIZER TEXTS THREADS
 //
-// TEXTS: a file of u32 bytes and the bytes, for each text. For each line of standard input all
-// texts are encoded once, each thread taking the next text that none has taken; then a line of JSON
-// goes out: seconds, ids, and an XXH3 of the ids of all texts.
+//   TEXTS     a file: for each text, u32 its number of bytes, and the bytes
+//
+// For each line of standard input all texts are encoded once, each thread taking the next text that
+// none has taken; then a line of JSON is written: seconds, ids, XXH3 of the ids of all texts.
 #include <atomic>
 #include <chrono>
 #include <cstdint>

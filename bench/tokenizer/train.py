@@ -1,4 +1,4 @@
-"""Training byte-level BPE: `superpose tokenizer train` and the trainer of `tokenizers`, in turn, on the same documents.
+"""Training byte-level BPE: `superpose tokenizer train` and the trainer of `tokenizers`, alternating, on the same documents.
 
     .venv/bin/python bench/tokenizer/train.py books.jsonl --megabytes 100 --vocab-sizes 8192,32768 --threads 1,2
 
@@ -75,7 +75,7 @@ def equal_models(*paths):
 
 
 def measure(arguments, corpus, folder, size, threads):
-    """Runs of both sides in turn: {name: [(seconds, MiB)]}; and whether they agree."""
+    """Runs of both sides, alternating: {name: [(seconds, MiB)]}; and whether they agree."""
     runs, agree = {"superpose": [], "tokenizers": []}, True
     for number in range(arguments.rounds):
         ours, theirs = folder / f"ours-{size}-{threads}-{number}", folder / "theirs.json"

@@ -10,7 +10,7 @@
 namespace superpose::bench {
 namespace {
 
-// Recorded steps a case, at least.
+// Recorded steps per case, at least.
 constexpr std::int64_t kRecordedSteps = 3;
 
 void take_first_steps(Session& session, const MeasureOptions& options, Result& result) {

@@ -1,4 +1,5 @@
-// The measurement of `superpose bench`: timed blocks of the cases in turn, then where a step goes.
+// The measurement of `superpose bench`: timed blocks of the cases, interleaved, then where a step's
+// time goes.
 #pragma once
 
 #include <cstdint>
@@ -33,7 +34,7 @@ struct CaseResult {
 struct Result {
   double first_step_seconds = 0;  // from the start of the process to the end of its first step
   std::int64_t peak_memory_bytes = 0;
-  std::vector<double> ceilings;  // FLOP/s, one a round
+  std::vector<double> ceilings;  // FLOP/s, one per round
   Spread ceiling;
   std::vector<CaseResult> cases;  // next-token prediction first
 };

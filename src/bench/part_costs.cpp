@@ -39,7 +39,7 @@ std::optional<PartCost> layer_cost(std::string_view part, const model::ModelConf
   }
   if (part == "o") return product(positions, queries, width, layers);
   if (part == "gate_up") return product(positions, width, 2 * ffn, layers);
-  // Made once more in backward (ops/lean_linear.h).
+  // Recomputed in backward (ops/lean_linear.h).
   if (part == "swiglu") return traffic(shape, 3 * ffn * layers, (3 + 5) * ffn * layers);
   if (part == "down") return product(positions, ffn, width, layers);
   return std::nullopt;

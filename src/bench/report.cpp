@@ -109,7 +109,7 @@ std::string percent_of(double part, double whole) {
 
 void print_cases(std::ostream& out, const Session& session, const Result& result) {
   out << cell("bag", 7) << cell("positions/s", 13) << cell("lowest", 12) << cell("highest", 12)
-      << cell("ms a step", 12) << cell("GFLOP/s", 10) << cell("of ceiling", 12)
+      << cell("ms per step", 12) << cell("GFLOP/s", 10) << cell("of ceiling", 12)
       << "   step time to bag 1 (range)\n";
   const double positions = positions_of(session);
   for (const CaseResult& item : result.cases) {
@@ -136,7 +136,7 @@ std::string giga(double work, double seconds) {
 void print_parts(std::ostream& out, const Session& session, const CaseResult& item) {
   const double step = step_seconds_of(item.parts);
   out << "\nWhere a step of bag " << item.which.name() << " goes (" << format("%.1f", step * 1e3)
-      << " ms a step while recorded, " << format("%.1f", item.step.median * 1e3) << " ms timed)\n"
+      << " ms per step while recorded, " << format("%.1f", item.step.median * 1e3) << " ms timed)\n"
       << "  part            " << cell("forward", 10) << cell("backward", 10) << cell("weight", 10)
       << cell("share", 9) << "   forward, backward, weight\n"
       << "                  " << cell("ms", 8) << cell("ms", 10) << cell("grad ms", 10) << '\n';
@@ -227,15 +227,15 @@ void print_settings(std::ostream& out, const Session& session, const train::Mach
       << (session.threads() == 1 ? " thread; " : " threads; ") << machine.cpu << '\n'
       << "kernels      " << machine.kernels << '\n'
       << "FLOPs        " << util::format_count(static_cast<std::int64_t>(flops))
-      << " a position: 6 x (parameters without the input embedding) + 6 x layers x positions a row "
-         "x heads x head_dim (causal attention)\n";
+      << " per position: 6 x (parameters without the input embedding) + 6 x layers x positions per "
+         "row x heads x head_dim (causal attention)\n";
 }
 
 void print_result(std::ostream& out, const Session& session, const Result& result) {
   out << "ceiling      " << format("%.0f", result.ceiling.median / 1e9) << " GFLOP/s ("
       << format("%.0f", result.ceiling.lowest / 1e9) << " .. "
       << format("%.0f", result.ceiling.highest / 1e9)
-      << "): products of packed blocks in cache, in turn with the blocks below\n"
+      << "): products of packed blocks in cache, measured alternately with the blocks below\n"
       << "first step   done " << format("%.2f", result.first_step_seconds)
       << " s after the process started\n"
       << "peak memory  " << util::format_bytes(static_cast<std::uint64_t>(result.peak_memory_bytes))

@@ -10,7 +10,7 @@
 
 namespace superpose::bench {
 
-// What was set up: model shape, parameters, FLOPs a position, cases, batch, precision, threads,
+// What was set up: model shape, parameters, FLOPs per position, cases, batch, precision, threads,
 // optimizer.
 util::Json settings(const Session& session);
 

@@ -15,7 +15,7 @@
 
 namespace superpose::bench {
 
-// A stretch of steps that was timed as one.
+// Steps that were timed as one.
 struct TimedBlock {
   std::int64_t steps = 0;
   double seconds = 0;

@@ -1,3 +1,4 @@
+// Checkpoint folders: save, verify, open, prune, and the link to the newest one.
 #pragma once
 
 #include <cstdint>
@@ -15,14 +16,15 @@
 namespace superpose::checkpoint {
 
 // A checkpoint is a folder "step-00001234" that AutoModelForCausalLM.from_pretrained opens as it
-// is, with all that training needs to go on in trainer/ (docs/formats/checkpoint.md):
+// is, with all that training needs to resume in trainer/ (docs/formats/checkpoint.md):
 //
-//   config.json  generation_config.json  model.safetensors  tokenizer.json  tokenizer_config.json
+//   config.json  generation_config.json  model.safetensors
+//   tokenizer.json  tokenizer_config.json
 //   trainer/optimizer.safetensors  trainer/state.json  trainer/corpus.json
 //   trainer/manifest.json   size and XXH3 of every file above, written last
 //   trainer/pinned          only while pinned; not in the manifest
 //
-// Beside the folders, "latest" is a link to the newest one.
+// Next to the folders, "latest" is a link to the newest one.
 //
 // One process (rank 0) writes to a checkpoints folder at a time.
 inline constexpr int kManifestSchema = 1;
@@ -96,14 +98,13 @@ std::vector<std::filesystem::path> list(const std::filesystem::path& checkpoints
 // The step in the name of a folder that list() gives.
 std::int64_t step_of(const std::filesystem::path& checkpoint);
 
-// Names of entries that are called as a checkpoint of that folder is and are none: what is no
+// Names of entries that are called like a checkpoint of that folder and are not one: what is not a
 // folder with a manifest was never saved here. save() and prune() leave them alone.
 std::vector<std::string> find_foreign(const std::filesystem::path& checkpoints_dir);
 
 // Keeps the newest `keep` (>= 1) checkpoints that are whole by Check::kSizes and not pinned;
 // removes older ones, whole or not, unless pinned or something lies in them that was not saved with
-// them. Returns what was removed. No half-removed folder
-// is ever seen under its final name.
+// them. Returns what was removed. No half-removed folder is ever seen under its final name.
 std::vector<std::filesystem::path> prune(const std::filesystem::path& checkpoints_dir,
                                          std::int64_t keep);
 

@@ -13,7 +13,7 @@
 namespace superpose::checkpoint {
 namespace {
 
-// Hashed and handed to the kernel piece by piece, so that the piece is still in the cache.
+// Hashed and handed to the kernel in chunks that are still in the cache the second time.
 constexpr std::size_t kPieceBytes = std::size_t{1} << 20;
 
 [[noreturn]] void fail_errno(const std::filesystem::path& path, const char* what) {

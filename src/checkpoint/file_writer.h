@@ -1,3 +1,4 @@
+// Writes the files of a checkpoint and returns the size and hash of each.
 #pragma once
 
 #include <cstddef>

@@ -1,3 +1,4 @@
+// config.json and generation_config.json of a Hugging Face model folder: write and read.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +13,7 @@ enum class Architecture {
   kQwen3,  // Qwen3ForCausalLM: RMS norm of queries and keys over each head
 };
 
-// Llama 3's stretching of the rotary frequencies ("rope_type": "llama3").
+// Llama 3's scaling of the rotary frequencies ("rope_type": "llama3").
 struct Llama3RopeScaling {
   double factor = 8;
   double low_freq_factor = 1;

@@ -1,3 +1,4 @@
+// The files of a checkpoint folder by name, and the manifest that lists them with their hashes.
 #pragma once
 
 #include <cstdint>

@@ -1,3 +1,4 @@
+// The weights of a model folder, in one safetensors file or several with an index.
 #pragma once
 
 #include <cstdint>

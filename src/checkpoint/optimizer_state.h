@@ -1,3 +1,4 @@
+// Optimizer state on disk as ranges of parameters, so that any number of ranks can save and load.
 #pragma once
 
 #include <cstdint>
@@ -9,12 +10,12 @@
 
 namespace superpose::checkpoint {
 
-// A stretch of one parameter's optimizer state: elements [begin, begin + values.numel()) of the
-// flattened tensor. A rank that holds a whole parameter gives one stretch from 0; a rank that holds
-// a part gives that part. Whoever loads asks for the stretch it needs, so the number of ranks that
+// A range of one parameter's optimizer state: elements [begin, begin + values.numel()) of the
+// flattened tensor. A rank that holds a whole parameter gives one range from 0; a rank that holds a
+// part gives that part. Whoever loads asks for the range it needs, so the number of ranks that
 // saved and that load are independent.
 //
-// On disk (docs/formats/checkpoint.md): one 1-D tensor a stretch, named
+// On disk (docs/formats/checkpoint.md): one 1-D tensor per range, named
 // "<state>/<parameter>[<begin>:<end>]", such as "exp_avg/model.norm.weight[0:64]".
 struct StateRange {
   std::string state;      // "exp_avg", "exp_avg_sq"; no '/'
@@ -26,7 +27,7 @@ struct StateRange {
 std::vector<NamedTensor> to_named_tensors(const std::vector<StateRange>& ranges);
 
 // The optimizer state of a checkpoint, read from any split. Throws util::Error that names the file
-// for a tensor that is not named as above, and for stretches that overlap.
+// for a tensor that is not named as above, and for ranges that overlap.
 class OptimizerState {
  public:
   explicit OptimizerState(SafetensorsFile file);
@@ -34,7 +35,7 @@ class OptimizerState {
   bool contains(const std::string& state, const std::string& parameter) const;
 
   // Fills `out` (1-D) with elements [begin, begin + out.numel()) of the flattened state. Throws,
-  // naming the first missing element, where the stretches of the file do not cover it.
+  // naming the first missing element, where the ranges of the file do not cover it.
   void copy_to(const std::string& state, const std::string& parameter, std::int64_t begin,
                const at::Tensor& out) const;
 

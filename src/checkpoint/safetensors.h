@@ -1,3 +1,4 @@
+// Safetensors files to and from libtorch tensors.
 #pragma once
 
 #include <ATen/core/Tensor.h>

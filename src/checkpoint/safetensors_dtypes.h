@@ -1,3 +1,4 @@
+// The dtypes of the safetensors format as types of libtorch, and back.
 #pragma once
 
 #include <c10/core/ScalarType.h>

@@ -33,7 +33,7 @@ constexpr std::array kDtypes = {
 
 constexpr auto kMaxSize = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
 
-// Rust's reader, the reference, takes whole numbers only: 1.0 and -0 are none.
+// Rust's reader, the reference, takes whole numbers only, and 1.0 and -0 are not.
 std::uint64_t read_size(const json& value, const std::string& who) {
   util::require(value.is_number_unsigned() && value.get<std::uint64_t>() <= kMaxSize, who,
                 ": expected a whole number from 0 to 2^63 - 1, got ", value.dump());

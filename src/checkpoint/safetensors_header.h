@@ -1,3 +1,4 @@
+// The header of safetensors files: read and checked, without libtorch.
 #pragma once
 
 #include <cstddef>
@@ -8,16 +9,15 @@
 #include <string_view>
 #include <vector>
 
-// No libtorch here: what libtorch makes of a dtype is in safetensors_dtypes.h.
 namespace superpose::checkpoint {
 
 // The header of a safetensors file:
 //
-//   bytes 0..7     N, u64 little-endian, <= 100,000,000
-//   bytes 8..8+N   JSON {"__metadata__": {text: text}, name: {"dtype", "shape", "data_offsets"},
-//   ...}
-//                  that begins with '{' and may end with spaces
-//   then           the data; offsets count from here
+//   bytes 0..7    N, u64 little-endian, <= 100,000,000
+//   bytes 8..8+N  JSON {"__metadata__": {text: text},
+//                       name: {"dtype", "shape", "data_offsets"}, ...}
+//                 that begins with '{' and may end with spaces
+//   then          the data; offsets count from here
 inline constexpr std::uint64_t kLengthBytes = 8;
 inline constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;
 inline constexpr std::string_view kMetadataKey = "__metadata__";

@@ -1,3 +1,4 @@
+// JSON of files that others wrote, read with limits.
 #pragma once
 
 #include <nlohmann/json.hpp>

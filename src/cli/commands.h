@@ -68,8 +68,8 @@ struct ReportOptions {
 int report_command(const ReportOptions& options);
 
 struct DataOptions {
-  std::string
-      target;  // a recipe; for inspect and verify also a prepared folder; for inspect a file
+  // A recipe; for inspect and verify also a prepared folder; for inspect also a file.
+  std::string target;
   std::vector<config::Override> overrides;
   std::int64_t documents = 3;  // inspect: how many are printed
   std::int64_t from = 0;       // the first of them
@@ -85,7 +85,7 @@ int data_mix_command(const DataOptions& options);
 
 struct TokenizerTextOptions {
   std::string tokenizer;    // as in a recipe: "bytes", a file or a folder
-  bool json_lines = false;  // {"text": ...} a line, and a list of ids a line
+  bool json_lines = false;  // {"text": ...} per line, and a list of ids per line
   bool special_as_text = false;
 };
 // From standard input to standard output.

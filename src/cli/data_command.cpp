@@ -235,7 +235,7 @@ void refuse_recipe_keys(const DataOptions& options) {
              " is not");
 }
 
-// Text is no token file, and a recipe needs its ending.
+// Text is not a token file, and a recipe needs its ending.
 void check_token_file_name(const DataOptions& options) {
   const fs::path ending = fs::path(options.target).extension();
   std::error_code ignored;

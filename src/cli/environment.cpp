@@ -130,7 +130,7 @@ void prepare_process(char** argv) {
     ::setenv(variable.name, variable.value, /*overwrite=*/0);
   }
   if (!missing) return;
-  // Where this fails the program goes on as it is: slower at worst.
+  // Where this fails the program continues as it is: slower at worst.
   ::execv(program_file().c_str(), argv);
 }
 

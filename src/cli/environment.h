@@ -25,8 +25,8 @@ std::filesystem::path program_file();
 // Undoes for programs started from here what superpose.sh.in did to LD_LIBRARY_PATH.
 void restore_library_path();
 
-// Plotly's script for the report: beside an installed or built binary (../share/superpose), else in
-// site-packages. Throws util::Error naming both places.
+// Plotly's script for the report: next to an installed or built binary (../share/superpose), else
+// in site-packages. Throws util::Error naming both folders.
 std::filesystem::path plotly_script();
 
 // Fills the folders that a recipe left empty; the cache only where there is a default.
@@ -40,7 +40,7 @@ void choose_isa(const std::string& wanted);
 // What choose_isa() would choose: "auto" or a level.
 std::string wanted_isa(const std::string& wanted);
 
-// Columns of the terminal that standard output is; 0 where it is none.
+// Columns of the terminal that standard output is; 0 where it is not one.
 int terminal_columns();
 
 // What becomes of output whose reader has gone away (`| head`, a dead `tee`, a closed terminal).
@@ -48,8 +48,8 @@ enum class LostOutput {
   kDropped,      // the work continues to its end: for commands that write files
   kEndsProcess,  // by SIGPIPE, quietly, as other programs: for those whose output is the result
 };
-// Sets it for this process, whatever it inherited. With kDropped a file beyond the limit of `ulimit
-// -f` is an error like a full disk, too.
+// Sets it for this process, whatever it inherited. With kDropped a file beyond the limit of
+// `ulimit -f` is an error like a full disk, too.
 void set_lost_output(LostOutput fate);
 
 // `code`, once standard output is written to its end. Throws util::Error where it cannot be, as on
@@ -61,7 +61,7 @@ int finish_output(int code);
 //
 //   GLIBC_TUNABLES  malloc keeps blocks below 32 MiB that a step frees for the next step, in place
 //                   of giving them back to the kernel, which costs a page fault for each 4 KiB when
-//                   they come again (docs/adr/0010-step-memory.md)
+//                   they are used again (docs/adr/0010-step-memory.md)
 //   GOMP_SPINCOUNT  how long a thread spins at the end of a parallel region before it sleeps.
 //                   libgomp's own 300,000 makes a step more than ten times slower as soon as
 //                   anything else wants one of the cores (docs/benchmarks/2026-11-23-threads.md)

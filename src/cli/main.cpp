@@ -42,7 +42,7 @@ constexpr const char* kStopping =
     "nothing.";
 
 // Cuts the command off the words of `launch -n 2 -- command`; CLI11 would hand it to the program's
-// own parser. Without "--" the command begins at the first word that is no option.
+// own parser. Without "--" the command begins at the first word that is not an option.
 std::vector<std::string> take_command(std::vector<std::string>& words) {
   for (auto word = words.begin() + 1; word < words.end(); ++word) {
     if (*word == "--") {
@@ -175,11 +175,11 @@ CLI::App* add_bench(CLI::App& app, Arguments& arguments) {
       "bench", "Speed, memory and where the time goes: the recipe's training step on random ids");
   command->add_option("recipe", options.recipe, "Recipe file (TOML); its corpus is not read")
       ->required();
-  command->add_option("--bags", options.bags, "Bag sizes to measure beside 1, as 4,8,16")
+  command->add_option("--bags", options.bags, "Bag sizes to measure in addition to 1, as 4,8,16")
       ->default_str("those of the recipe")
       ->check(at_least(1))
       ->delimiter(',');
-  command->add_option("--blocks", options.num_blocks, "Timed blocks of each bag size, in turn")
+  command->add_option("--blocks", options.num_blocks, "Timed blocks of each bag size, interleaved")
       ->check(at_least(1))
       ->capture_default_str();
   command
@@ -350,7 +350,7 @@ CLI::App* add_tokenizer_train(CLI::App& tokenizer, Arguments& arguments) {
                    "Tokens in all, with the 256 bytes and the special tokens")
       ->check(at_least(1))
       ->required();
-  // One word an option: CLI11 would take "[PAD]" apart as a list.
+  // One word per option: CLI11 would take "[PAD]" apart as a list.
   CLI::Option* special =
       command
           ->add_option("--special", options.special_tokens,

@@ -10,7 +10,7 @@
 namespace superpose::cli {
 namespace {
 
-// The place of `text` among the names; where it is none of them, `problem` says so.
+// The index of `text` among the names; where it is none of them, `problem` says so.
 std::size_t find_name(const std::vector<std::string>& names, const std::string& text,
                       std::string& problem) {
   const auto found = std::find(names.begin(), names.end(), text);

@@ -7,7 +7,7 @@
 namespace superpose::cli {
 namespace {
 
-// The part of "--a.b=value" before "=", without the dashes; empty when the argument is no recipe
+// The part of "--a.b=value" before "=", without the dashes; empty when the argument is not a recipe
 // key.
 std::string recipe_key(std::string_view argument) {
   if (!argument.starts_with("--")) return {};

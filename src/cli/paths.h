@@ -20,7 +20,7 @@ std::string expand_path(const std::string& path);
 void expand_paths(experiment::Recipe& recipe);
 
 // The recipe with what it reads written as it lies from the current folder (data::locate): for a
-// file that does not lie beside the recipe.
+// file that does not lie next to the recipe.
 experiment::Recipe locate_sources(experiment::Recipe recipe);
 
 }  // namespace superpose::cli

@@ -1,3 +1,4 @@
+// Documents to train a tokenizer on, read from files and cut off at a number of bytes.
 #pragma once
 
 #include <cstdint>

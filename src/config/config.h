@@ -1,3 +1,30 @@
+// Any plain struct with one `visit` as a recipe (TOML), and back.
+//
+// The struct lives with its owner, needs no header of this module, and describes itself by
+//
+//   template <class Self, class Visitor>
+//   static void visit(Self& self, Visitor& v) {
+//     v.field("eps", self.eps, "AdamW's epsilon");               // part of the experiment
+//     v.operational("threads", self.threads, "CPU threads");     // may change at a resume
+//     v.choice("schedule", self.schedule, kNames, "its shape");  // enum class, values 0, 1, ...
+//     v.section("model", self.model, "the decoder");             // a visitable struct: [model]
+//     v.list("phases", self.phases, "in order");                 // vector of them: [[phases]]
+//     v.added().field("z_loss", self.z_loss, "weight");          // a key that old versions lack
+//   }
+//
+// A key (choice, section, list) added after runs were made with a version that lacks it is marked
+// by added(): at its default it is not among the settings, so that their fingerprints stay. An
+// added section counts as one key: any change in it brings all of its keys.
+//
+// Field types:
+//
+//   bool, std::int64_t, double, std::string
+//   std::vector of the last three
+//   std::optional of the two numbers     "auto" = empty
+//   std::map<std::string, std::string>   dotted recipe key -> TOML text of its value
+//
+// Names are bare TOML keys. A struct may have `void validate() const` that throws util::Error
+// "<key>: rule, got value"; the key is written in full or relative to the struct.
 #pragma once
 
 #include <string>
@@ -9,29 +36,6 @@
 #include "config/synonyms.h"
 #include "util/setting.h"
 
-// Any plain struct with one `visit` as a recipe (TOML), and back.
-//
-// The struct lives with its owner, needs no header of this module, and describes itself by
-//
-//   template <class Self, class Visitor>
-//   static void visit(Self& self, Visitor& v) {
-//     v.field("eps", self.eps, "AdamW's epsilon");              // part of the experiment
-//     v.operational("threads", self.threads, "CPU threads");    // may change at a resume
-//     v.choice("schedule", self.schedule, kNames, "its shape");  // enum class, values 0, 1, ...
-//     v.section("model", self.model, "the decoder");            // a visitable struct: [model]
-//     v.list("phases", self.phases, "in order");  // std::vector of them: [[phases]]
-//     v.added().field("z_loss", self.z_loss, "weight");  // a key that earlier versions lack
-//   }
-//
-// A key (choice, section, list) added after runs were made with a version that lacks it is marked
-// by added(): at its default it is not among the settings, so that their fingerprints stay.
-// An added section counts as one key: any change in it brings all of its keys.
-//
-// Field types: bool, std::int64_t, double, std::string, std::vector of the last three,
-// std::optional of the two numbers ("auto" = empty), std::map<std::string, std::string> (dotted
-// recipe key -> TOML text of its value). Names are bare TOML keys. A struct may have
-// `void validate() const` that throws util::Error "<key>: rule, got value"; the key is written in
-// full or relative to the struct.
 namespace superpose::config {
 
 // One `--key value` of the command line. `value` is TOML, or a bare word for a key that holds text,
@@ -46,8 +50,10 @@ struct Override {
 // Assigns to `target` what the recipe holds, then the overrides in their order, then calls every
 // validate(). What is named nowhere keeps its value. Throws util::Error and leaves `target` alone
 // where the text is not TOML, a key is unknown, a type is wrong or validate() refuses:
+//
 //   "recipe.toml:12: optim.learning_rte: unknown key, did you mean optim.learning_rate?"
 //   "--train.steps: expected an integer, got a string: \"many\""
+//
 // What errors suggest comes from the synonyms first.
 template <class T>
 void read(T& target, const std::string& file_name, const std::string& toml_text,

@@ -1,3 +1,4 @@
+// A parsed TOML value that remembers where it was written. Keeps toml++ out of every other file.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +8,6 @@
 #include <variant>
 #include <vector>
 
-// A parsed TOML value that remembers where it was written. Keeps toml++ out of every other file.
 namespace superpose::config {
 
 struct Node;

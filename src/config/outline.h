@@ -1,3 +1,4 @@
+// What a visitable struct holds, as text: the common ground of every way to print a recipe.
 #pragma once
 
 #include <array>
@@ -13,7 +14,6 @@
 
 #include "util/setting.h"
 
-// What a visitable struct holds, as text: the common ground of every way to print a recipe.
 namespace superpose::config {
 
 struct Entry {

@@ -44,8 +44,8 @@ void read_list(const Node& node, const std::string& key, std::string_view expect
   target = std::move(values);
 }
 
-// What the command line gives to a text key is taken as typed where it is no TOML string: a folder
-// may be named 2024.
+// What the command line gives to a text key is taken as typed where it is not a TOML string: a
+// folder may be named 2024.
 const std::string* text_of(const Node& node) {
   if (const auto* text = get<std::string>(node)) return text;
   return node.typed ? &*node.typed : nullptr;

@@ -1,3 +1,4 @@
+// From a tree of TOML values into a visitable struct.
 #pragma once
 
 #include <array>
@@ -16,7 +17,6 @@
 #include "config/synonyms.h"
 #include "util/error.h"
 
-// From a tree of TOML values into a visitable struct.
 namespace superpose::config {
 
 // Each assigns the value of `node` to `target` or throws util::Error naming origin, key, what is
@@ -53,7 +53,7 @@ class ReadLog {
   // first key.
   [[noreturn]] void fail_no_list(const Node& node, const std::string& key) const;
 
-  // Puts the place of the offending key, where it was given, before a message of validate().
+  // Puts the origin of the offending key, where it was given, before a message of validate().
   // `section` is the path of the struct that complained; its message may name a key in full or
   // relative to itself.
   [[noreturn]] void fail_invalid(const std::string& section, const std::string& message) const;

@@ -1,3 +1,5 @@
+// Names that people bring along from other trainers and papers. They are never taken for the real
+// one, only suggested in its place.
 #pragma once
 
 #include <span>
@@ -7,8 +9,6 @@
 
 #include "config/outline.h"
 
-// Names that people bring along from other trainers and papers. They are never taken for the real
-// one, only suggested in its place.
 namespace superpose::config {
 
 struct Synonym {

@@ -1,3 +1,4 @@
+// Reading, encoding and writing of a corpus on several threads, in order and in bounded memory.
 #pragma once
 
 #include <condition_variable>

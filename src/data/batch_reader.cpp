@@ -9,7 +9,7 @@
 namespace superpose::data {
 namespace {
 
-// Large enough that handing a batch over costs nothing beside encoding it.
+// Large enough that handing a batch over costs nothing compared with encoding it.
 constexpr std::size_t kBatchBytes = std::size_t{1} << 20;
 constexpr std::int64_t kBatchRecords = 1 << 14;
 

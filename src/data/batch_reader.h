@@ -1,3 +1,4 @@
+// From the files of a corpus to batches of documents, the first stage of a preparation.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +16,7 @@
 
 namespace superpose::data {
 
-// A place between two documents of a corpus.
+// A position between two documents of a corpus.
 struct ReadPlace {
   std::int64_t source = 0;   // index of the file
   std::int64_t records = 0;  // of it that lie behind
@@ -24,8 +25,9 @@ struct ReadPlace {
 // How the documents of a recipe's files are read.
 ReadOptions read_options(const DataConfig& config);
 
-// Reads the documents of a corpus in order, decides each one's fate and packs them into batches. A
-// batch never holds documents of two files; every file ends with a batch, be it an empty one.
+// Reads the documents of a corpus in order, decides where each one goes and packs them into
+// batches. A batch never holds documents of two files; every file ends with a batch, be it an empty
+// one.
 class BatchReader {
  public:
   // `rules` outlives the reader.
@@ -35,7 +37,7 @@ class BatchReader {
   BatchReader(const BatchReader&) = delete;
   BatchReader& operator=(const BatchReader&) = delete;
 
-  // False at the end of the corpus. Throws util::Error naming file and place for what cannot be
+  // False at the end of the corpus. Throws util::Error naming file and position for what cannot be
   // read, and a file that changed since it was listed.
   bool next(DocumentBatch& batch);
 

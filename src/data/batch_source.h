@@ -1,3 +1,4 @@
+// The batches of a run as a function of the step: rows, their windows and the state of the data.
 #pragma once
 
 #include <cstdint>
@@ -44,8 +45,8 @@ struct RowSource {
 
 // What a run reads, from a step on.
 struct BatchPlan {
-  std::vector<Consumption> consumed =
-      {};  // before first_step, all ranks; also that of an earlier run
+  // Before first_step, all ranks; also that of an earlier run.
+  std::vector<Consumption> consumed = {};
   std::vector<superposition::Phase> phases = {};  // of the whole run, covering [0, total steps)
   std::int64_t first_step = 0;
   std::int64_t sequence_length = 0;

@@ -1,3 +1,4 @@
+// Files as streams of bytes, decompressed where they are compressed.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +18,7 @@ class ByteStream {
   virtual ~ByteStream() = default;
 
   // Fills a front part of `out` (not empty) and returns its size; 0 only at the end. Throws
-  // util::Error naming the file and, where it is damaged, the place.
+  // util::Error naming the file and, where it is damaged, the position.
   virtual std::size_t read(std::span<char> out) = 0;
 
   // Bytes of the file, as it lies on disk, that have been read so far.
@@ -42,7 +43,7 @@ struct Decompressed {
 //
 // Each is known by how it begins, whatever the file is called; where that says nothing, by an
 // ending of the name: .gz, .gzip, .zst, .zstd, .xz, in either case. A stream that is damaged, cut
-// off or followed by anything else is a util::Error that names the file and the place in the
+// off or followed by anything else is a util::Error that names the file and the position in the
 // compressed bytes; so is a file with such a name and without a byte.
 Decompressed open_decompressed(const std::filesystem::path& path);
 

@@ -9,7 +9,7 @@ constexpr std::size_t kFirstPlaces = 1024;
 
 }  // namespace
 
-// Where the hash lies, or the free place where it would.
+// The slot that holds the hash, or the free one where it would go.
 std::size_t ContentSet::place_of(std::uint64_t content) const {
   const std::size_t mask = table_.size() - 1;
   std::size_t place = static_cast<std::size_t>(content) & mask;

@@ -1,3 +1,4 @@
+// A set of content hashes, to find documents that occur twice.
 #pragma once
 
 #include <cstddef>
@@ -6,8 +7,8 @@
 
 namespace superpose::data {
 
-// A set of content hashes, for corpora of many documents: at most 32 bytes each, 48 while it grows.
-// The hashes are spread already, so their low bits are the place in the table.
+// At most 32 bytes for each hash, 48 while it grows. The hashes are spread already, so their low
+// bits are the slot in the table.
 class ContentSet {
  public:
   // Whether the hash is new.
@@ -19,7 +20,7 @@ class ContentSet {
   std::size_t place_of(std::uint64_t content) const;
   void grow();
 
-  std::vector<std::uint64_t> table_;  // a power of two of places, 0 = free; at most half full
+  std::vector<std::uint64_t> table_;  // a power of two of slots, 0 = free; at most half full
   std::size_t size_ = 0;
   bool has_zero_ = false;
 };

@@ -30,8 +30,8 @@ void say(const PrepareCallback& progress, const std::string& note) {
   if (progress) progress({.note = note});
 }
 
-// Two bytes a token, one token a byte; an .idx entry takes 20 bytes a document. Only for bytes is
-// the number of tokens known beforehand.
+// Two bytes per token, one token per byte; an .idx entry takes 20 bytes per document. Only for
+// bytes is the number of tokens known beforehand.
 void check_disk(const PreparePlan& plan) {
   if (plan.config.tokenizer != "bytes") return;
   std::uint64_t needed = 0;

@@ -1,3 +1,4 @@
+// Prepared corpora: make one from a recipe's [data] section, open it, find it again, verify it.
 #pragma once
 
 #include <cstdint>
@@ -48,7 +49,7 @@ struct PreparedCorpus {
   // namely the end of each training document.
   bool held_out_apart = false;
   bool held_out_ends = false;
-  // 16 hexadecimal digits each, of what the shards hold (document borders and texts, in order):
+  // 16 hexadecimal digits each, of what the shards hold (document borders and text, in order):
   // independent of paths, times and machine.
   std::string fingerprint;                  // training documents
   std::string validation_fingerprint;       // validation documents and their halves

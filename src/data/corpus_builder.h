@@ -1,3 +1,4 @@
+// The preparation of one corpus from its files, and the rule for what is held out of it.
 #pragma once
 
 #include <cstdint>
@@ -40,7 +41,7 @@ class CorpusBuilder {
   // an empty corpus.
   std::optional<PreparationJournal> find_restart();
 
-  // Closes the shards and writes the sidecar and all that lies beside it.
+  // Closes the shards and writes the sidecar and all that lies next to it.
   void finish();
 
  private:
@@ -71,10 +72,10 @@ class CorpusBuilder {
   std::int64_t finished_bytes_ = 0;
 };
 
-// What is held out by data.validation_share: the documents that it draws by their content. Where
-// none is drawn, though the share of their number is two or more, so many with the lowest draws;
-// otherwise the end of each document, so much of it. The same where those drawn are no split:
-// bool are_enough. Of one of several corpora any document is one; alone, it takes a few of them, or
+// What data.validation_share holds out: the documents that it draws by their content. Where it
+// draws none though its share of their number is two or more, that many documents with the lowest
+// draws; else that share of the end of each document. The same where those drawn are too few
+// (are_enough): one of several corpora needs any held-out document, one by itself a few of them or
 // a usual share of the text.
 bool are_enough(const PreparePlan& plan, const SplitStats& train, const SplitStats& validation);
 

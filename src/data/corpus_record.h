@@ -1,3 +1,4 @@
+// Which files a run has read, so that a resumed run can name what has changed.
 #pragma once
 
 #include <cstdint>

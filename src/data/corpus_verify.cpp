@@ -72,7 +72,7 @@ void verify_tokens(const TokenShards& shards) {
   }
 }
 
-// Whether a source, or a file beside it, is as it was; else the report names it.
+// Whether a source, or a file read with it, is as it was; else the report names it.
 bool verify_source(const fs::path& path, std::uint64_t hash, VerifyReport& report) {
   std::error_code error;
   if (!fs::exists(path, error)) {

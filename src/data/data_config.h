@@ -1,3 +1,4 @@
+// The [data] section of a recipe.
 #pragma once
 
 #include <array>
@@ -33,7 +34,6 @@ inline constexpr std::array<std::string_view, 4> kInvalidUtf8Names{"keep", "repl
 enum class OnBinary { kAuto, kError, kSkip, kKeep };
 inline constexpr std::array<std::string_view, 4> kOnBinaryNames{"auto", "error", "skip", "keep"};
 
-// Section [data] of a recipe.
 struct DataConfig {
   std::vector<std::string> sources;
   std::vector<std::string> python_distributions;
@@ -114,12 +114,11 @@ struct DataConfig {
             "files, folders, globs held out for validation; empty = validation_share decides");
     v.field("validation_share", self.validation_share,
             "share held out: documents drawn by the hash of their content; of too few documents, "
-            "the end "
-            "of each");
+            "the end of each");
     v.field("block_tokens", self.block_tokens,
             "tokens of the blocks that an epoch shuffles; 0 = 65536, fewer for a small corpus");
     v.field("lanes", self.lanes,
-            "places of the corpus read side by side; fewer are used for a small corpus");
+            "positions of the corpus read in parallel; fewer are used for a small corpus");
     v.field("document_aware", self.document_aware,
             "bags and targets do not reach from one document into the next");
     v.field("reset_attention", self.reset_attention,

@@ -1,3 +1,4 @@
+// The input side that the decompressors share.
 #pragma once
 
 #include <cstddef>

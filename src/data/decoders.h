@@ -1,3 +1,4 @@
+// What is compressed in a stream, which is that of the file `name`; errors as at open_decompressed.
 #pragma once
 
 #include <memory>
@@ -5,7 +6,6 @@
 
 #include "data/byte_stream.h"
 
-// What is compressed in a stream, which is that of the file `name`; errors as at open_decompressed.
 namespace superpose::data {
 
 std::unique_ptr<ByteStream> open_gzip(std::unique_ptr<ByteStream> bytes, std::string name);

@@ -1,3 +1,4 @@
+// The files of an installed Python distribution.
 #pragma once
 
 #include <filesystem>

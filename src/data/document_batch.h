@@ -1,3 +1,4 @@
+// The unit of work of a preparation.
 #pragma once
 
 #include <cstddef>

@@ -1,3 +1,4 @@
+// Tokenizes the batches of a preparation, one encoder for each thread.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +17,7 @@ struct EncodeOptions {
   TokenType type = TokenType::kU16;
 };
 
-// Turns the texts of batches into tokens as shards hold them, each document with the
+// Encodes the documents of batches into tokens as shards hold them, each document with the
 // end-of-document token behind it. One thread at a time; several may share the tokenizer.
 class DocumentEncoder {
  public:

@@ -1,3 +1,4 @@
+// The documents of a source file, whatever its format.
 #pragma once
 
 #include <cstdint>
@@ -8,8 +9,8 @@
 
 namespace superpose::data {
 
-// What a reader does with a record that is not what it should be: a line that is no JSON object, a
-// missing or mistyped field, text that is not UTF-8 where the format demands it.
+// What a reader does with a record that is not what it should be: a line that is not a JSON object,
+// a missing or mistyped field, text that is not UTF-8 where the format demands it.
 enum class BadRecord { kError, kSkip };
 
 struct ReadOptions {
@@ -31,7 +32,7 @@ class DocumentReader {
   virtual ~DocumentReader() = default;
 
   // Puts the next document into `text`; false at the end of the file. Throws util::Error naming
-  // file and place (line, row or byte) for what cannot be read.
+  // file and position (line, row or byte) for what cannot be read.
   virtual bool next(std::string& text) = 0;
 
   // Bytes of the file, as it lies on disk, that have been read so far: for progress.
@@ -41,10 +42,14 @@ class DocumentReader {
   virtual std::int64_t bad_records() const = 0;
 };
 
-// Chooses by what the file, or what is compressed in it, begins with: Parquet. By its name what has
-// no mark of its own: .jsonl, .ndjson, .json: a JSON object per line; anything else is text. Each
-// but Parquet may be compressed (open_decompressed). Throws util::Error for a file that cannot be
-// opened, for what find_unreadable finds, and where Parquet is asked of a build without it.
+// Chooses the reader of a file, or of what is compressed in it (open_decompressed; not Parquet):
+//
+//   Parquet                  by how it begins
+//   .jsonl, .ndjson, .json   by its name: a JSON object per line
+//   anything else            text
+//
+// Throws util::Error for a file that cannot be opened, for what find_unreadable finds, and where
+// Parquet is asked of a build without it.
 std::unique_ptr<DocumentReader> open_documents(const std::filesystem::path& path,
                                                const ReadOptions& options);
 

@@ -62,7 +62,7 @@ bool DocumentRules::passes_utf8(std::string& text, DocumentCounts& counts) const
   }
   util::fail(
       "is not UTF-8 at byte ", invalid,
-      " of the document; data.on_invalid_utf8 = \"keep\", \"replace\" or \"skip\" would go on");
+      " of the document; data.on_invalid_utf8 = \"keep\", \"replace\" or \"skip\" would continue");
 }
 
 bool DocumentRules::is_held_out(std::uint64_t content) const {

@@ -1,3 +1,4 @@
+// Whether a document is trained on, held out or left out.
 #pragma once
 
 #include <cstdint>
@@ -14,8 +15,8 @@ namespace superpose::data {
 // Where a document goes.
 enum class Fate : std::uint8_t { kTraining, kValidation, kNowhere };
 
-// Decides the fate of each document of a corpus, in the order of the corpus: by its text, and by
-// what came before where duplicates go.
+// Decides for each document of a corpus, in order, whether it is trained on, held out or left out:
+// by its text, and by what came before where duplicates are left out.
 class DocumentRules {
  public:
   // `share`: of the documents that are drawn. The others outlive the rules.
@@ -41,7 +42,7 @@ class DocumentRules {
   double share_;
   const DataConfig& config_;
   const PrepareOptions& options_;
-  ContentSet written_;  // used where duplicates go
+  ContentSet written_;  // used where duplicates are left out
 };
 
 // Where a document's content falls in [0, 1): it is held out below data.validation_share.

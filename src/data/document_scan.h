@@ -1,3 +1,4 @@
+// Where documents end in token files that do not list it.
 #pragma once
 
 #include <cstdint>

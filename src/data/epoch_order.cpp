@@ -1,3 +1,16 @@
+// The order of an epoch, computed instead of stored.
+//
+// The corpus is cut into blocks of block_tokens, the last one shorter. A keyed Feistel permutation
+// of the block numbers (util/random.h; key: seed and epoch) puts them in another order each epoch;
+// the result, read as one sequence, is cut into lanes of equal length. Blocks keep neighbouring
+// text together, so that documents and windows stay whole; lanes let the rows of a batch come from
+// places far apart.
+//
+// A position of the sequence leads to its block by a division, once the blocks behind the short one
+// are shifted by what that one lacks, and the permutation leads to the block's place in the corpus.
+// So any token of any epoch is found in O(1) expected time, without a table: a run can resume,
+// branch and change its number of ranks at any step
+// (docs/adr/0002-order-as-a-list-of-consumptions.md).
 #include "data/epoch_order.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// The order of the tokens within an epoch: blocks in random order, cut into lanes.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +31,7 @@ class EpochOrder {
     return lane_begin(lane + 1) - lane_begin(lane);
   }
 
-  // The longest run of neighbouring tokens from `offset` of a lane on: up to the end of the block
+  // The longest range of consecutive tokens from `offset` of a lane on: up to the end of the block
   // or of the lane. 0 <= offset < lane_length(lane).
   TokenRun run_at(std::int64_t epoch, std::int64_t lane, std::int64_t offset) const;
 

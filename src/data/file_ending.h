@@ -1,3 +1,4 @@
+// Endings of file names.
 #pragma once
 
 #include <algorithm>

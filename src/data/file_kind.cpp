@@ -14,7 +14,7 @@ constexpr const char* kInPlace =
 
 // Bytes that a file of a kind begins with.
 struct Magic {
-  std::string_view hex;  // two digits a byte; a point stands for any digit
+  std::string_view hex;  // two digits per byte; a point stands for any digit
   std::string_view name;
   Content content = Content::kOther;
   std::string_view hint = {};

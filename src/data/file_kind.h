@@ -1,3 +1,4 @@
+// What a file is, by its first bytes.
 #pragma once
 
 #include <cstddef>
@@ -36,8 +37,8 @@ inline constexpr std::size_t kHeadBytes = 8192;
 // not UTF-8.
 FileKind kind_of(std::string_view head);
 
-// The same for a file that is to hold token ids, which may begin with any bytes: only a magic long
-// enough to be no accident counts, and none where it is that of a token file.
+// The same for a file that is to hold token ids, which may begin with any bytes: only a magic too
+// long to be an accident counts, and none where it is that of a token file.
 std::optional<FileKind> foreign_to_tokens(std::string_view head);
 
 }  // namespace superpose::data

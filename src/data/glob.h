@@ -1,3 +1,4 @@
+// Glob patterns on paths.
 #pragma once
 
 #include <string_view>

@@ -42,7 +42,7 @@ class GzipStream final : public ByteStream {
  private:
   void begin_member(char first) {
     if (input_.offset() > 0 && first != '\x1f') {
-      input_.fail("is followed by what is no gzip member");
+      input_.fail("is followed by what is not a gzip member");
     }
     ::inflateReset(&stream_);
     in_member_ = true;

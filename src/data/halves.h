@@ -1,3 +1,4 @@
+// The two halves of a validation set.
 #pragma once
 
 #include <cstdint>

@@ -1,3 +1,4 @@
+// What `superpose data inspect` shows of a corpus: counts, lengths, single documents.
 #pragma once
 
 #include <cstdint>
@@ -40,7 +41,7 @@ class DocumentFiles {
  private:
   std::vector<std::string> names_;
   std::vector<std::int64_t> ends_;      // the number behind each file's last document
-  std::vector<std::int64_t> left_out_;  // numbers that are counted there and are no documents
+  std::vector<std::int64_t> left_out_;  // numbers that are counted there and are not documents
 };
 
 // The ids of a document. Throws util::Error for one that does not exist.

@@ -55,7 +55,7 @@ class JsonDocuments final : public DocumentReader {
     util::fail(name_, ":", lines_.line_number(), ": ", problem);
   }
 
-  // A whole file in another shape is no matter of single records.
+  // A whole file in another shape is more than a matter of single records.
   void check_first(std::string_view record) const {
     if (record.front() == '[') fail("expected JSON lines (an object a line), got a JSON array");
     if (record == "{") fail("expected JSON lines (an object a line), got an object of several");
@@ -64,7 +64,7 @@ class JsonDocuments final : public DocumentReader {
   std::optional<std::string> extract(std::string& text) {
     try {
       return field_.extract(line_, text);
-    } catch (const util::Error& error) {  // no bad record: memory
+    } catch (const util::Error& error) {  // not a bad record: memory
       fail(error.what());
     }
   }

@@ -1,3 +1,4 @@
+// Documents from JSON lines.
 #pragma once
 
 #include <filesystem>

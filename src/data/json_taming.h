@@ -1,3 +1,4 @@
+// JSON lines made digestible for the parser where Python's json would read them.
 #pragma once
 
 #include <string>
@@ -8,8 +9,8 @@ namespace superpose::data {
 // Overwrites in a line of JSON what parsers refuse though the record is well-formed, or is what
 // Python's json writes and reads:
 //
-//   a number, of any size            0, and white space
-//   NaN, Infinity, -Infinity         likewise
+//   a number, of any size           0, and white space
+//   NaN, Infinity, -Infinity        likewise
 //   \ud83d, half a surrogate pair   \u and `stand_in`, four hexadecimal digits
 //
 // All else stays, malformed numbers too; so does the length.

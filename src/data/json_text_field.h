@@ -1,3 +1,4 @@
+// The text field of a JSON record.
 #pragma once
 
 #include <memory>

@@ -1,3 +1,4 @@
+// A stream line by line.
 #pragma once
 
 #include <cstddef>

@@ -1,9 +1,9 @@
+// Numbers of Megatron-LM's .idx layout that writer and reader share.
 #pragma once
 
 #include <cstdint>
 #include <string_view>
 
-// Numbers of Megatron-LM's .idx layout that writer and reader share.
 namespace superpose::data {
 
 inline constexpr std::string_view kIndexMagic{"MMIDIDX\0\0", 9};

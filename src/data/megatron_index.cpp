@@ -96,7 +96,7 @@ std::int64_t check_cover(const Reader& reader, std::span<const std::int32_t> len
   return end;
 }
 
-// Appends a sequence, to the last extent where it follows that one in the file.
+// Appends a sequence, to the last range where it follows that one in the file.
 void append_extent(std::vector<TokenExtent>& extents, std::int64_t pointer, std::int64_t length,
                    std::int64_t width) {
   if (length == 0) return;
@@ -139,7 +139,7 @@ fs::path with_ending(const fs::path& prefix, std::string_view ending) {
 MegatronIndex parse_megatron_index(std::span<const std::byte> bytes, const std::string& name) {
   Reader reader(bytes, name);
   reader.check(reader.next_text(kIndexMagic.size(), "magic") == kIndexMagic,
-               "is no Megatron index (wrong magic)");
+               "is not a Megatron index (wrong magic)");
   const auto version = reader.next<std::uint64_t>("version");
   reader.check(version == kIndexVersion, "version must be ", kIndexVersion, ", got ", version);
   MegatronIndex index;

@@ -1,3 +1,4 @@
+// The index (.idx) of Megatron-LM's token files: read and checked.
 #pragma once
 
 #include <cstdint>

@@ -1,3 +1,10 @@
+// Which source a row reads, and where in it, for any row of a mixture.
+//
+// The pattern of slots (slot_pattern.h) gives the source of a row; the number of rows that this
+// source has given before is a count in the pattern, O(log kPatternSlots). That number goes through
+// the source's own RowPlan, as if it were read alone. So a source's order depends on nothing but
+// its stream and the number of its rows, and a single corpus, which has no pattern, reads what it
+// always read (docs/adr/0011-mixtures-by-a-pattern-of-slots.md).
 #include "data/mixed_rows.h"
 
 #include <algorithm>
@@ -13,7 +20,7 @@ MixedRows::MixedRows(const std::vector<std::shared_ptr<const TokenStream>>& stre
 
 void MixedRows::append(const Consumption& consumption) {
   const std::size_t wanted = num_sources() == 1 ? 0 : num_sources();
-  util::require(consumption.slots.size() == wanted, "data: a stretch of ", num_sources(),
+  util::require(consumption.slots.size() == wanted, "data: a range of rows of ", num_sources(),
                 " sources must have ", wanted, " slot counts, got ", consumption.slots.size());
   Stretch stretch;
   stretch.consumption = consumption;
@@ -56,7 +63,7 @@ const MixedRows::Stretch& MixedRows::stretch_of(std::int64_t row) const {
                        [](std::int64_t r, const Stretch& s) { return r < s.first_row; }));
 }
 
-// Rows of a source before `end_row`, which lies in the stretch or at its end.
+// Rows of a source before `end_row`, which lies in the range or at its end.
 std::int64_t MixedRows::source_rows_in(const Stretch& stretch, std::size_t source,
                                        std::int64_t end_row) const {
   const std::int64_t rows = end_row - stretch.first_row;

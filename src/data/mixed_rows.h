@@ -1,3 +1,4 @@
+// The order of rows over one corpus or a mixture of several.
 #pragma once
 
 #include <cstdint>
@@ -12,11 +13,11 @@
 
 namespace superpose::data {
 
-// Where each row of a list of stretches begins, over one stream or several. Rows are numbered from
-// 0 over all of them. The pattern of the stretch's slots says which source a row reads; the
-// source's own rows, numbered from 0 too, then go through its RowPlan. While neighbouring stretches
-// have the same slots the pattern runs on, so that a change of bag size leaves no trace in the
-// shares.
+// Where each row of a list of ranges begins (Consumption), over one stream or several. Rows are
+// numbered from 0 over all of them. The pattern of the range's slots says which source a row reads;
+// the source's own rows, numbered from 0 too, then go through its RowPlan. While neighbouring
+// ranges have the same slots the pattern continues, so that a change of bag size leaves no trace in
+// the shares.
 //
 // One stream alone has no slots, and its rows are those of its RowPlan.
 class MixedRows {
@@ -32,14 +33,14 @@ class MixedRows {
   // sources.
   void append(const Consumption& stretch);
 
-  // Drops the rows from `num_rows` on; no more than the last stretch that was appended.
+  // Drops the rows from `num_rows` on; no more than the last range that was appended.
   void truncate(std::int64_t num_rows);
 
   std::size_t num_sources() const { return plans_.size(); }
   std::int64_t num_rows() const { return num_rows_; }
   const TokenStream& stream(std::size_t source) const { return plans_[source].stream(); }
 
-  // 0 <= row < num_rows(); O(log) of stretches and pattern.
+  // 0 <= row < num_rows(); O(log) of ranges and pattern.
   Row row(std::int64_t row) const;
 
   // Rows of a source among the first `end_row`.
@@ -60,7 +61,7 @@ class MixedRows {
     std::int64_t first_row = 0;
     std::shared_ptr<const SlotPattern> pattern;  // null for one source
     std::int64_t place = 0;                      // of the first row in the pattern's rows
-    std::vector<std::int64_t> first_rows;        // [source]: its rows before this stretch
+    std::vector<std::int64_t> first_rows;        // [source]: its rows before this range
   };
   const Stretch& stretch_of(std::int64_t row) const;
   std::int64_t source_rows_in(const Stretch& stretch, std::size_t source,

@@ -1,3 +1,4 @@
+// The corpora of a recipe as one: prepared, opened, and laid out for reading.
 #pragma once
 
 #include <cstdint>
@@ -22,8 +23,8 @@ struct PreparedSource {
 };
 
 // Prepares the corpora of a recipe: one for each entry of [[mixture]], or that of [data] where
-// there is none. The options hold for each.
-// Throws util::Error as check_mixture and prepare_corpus do, naming the entry.
+// there is none. The options hold for each. Throws util::Error as check_mixture and prepare_corpus
+// do, naming the entry.
 std::vector<PreparedSource> prepare_sources(const DataConfig& data,
                                             const std::vector<MixtureConfig>& mixture,
                                             const PrepareOptions& options = {},

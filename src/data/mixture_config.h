@@ -1,3 +1,4 @@
+// The [[mixture]] entries of a recipe.
 #pragma once
 
 #include <cstdint>

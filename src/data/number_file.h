@@ -1,3 +1,4 @@
+// Files of plain numbers.
 #pragma once
 
 #include <cstddef>

@@ -1,3 +1,4 @@
+// The header of NumPy's .npy files.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +14,11 @@ inline constexpr std::string_view kNumpyMagic{"\x93NUMPY", 6};
 
 // What stands in front of the numbers of a file that numpy.save wrote:
 //
-//   6 bytes magic, u8 major, u8 minor version, length N (u16 in version 1, u32 in 2 and 3), N bytes
-//   of text {'descr': '<u2', 'fortran_order': False, 'shape': (12,), }, then the numbers
+//   6 bytes   magic
+//   u8, u8    version, major and minor
+//   u16       N, the length of the text; u32 in versions 2 and 3
+//   N bytes   text {'descr': '<u2', 'fortran_order': False, 'shape': (12,), }
+//   then      the numbers
 struct NumpyHeader {
   TokenType type = TokenType::kU16;
   std::int64_t first_byte = 0;  // of the numbers

@@ -1,3 +1,10 @@
+// Distances in a stream whose documents are padded to multiples of the bag size.
+//
+// Padded lengths of documents add up to prefix sums, one number per document. The part of a lane
+// within one block is a contiguous range of the corpus, so its padded length is that of the two
+// documents at its ends, which the block cuts, plus a difference of two prefix sums; and a padded
+// distance leads back to a raw offset by binary search in them. A question walks over the blocks of
+// the lane, O(log documents) for each.
 #include "data/padded_lanes.h"
 
 #include <algorithm>
@@ -45,7 +52,8 @@ std::int64_t PaddedLanes::padded(std::int64_t length) const {
   return (length + bag_size_ - 1) / bag_size_ * bag_size_;
 }
 
-// The documents that a run cuts count with the part inside, those between with their whole length.
+// The documents that a range cuts count with the part inside, those between with their whole
+// length.
 std::int64_t PaddedLanes::padded_length(const TokenRun& run) const {
   const auto ends = stream_.shards().document_ends();
   const std::int64_t end = run.begin + run.length;
@@ -56,7 +64,7 @@ std::int64_t PaddedLanes::padded_length(const TokenRun& run) const {
          padded(end - ends[last - 1]);
 }
 
-// Raw offset in a run at a padded distance from its start, 0 <= distance < padded_length.
+// Raw offset in a range at a padded distance from its start, 0 <= distance < padded_length.
 std::int64_t PaddedLanes::find(const TokenRun& run, std::int64_t distance) const {
   const auto ends = stream_.shards().document_ends();
   const auto first = static_cast<std::size_t>(stream_.shards().document_of(run.begin));

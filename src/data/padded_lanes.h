@@ -1,3 +1,4 @@
+// Where rows begin in a document-aware stream, whose documents are padded to whole bags.
 #pragma once
 
 #include <cstdint>
@@ -7,9 +8,9 @@
 
 namespace superpose::data {
 
-// Distances along the lanes of a document-aware stream for one bag size, where every piece counts
-// as padded to a multiple of it. Keeps one number a document; a question costs O(log documents) for
-// each block that it spans.
+// Distances along the lanes of a document-aware stream for one bag size, where every piece
+// (token_stream.h) counts as padded to a multiple of it. Keeps one number per document; a question
+// costs O(log documents) for each block that it spans.
 class PaddedLanes {
  public:
   // `stream` must outlive this.

@@ -1,3 +1,4 @@
+// Documents from Parquet files, and the interface of the library that reads them.
 #pragma once
 
 #include <filesystem>

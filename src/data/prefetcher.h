@@ -1,3 +1,4 @@
+// Batches loaded ahead of the training thread.
 #pragma once
 
 #include <condition_variable>

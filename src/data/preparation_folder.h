@@ -1,3 +1,4 @@
+// The working folder of a preparation: one process at a time, and what a killed one left is kept.
 #pragma once
 
 #include <filesystem>
@@ -7,7 +8,7 @@ namespace superpose::data {
 
 // The folder in which a corpus is prepared, "<final>.partial", for one process at a time
 // ("<final>.lock"). Its name is the same for every process, so that what a killed one left can be
-// gone on with.
+// resumed.
 class PreparationFolder {
  public:
   // Waits while another process works on the same corpus; `on_wait` is called once before that.

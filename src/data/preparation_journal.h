@@ -1,3 +1,4 @@
+// How far a preparation has come, on disk, so that it can be resumed.
 #pragma once
 
 #include <cstdint>
@@ -59,7 +60,7 @@ struct PreparationJournal {
 
 void write_journal(const std::filesystem::path& folder, const PreparationJournal& journal);
 
-// None where the folder has none. Throws util::Error naming a file that is no journal.
+// None where the folder has none. Throws util::Error naming a file that is not a journal.
 std::optional<PreparationJournal> read_journal(const std::filesystem::path& folder);
 
 }  // namespace superpose::data

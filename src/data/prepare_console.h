@@ -1,3 +1,4 @@
+// A preparation shown to the user: progress on a status line, and Ctrl-C.
 #pragma once
 
 #include <iosfwd>
@@ -12,7 +13,7 @@ namespace superpose::data {
 // Where a preparation shows how it goes; null: nowhere.
 struct PrepareScreen {
   std::ostream* stream = nullptr;
-  int columns = 0;  // of the terminal that it is; 0 = it is none
+  int columns = 0;  // of the terminal that it is; 0 = it is not one
   std::string what = "the corpus";
 
   PrepareScreen showing(const std::string& another) const { return {stream, columns, another}; }

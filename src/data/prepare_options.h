@@ -1,3 +1,4 @@
+// What a preparation is told in addition to the [data] section.
 #pragma once
 
 #include <cstdint>

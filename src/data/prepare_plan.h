@@ -1,3 +1,4 @@
+// What a preparation is going to do, and the keys and the folder that follow from it.
 #pragma once
 
 #include <cstdint>

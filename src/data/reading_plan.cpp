@@ -68,8 +68,8 @@ class Planner {
     return true;
   }
 
-  // Ends the stretch that was appended before the first step in which a source would pass its
-  // limit. Returns the first step behind the stretch.
+  // Ends the range that was appended before the first step in which a source would pass its limit.
+  // Returns the first step behind the range.
   std::int64_t cut_at_limit(std::pair<std::int64_t, std::int64_t> steps) {
     std::int64_t end = steps.second;
     std::vector<std::int64_t> passing;

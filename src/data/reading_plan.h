@@ -1,3 +1,4 @@
+// From phases and weights of sources to the rows of every step.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +21,7 @@ struct ReadingEnds {
 };
 
 // Appends the rows of the plan's steps [first_step, total steps) to `rows`, which hold what was
-// consumed before. A stretch ends where the phase does, or where a source reaches its limit.
+// consumed before. A range of rows ends where the phase does, or where a source reaches its limit.
 ReadingEnds plan_reading(MixedRows& rows, std::span<const RowSource> sources,
                          const BatchPlan& plan);
 

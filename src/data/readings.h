@@ -1,3 +1,4 @@
+// How much of each source each phase reads, for plans and `superpose data mix`.
 #pragma once
 
 #include <cstdint>

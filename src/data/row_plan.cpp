@@ -1,3 +1,15 @@
+// Where row k of a run begins, for any k.
+//
+// Rows are dealt to the lanes in order: row k reads lane k mod lanes, so the number of rows that a
+// lane has given before row k is a division. Within a range of rows of one shape each of them moves
+// its lane's cursor by a L, so the cursor is a multiplication. Only where the shape changes are the
+// cursors of all lanes kept; a run has a handful of such ranges, found by binary search.
+//
+// With document_aware documents are padded to whole bags, so that a L positions of a window are a
+// varying number of raw tokens. Distances are then counted in padded positions, PaddedLanes leads
+// from these to raw cursors, and the padded length of each epoch of a lane is kept to get past
+// whole epochs at once. Cost: one pass over the blocks of those epochs per range; O(blocks of a
+// lane * log documents) per row.
 #include "data/row_plan.h"
 
 #include <algorithm>
@@ -18,11 +30,12 @@ RowPlan::RowPlan(std::shared_ptr<const TokenStream> stream,
 }
 
 void RowPlan::append(const Consumption& consumption) {
-  util::require(consumption.bag_size >= 1 && consumption.target_size >= 1 &&
-                    consumption.sequence_length >= 1 && consumption.rows >= 0,
-                "data: a stretch needs bag, target and sequence sizes >= 1 and rows >= 0, got ",
-                consumption.bag_size, ", ", consumption.target_size, ", ",
-                consumption.sequence_length, ", ", consumption.rows);
+  util::require(
+      consumption.bag_size >= 1 && consumption.target_size >= 1 &&
+          consumption.sequence_length >= 1 && consumption.rows >= 0,
+      "data: a range of rows needs bag, target and sequence sizes >= 1 and rows >= 0, got ",
+      consumption.bag_size, ", ", consumption.target_size, ", ", consumption.sequence_length, ", ",
+      consumption.rows);
   const std::int64_t lanes = stream_->layout().lanes;
   Stretch stretch;
   stretch.shape = {consumption.sequence_length, consumption.bag_size, consumption.target_size};
@@ -74,7 +87,7 @@ std::int64_t RowPlan::lane_rows_before(std::int64_t lane, std::int64_t row) cons
   return (row + lanes - 1 - lane) / lanes;
 }
 
-// Where a lane stands before a row at or behind the start of the stretch and not behind its end.
+// Where a lane stands before a row at or behind the start of the range and not behind its end.
 std::int64_t RowPlan::cursor_before(const Stretch& stretch, std::int64_t lane,
                                     std::int64_t row) const {
   const auto index = static_cast<std::size_t>(lane);

@@ -1,3 +1,4 @@
+// The order of rows over one corpus.
 #pragma once
 
 #include <cstdint>
@@ -11,8 +12,8 @@
 
 namespace superpose::data {
 
-// Where each row of a list of stretches begins. Rows are numbered from 0 over all of them; row k
-// reads lane k mod lanes.
+// Where each row of a list of ranges begins (Consumption). Rows are numbered from 0 over all of
+// them; row k reads lane k mod lanes.
 class RowPlan {
  public:
   struct Row {
@@ -22,14 +23,14 @@ class RowPlan {
   };
 
   // Walks the lanes' borders once: without document_aware nothing, else the padded length of each
-  // lane in each epoch that the stretches reach.
+  // lane in each epoch that the ranges reach.
   explicit RowPlan(std::shared_ptr<const TokenStream> stream,
                    const std::vector<Consumption>& stretches = {});
 
   // Adds rows behind the last one, of one shape.
   void append(const Consumption& stretch);
 
-  // Drops the rows from `num_rows` on; no more than the last stretch that was appended.
+  // Drops the rows from `num_rows` on; no more than the last range that was appended.
   void truncate(std::int64_t num_rows);
 
   const TokenStream& stream() const { return *stream_; }

@@ -1,3 +1,4 @@
+// Token shards in Megatron-LM's format: write, and resume writing.
 #pragma once
 
 #include <cstddef>
@@ -47,7 +48,7 @@ struct ShardInfo {
 };
 
 // How far a writer got: with the lengths of the open shard's documents, all that another writer
-// needs to go on.
+// needs to continue.
 struct ShardProgress {
   std::vector<ShardInfo> finished;
   std::int64_t open_documents = 0;  // of the shard that is not finished
@@ -73,7 +74,7 @@ class ShardWriter {
  public:
   ShardWriter(std::filesystem::path folder, std::string split, const ShardLimits& limits = {});
 
-  // Goes on where another writer of the same limits stood at `progress`; what it wrote later is
+  // Continues where another writer of the same limits stood at `progress`; what it wrote later is
   // cut off. `open_document_tokens`: tokens of each document of the open shard. Before any append.
   void resume(const ShardProgress& progress, std::span<const std::int64_t> open_document_tokens);
 

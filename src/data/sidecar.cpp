@@ -64,7 +64,7 @@ void write_sidecar(const std::filesystem::path& folder, Sidecar sidecar,
 Sidecar read_sidecar(const std::filesystem::path& folder) {
   const std::string path = (folder / kSidecarName).string();
   const util::Json json = util::parse_json(util::read_file(path), path);
-  util::require(json.is_object() && json.contains("schema"), path, ": is no corpus sidecar");
+  util::require(json.is_object() && json.contains("schema"), path, ": is not a corpus sidecar");
   util::require(json["schema"] == kCorpusSchema, path, ": schema must be ", kCorpusSchema, ", got ",
                 json["schema"].dump());
   Sidecar sidecar = util::fields_from_json<Sidecar>(json, path);

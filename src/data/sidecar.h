@@ -1,3 +1,4 @@
+// corpus.json, which describes a prepared corpus.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +17,7 @@ namespace superpose::data {
 
 inline constexpr std::int64_t kCorpusSchema = 3;
 inline constexpr const char* kSidecarName = "corpus.json";
-// Beside it: the tokenizer, as a model folder has it, and i32 bytes of text that each id stands
+// Next to it: the tokenizer, as a model folder has it, and i32 bytes of text that each id stands
 // for.
 inline constexpr const char* kTokenizerName = "tokenizer.json";
 inline constexpr const char* kTokenizerConfigName = "tokenizer_config.json";
@@ -94,7 +95,7 @@ struct Sidecar {
   bool held_out_apart = false;
   bool held_out_ends = false;      // namely the end of each document
   std::string validation_halves;   // a letter A or B for each validation document
-  std::vector<SidecarFile> files;  // beside it
+  std::vector<SidecarFile> files;  // next to it
   std::vector<SourceRecord> sources;
 
   template <class Self, class Visitor>
@@ -130,7 +131,7 @@ SidecarTokenizer describe(const tokenizer::LoadedTokenizer& tokenizer,
 
 std::string to_json(const Sidecar& sidecar);
 
-// The sidecar and the tokenizer's files beside it, which it is made to list; the sidecar last.
+// The sidecar and the tokenizer's files next to it, which it is made to list; the sidecar last.
 void write_sidecar(const std::filesystem::path& folder, Sidecar sidecar,
                    const tokenizer::LoadedTokenizer& tokenizer);
 

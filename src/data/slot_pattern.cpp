@@ -1,3 +1,12 @@
+// A mixture's weights as a fixed order of sources.
+//
+// The pattern has kPatternSlots slots. Slot j of a source with c of them is due at (j + 1/2) / c of
+// the pattern; all are sorted by when they are due, equal ones by the order of the sources. The
+// fractions are compared by cross multiplication, so the order does not depend on rounding. Every
+// source is then spread evenly: after any number of rows each has given its share to within a few
+// rows, where random draws would only be right on average. Building it takes O(n log n) once per
+// set of weights; the source of a row is a table look-up, and the number of rows of a source before
+// it a binary search.
 #include "data/slot_pattern.h"
 
 #include <algorithm>
@@ -10,12 +19,12 @@ namespace superpose::data {
 namespace {
 
 struct Occurrence {
-  std::int64_t twice_place;  // 2 j + 1: the place is (2 j + 1) / (2 c)
+  std::int64_t twice_place;  // 2 j + 1: it is due at (2 j + 1) / (2 c)
   std::int64_t slots;        // c
   std::int32_t source;
 };
 
-// Exact: places of different sources may be equal, and must not depend on rounding then.
+// Exact: slots of different sources may be due at the same point, and must not depend on rounding.
 bool stands_before(const Occurrence& x, const Occurrence& y) {
   const std::int64_t left = x.twice_place * y.slots;
   const std::int64_t right = y.twice_place * x.slots;

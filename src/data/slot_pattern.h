@@ -1,3 +1,4 @@
+// Which source of a mixture each row reads: its weights as a fixed, even pattern.
 #pragma once
 
 #include <cstdint>
@@ -15,9 +16,9 @@ inline constexpr std::int64_t kPatternSlots = 65'536;
 // positive, or for more positive weights than slots.
 std::vector<std::int64_t> slots_of_weights(std::span<const double> weights);
 
-// Which source each row of a mixture reads. Occurrence j of a source with c slots stands at the
-// place (j + 1/2) / c of the pattern; sorted by that (ties: the earlier source first), the slots of
-// every source are spread evenly. Row k takes slot k mod kPatternSlots.
+// Which source each row of a mixture reads. Slot j of a source with c of them is due at
+// (j + 1/2) / c of the pattern; sorted by that (ties: the earlier source first), the slots of every
+// source are spread evenly. Row k takes slot k mod kPatternSlots.
 class SlotPattern {
  public:
   // `slots`: of each source, >= 0, adding up to kPatternSlots; throws util::Error otherwise.

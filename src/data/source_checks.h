@@ -1,3 +1,4 @@
+// Files among the sources that hold no text, and text files that were probably meant to be divided.
 #pragma once
 
 #include <span>

@@ -1,3 +1,4 @@
+// What the sidecar records of each file of a corpus.
 #pragma once
 
 #include <cstdint>

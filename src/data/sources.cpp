@@ -72,7 +72,7 @@ class Walk {
     }
   }
 
-  // Sorted: which of two links to a folder is followed does not hang on the file system.
+  // Sorted: which of two links to a folder is followed does not depend on the file system.
   static std::vector<fs::path> entries_of(const fs::path& folder) {
     std::vector<fs::path> entries;
     std::error_code error;

@@ -1,3 +1,4 @@
+// From the paths, globs and distributions of a recipe to the list of its files.
 #pragma once
 
 #include <cstdint>
@@ -42,8 +43,8 @@ struct SourceFile {
 //   a distribution   the files of its RECORD inside site-packages that pass the filters; name = as
 //                    in RECORD
 //
-// Throws util::Error: nothing named; a path that does not exist or is no file or folder; an entry
-// that yields no file; a distribution that is not installed, or a file of it that is gone.
+// Throws util::Error: nothing named; a path that does not exist or is neither file nor folder; an
+// entry that yields no file; a distribution that is not installed, or a file of it that is gone.
 std::vector<SourceFile> list_sources(const DataConfig& config);
 
 // As list_sources, but an entry that cannot be listed is a problem in place of an exception.
@@ -68,7 +69,7 @@ FileState state_of(const std::filesystem::path& path);
 // since is as good as before. Throws util::Error naming it where it does not exist.
 bool is_as_recorded(const FileRecord& file);
 
-// Throws util::Error naming the file (or one beside it) where it is gone, or its size or time is
+// Throws util::Error naming the file (or one read with it) where it is gone, or its size or time is
 // another.
 void check_unchanged(const SourceFile& source);
 

@@ -1,3 +1,4 @@
+// Size of the training or validation split of a corpus.
 #pragma once
 
 #include <cstdint>

@@ -1,3 +1,4 @@
+// The training or validation split of a corpus: shards, content hashes and lengths, resumable.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +14,7 @@
 
 namespace superpose::data {
 
-// Beside the shards of a split, "train" or "validation":
+// Next to the shards of a split, "train" or "validation":
 inline constexpr const char* kContentsEnding = ".contents";  // u64 content hash of each document
 inline constexpr const char* kLengthsEnding = ".lengths";    // i64 tokens of each, until finished
 
@@ -29,10 +30,10 @@ struct SplitProgress {
   }
 };
 
-// Writes one split of a corpus so that a killed process can go on.
+// Writes one split of a corpus so that it can be resumed after a kill.
 class SplitWriter {
  public:
-  // Goes on from `progress`, or starts where that is empty. Throws util::Error for files that
+  // Continues from `progress`, or starts where that is empty. Throws util::Error for files that
   // hold less.
   SplitWriter(const std::filesystem::path& folder, const std::string& name,
               const ShardLimits& limits, const SplitProgress& progress);

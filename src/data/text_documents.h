@@ -1,3 +1,4 @@
+// Documents from plain text, cut at separators.
 #pragma once
 
 #include <filesystem>

@@ -148,7 +148,7 @@ class Description {
   }
 
   // Chooses what is held out of training files by data.validation_share, as CorpusBuilder does of
-  // texts, and what is left out of them.
+  // text, and what is left out of them.
   void choose(const std::vector<const SourceFile*>& sources) {
     std::vector<TokenShards> tokens;
     std::vector<std::uint64_t> contents;

@@ -1,3 +1,4 @@
+// Corpora of files that hold token ids already: read in place, nothing tokenized.
 #pragma once
 
 #include <filesystem>
@@ -16,10 +17,10 @@ bool holds_tokens(const PreparePlan& plan);
 // Looks at every token of the sources: counts, checks against the vocabulary, hashes. Training
 // documents with the text of a held-out one, here or in the options, are left out, and what
 // data.validation_share holds out is copied into shards: the sidecar says where both lie. Writes
-// sidecar and content hashes into the folder, too; other shards there are none.
+// sidecar and content hashes into the folder, too; there are no other shards.
 //
 // Throws util::Error: a setting that only text can follow (duplicates, lengths); a file that does
-// not fit its format; a token id that the tokenizer lacks, with file and place.
+// not fit its format; a token id that the tokenizer lacks, with file and position.
 void describe_tokens(const PreparePlan& plan, const std::filesystem::path& folder,
                      const PrepareCallback& progress);
 

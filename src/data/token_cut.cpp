@@ -22,7 +22,7 @@ void check_ranges(const TokenFile& file, std::span<const TokenRange> ranges) {
 std::vector<TokenExtent> extents_without(const std::vector<TokenExtent>& extents,
                                          std::int64_t width, std::span<const TokenRange> ranges) {
   std::vector<TokenExtent> kept;
-  std::int64_t at = 0;  // the extent's first token
+  std::int64_t at = 0;  // the range's first token
   auto range = ranges.begin();
   for (const TokenExtent& extent : extents) {
     const std::int64_t end = at + extent.num_tokens;

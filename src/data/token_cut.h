@@ -1,3 +1,4 @@
+// Ranges of tokens, and token files without some of them.
 #pragma once
 
 #include <cstdint>

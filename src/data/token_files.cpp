@@ -145,10 +145,11 @@ bool has_index(const fs::path& path) {
 TokenFormat tell_format(const TokenFile& file) {
   if (llm_c_magic(file.bytes) != 0) return TokenFormat::kLlmC;
   if (is_numpy(file.bytes)) return TokenFormat::kNumpy;
-  util::fail("token file ", file.name,
-             ": cannot tell its format: it has no index beside it and no header that is known; for "
-             "plain numbers (nanoGPT, OLMo-core) set data.format = \"raw-u16\", or raw-u8, "
-             "raw-u32, raw-u64 by their width");
+  util::fail(
+      "token file ", file.name,
+      ": cannot tell its format: it has no index next to it and no header that is known; for "
+      "plain numbers (nanoGPT, OLMo-core) set data.format = \"raw-u16\", or raw-u8, "
+      "raw-u32, raw-u64 by their width");
 }
 
 }  // namespace

@@ -1,3 +1,4 @@
+// Files of token ids in the formats of other programs, opened and mapped.
 #pragma once
 
 #include <array>
@@ -15,7 +16,7 @@ namespace superpose::data {
 
 // Layouts of files that hold token ids (docs/formats/corpora.md).
 enum class TokenFormat {
-  kAuto,      // by the file: an .idx beside it, or how it begins
+  kAuto,      // by the file: an .idx next to it, or how it begins
   kMegatron,  // .bin with .idx
   kLlmC,      // llm.c, modded-nanogpt: 1024 bytes of header, then u16 or u32
   kNumpy,     // what numpy.save writes: one dimension of whole numbers

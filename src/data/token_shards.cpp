@@ -52,7 +52,7 @@ template <class Number>
     Number token;
     std::memcpy(&token, tokens + i * sizeof token, sizeof token);
     if (to_unsigned(token) < static_cast<std::uint64_t>(vocabulary_size)) continue;
-    // Of several extents the place in the file says more than the place in the extent.
+    // Of several ranges the position in the file says more than the position in the range.
     const std::int64_t first = file.extents.size() == 1 ? file.extents.front().first_byte : 0;
     const std::int64_t byte = tokens + i * sizeof token - file.bytes.data() - first;
     util::fail("shard ", file.name, ": token id must be ", token < 0 ? "at least 0 and " : "",

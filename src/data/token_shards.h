@@ -1,3 +1,4 @@
+// The tokens of a corpus by position, over all of its files.
 #pragma once
 
 #include <cstdint>
@@ -41,7 +42,7 @@ class TokenShards {
   std::int64_t document_of(std::int64_t position) const;
 
   // Copies tokens [position, position + out.size()) to out. Throws util::Error for a range that
-  // does not exist, and, naming file and place, for a token id outside the vocabulary.
+  // does not exist, and, naming file and position, for a token id outside the vocabulary.
   void read(std::int64_t position, std::span<std::int32_t> out) const;
 
  private:

@@ -1,3 +1,4 @@
+// A corpus in the order in which a run reads it, and the state of that order.
 #pragma once
 
 #include <cstdint>
@@ -9,8 +10,8 @@
 
 namespace superpose::data {
 
-// A stretch of rows of one shape and one set of weights that was read, or is to be read. A list of
-// these, oldest first, is the whole state of a run's place in its data.
+// A range of rows of one shape and one set of weights that was read, or is to be read. A list of
+// these, oldest first, is the whole state of a run's position in its data.
 struct Consumption {
   std::int64_t bag_size = 1;
   std::int64_t target_size = 1;
@@ -34,10 +35,10 @@ struct Consumption {
   }
 };
 
-// Adds to the last stretch where all but the rows is the same, else appends; nothing for 0 rows.
+// Adds to the last range where all but the rows is the same, else appends; nothing for 0 rows.
 void append_consumption(std::vector<Consumption>& history, const Consumption& next);
 
-// Raw tokens that these stretches read.
+// Raw tokens that these ranges read.
 std::int64_t raw_tokens_of(const std::vector<Consumption>& history);
 
 // How the stream is cut; kept in the checkpoint, so that a resumed run does not choose again.
@@ -48,10 +49,14 @@ struct StreamLayout {
   bool operator==(const StreamLayout&) const = default;
 };
 
-// The layout for a corpus. A lane must hold at least the longest window (a L + b tokens) of the
-// run: lanes = min(wanted_lanes, num_tokens / longest_window). wanted_block_tokens = 0 chooses
-// min(65536, num_tokens / lanes): 64 Ki tokens keep whole source files and chapters together, and
-// a block no longer than a lane keeps neighbouring lanes out of the same document.
+// The layout for a corpus:
+//
+//   lanes         min(wanted_lanes, num_tokens / longest_window), as a lane must hold at least the
+//                 longest window (a L + b tokens) of the run
+//   block_tokens  wanted_block_tokens; for 0, min(65536, num_tokens / lanes): 64 Ki tokens keep
+//                 whole source files and chapters together, and a block no longer than a lane keeps
+//                 neighbouring lanes out of the same document
+//
 // Throws util::Error for an empty corpus or one shorter than the longest window.
 StreamLayout choose_layout(std::int64_t num_tokens, std::int64_t longest_window,
                            std::int64_t wanted_lanes, std::int64_t wanted_block_tokens);
@@ -66,8 +71,8 @@ struct StreamOptions {
 //
 // Each epoch is a keyed permutation of fixed blocks, put together and cut into equal lanes
 // (EpochOrder). Row k reads lane k mod lanes at that lane's cursor, which then advances by a L; a
-// lane goes on in the next epoch's same lane. A cursor is a raw position of its lane: epoch times
-// lane length plus offset.
+// lane continues in the same lane of the next epoch. A cursor is a raw position of its lane: epoch
+// times lane length plus offset.
 //
 // document_aware: the raw order is cut into pieces at document, block and lane borders, and each
 // piece is padded with id -1 to a multiple of a, counted from the start of the piece or from the
@@ -83,8 +88,8 @@ class TokenStream {
   const TokenShards& shards() const { return *shards_; }
   const EpochOrder& order() const { return order_; }
 
-  // The raw run that starts at a lane's cursor and ends where document (only if document_aware),
-  // block, lane or epoch does: a piece.
+  // The range of raw tokens that starts at a lane's cursor and ends where document (only if
+  // document_aware), block, lane or epoch does: a piece.
   TokenRun piece_at(std::int64_t lane, std::int64_t cursor) const;
 
   // Reads a window: `ids` receives ids.size() tokens from the cursor on, -1 for padding. Where

@@ -1,3 +1,4 @@
+// The number types of token files.
 #pragma once
 
 #include <cstddef>

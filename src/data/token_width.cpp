@@ -65,7 +65,7 @@ void check_token_width(const TokenFile& file, TokenFormat format,
     refuse_unless(!fits(sample, kWidths[i].type, vocabulary), kWidths[i]);
   }
   if (sample.size() < kLeastNumbers * own || fits(sample, file.type, limit)) return;
-  // Any byte fits a usual vocabulary: bytes are no candidates.
+  // Any byte fits a usual vocabulary: bytes are not candidates.
   for (std::size_t i = kWidths.size(); i-- > 1;) {
     if (token_bytes(kWidths[i].type) >= own) continue;
     refuse_unless(!fits(sample, kWidths[i].type, vocabulary), kWidths[i]);

@@ -1,3 +1,4 @@
+// A guard against token files read at the wrong width.
 #pragma once
 
 #include <cstdint>

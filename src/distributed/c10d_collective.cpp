@@ -1,3 +1,13 @@
+// Collectives as thin calls of c10d, with errors that one line can hold.
+//
+// A sum over ranks is Gloo's allreduce (a ring: each rank sends and receives about twice the
+// tensor, in parts of which each rank adds up one and passes it on). So every rank holds the same
+// bits afterwards, and the order of summation depends on size and number of ranks alone. A step
+// needs one such call: loss, stop votes and hashes travel behind the gradients (train/mailbox.h).
+//
+// Ranks that wait for one that works alone, on a corpus or a checkpoint, must neither run into the
+// time limit nor miss that it has died. So the one that works sends a small broadcast every few
+// seconds, and the others wait for the next of these (broadcast_result).
 #include "distributed/c10d_collective.h"
 
 #include <ATen/ops/empty.h>
@@ -91,7 +101,8 @@ C10dCollective::C10dCollective(const Rendezvous& rendezvous) : rendezvous_(rende
     store_ = make_store(rendezvous_);
     backend_ = make_gloo_backend(store_, rendezvous_);
   });
-  // Rank 0 may host the store, so it must not go on, and perhaps end, while others still connect.
+  // Rank 0 may host the store, so it must not continue, and perhaps end, while others still
+  // connect.
   barrier();
 }
 

@@ -1,3 +1,4 @@
+// Collectives over c10d's process groups, and the Gloo transport behind them.
 #pragma once
 
 #include <functional>

@@ -1,3 +1,4 @@
+// Sums, broadcasts and barriers over the ranks of a run.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -11,8 +11,8 @@
 namespace superpose::distributed {
 namespace {
 
-// Gloo by itself takes the address that the machine's own name resolves to, which may be none, a
-// wildcard or a loopback that other machines cannot reach. The way to the master is what counts.
+// Gloo by itself takes the address that the machine's own name resolves to: there may be none, or a
+// wildcard, or a loopback that other machines cannot reach. The way to the master is what counts.
 std::shared_ptr<::gloo::transport::Device> make_device(const Rendezvous& rendezvous) {
   if (!rendezvous.interface.empty()) {
     return c10d::ProcessGroupGloo::createDeviceForInterface(rendezvous.interface);

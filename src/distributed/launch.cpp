@@ -43,7 +43,7 @@ struct SignalState {
 };
 
 // Turns the signals of interest into something to poll, and ignores SIGPIPE: a reader of our output
-// that went away is no reason to end the ranks. Restores what was before.
+// that went away does not end the ranks. Restores what was before.
 class SignalQueue {
  public:
   SignalQueue() {

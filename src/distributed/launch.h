@@ -1,3 +1,4 @@
+// `superpose launch`: starts the ranks of a run on this machine and looks after them.
 #pragma once
 
 #include <string>

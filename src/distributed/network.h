@@ -1,3 +1,4 @@
+// Ports, interfaces and addresses of this machine.
 #pragma once
 
 #include <string>

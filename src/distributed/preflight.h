@@ -1,3 +1,4 @@
+// Checks of the network before ranks wait for each other on it.
 #pragma once
 
 #include "distributed/rendezvous.h"

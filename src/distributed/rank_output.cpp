@@ -11,7 +11,7 @@
 namespace superpose::distributed {
 namespace {
 
-// A reader of ours that went away is no reason to end the ranks: what cannot be written is dropped.
+// A reader of ours that went away does not end the ranks: what cannot be written is dropped.
 void write_all(int target, std::string_view text) {
   while (!text.empty()) {
     const ssize_t count = ::write(target, text.data(), text.size());

@@ -1,3 +1,4 @@
+// The output of ranks, passed on line by line.
 #pragma once
 
 #include <string>

@@ -1,3 +1,4 @@
+// The environment that torchrun and `superpose launch` set for each rank.
 #pragma once
 
 #include <optional>
@@ -25,7 +26,7 @@ struct Rendezvous {
 // Reads RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT, LOCAL_RANK, LOCAL_WORLD_SIZE, and, where set,
 // TORCHELASTIC_USE_AGENT_STORE, TORCHELASTIC_RESTART_COUNT, GLOO_SOCKET_IFNAME. Nothing where
 // neither RANK nor WORLD_SIZE is set: a run of one process. Throws util::Error, naming the
-// variable, where only some of them are set or a value is no number in its range.
+// variable, where only some of them are set or a value is not a number in its range.
 std::optional<Rendezvous> rendezvous_from_environment();
 
 }  // namespace superpose::distributed

@@ -158,7 +158,7 @@ ValidationSet make_validation_set(const std::string& name, const data::PreparedC
 ValidationResult validate(const model::Decoder& decoder, const ValidationSet& set,
                           at::Device device, distributed::Collective& collective) {
   const std::vector<Group> groups = groups_of(set);
-  // One number a group; the others' are zero here, so summing over ranks changes no bit.
+  // One number per group; the others' are zero here, so summing over ranks changes no bit.
   const at::Tensor sums = at::zeros({static_cast<std::int64_t>(groups.size())}, at::kFloat);
   auto* sum = sums.mutable_data_ptr<float>();
   for (std::size_t index = 0; index < groups.size(); ++index) {

@@ -9,10 +9,10 @@
 namespace superpose::eval {
 
 // Next-token losses of rows that are one text each.
-//   ids      [W, L + 1] int64, on the CPU
-//   returns  [W, L] f32 on the CPU, nats: of ids[w, j + 1] given ids[w, 0 .. j]; on every rank,
-//   with
-//            the same bits for any number of ranks
+//
+//   ids      [W, L + 1]  int64, on the CPU
+//   returns  [W, L]      f32, on the CPU, nats: of ids[w, j + 1] given ids[w, 0 .. j]; on every
+//                        rank, with the same bits for any number of ranks
 at::Tensor window_losses(const model::Decoder& decoder, const at::Tensor& ids,
                          distributed::Collective& collective);
 

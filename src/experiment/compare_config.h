@@ -13,8 +13,8 @@ namespace superpose::experiment {
 //
 //   [[compare.arms]]
 //   name = "large bags"
-//   overrides = { "optim.learning_rate" = 0.002, phases = [{ share = 0.3, bag_size = 16 }] }
 //   budgets = [0.4, 0.7, 1.0]
+//   overrides = { "optim.learning_rate" = 0.002, phases = [{ share = 0.3, bag_size = 16 }] }
 struct ArmConfig {
   std::string name;
   std::map<std::string, std::string> overrides;  // dotted key -> TOML text of the value

@@ -15,8 +15,8 @@ struct GridAxis {
   std::vector<std::string> values;  // TOML text, at least one
 };
 
-// compare.grid in order of the keys. Throws util::Error naming the key whose value is no list, an
-// empty one, or one that names a value twice.
+// compare.grid in order of the keys. Throws util::Error naming the key whose value is not a list,
+// is empty, or names a value twice.
 std::vector<GridAxis> read_grid(const std::map<std::string, std::string>& grid);
 
 // An arm once for each combination of the axes' values, the last axis varying fastest. Its name

@@ -96,7 +96,7 @@ void keep_begun(std::vector<PlannedRun>& runs, const std::vector<report::RunEntr
     run.parent = last_part(entry->parent);
     run.first_step = entry->parent_step;
     if (run.role == report::Role::kTuning) continue;
-    // The entry may say trunk: it was no run of the recipe for a time.
+    // The entry may say trunk: for a time it was not a run of the recipe.
     run.role = run.parent.empty() ? report::Role::kFinal : report::Role::kBranch;
   }
   pin_branch_points(runs);

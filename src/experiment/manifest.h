@@ -20,7 +20,7 @@ struct ManifestParts {
   const CompareOptions& options;
   const Identity& identity;
   const NoiseFindings& noise;
-  // Entries of the manifest so far. One that is no run of the recipe any more and from which others
+  // Entries of the manifest so far. One that is no longer a run of the recipe and from which others
   // branched stays, as a trunk.
   const std::vector<report::RunEntry>& earlier;
 };

@@ -21,7 +21,7 @@ std::string pair_fingerprint(const train::RunConfig& baseline, const train::RunC
 // The entries of compare.noise held against the arms' settings at budget 1.
 struct NoiseFindings {
   std::vector<report::PairSettings> pairs;   // of each arm but the baseline whose rate is known
-  std::vector<report::NoiseFigure> figures;  // that apply, at most one an arm
+  std::vector<report::NoiseFigure> figures;  // that apply, at most one per arm
   std::vector<std::string> notes;            // of entries that do not
 };
 
@@ -32,10 +32,14 @@ NoiseFindings find_noise(std::span<const Arm> arms, const CompareConfig& compare
                          const BestRates& rates);
 
 // Half the 95 % interval around the mean difference over `seeds` seeds, in the unit of `spread`:
-// the smallest difference that they tell from none. The first goes by a spread that was measured
-// over `measured` other seeds, t(0.975, measured - 1) * spread * sqrt(1 / seeds + 1 / measured);
-// the second by that of the seeds themselves where it comes out as `spread`,
-// t(0.975, seeds - 1) * spread / sqrt(seeds). measured >= 2; seeds >= 1, and >= 2 in the second.
+// the smallest difference that they tell from none.
+//
+//   t(0.975, measured - 1) * spread * sqrt(1 / seeds + 1 / measured)
+//     where `spread` was measured over `measured` other seeds
+//   t(0.975, seeds - 1) * spread / sqrt(seeds)
+//     where `spread` is that of the seeds themselves
+//
+// measured >= 2; seeds >= 1, and >= 2 in the second.
 double smallest_difference(double spread, std::int64_t measured, std::int64_t seeds);
 double smallest_difference(double spread, std::int64_t seeds);
 

@@ -43,9 +43,9 @@ std::int64_t common_steps(const StepPlan& a, const StepPlan& b);
 using UsableStep = std::function<std::int64_t(const PlannedRun& parent, std::int64_t step)>;
 
 // Gives every run of which `is_fixed` does not hold its parent: the run before it in the list from
-// which it can take over the most steps, the first of equals; none where that is no step. Sets
-// role (a tuning run stays one), parent, first_step, and the pinned steps of all runs. Fixed runs
-// keep what they have.
+// which it can take over the most steps, the first of equals; none where it can take over none.
+// Sets role (a tuning run stays one), parent, first_step, and the pinned steps of all runs. Fixed
+// runs keep what they have.
 void choose_parents(std::vector<PlannedRun>& runs, std::span<const Arm> arms,
                     const std::function<bool(const PlannedRun&)>& is_fixed,
                     const UsableStep& usable_step);
@@ -53,8 +53,8 @@ void choose_parents(std::vector<PlannedRun>& runs, std::span<const Arm> arms,
 // Sets the pinned steps of every run to where the others branch from it.
 void pin_branch_points(std::vector<PlannedRun>& runs);
 
-// Places in `runs` in the order of the trees: a run, then those that branch from it, in the order
-// of the list.
+// Indices into `runs` in the order of the trees: a run, then those that branch from it, in the
+// order of the list.
 struct TreePlace {
   std::size_t run = 0;
   std::int64_t depth = 0;  // 0: begins at step 0, or its parent is not in the list

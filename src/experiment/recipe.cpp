@@ -145,7 +145,7 @@ std::string fingerprint(const Recipe& recipe) {
 
 std::string fingerprint(const Recipe& recipe, const std::vector<ArmConfig>& arms) {
   util::Hasher hasher;
-  // Lengths first, so that no two lists of texts run together into the same bytes.
+  // Lengths first, so that no two lists of strings run together into the same bytes.
   const auto add = [&hasher](const std::string& text) {
     hasher.update(static_cast<std::uint64_t>(text.size()));
     hasher.update(text);

@@ -1,5 +1,4 @@
-// What `superpose compare` reads: the recipe of a run, and the [compare] section beside its
-// sections.
+// What `superpose compare` reads: the recipe of a run, with a [compare] section.
 #pragma once
 
 #include <string>

@@ -17,7 +17,7 @@ namespace superpose::experiment {
 // One run. Steps count from step 0 of the schedule; a run with a parent begins at first_step with
 // the parent's checkpoint (experiment/prefix_tree.h).
 struct PlannedRun {
-  std::size_t arm = 0;  // place in the list of arms
+  std::size_t arm = 0;  // index in the list of arms
   std::int64_t seed = 0;
   std::optional<double> learning_rate;  // nothing: waits for the grid of its arm
   double budget = 1;

@@ -11,8 +11,8 @@
 
 namespace superpose::experiment {
 
-// Conditions of different keys must all hold, of those of one key any one; no condition =
-// everything.
+// Conditions of different keys must all hold, of those of one key any one. Without any condition
+// everything is selected.
 struct Selection {
   std::vector<std::string> arms;
   std::vector<std::int64_t> seeds;

@@ -1,3 +1,4 @@
+// A run's records on the console.
 #pragma once
 
 #include <iosfwd>

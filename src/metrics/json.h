@@ -1,3 +1,4 @@
+// Records to and from the lines of metrics.jsonl.
 #pragma once
 
 #include <string>

@@ -16,7 +16,7 @@ bool survives(const Record& record, std::int64_t keep_until_step) {
   return std::holds_alternative<RunHeader>(record) || step_of(record) <= keep_until_step;
 }
 
-// The lines of `text` that a run going on from `keep_until_step` keeps, byte for byte.
+// The lines of `text` that a run continuing from `keep_until_step` keeps, byte for byte.
 std::string kept_lines(const std::string& text, const std::string& file,
                        std::int64_t keep_until_step) {
   std::string kept;
@@ -56,7 +56,7 @@ JsonLinesSink::JsonLinesSink(std::filesystem::path path, std::int64_t keep_until
 }
 
 void JsonLinesSink::write(const Record& record) {
-  // Text from outside (a CPU's name, a path) may be no UTF-8; it must not stop a run.
+  // Text from outside (a CPU's name, a path) may not be UTF-8; it must not stop a run.
   stream_ << to_json(record).dump(-1, ' ', false, util::Json::error_handler_t::replace) << '\n'
           << std::flush;
   util::require(stream_.good(), path_.string(), ": cannot be written (disk full?)");

@@ -1,3 +1,4 @@
+// A run's records in metrics.jsonl.
 #pragma once
 
 #include <cstdint>
@@ -8,13 +9,13 @@
 
 namespace superpose::metrics {
 
-// One JSON object a line, flushed line by line, appended to `path` (docs/formats/metrics.md).
+// One JSON object per line, flushed line by line, appended to `path` (docs/formats/metrics.md).
 class JsonLinesSink : public Sink {
  public:
   // Keeps what the file already holds up to and including step `keep_until_step` (the step of the
-  // checkpoint that the run goes on from; 0 for a new run keeps headers alone) and drops the rest,
-  // a half-written last line too. The kept part is rewritten atomically. A summary is always
-  // dropped: the run goes on. keep_until_step < 0 starts the file anew. Throws util::Error for a
+  // checkpoint that the run continues from; 0 for a new run keeps headers alone) and drops the
+  // rest, a half-written last line too. The kept part is rewritten atomically. A summary is always
+  // dropped: the run continues. keep_until_step < 0 starts an empty file. Throws util::Error for a
   // file that cannot be read or written.
   JsonLinesSink(std::filesystem::path path, std::int64_t keep_until_step);
 

@@ -1,3 +1,4 @@
+// The records of a run, read back from metrics.jsonl or a table.
 #pragma once
 
 #include <filesystem>
@@ -31,7 +32,7 @@ FoundRecords find_records(const std::filesystem::path& path);
 // file, line and field.
 RunRecords read_json_lines(const std::filesystem::path& path);
 
-// Reads the table form: one row a validation point, column names in the first line
+// Reads the table form: one row per validation point, column names in the first line
 // (docs/formats/metrics.md). A missing column or value throws util::Error naming file, line and
 // column.
 RunRecords read_csv(const std::filesystem::path& path);

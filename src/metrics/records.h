@@ -1,3 +1,13 @@
+// What a run says about itself while it runs. A run's metrics.jsonl is a sequence of these records
+// (docs/formats/metrics.md); every sink and every report is fed from them alone.
+//
+// Each record lists its fields for metrics.jsonl in its visit (util/json_fields.h).
+//
+// Two clocks, never mixed: `positions` are what the decoder computed (FLOPs come from these),
+// `raw_tokens` are what was read from the corpus (bag_size times the positions while superposed).
+// `seconds` is the time of the steps alone: loading included, evaluation and checkpoints apart. All
+// three count from step 0 of the run; a branch counts its trunk's part too, and a resumed run
+// continues to count.
 #pragma once
 
 #include <array>
@@ -13,23 +23,13 @@
 #include "util/json_fields.h"
 #include "util/setting.h"
 
-// What a run says about itself while it runs. A run's metrics.jsonl is a sequence of these records
-// (docs/formats/metrics.md); every sink and every report is fed from them alone.
-//
-// Each record lists its fields for metrics.jsonl in its visit (util/json_fields.h).
-//
-// Two clocks, never mixed: `positions` are what the decoder computed (FLOPs come from these),
-// `raw_tokens` are what was read from the corpus (bag_size times the positions while superposed).
-// `seconds` is the time of the steps alone: loading included, evaluation and checkpoints apart. All
-// three count from step 0 of the run; a branch counts its trunk's part too, and a resumed run goes
-// on counting.
 namespace superpose::metrics {
 
 // Schema number of metrics.jsonl. A file with a newer one is refused by name.
 inline constexpr std::int64_t kSchema = 1;
 
-// One phase as it was run. Steps are 0-based: the phase covers [first_step, first_step +
-// num_steps).
+// One phase as it was run. Steps are 0-based: the phase covers
+// [first_step, first_step + num_steps).
 struct PhaseInfo {
   std::int64_t first_step = 0;
   std::int64_t num_steps = 0;
@@ -45,7 +45,7 @@ struct PhaseInfo {
   }
 };
 
-// Texts that are equal exactly when the thing is equal; the report refuses to compare runs that
+// Strings that are equal exactly when the thing is equal; the report refuses to compare runs that
 // differ.
 struct Fingerprints {
   // The experiment. `compare` puts the hash of its whole recipe (operational keys left out) into
@@ -64,7 +64,7 @@ struct Fingerprints {
 
 // A checkpoint that a run began from.
 struct ParentInfo {
-  std::string kind;             // "branch": its corpus and place in it; "stage": another corpus
+  std::string kind;             // "branch": its corpus and position in it; "stage": another corpus
   std::string folder;           // of the checkpoint
   std::int64_t step = 0;        // that it holds, by its own run's count
   std::int64_t first_step = 0;  // the same by the count of the run that began there
@@ -103,8 +103,8 @@ struct RunHeader {
   std::string precision;  // "f32", "bf16"
   std::string cpu;        // model name and features found
   std::string isa;        // instruction set of our kernels, such as "avx2 (forced)"
-  std::vector<std::pair<std::string, std::string>>
-      versions;                         // ("superpose", "0.1.0"), ("libtorch", ...)
+  // ("superpose", "0.1.0"), ("libtorch", ...)
+  std::vector<std::pair<std::string, std::string>> versions;
   std::vector<util::Setting> settings;  // the resolved recipe, flattened
   std::vector<ParentInfo> parents;      // checkpoints that the run began from, oldest first
   Fingerprints fingerprints;
@@ -141,8 +141,8 @@ struct RunHeader {
   }
 };
 
-// After optimizer step number `step` (1-based: steps finished). Rates and wait_share cover the
-// stretch since the record before (set_rates fills them).
+// After optimizer step number `step` (1-based: steps finished). Rates and wait_share cover the time
+// since the record before (set_rates fills them).
 struct StepRecord {
   std::int64_t step = 0;
   std::int64_t phase = 0;  // index into RunHeader::phases

@@ -1,3 +1,4 @@
+// Where records go: the interface of console, file and TensorBoard.
 #pragma once
 
 #include <memory>

@@ -1,3 +1,4 @@
+// A run's records for TensorBoard.
 #pragma once
 
 #include <cstdint>
@@ -10,10 +11,12 @@
 namespace superpose::metrics {
 
 // TensorBoard event file events.out.tfevents.<seconds>.<host>.<pid> in `folder`: TFRecord frames
-// with masked CRC32C around hand-encoded Event messages. Scalars: train/bag_loss or train/ntp_loss,
-// train/learning_rate, train/gradient_norm, speed/positions_per_second,
-// speed/raw_tokens_per_second, speed/wait_share, data/raw_tokens, data/epoch, validation/ntp_loss,
-// validation/bits_per_byte, validation/perplexity; x axis = step.
+// with masked CRC32C around hand-encoded Event messages. The x axis is the step; the scalars are
+//
+//   train/       bag_loss or ntp_loss, learning_rate, gradient_norm
+//   speed/       positions_per_second, raw_tokens_per_second, wait_share
+//   data/        raw_tokens, epoch
+//   validation/  ntp_loss, bits_per_byte, perplexity
 class TensorBoardSink : public Sink {
  public:
   // `resume_step` > 0 adds a session-start mark, at which TensorBoard drops older points beyond

@@ -41,8 +41,8 @@ MemoryEstimate estimate_memory(const ModelConfig& config, const MemoryRequest& r
   const std::int64_t kv_heads = config.num_kv_heads * config.head_dim;
   const std::int64_t element = request.bf16 ? 2 : 4;
 
-  // Kept by a layer: two residual sums, q, k, v (before the norm too with qk_norm),
-  // the attention's output, gate and up; in f32 two inverse norms and the attention's log-sum-exp.
+  // Kept by a layer: two residual sums, q, k, v (before the norm too with qk_norm), the attention's
+  // output, gate and up; in f32 two inverse norms and the attention's log-sum-exp.
   const std::int64_t projected = heads + 2 * kv_heads;
   const std::int64_t layer_elements =
       2 * width + projected * (config.has_qk_norm() ? 2 : 1) + heads + 2 * config.ffn_size;

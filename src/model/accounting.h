@@ -9,17 +9,26 @@
 namespace superpose::model {
 
 // Elements of all weights; a tied head is counted once.
-//   V D (embedding) + [V D if untied] + D (last norm)
-//   + layers * (2 D (norms) + D h (2 H + 2 K) (q, o, k, v) + 3 D F (gate, up, down) + [2 h if
-//   qk_norm])
-// with D hidden_size, h head_dim, H query heads, K key/value heads, F ffn_size.
+//
+//     V D                          embedding
+//   + V D                          head, unless it is tied
+//   + layers * ( D h (2 H + 2 K)   q, o, k, v
+//              + 3 D F             gate, up, down
+//              + 2 D               norms
+//              + 2 h )             norms of queries and keys, with qk_norm
+//   + D                            last norm
+//
+// with V vocab_size, D hidden_size, h head_dim, H query heads, K key/value heads, F ffn_size.
 std::int64_t parameter_count(const ModelConfig& config);
 
 // FLOPs of forward and backward for one position of a row of `sequence_length` positions, whatever
 // the bag size:
+//
 //   6 * (parameters without the input embedding; a tied head counts) + layers * 6 * L * H * h
-// The second term is causal attention: two products of L/2 keys on average, 2 FLOPs a multiply-add,
-// and twice that again for backward. Softmax, norms and the optimizer are not counted.
+//
+// The second term is causal attention: two products of L/2 keys on average, 2 FLOPs per
+// multiply-add, and twice that again for backward. Softmax, norms and the optimizer are not
+// counted.
 double flops_per_position(const ModelConfig& config, std::int64_t sequence_length);
 
 struct MemoryRequest {
@@ -31,8 +40,8 @@ struct MemoryRequest {
   bool bf16 = false;                 // compute type; the master is f32 in any case
 };
 
-// Bytes held at the peak of a training step (where its backward part begins), as tensors; what the
-// process holds beside them is added in train/memory.h.
+// Bytes held at the peak of a training step (where its backward part begins), as tensors; what else
+// the process holds is added in train/memory.h.
 struct MemoryEstimate {
   std::int64_t parameters = 0;  // f32 master, and the bf16 copy where there is one
   std::int64_t gradients = 0;

@@ -209,7 +209,7 @@ at::Tensor Decoder::hidden(const DecoderInput& input, Gradients gradients) const
         .view({pass.rows * ids.size(1), config_.hidden_size});
   });
   for (std::size_t i = 0; i < layers_.size(); ++i) {
-    // By value: a layer that is computed again in backward outlives this call.
+    // By value: a layer that is recomputed in backward outlives this call.
     const auto layer = [this, i, pass](const Residual& in) { return after(layers_[i], in, pass); };
     const auto every = static_cast<std::size_t>(options_.recompute_every);
     const bool recomputes =

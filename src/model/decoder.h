@@ -1,7 +1,7 @@
 // The decoder-only Transformer, from bags of token ids to a loss.
 //
-// B rows, L positions, a tokens averaged per position, b targets per position, D hidden_size, V
-// vocab_size.
+// B rows, L positions, a tokens averaged per position, b targets per position, D hidden_size,
+// V vocab_size.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -50,12 +50,14 @@ struct DecoderOptions {
 };
 
 // Bound to views of `parameters`, which must outlive it and hold exactly
-// decoder_parameters(config). Holds no state beside them and a table of rotary angles; one thread
-// at a time.
+// decoder_parameters(config). Holds no state of its own but a table of rotary angles; one thread at
+// a time.
 //
-//   latent  = mean of the embedding rows of a bag
-//   layer   x += o(attention(rotate(q, k), v)) with q, k, v of norm(x);  x += down(silu(gate(n)) *
-//   up(n)), n = norm(x) hidden  = norm(x)
+//   latent   x  = mean of the embedding rows of a bag
+//   layer    x += o(attention(rotate(q), rotate(k), v))   with q, k, v of norm(x)
+//            x += down(silu(gate(n)) * up(n))             with n = norm(x)
+//   hidden      = norm(x)
+//
 // Attention is causal over positions 0..L-1, whatever the bag size; scale head_dim^-0.5. With both
 // resets a document packed into a row comes out as it would alone.
 class Decoder {
@@ -70,15 +72,19 @@ class Decoder {
   // or L > max_positions.
   at::Tensor hidden(const DecoderInput& input, Gradients gradients) const;
 
-  // sum_i coefficients[i] * sum over positions j with a valid target i of [logsumexp(z_j) -
-  // z_j[targets[j, i]]].
-  //   targets       [B, L, b] int64, -100 = ignored
-  //   coefficients  [b] f32: w_i / n_i for the mean of method 1.1 (n_i over the whole step); ones
-  //   for a plain sum returns       f32 scalar
+  // With z_j the logits of position j, and j over the positions whose target i is valid:
+  //
+  //   loss = sum_i coefficients[i] * sum_j [logsumexp(z_j) - z_j[targets[j, i]]]
+  //
+  //   targets       [B, L, b]  int64, -100 = ignored
+  //   coefficients  [b]        f32: w_i / n_i for the loss of docs/architecture.md (n_i over the
+  //                            whole step); ones for a plain sum
+  //   returns       scalar     f32
   at::Tensor loss(const DecoderInput& input, const at::Tensor& targets,
                   const at::Tensor& coefficients, Gradients gradients) const;
 
   // -log p of each position's target, without a graph; logits exist for some rows at a time.
+  //
   //   targets  [B, L] int64, below the vocabulary's size; -100 = ignored
   //   returns  [B, L] f32 on the device of the weights, nats; 0 where ignored
   at::Tensor token_losses(const DecoderInput& input, const at::Tensor& targets) const;

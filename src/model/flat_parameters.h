@@ -17,8 +17,7 @@ namespace superpose::model {
 struct ParameterSpec {
   std::string name;  // as in a Hugging Face checkpoint
   std::vector<std::int64_t> shape;
-  bool decays =
-      true;  // weight decay applies (matrices, embedding and head included; not norm weights)
+  bool decays = true;  // weight decay applies: to matrices, embedding and head, not to norms
   bool joins_previous = false;
 };
 
@@ -31,10 +30,13 @@ struct Parameter {
 };
 
 // Three flat buffers with the same offsets:
-//   master    f32, what the optimizer updates and a checkpoint stores
-//   gradient  f32, cleared once a step by zero_gradient() and added to by every backward until the
-//   next compute   bf16 copy of the decayed part, written by AdamW and refresh_compute(); the
-//   master itself where compute is f32
+//
+//   master    f32: what the optimizer updates and a checkpoint stores
+//   gradient  f32: cleared once per step by zero_gradient(), and added to by every backward until
+//             the next
+//   compute   bf16 copy of the decayed part, written by AdamW and refresh_compute(); the master
+//             itself where compute is f32
+//
 // Decayed weights come first, [0, num_decayed()), then the others, [num_decayed(), size()). Each
 // group of joined weights starts at a multiple of 32 elements: 64 bytes in bf16, 128 in f32. Gaps
 // hold zeros and stay zero under AdamW. Nothing here requires a gradient in autograd's sense:

@@ -18,8 +18,8 @@ namespace superpose::model {
 //   every norm                                          1
 //
 // Element i of a weight is element i of the counter-based stream (seed, "init", name): the values
-// hang on neither order, device, sharding, threads nor on the other weights. Does nothing on the
-// meta device beyond checking names.
+// depend neither on order, device, sharding or threads nor on the other weights. Does nothing on
+// the meta device beyond checking names.
 void initialize(FlatParameters& parameters, const ModelConfig& config, std::uint64_t seed);
 
 }  // namespace superpose::model

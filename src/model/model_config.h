@@ -92,9 +92,8 @@ void check_vocabulary(std::int64_t vocab_size, std::int64_t corpus_vocab_size);
 
 // Every number filled in: the preset's where `config` has 0, then the defaults. Where the recipe
 // names no vocabulary it is the preset's, or `corpus_vocab_size` if that is larger. Throws
-// util::Error
-// ("model.hidden_size: ...") for a shape that cannot be built, and where the vocabulary is smaller
-// than the corpus's.
+// util::Error ("model.hidden_size: ...") for a shape that cannot be built, and where the vocabulary
+// is smaller than the corpus's.
 ModelConfig resolve(const ModelConfig& config, std::int64_t corpus_vocab_size);
 
 // demo (0.47M with 320 rows), tiny, small, smollm-163m, and the dense shapes of the paper (arXiv

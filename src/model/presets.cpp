@@ -10,7 +10,7 @@ namespace {
 // and its rotary base. The paper's totals of 270M and 600M are met with one key/value head per
 // query head; SmolLM3's own four are kept for 3B.
 constexpr std::array<Preset, 7> kPresets = {{
-    // name         vocab    width layers heads kv  ffn    tied   theta
+    // name, vocabulary, width, layers, heads, key/value heads, feed-forward, tied, theta
     {"demo", 0, 96, 4, 3, 3, 256, true, 10'000},
     {"tiny", 256, 192, 6, 6, 6, 512, false, 10'000},
     {"small", 32'000, 512, 8, 8, 4, 1'376, false, 10'000},

@@ -1,6 +1,6 @@
-// A decoder layer that keeps its input alone and computes its activations again in backward (Chen
-// et al. 2016, "Training deep nets with sublinear memory cost", arXiv 1604.06174): a third more
-// work for the layer, and the memory of one layer in place of all.
+// A decoder layer that keeps its input alone and recomputes its activations in backward (Chen et
+// al. 2016, "Training deep nets with sublinear memory cost", arXiv 1604.06174): a third more work
+// for the layer, and the memory of one layer in place of all.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -19,7 +19,7 @@ struct Residual {
 // gradients in place where grad mode is on.
 using LayerFunction = std::function<Residual(const Residual&)>;
 
-// layer(in), of which backward holds nothing but `in`: it runs `layer` again and then its backward.
+// layer(in), of which backward holds nothing but `in`: it reruns `layer`, then its backward.
 // `layer` must outlive backward and give the same bits twice; then gradients are bit for bit those
 // of layer(in).
 Residual recomputed(const LayerFunction& layer, const Residual& in);

@@ -10,10 +10,12 @@
 
 namespace superpose::model {
 
-// head_dim / 2 radians per position: theta^(-2i / head_dim). With kLlama3 scaling, for a frequency
-// f of wavelength w = 2 pi / f and old = original_max_positions: kept where w < old / high; f /
-// factor where w > old / low; between, with t = (old / w - low) / (high - low), t f + (1 - t) f /
-// factor.
+// head_dim / 2 radians per position: theta^(-2i / head_dim). With kLlama3 scaling, a frequency f of
+// wavelength w = 2 pi / f becomes, with old = original_max_positions:
+//
+//   f                          where w < old / high
+//   f / factor                 where w > old / low
+//   t f + (1 - t) f / factor   between the two, with t = (old / w - low) / (high - low)
 std::vector<double> rotary_frequencies(const ModelConfig& config);
 
 // Cosines and sines of position * frequency, each [max_positions, head_dim / 2] f32. The angle is

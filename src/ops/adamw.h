@@ -1,3 +1,4 @@
+// One AdamW update as an operator.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -15,14 +16,15 @@ struct AdamWStep {
   std::int64_t step = 1;    // t, the number of this update, from 1
 };
 
-// One AdamW update in place (Loshchilov & Hutter 2019, algorithm 2). With g = grad_scale *
-// gradient:
-//   parameter *= 1 - learning_rate * weight_decay
-//   exp_avg = beta1 exp_avg + (1 - beta1) g;  exp_avg_sq = beta2 exp_avg_sq + (1 - beta2) g^2
-//   parameter -= learning_rate / (1 - beta1^t) * exp_avg / (sqrt(exp_avg_sq) / sqrt(1 - beta2^t) +
-//   eps)
+// One AdamW update in place (Loshchilov & Hutter 2019, algorithm 2), in this order, with
+// g = grad_scale * gradient:
 //
-//   copy = parameter, rounded to bf16 (undefined: no copy)
+//   parameter  *= 1 - learning_rate * weight_decay
+//   exp_avg     = beta1 exp_avg + (1 - beta1) g
+//   exp_avg_sq  = beta2 exp_avg_sq + (1 - beta2) g^2
+//   parameter  -= learning_rate / (1 - beta1^t) * exp_avg
+//                 / (sqrt(exp_avg_sq) / sqrt(1 - beta2^t) + eps)
+//   copy        = parameter, rounded to bf16 (undefined: no copy)
 //
 // The first four: f32, one shape, contiguous; copy is like them in bf16. On CPU one pass, the same
 // bits for any number of threads; other devices take the formula in several. gradient is left as it

@@ -11,7 +11,7 @@
 #include "ops/checks.h"
 #include "ops/cpu/bag_embedding_kernel.h"
 
-// Legend: V vocabulary rows, D width, B batch, L positions, s tokens a bag.
+// Legend: V vocabulary rows, D width, B batch, L positions, s tokens per bag.
 namespace superpose::ops {
 namespace {
 

@@ -1,10 +1,11 @@
+// The input side of token superposition: the mean of the embedding rows of a bag.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
 namespace superpose::ops {
 
-// Legend: V vocabulary rows, D width, B batch, L positions, s tokens a bag.
+// Legend: V vocabulary rows, D width, B batch, L positions, s tokens per bag.
 
 // Mean of the embedding rows of each bag of tokens: the input side of token superposition (arXiv
 // 2605.06546, sec. 3).
@@ -13,11 +14,11 @@ namespace superpose::ops {
 //   ids      [B, L, s]  int64; -1 is padding and does not count; s >= 1; B or L may be 0
 //   returns  [B, L, D]  dtype of weight
 //
-// Summed in f32 (f64 for f64), divided by the number of valid ids, then rounded to the dtype.
-// At s = 1 without padding this is at::embedding exactly. Backward adds the rows of one token
-// in the order of their positions, in f32 (f64), so it gives the same bits for any number of
-// threads; on devices other than CPU that holds as far as index_add_ is deterministic there. It can
-// be differentiated twice.
+// Summed in f32 (f64 for f64), divided by the number of valid ids, then rounded to the dtype. At
+// s = 1 without padding this is at::embedding exactly. Backward adds the rows of one token in the
+// order of their positions, in f32 (f64), so it gives the same bits for any number of threads; on
+// devices other than CPU that holds as far as index_add_ is deterministic there. It can be
+// differentiated twice.
 //
 // Throws ValueError on a wrong shape or dtype, and on CPU on an id outside [-1, V) and on a bag
 // without a valid id (other devices: asynchronous assert; meta: no value checks).

@@ -35,8 +35,8 @@ at::Tensor bag_embedding_fallback_forward(const at::Tensor& weight, const at::Te
 void bag_embedding_fallback_add_gradient(const at::Tensor& grad, const at::Tensor& ids,
                                          const at::Tensor& grad_weight) {
   check_bags(ids, grad_weight.size(0));
-  const at::Tensor share =
-      grad.to(grad_weight.scalar_type()).div(ids.ge(0).sum(2, true));  // [B, L, D]
+  // [B, L, D]
+  const at::Tensor share = grad.to(grad_weight.scalar_type()).div(ids.ge(0).sum(2, true));
   at::Tensor sum = at::zeros(grad_weight.sizes(), grad_weight.options());
   for (std::int64_t i = 0; i < ids.size(2); ++i) {
     const at::Tensor slot = ids.select(2, i);

@@ -1,3 +1,5 @@
+// Operators without their autograd, as a Function that joins several of them calls them: arguments
+// are checked already, and the caller's graph records nothing.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -7,16 +9,14 @@
 #include <string_view>
 #include <tuple>
 
-// Operators without their autograd, as a Function that joins several of them calls them: arguments
-// are checked already, and the caller's graph records nothing.
 namespace superpose::ops {
 
 // silu(gate) * up of gate_up [N, 2 F], and the gradient of gate_up for the gradient [N, F].
 at::Tensor swiglu_forward(const at::Tensor& gate_up);
 at::Tensor swiglu_backward(const at::Tensor& grad, const at::Tensor& gate_up);
 
-// {sum, normed, rstd [N]} as in add_rms_norm_accumulate; sum is [0] without delta. `again` makes
-// normed from the sum (x without delta) and rstd, bit for bit.
+// {sum, normed, rstd [N]} as in add_rms_norm_accumulate; sum is [0] without delta. rms_norm_again
+// recomputes normed from the sum (x without delta) and rstd, bit for bit.
 std::tuple<at::Tensor, at::Tensor, at::Tensor> add_rms_norm_forward(
     const at::Tensor& x, const std::optional<at::Tensor>& delta, const at::Tensor& weight,
     double eps);

@@ -1,3 +1,4 @@
+// Causal attention with grouped heads, over packed documents or whole rows.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -1,3 +1,6 @@
+// Checks that several operators share. `who` is the operator's name; messages read "who: rule, got
+// value". Sizes are compared as symbolic integers, so that the operators can be traced with unknown
+// shapes.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -6,9 +9,6 @@
 #include <optional>
 #include <string_view>
 
-// Checks that several operators share. `who` is the operator's name; messages read "who: rule, got
-// value". Sizes are compared as symbolic integers, so that the operators can be traced with unknown
-// shapes.
 namespace superpose::ops {
 
 inline void check_floating(std::string_view who, std::string_view name, const at::Tensor& tensor) {

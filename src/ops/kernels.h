@@ -1,3 +1,4 @@
+// Which build of the CPU kernels runs, and how to force another.
 #pragma once
 
 #include <string>

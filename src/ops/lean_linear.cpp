@@ -46,7 +46,7 @@ class SwiGluLinear : public torch::autograd::Function<SwiGluLinear> {
     check_first_derivative(kSwiGluLinear);
     const variable_list saved = context->get_saved_variables();
     const at::Tensor& gate_up = saved[0];
-    // First, so that the input made again is gone before the other gradients come.
+    // First, so that the recomputed input is freed before the other gradients come.
     if (const auto grad_weight = context->saved_data["grad_weight"].toOptional<at::Tensor>()) {
       add_weight_gradient(grads[0], named_swiglu(gate_up), *grad_weight);
     }

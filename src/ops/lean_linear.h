@@ -1,4 +1,4 @@
-// Linear layers that keep for backward what their input was made of, and make the input again: one
+// Linear layers that keep for backward what their input was made of, and recompute the input: one
 // element-wise pass more, and an activation less that waits from forward to backward. Values and
 // gradients are bit for bit those of the two operators one after the other.
 #pragma once
@@ -28,8 +28,8 @@ struct RmsNorm {
   at::Tensor grad_weight;
 };
 
-// {sum, linear_accumulate(normed, weight, grad_weight)} with {sum, normed} =
-// add_rms_norm_accumulate(x, delta, norm).
+// {sum, linear_accumulate(normed, weight, grad_weight)}, where {sum, normed} is what
+// add_rms_norm_accumulate(x, delta, norm) returns.
 //
 //   x            [N, D]    f32, bf16 or f64; N may be 0
 //   delta        [N, D]    dtype of x; undefined: sum is x itself, not copied

@@ -1,3 +1,4 @@
+// A linear layer whose weight gradient goes straight into an f32 buffer.
 #pragma once
 
 #include <ATen/core/Tensor.h>

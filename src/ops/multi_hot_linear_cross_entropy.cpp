@@ -20,7 +20,7 @@
 #include "ops/multi_hot_problem.h"
 #include "ops/value_checks.h"
 
-// Legend: N rows (positions), D width, V vocabulary rows, s targets a row.
+// Legend: N rows (positions), D width, V vocabulary rows, s targets per row.
 namespace superpose::ops {
 namespace {
 

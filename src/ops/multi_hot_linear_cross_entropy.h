@@ -1,3 +1,4 @@
+// The output side of token superposition: projection and multi-hot cross-entropy in one operator.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -7,7 +8,7 @@
 
 namespace superpose::ops {
 
-// Legend: N rows (positions), D width, V vocabulary rows, s targets a row.
+// Legend: N rows (positions), D width, V vocabulary rows, s targets per row.
 
 struct MultiHotOptions {
   double z_loss = 0;                 // weight of the z-loss, >= 0

@@ -1,3 +1,4 @@
+// What the public operators of the head and loss hand to their implementations.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -27,8 +28,8 @@ struct MultiHotResult {
 };
 
 // Rows whose logits the CPU form holds at once. Fewer make the products slow (the weight and its
-// gradient are read once a block), more push the logits out of the cache. A round number
-// of them, so that the blocks of the products are even.
+// gradient are read once per block), more push the logits out of the cache. A round number of them,
+// so that the blocks of the products are even.
 inline std::int64_t logit_block_rows(std::int64_t vocabulary) {
   constexpr std::int64_t kElements = std::int64_t{1} << 23;
   return std::clamp<std::int64_t>(kElements / vocabulary / 32 * 32, 128, 1024);

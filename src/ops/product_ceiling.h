@@ -1,3 +1,4 @@
+// The speed of matrix products that `superpose bench` measures against.
 #pragma once
 
 #include <c10/core/ScalarType.h>

@@ -86,7 +86,7 @@ class AddRmsNorm : public torch::autograd::Function<AddRmsNorm> {
     auto [sum, normed, rstd] = add_rms_norm_forward(x, delta, weight, eps);
     context->set_materialize_grads(false);
     context->save_for_backward({delta ? sum : x, weight, rstd});
-    // Beside the saved ones: it is written to before backward, which autograd would refuse.
+    // Not a saved variable: it is written to before backward, which autograd would refuse.
     context->saved_data["grad_weight"] = grad_weight;
     if (delta) return {sum, normed};
     return {normed};

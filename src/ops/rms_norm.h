@@ -1,3 +1,4 @@
+// Residual sum and RMS norm in one pass.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -16,10 +17,10 @@ namespace superpose::ops {
 //   weight       [D]     f32 (f64 where x is f64)
 //   grad_weight  [D]     dtype of weight; undefined: no weight gradient is wanted
 //   returns      sum, normed [N, D], dtype of x; mean and norm are taken in f32 (f64) of the
-//   rounded sum
+//                rounded sum
 //
 // Where grad mode is on and x or delta requires a gradient, backward adds the weight's gradient
-// into grad_weight in place; `weight` itself gets none. On CPU its bits do not hang on the number
+// into grad_weight in place; `weight` itself gets none. On CPU its bits do not depend on the number
 // of threads. Backward may not be differentiated again. Throws ValueError on a wrong shape or
 // dtype.
 std::tuple<at::Tensor, at::Tensor> add_rms_norm_accumulate(const at::Tensor& x,

@@ -42,8 +42,8 @@ Heads forward_composite(const at::Tensor& qkv, const at::Tensor& cosines, const 
                         std::int64_t num_heads, std::int64_t num_kv_heads,
                         const OptionalTensor& q_weight, const OptionalTensor& k_weight,
                         double eps) {
-  const at::Tensor heads =
-      qkv.view({qkv.size(0), qkv.size(1), num_heads + 2 * num_kv_heads, -1});  // [B, L, H + 2 K, h]
+  // [B, L, H + 2 K, h]
+  const at::Tensor heads = qkv.view({qkv.size(0), qkv.size(1), num_heads + 2 * num_kv_heads, -1});
   const auto turned = [&](std::int64_t first, std::int64_t count, const OptionalTensor& weight) {
     at::Tensor part = heads.narrow(2, first, count).to(cosines.scalar_type());
     if (weight) part = part * inverse_rms(part, eps) * *weight;
@@ -118,7 +118,7 @@ class RotaryHeads : public torch::autograd::Function<RotaryHeads> {
     const at::AutoDispatchBelowADInplaceOrView below_autograd;
     context->save_for_backward({norms.q_weight.defined() ? qkv : at::Tensor(), angles.cosines,
                                 angles.sines, norms.q_weight, norms.k_weight});
-    // Beside the saved ones: they are written to before backward, which autograd would refuse.
+    // Not saved variables: they are written to before backward, which autograd would refuse.
     context->saved_data["grad_q_weight"] = if_defined(norms.grad_q_weight);
     context->saved_data["grad_k_weight"] = if_defined(norms.grad_k_weight);
     context->saved_data["eps"] = norms.eps;

@@ -1,3 +1,4 @@
+// From the joint q/k/v product to rotated heads, with Qwen3's norms where wanted.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -30,12 +31,14 @@ struct HeadNorms {
 };
 
 // Splits one product into the heads of attention and rotates queries and keys by their position (Su
-// et al. 2021, sec. 3.4.2, in halves as Hugging Face): (a, b) = (x[:h/2], x[h/2:]) becomes (a cos -
-// b sin, b cos + a sin).
+// et al. 2021, sec. 3.4.2), the two halves of a head against each other as Hugging Face does:
+//
+//   (a, b) = (x[:h/2], x[h/2:])   becomes   (a cos - b sin, b cos + a sin)
 //
 //   qkv      [B, L, (H + 2 K) h]  f32, bf16 or f64; H query heads, then K key heads, then K value
-//   heads returns  q [B, L, H, h], k [B, L, K, h], v [B, L, K, h], contiguous, dtype of qkv;
-//   computed in f32 (f64)
+//                                 heads
+//   returns  q [B, L, H, h], k [B, L, K, h], v [B, L, K, h], contiguous, dtype of qkv; computed in
+//            f32 (f64)
 //
 // Where grad mode is on and qkv requires a gradient, backward adds the norms' gradients in place;
 // their weights get none by themselves. Without norms nothing is kept for backward but the angles.

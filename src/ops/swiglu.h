@@ -1,3 +1,4 @@
+// The activation of the feed-forward layer.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -1,3 +1,5 @@
+// Checks of values, for the fallbacks: at once on CPU, as an asynchronous assert on other devices.
+// Never reached on meta.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -6,9 +8,6 @@
 #include <string>
 
 namespace superpose::ops {
-
-// Checks of values, for the fallbacks: at once on CPU, as an asynchronous assert on other devices.
-// Never reached on meta.
 
 // Every id in [low, high) or equal to `also`.
 void check_ids(const std::string& rule, const at::Tensor& ids, std::int64_t low, std::int64_t high,

@@ -17,9 +17,12 @@ struct Slice {
 };
 
 // With g = scale * gradient, at the t-th update (from 1) of rate lr:
-//   p *= 1 - lr * weight_decay            (in slices that decay)
-//   m  = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2
+//
+//   p *= 1 - lr * weight_decay                                          in slices that decay
+//   m  = beta1 m + (1 - beta1) g
+//   v  = beta2 v + (1 - beta2) g^2
 //   p -= lr / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + eps)
+//
 // One pass over memory on CPU (ops/adamw.h), element by element: the same bits for any number of
 // threads. Other devices take the same formula in a few passes.
 class AdamW {

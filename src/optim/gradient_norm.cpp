@@ -12,9 +12,9 @@
 namespace superpose::optim {
 namespace {
 
-// The sum is of chunks of this many elements, each of kLanes interleaved parts: an order that hangs
-// on nothing but the length. The square of an f32 is exact in f64, so that a fused multiply-add
-// gives the same bits as two instructions.
+// The sum is of chunks of this many elements, each of kLanes interleaved parts: an order that
+// depends on nothing but the length. The square of an f32 is exact in f64, so that a fused
+// multiply-add gives the same bits as two instructions.
 constexpr std::int64_t kChunk = 16'384;
 constexpr std::size_t kLanes = 16;
 

@@ -5,7 +5,7 @@
 
 namespace superpose::optim {
 
-// 2-norm of a flat f32 tensor, squares and sums in f64. On CPU the order of the sum hangs on the
+// 2-norm of a flat f32 tensor, squares and sums in f64. On CPU the order of the sum depends on the
 // length alone: the same bits for any number of threads. Not finite exactly where an element is
 // not. Reads the result back, so on an accelerator it waits for the device; the meta device has no
 // value and throws.

@@ -15,13 +15,13 @@ std::int64_t decay_steps(const OptimConfig& config, std::int64_t total_steps);
 // and f = final_ratio:
 //
 //   rate = learning_rate * min(warm, shape)
-//   warm                     min(1, t / W); 1 where W = 0
-//   shape, constant          1
-//   shape, wsd               1 outside the decay; in it, with x = (N + 1 - t) / D (from 1 down to 1
-//   / D):
-//     linear                   f + (1 - f) x
-//     one_minus_sqrt           f + (1 - f) (1 - sqrt(1 - x))
-//   shape, cosine            f + (1 - f) (1 + cos(pi p)) / 2, p = max(0, t - W) / (N + 1 - W)
+//
+//   warm               min(1, t / W); 1 where W = 0
+//   shape, constant    1
+//   shape, wsd         1 outside the decay; in it, with x = (N + 1 - t) / D, from 1 down to 1 / D:
+//     linear             f + (1 - f) x
+//     one_minus_sqrt     f + (1 - f) (1 - sqrt(1 - x))
+//   shape, cosine      f + (1 - f) (1 + cos(pi p)) / 2, with p = max(0, t - W) / (N + 1 - W)
 //
 // The first step moves already; the first step of the decay still has the full rate; the line would
 // reach f at the step after the last. Throws util::Error unless 0 <= step < total_steps.

@@ -1,3 +1,5 @@
+// Everything that the report says, as numbers. Sign of every gain: positive = the arm's loss is
+// lower than the baseline's. Losses are nats per token, next-token prediction, on held-out text.
 #pragma once
 
 #include <cstdint>
@@ -9,8 +11,6 @@
 #include "report/experiment.h"
 #include "report/statistics.h"
 
-// Everything that the report says, as numbers. Sign of every gain: positive = the arm's loss is
-// lower than the baseline's. Losses are nats per token, next-token prediction, on held-out text.
 namespace superpose::report {
 
 // Which loss is quoted: the whole validation set, or half B where rates were chosen on half A.

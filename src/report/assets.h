@@ -1,3 +1,4 @@
+// The style sheet and the script of the page, compiled in.
 #pragma once
 
 #include <string_view>

@@ -1,3 +1,5 @@
+// What models make of their context: the probe of copying and the losses by position, in numbers
+// and words.
 #pragma once
 
 #include <string>

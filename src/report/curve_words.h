@@ -1,10 +1,10 @@
+// What the validation curves show on the way.
 #pragma once
 
 #include <string>
 
 #include "report/analysis.h"
 
-// What the validation curves show on the way.
 namespace superpose::report {
 
 // When an arm overtook the baseline after the switch; "" where it has none, or where its curve does

@@ -1,3 +1,4 @@
+// The error that the choice of held-out documents leaves in a gain: a bootstrap over documents.
 #pragma once
 
 #include <cstdint>

@@ -1,3 +1,6 @@
+// What a comparison consists of: written by the driver as experiment.json
+// (docs/formats/experiment.md) before its first run, and read back by the report together with the
+// run folders that it names.
 #pragma once
 
 #include <array>
@@ -10,9 +13,6 @@
 
 #include "util/output_folder.h"
 
-// What a comparison consists of: written by the driver as experiment.json
-// (docs/formats/experiment.md) before its first run, and read back by the report together with the
-// run folders that it names.
 namespace superpose::report {
 
 inline constexpr std::int64_t kExperimentSchema = 1;
@@ -38,9 +38,10 @@ struct RunEntry {
   double budget = 1;         // share of the experiment's number of steps
   Role role = Role::kFinal;
   std::string folder;  // relative to the experiment's folder, or absolute; may not exist yet
-  std::string
-      parent;  // branch: the trunk's folder, whose records before parent_step belong to this run
-  std::int64_t parent_step = 0;  // branch: steps finished at the checkpoint that it started from
+  // Branch: the trunk's folder, whose records before parent_step belong to this run, and the steps
+  // finished at the checkpoint that it started from.
+  std::string parent;
+  std::int64_t parent_step = 0;
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {
@@ -58,8 +59,7 @@ struct RunEntry {
 // Two arms' difference over seeds, as a recipe records it from an earlier comparison.
 struct NoiseFigure {
   std::string arm;
-  double spread =
-      0;  // standard deviation over seeds of baseline's - arm's final loss, nats per token
+  double spread = 0;       // deviation over seeds of baseline's - arm's final loss, nats per token
   std::int64_t seeds = 0;  // that it was measured over
   std::string source;      // where it comes from, in words
 
@@ -120,8 +120,7 @@ struct Experiment {
   std::string recipe_fingerprint;  // hash without operational keys; RunHeader::fingerprints.recipe
                                    // of every run
   std::vector<std::string> commands;  // that repeat the experiment
-  std::vector<std::string>
-      notes;  // shown in the report, such as "corpus differs from the published hash"
+  std::vector<std::string> notes;  // shown in the report: "corpus differs from the published hash"
   std::vector<RunEntry> runs;
   // Recipe fingerprints must agree across all runs (a comparison), or within an arm only (arms
   // given one by one).

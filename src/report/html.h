@@ -1,3 +1,4 @@
+// HTML escaping and tables.
 #pragma once
 
 #include <string>
@@ -6,7 +7,7 @@
 
 namespace superpose::report {
 
-// Text as HTML text or attribute value: & < > " ' replaced, bytes that are no UTF-8 shown as a
+// Text as HTML text or attribute value: & < > " ' replaced, bytes that are not UTF-8 shown as a
 // replacement mark.
 std::string escape_html(std::string_view text);
 

@@ -1,3 +1,4 @@
+// The runs of an experiment, read from their records.
 #pragma once
 
 #include <optional>

@@ -1,3 +1,4 @@
+// Noise figures in the report: the interval that one gives, and the recipe entry for a new one.
 #pragma once
 
 #include <cstdint>

@@ -127,7 +127,7 @@ void close_speed_up(SpeedUpOutcome& outcome) {
   outcome.interval = ratio_interval(factors);
   outcome.determined = !(at_least && at_most);
   outcome.bound = at_least ? Bound::kAtLeast : at_most ? Bound::kAtMost : Bound::kExact;
-  if (at_least || at_most) {  // a t interval of bounds would be none
+  if (at_least || at_most) {  // a t interval of bounds means nothing
     outcome.interval.low.reset();
     outcome.interval.high.reset();
   }

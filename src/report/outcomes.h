@@ -1,11 +1,11 @@
+// The outcomes of one arm against the baseline, each per seed and then over seeds. `analysis` must
+// hold its runs.
 #pragma once
 
 #include <string>
 
 #include "report/analysis.h"
 
-// The outcomes of one arm against the baseline, each per seed and then over seeds. `analysis` must
-// hold its runs.
 namespace superpose::report {
 
 // Gain at budget 1. An arm of other FLOPs per position is read off its own budget curve at the
@@ -20,16 +20,16 @@ GainOutcome equal_raw_tokens_outcome(const Analysis& analysis, const std::string
 
 enum class CostAxis { kFlops, kSeconds };
 
-// Primary: target = the baseline's final loss at budget 1; baseline's cost there / arm's cost, read
-// off the arm's budgets.
+// Primary: at the baseline's final loss at budget 1, the baseline's cost over the arm's cost, which
+// is read off the arm's budgets.
 SpeedUpOutcome speed_up_outcome(const Analysis& analysis, const std::string& arm, CostAxis axis);
 
-// Secondary: target = the arm's final loss at budget 1; baseline's cost, read off its budgets /
-// arm's cost.
+// Secondary: at the arm's final loss at budget 1, the baseline's cost, which is read off its
+// budgets, over the arm's cost.
 SpeedUpOutcome secondary_speed_up_outcome(const Analysis& analysis, const std::string& arm,
                                           CostAxis axis);
 
-// Gap between the validation curves at budget 1 (baseline - arm) against FLOPs, one curve a seed;
+// Gap between the validation curves at budget 1 (baseline - arm) against FLOPs, one curve per seed;
 // the baseline's loss between its validation points is linear in FLOPs, and nothing is read off
 // outside them.
 void add_gaps(const Analysis& analysis, Comparison& comparison);

@@ -1,3 +1,4 @@
+// The report as one HTML page.
 #pragma once
 
 #include <string>

@@ -1,10 +1,10 @@
+// The page's view of many arms, as HTML.
 #pragma once
 
 #include <string>
 
 #include "report/analysis.h"
 
-// The page's view of many arms, as HTML.
 namespace superpose::report {
 
 // The arms by gain, with their values where the recipe has a grid.

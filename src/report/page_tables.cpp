@@ -284,7 +284,7 @@ std::string speed_table(const Analysis& analysis) {
           rates.bag_size > 1 || rates.target_size > 1
               ? "superposed, s = " + std::to_string(std::max(rates.bag_size, rates.target_size))
               : "next token";
-      const bool apart = first && run.records.summary;  // once a run
+      const bool apart = first && run.records.summary;  // once per run
       html.rows.push_back(
           {{run.label() + ", " + kind, ""},
            number(util::format_count(std::llround(rates.positions_per_second))),

@@ -1,3 +1,4 @@
+// What the page's script draws.
 #pragma once
 
 #include "report/analysis.h"
@@ -7,7 +8,7 @@ namespace superpose::report {
 
 // What page.js draws, of drawn_arms: curves of the budget-1 results, bag losses, gaps, the probe of
 // copying, losses by position, the learning-rate grid, the budget curve and the speed-ups on it. At
-// most kCurvePoints points of a training curve (means of equal stretches); validation curves are
+// most kCurvePoints points of a training curve (means over equal ranges); validation curves are
 // whole.
 inline constexpr std::size_t kCurvePoints = 500;
 

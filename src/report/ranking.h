@@ -1,3 +1,4 @@
+// What keeps a report of many arms readable: which arm comes first, which are told and drawn.
 #pragma once
 
 #include <cstddef>
@@ -6,7 +7,6 @@
 
 #include "report/analysis.h"
 
-// What keeps a report of many arms readable: which arm comes first, which are told and drawn.
 namespace superpose::report {
 
 // The comparisons that have a result, by gain, the largest first: those at equal FLOPs, then the

@@ -1,3 +1,4 @@
+// The report: analyse an experiment, say the result in words, write the files.
 #pragma once
 
 #include <filesystem>
@@ -28,7 +29,7 @@ inline const std::vector<std::string> kReportFiles = {"report.json", "results.cs
                                                       "report.html"};
 
 // Writes report.html (self-contained: Plotly's script at `plotly_script` is copied into it),
-// report.json, results.csv (one row a run) and curves.csv (one row a validation point) into
+// report.json, results.csv (one row per run) and curves.csv (one row per validation point) into
 // `folder`, each atomically, or none of them where one must not be replaced. Returns the path of
 // the page.
 std::filesystem::path write_report(const Analysis& analysis, const util::OutputFolder& folder,

@@ -1,3 +1,4 @@
+// What an arm's phases did, in words.
 #pragma once
 
 #include <string>

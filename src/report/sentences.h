@@ -1,3 +1,5 @@
+// One sentence or two on each thing that there is to say about an arm; "" where its numbers are
+// missing. Numbers and the words about them come from text.h.
 #pragma once
 
 #include <cstdint>
@@ -5,8 +7,6 @@
 
 #include "report/analysis.h"
 
-// One sentence or two on each thing that there is to say about an arm; "" where its numbers are
-// missing. Numbers and the words about them come from text.h.
 namespace superpose::report {
 
 // "at equal compute", "with 1.25x the compute"

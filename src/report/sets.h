@@ -1,3 +1,4 @@
+// Losses by validation set.
 #pragma once
 
 #include <optional>

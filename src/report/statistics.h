@@ -1,3 +1,4 @@
+// Quantiles, intervals and interpolation of curves: all the statistics that the report uses.
 #pragma once
 
 #include <cstdint>
@@ -28,8 +29,11 @@ inline constexpr double kConfidence = 0.95;
 Interval mean_interval(std::span<const double> values);
 
 // Where the mean of `count` values lies whose standard deviation was measured elsewhere, as
-// `spread` over `spread_count` values: mean +- t(0.975, spread_count - 1) spread
-// sqrt(1 / count + 1 / spread_count). `spread` must be > 0, both counts >= 1 and >= 2.
+// known.spread over known.count values:
+//
+//   mean +- t(0.975, known.count - 1) * known.spread * sqrt(1 / count + 1 / known.count)
+//
+// known.spread must be > 0, count >= 1 and known.count >= 2.
 struct KnownSpread {
   double spread = 0;
   std::int64_t count = 0;
@@ -37,7 +41,7 @@ struct KnownSpread {
 Interval prediction_interval(double mean, std::int64_t count, const KnownSpread& known);
 
 // Standard deviation (n - 1 in the denominator) and the one-sided 95 % upper bound of the true one,
-// deviation sqrt((n - 1) / chi2(0.05, n - 1)). None below two values.
+// deviation * sqrt((n - 1) / chi2(0.05, n - 1)). None below two values.
 struct Spread {
   std::int64_t count = 0;
   double deviation = 0;

@@ -1,3 +1,6 @@
+// Numbers as the report writes them. A word about a number (ahead, lower, more) is made here, from
+// the rounded value that is printed next to it, and nowhere else; so no sentence can contradict its
+// number, and none carries a sign that could be read the wrong way round.
 #pragma once
 
 #include <cstdint>
@@ -6,9 +9,6 @@
 
 #include "report/analysis.h"
 
-// Numbers as the report writes them. A word about a number (ahead, lower, more) is made here, from
-// the rounded value that is printed next to it, and nowhere else; so no sentence can contradict its
-// number, and none carries a sign that could be read the wrong way round.
 namespace superpose::report {
 
 // A loss or a difference of losses, in nats, rounded to the digits that the report prints.

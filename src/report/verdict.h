@@ -1,3 +1,4 @@
+// What the evidence allows to say: verdicts, the best comparison, the speed-up to quote.
 #pragma once
 
 #include "report/analysis.h"

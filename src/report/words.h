@@ -1,3 +1,4 @@
+// The result in words, put together from the sentences.
 #pragma once
 
 #include <string>

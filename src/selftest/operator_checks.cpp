@@ -38,7 +38,7 @@
 #include "ops/rotary_heads.h"
 #include "ops/swiglu.h"
 
-// B rows, L positions, N = B L, s tokens a bag, V vocabulary, D width, H query heads, K key/value
+// B rows, L positions, N = B L, s tokens per bag, V vocabulary, D width, H query heads, K key/value
 // heads, h head dim, F inner width. Odd on purpose: no multiple of a vector or a block.
 namespace superpose::selftest {
 namespace {

@@ -16,7 +16,7 @@ namespace superpose::selftest {
 struct Options {
   train::DeviceChoice device = train::DeviceChoice::kAuto;
   std::string program;  // path of the program, for the runs that are killed
-  std::vector<std::string> isa_levels = {"auto"};  // in turn, everything with each of them
+  std::vector<std::string> isa_levels = {"auto"};  // one by one, everything with each
   train::Machine machine;
 };
 

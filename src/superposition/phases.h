@@ -1,3 +1,4 @@
+// The phases of a run: from a recipe's [[phases]] to ranges of steps with one bag and target size.
 #pragma once
 
 #include <cstddef>
@@ -44,8 +45,7 @@ struct PhaseConfig {
   void validate() const;
 };
 
-// A stretch of steps with one bag size and one target size. Next-token prediction is bag_size =
-// target_size = 1.
+// A range of steps with one bag size and one target size. Both are 1 in next-token prediction.
 struct Phase {
   std::int64_t first_step = 0;
   std::int64_t num_steps = 0;
@@ -61,14 +61,16 @@ struct Phase {
 };
 
 // The phases of a run of `total_steps`, in order and without a gap: those of the list, then
-// next-token prediction for whatever is left. Phase k of the list ends at floor(steps of entries <=
-// k + total_steps * shares of entries <= k
-// + 1e-9), so shares that add up to 1 fill the run and one alone is floor(share * total_steps).
-// Phases of length zero are dropped. Throws util::Error where an entry is invalid
-// ("phases[1].share: ...") or the list is longer than the run.
+// next-token prediction for whatever is left. Phase k of the list ends at
+//
+//   floor(steps of entries <= k + total_steps * shares of entries <= k + 1e-9)
+//
+// so shares that add up to 1 fill the run, and one alone is floor(share * total_steps). Phases of
+// length zero are dropped. Throws util::Error where an entry is invalid ("phases[1].share: ...") or
+// the list is longer than the run.
 std::vector<Phase> make_phases(std::span<const PhaseConfig> configs, std::int64_t total_steps);
 
-// Place in `phases` of the phase that holds a step; throws util::Error unless 0 <= step < total
+// Index in `phases` of the phase that holds a step; throws util::Error unless 0 <= step < total
 // steps.
 std::size_t phase_index_at(std::span<const Phase> phases, std::int64_t step);
 const Phase& phase_at(std::span<const Phase> phases, std::int64_t step);

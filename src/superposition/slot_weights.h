@@ -1,3 +1,4 @@
+// Weights of the targets of a position.
 #pragma once
 
 #include <array>
@@ -14,8 +15,13 @@ enum class SlotWeighting { kUniform, kInverse, kExponential, kExplicit };
 inline constexpr std::array<std::string_view, 4> kSlotWeightingNames = {"uniform", "inverse",
                                                                         "exponential", "explicit"};
 
-// The weights w[0..target_size) of the slots, normalised to sum 1:
-//   uniform 1, inverse 1 / i, exponential e^-(i - 1) with i = 1..b, explicit: `numbers` as given.
+// The weights of the slots i = 1..target_size, normalised to sum 1:
+//
+//   uniform      1
+//   inverse      1 / i
+//   exponential  e^-(i - 1)
+//   explicit     `numbers` as given
+//
 // Throws util::Error where target_size < 1, or where `numbers` does not hold exactly target_size
 // finite numbers >= 0 with a positive sum (explicit) or is not empty (the others).
 std::vector<double> make_slot_weights(SlotWeighting weighting, std::int64_t target_size,

@@ -1,3 +1,4 @@
+// From a window of raw ids to bags and their targets: the alignment rule of the method.
 #pragma once
 
 #include <cstdint>
@@ -21,12 +22,13 @@ struct WindowShape {
 };
 
 // Cuts one raw window into bags and their targets; the whole alignment rule lives here
-// (docs/architecture.md section 2; arXiv 2605.06546 appendix A, without the partial tail):
+// (docs/architecture.md; arXiv 2605.06546, appendix A, without the partial tail):
 //
 //   raw        [a * L + b]  token ids; kPadding = no token
-//   documents  [a * L + b]  number of the document of each raw position, or empty: documents do not
-//   matter inputs     [L, a]       bag j holds raw positions [j * a, (j + 1) * a); padding stays
-//   kPadding targets    [L, b]       raw positions [(j + 1) * a, (j + 1) * a + b)
+//   documents  [a * L + b]  number of the document of each raw position; empty: documents do not
+//                           matter
+//   inputs     [L, a]       bag j holds raw positions [j * a, (j + 1) * a); padding stays kPadding
+//   targets    [L, b]       those of bag j are raw positions [(j + 1) * a, (j + 1) * a + b)
 //
 // A target is kIgnoredTarget where it is padding and, with `documents`, where it lies in another
 // document than the last token of its bag. Throws util::Error where a size does not fit the shape

@@ -1,3 +1,4 @@
+// Added tokens in a text, found before the vocabulary and the merges see it.
 #pragma once
 
 #include <array>
@@ -12,8 +13,8 @@
 
 namespace superpose::tokenizer {
 
-// Finds added tokens in a text: at each place, from left to right, the longest that begins there.
-// Immutable.
+// Finds added tokens in a text: at each position, from left to right, the longest that begins
+// there. Immutable.
 class AddedTokens {
  public:
   struct Match {

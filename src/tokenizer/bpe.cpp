@@ -1,3 +1,12 @@
+// Byte-pair encoding of one word (Sennrich et al. 2016): of all neighbouring pairs the one with the
+// lowest rank is merged, the leftmost of equals first, until no pair has a rank.
+//
+// Nearly all words are a few bytes long. Up to kShort symbols the ranks of all pairs are kept in an
+// array and the lowest is looked for each time: quadratic, but without memory to manage. Longer
+// words (a line of spaces, a text without a place to split it) take a heap of pairs over a linked
+// list of symbols, n log n in the worst case; pairs that a merge has changed stay in the heap and
+// are recognised as out of date when they come up. Ranks are looked up in an open-addressed table,
+// at most half full.
 #include "tokenizer/bpe.h"
 
 #include <algorithm>
@@ -15,7 +24,7 @@ namespace {
 // Up to here looking through all pairs beats a heap.
 constexpr std::size_t kShort = 32;
 
-// Places in a word are 32 bit.
+// Indices in a word have 32 bits.
 constexpr std::size_t kLongestWord = std::numeric_limits<std::int32_t>::max();
 
 }  // namespace
@@ -44,7 +53,7 @@ Bpe::Bpe(const Description& description) {
     while (slots_[place].pair != kEmpty && slots_[place].pair != pair) {
       place = (place + 1) & (size - 1);
     }
-    // A pair that stands there twice has the rank of its last place, as in `tokenizers`.
+    // A pair that stands there twice has the rank of its last entry, as in `tokenizers`.
     slots_[place] = {pair, rank++, merge.merged};
   }
 }
@@ -78,8 +87,9 @@ void Bpe::encode(std::string_view word, Scratch& scratch, std::vector<std::int32
     merge_short(std::span(symbols).first(count), ids);
     return;
   }
-  util::require(word.size() <= kLongestWord, "tokenizer: a stretch without a place to split it is ",
-                "longer than ", kLongestWord, " bytes, got ", word.size());
+  util::require(word.size() <= kLongestWord,
+                "tokenizer: text without a position to split it at is ", "longer than ",
+                kLongestWord, " bytes, got ", word.size());
   scratch.symbols.clear();
   scratch.symbols.reserve(word.size());
   for (const char c : word) {

@@ -1,3 +1,4 @@
+// Applying the merges of a byte-level vocabulary to a word.
 #pragma once
 
 #include <array>
@@ -15,22 +16,22 @@ namespace superpose::tokenizer {
 // The merges of a byte-level vocabulary. Immutable.
 class Bpe {
  public:
-  // Room for the longest word so far; one a thread.
+  // Room for the longest word so far; one per thread.
   struct Scratch {
     struct Symbol {
       std::int32_t id;        // -1 once it has gone into its left neighbour
-      std::int32_t previous;  // place of the neighbour that is left, -1 at the edge
+      std::int32_t previous;  // index of the neighbour that is left, -1 at the edge
       std::int32_t next;      // ... that is right, the number of symbols at the edge
     };
     std::vector<Symbol> symbols;
-    // Pairs that may merge: rank of the merge, then place of the left symbol; smallest first.
+    // Pairs that may merge: rank of the merge, then index of the left symbol; smallest first.
     std::vector<std::uint64_t> heap;
   };
 
   explicit Bpe(const Description& description);
 
   // Appends the ids of one pre-token, given as its bytes. A byte that the vocabulary lacks is left
-  // out. A long one takes n log n time and at most 28 bytes of scratch a byte. Throws util::Error
+  // out. A long one takes n log n time and at most 28 bytes of scratch per byte. Throws util::Error
   // for 2^31 bytes and more, unless there are no merges.
   void encode(std::string_view word, Scratch& scratch, std::vector<std::int32_t>& ids) const;
 

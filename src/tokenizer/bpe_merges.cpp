@@ -1,3 +1,17 @@
+// Learning merges: count all pairs once, then keep the counts up to date.
+//
+// Words are held once with how often they occur. A queue gives the most frequent pair; it is merged
+// in the words that contain it and nowhere else, and the merge reports by how much the counts of
+// the neighbouring pairs have changed (pair_merger.h). Counts of pairs only fall once they are in
+// the queue, so an entry that comes up with an old count is put back with the current one, and the
+// first entry whose count is current is the maximum. The list of words of a pair is complete when
+// it enters the queue: all of its occurrences appear in the merge that makes the later of its two
+// tokens.
+//
+// A merge costs time proportional to the words that hold its pair; frequent pairs are shared out
+// among threads by ranges of words, whose changes are added in order, so the result does not depend
+// on the number of threads. Memory: 4 bytes per byte of distinct words, and per occurrence of a
+// pair.
 #include "tokenizer/bpe_merges.h"
 
 #include <algorithm>
@@ -16,15 +30,15 @@ namespace {
 // Below this many words a merge takes less time than waking a thread.
 constexpr std::size_t kWordsAThread = 8192;
 
-// A pair that waits for its turn; its count may be out of date. A pair enters the queue once: with
-// the later of its tokens, all its places come at the same time.
+// A pair that waits to be merged; its count may be out of date. A pair enters the queue once: with
+// the later of its tokens, all its occurrences come at the same time.
 struct Candidate {
   std::int64_t count = 0;
   TokenPair pair = 0;
   std::uint64_t begin = 0;  // of its words in the list of places
   std::uint32_t size = 0;
 
-  // Whether the other one's turn is first: more often, or smaller ids.
+  // Whether the other one goes first: more frequent, or of smaller ids.
   bool operator<(const Candidate& other) const {
     return count != other.count ? count < other.count : pair > other.pair;
   }

@@ -1,3 +1,4 @@
+// Learning merges from words and their counts.
 #pragma once
 
 #include <array>

@@ -1,3 +1,4 @@
+// Training of a byte-level BPE vocabulary on documents.
 #pragma once
 
 #include <cstdint>

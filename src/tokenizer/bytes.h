@@ -1,3 +1,5 @@
+// Bytes as tokens: id i < 256 is the byte i, id 256 ends a document. Nothing to train, any input
+// can be encoded, and a token is a byte, so bits per byte are read off the loss directly.
 #pragma once
 
 #include <array>
@@ -5,8 +7,6 @@
 #include <string>
 #include <string_view>
 
-// Bytes as tokens: id i < 256 is the byte i, id 256 ends a document. Nothing to train, any input
-// can be encoded, and a token is a byte, so bits per byte are read off the loss directly.
 namespace superpose::tokenizer {
 
 inline constexpr std::int32_t kEndOfDocument = 256;
@@ -29,8 +29,8 @@ bool append_bytes_of(std::string_view token, std::string& bytes);
 // there "<|endoftext|>" becomes the one id 256, not 13 bytes.
 std::string byte_tokenizer_json();
 
-// tokenizer_config.json beside it: PreTrainedTokenizerFast, end-of-sequence token "<|endoftext|>",
-// no clean-up of spaces.
+// tokenizer_config.json to go with it: PreTrainedTokenizerFast, end-of-sequence token
+// "<|endoftext|>", no clean-up of spaces.
 std::string byte_tokenizer_config_json();
 
 }  // namespace superpose::tokenizer

@@ -1,3 +1,4 @@
+// The special tokens that a tokenizer_config.json or a special_tokens_map.json names.
 #pragma once
 
 #include <string>
@@ -5,7 +6,6 @@
 
 #include "util/json.h"
 
-// The special tokens that a tokenizer_config.json or a special_tokens_map.json names.
 namespace superpose::tokenizer {
 
 // bos_token, eos_token, ...: a text, or an object with its content. Empty where there is none.

@@ -23,7 +23,7 @@ using util::require;
 // a digit would ask for.
 constexpr std::int64_t kMaxId = (std::int64_t{1} << 24) - 1;
 
-// A short piece of text for a message.
+// Text shortened for a message.
 std::string shown(std::string_view text) {
   constexpr std::size_t kLongest = 60;
   if (text.size() <= kLongest) return "\"" + std::string(text) + "\"";

@@ -1,3 +1,5 @@
+// A Hugging Face tokenizer.json of the byte-level BPE family as plain data. What the format allows
+// and what is refused: docs/formats/tokenizers.md.
 #pragma once
 
 #include <cstdint>
@@ -6,8 +8,6 @@
 #include <utility>
 #include <vector>
 
-// A Hugging Face tokenizer.json of the byte-level BPE family as plain data. What the format allows
-// and what is refused: docs/formats/tokenizers.md.
 namespace superpose::tokenizer {
 
 // A text that becomes one id before the vocabulary and the merges see it.

@@ -5,7 +5,7 @@
 namespace superpose::tokenizer {
 namespace {
 
-// Large enough to make taking turns cheap, small enough to stay in a core's cache.
+// Large enough that handing one out is cheap, small enough to stay in a core's cache.
 constexpr std::size_t kPieceBytes = std::size_t{1} << 18;
 
 bool is_ascii_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }

@@ -1,3 +1,4 @@
+// Documents cut at safe points and dealt out to threads.
 #pragma once
 
 #include <cstddef>
@@ -21,9 +22,9 @@ struct DocumentPiece {
   std::string_view text;
 };
 
-// Where to cut `text` so that the words of both sides are the words of the whole: the first place
-// at or behind `from` between an ASCII letter and a space that a letter follows. There every split
-// pattern begins a new word. text.size() where there is none.
+// Where to cut `text` so that the words of both sides are the words of the whole: the first
+// position at or behind `from` between an ASCII letter and a space that a letter follows. There
+// every split pattern begins a new word. text.size() where there is none.
 std::size_t next_safe_cut(std::string_view text, std::size_t from);
 
 // A stream of documents dealt out in pieces of some hundred KiB to several threads, so that one

@@ -41,7 +41,7 @@ struct Encoder::State {
   PreTokenizer::Scratch pre_tokenizer_scratch_;
   Bpe::Scratch bpe_scratch_;
   std::string normal_;
-  // Places in the ids: behind the last added token, and of the last word.
+  // Positions in the ids: behind the last added token, and of the last word.
   std::size_t behind_token_ = 0;
   std::size_t last_word_ = 0;
 };

@@ -1,3 +1,4 @@
+// A tokenizer by what a recipe calls it: "bytes", a file or a folder.
 #pragma once
 
 #include <cstdint>
@@ -22,10 +23,13 @@ struct LoadedTokenizer {
 // folder that holds one; or a tiktoken rank file (tiktoken.h).
 Tokenizer open_tokenizer(const std::string& spec);
 
-// `spec` as above.
-// `end_of_document`: text of the token that ends a document; empty = eos_token of the
-// tokenizer_config.json next to the file, else the one special token with a usual name
-// ("<|endoftext|>", "<|end_of_text|>", "</s>", ...), else eos_token of a special_tokens_map.json.
+// `spec` as above. `end_of_document` is the text of the token that ends a document; where it is
+// empty, the first of these that there is:
+//
+//   eos_token of the tokenizer_config.json next to the file
+//   the one special token with a usual name, such as "<|endoftext|>" or "</s>"
+//   eos_token of a special_tokens_map.json
+//
 // Throws util::Error: a file that cannot be read or is not supported, no such token.
 LoadedTokenizer load_tokenizer(const std::string& spec, const std::string& end_of_document = "");
 

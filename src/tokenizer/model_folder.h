@@ -1,3 +1,4 @@
+// The tokenizer as the folder of a trained model holds it, for Hugging Face's transformers.
 #pragma once
 
 #include <cstdint>
@@ -5,7 +6,6 @@
 #include <string>
 #include <vector>
 
-// The tokenizer as the folder of a trained model holds it, for Hugging Face's transformers.
 namespace superpose::tokenizer {
 
 struct ModelFolder {

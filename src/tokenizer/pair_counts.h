@@ -1,3 +1,4 @@
+// Pairs of token ids, and a hash table of their counts.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +16,7 @@ constexpr TokenPair make_pair_of(std::uint32_t first, std::uint32_t second) {
 constexpr std::uint32_t first_of(TokenPair pair) { return static_cast<std::uint32_t>(pair >> 32); }
 constexpr std::uint32_t second_of(TokenPair pair) { return static_cast<std::uint32_t>(pair); }
 
-// A count for each pair, in an open-addressing table: 16 bytes a slot. Pairs are never removed.
+// A count for each pair, in an open-addressing table: 16 bytes per slot. Pairs are never removed.
 class PairCounts {
  public:
   // The count, 0 at first; valid until the next call of operator[].

@@ -1,3 +1,4 @@
+// One merge applied to all words, and the changes of pair counts that it causes.
 #pragma once
 
 #include <cstdint>

@@ -140,8 +140,8 @@ void Tokenizer::Parts::add_added_tokens(const Description& description) {
   for (const AddedToken& token : description.added_tokens) {
     const auto place = static_cast<std::size_t>(token.id);
     // An added token is found as the text that it is; only tokens of the vocabulary are spelled in
-    // characters that stand for bytes. Where it is both (one spelled as a space is), bytes are the
-    // usual reading.
+    // characters that stand for bytes. Where it is both (one spelled as a space is), it usually
+    // means the bytes.
     if (!plain[place]) texts[place] = text_of(token, nfc);
     known[place] = true;
     bytes_per_id[place] = token.special ? 0 : static_cast<std::int32_t>(texts[place].size());

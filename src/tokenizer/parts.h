@@ -1,3 +1,4 @@
+// The parts of a tokenizer, for the sources that build and use them.
 #pragma once
 
 #include <cstdint>

@@ -1,9 +1,9 @@
+// The split expressions of well-known tokenizers, letter by letter as their tokenizer.json files
+// have them.
 #pragma once
 
 #include <string_view>
 
-// The split expressions of well-known tokenizers, letter by letter as their tokenizer.json files
-// have them.
 namespace superpose::tokenizer {
 
 // GPT-2, NeoX, OLMo, SmolLM; also what the ByteLevel pre-tokenizer uses by itself.
@@ -18,7 +18,7 @@ inline constexpr std::string_view kQwenPattern =
 inline constexpr std::string_view kCl100kPattern =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 
-// cl100k_base in tiktoken: white space that ends the text is one piece, line ends in it or not.
+// cl100k_base in tiktoken: white space that ends the text is one word, line ends in it or not.
 // There it is written \s++$, which Oniguruma would match at the end of a line.
 inline constexpr std::string_view kTiktokenCl100kPattern =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s+(?!\s|\S)|\s*[\r\n]+|\s+(?!\S)|\s+)";

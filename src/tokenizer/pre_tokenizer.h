@@ -1,3 +1,4 @@
+// Pre-tokenisation: the split steps of a tokenizer.json.
 #pragma once
 
 #include <functional>

@@ -1,3 +1,4 @@
+// Regular expressions in the dialect of the `tokenizers` library.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +11,7 @@ namespace superpose::tokenizer {
 
 // A split expression of a tokenizer.json. `tokenizers` gives these to Oniguruma (Ruby's syntax,
 // Unicode classes); here PCRE2 matches them, compiled to machine code. What the two read
-// differently is written anew for PCRE2, or refused. Immutable: threads may share one.
+// differently is rewritten for PCRE2, or refused. Immutable: threads may share one.
 class Regex {
  public:
   // What a thread needs to match with.

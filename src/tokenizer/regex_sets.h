@@ -1,3 +1,4 @@
+// The named sets of characters of Oniguruma, as items of a class of PCRE2.
 #pragma once
 
 #include <cstdint>
@@ -5,7 +6,6 @@
 #include <string>
 #include <string_view>
 
-// The named sets of characters of Oniguruma, as items of a class of PCRE2.
 namespace superpose::tokenizer {
 
 // \w inside of a class. Outside of one it has six numbers of Latin-1 more, and so has \b.

@@ -1,3 +1,7 @@
+// Oniguruma's syntax (ONIG_SYNTAX_ONIGURUMA, which `tokenizers` compiles split expressions with)
+// rewritten for PCRE2. Everything that reaches PCRE2 was understood here: a construct is accepted
+// because both libraries match it alike (the tests hold generated expressions against
+// `tokenizers`), rewritten because they do not, or refused by name.
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -9,10 +13,6 @@
 #include "tokenizer/unicode.h"
 #include "util/error.h"
 
-// Oniguruma's syntax (ONIG_SYNTAX_ONIGURUMA, which `tokenizers` compiles split expressions with)
-// rewritten for PCRE2. Everything that reaches PCRE2 was understood here: a construct is accepted
-// because both libraries match it alike (the tests hold generated expressions against
-// `tokenizers`), rewritten because they do not, or refused by name.
 namespace superpose::tokenizer {
 namespace {
 
@@ -480,9 +480,9 @@ class Translator {
     }
   }
 
-  // Behind what is no character a hyphen makes no range, unless it is the last.
+  // Behind what is not a character a hyphen makes no range, unless it is the last.
   void expect_no_range() const {
-    expect(!follows("-") || follows("-]"), "a hyphen behind what is no single character");
+    expect(!follows("-") || follows("-]"), "a hyphen behind what is not a single character");
   }
 
   // [:alpha:], [:^alpha:].

@@ -1,3 +1,6 @@
+// The well-known split expressions (patterns.h) by hand: an expression is matched alternative by
+// alternative, but what a pre-token is follows from its first one or two characters. Each scanner
+// gives the same cuts as its expression; the tests hold them against PCRE2.
 #pragma once
 
 #include <cstddef>
@@ -6,9 +9,6 @@
 
 #include "tokenizer/unicode.h"
 
-// The well-known split expressions (patterns.h) by hand: an expression is matched alternative by
-// alternative, but what a pre-token is follows from its first one or two characters. Each scanner
-// gives the same cuts as its expression; the tests hold them against PCRE2.
 namespace superpose::tokenizer {
 
 // Runs of characters by class.
@@ -154,7 +154,7 @@ class Gpt2Scanner : public TextScanner {
   }
 };
 
-// kQwenPattern (one digit a piece) and kCl100kPattern (three).
+// kQwenPattern (one digit per word) and kCl100kPattern (three).
 template <int kDigits>
 class Cl100kScanner : public TextScanner {
  public:

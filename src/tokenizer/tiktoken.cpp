@@ -84,7 +84,7 @@ std::optional<Encoding> encoding_of(const std::string& file_name) {
   return {};
 }
 
-// Bytes of base64 (RFC 4648, padded); empty where it is none.
+// Bytes of base64 (RFC 4648, padded); empty where it is not base64.
 std::string from_base64(std::string_view text) {
   constexpr std::string_view kDigits =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

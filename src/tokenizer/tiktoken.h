@@ -1,3 +1,4 @@
+// tiktoken's rank files as tokenizer.json.
 #pragma once
 
 #include <string>

@@ -1,3 +1,4 @@
+// Text to ids and back: the interface of the tokenizer.
 #pragma once
 
 #include <cstdint>
@@ -31,8 +32,8 @@ class Tokenizer {
   ~Tokenizer();
 
   // Appends the ids of `text` to `ids`: those of Hugging Face `tokenizers` with
-  // add_special_tokens=False. All from the first byte that is not UTF-8 on is one
-  // word with the word before (docs/formats/tokenizers.md). For many texts an Encoder is faster.
+  // add_special_tokens=False. All from the first byte that is not UTF-8 on is one word with the
+  // word before (docs/formats/tokenizers.md). For many texts an Encoder is faster.
   void encode(std::string_view text, SpecialText special, std::vector<std::int32_t>& ids) const;
 
   // The bytes of the ids, special tokens as their text; need not be UTF-8. Throws util::Error for
@@ -70,7 +71,7 @@ class Tokenizer {
 };
 
 // Encodes texts one after another, as Tokenizer::encode does, and keeps the ids of words that it
-// has met. One a thread; its memory is bounded. The tokenizer must outlive it.
+// has met. One per thread; its memory is bounded. The tokenizer must outlive it.
 class Encoder {
  public:
   explicit Encoder(const Tokenizer& tokenizer);

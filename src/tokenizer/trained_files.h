@@ -1,3 +1,4 @@
+// The files of a trained tokenizer.
 #pragma once
 
 #include <string>
@@ -15,8 +16,8 @@ std::string trained_tokenizer_json(const TrainedBpe& trained);
 // first. Empty where there is none.
 std::string end_of_document_text(const TrainedBpe& trained);
 
-// tokenizer_config.json beside it: PreTrainedTokenizerFast, eos_token = end_of_document_text, no
-// clean-up of spaces.
+// tokenizer_config.json to go with it: PreTrainedTokenizerFast, eos_token = end_of_document_text,
+// no clean-up of spaces.
 std::string trained_tokenizer_config_json(const TrainedBpe& trained);
 
 }  // namespace superpose::tokenizer

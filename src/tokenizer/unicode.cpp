@@ -211,7 +211,7 @@ bool surely_nfc(std::string_view text) {
 void append_nfc(std::string_view text, std::string& out) {
   const std::uint8_t* classes = code_point_classes();
   std::size_t copied = 0;    // everything before is in `out`
-  std::size_t boundary = 0;  // where a stretch that ends here would begin
+  std::size_t boundary = 0;  // where a range that ends here would begin
   for (std::size_t at = 0; at < text.size();) {
     const CodePoint c = code_point_at(text.data() + at);
     if ((classes[c.value] & kNfcUnstable) == 0) {
@@ -220,7 +220,7 @@ void append_nfc(std::string_view text, std::string& out) {
       at += c.size;
       continue;
     }
-    // A stretch: the stable code point before, and all up to the next stable one.
+    // A range: the stable code point before, and all up to the next stable one.
     std::size_t end = at + c.size;
     while (end < text.size()) {
       const CodePoint next = code_point_at(text.data() + end);

@@ -1,3 +1,5 @@
+// What pre-tokenisation needs of Unicode, by utf8proc's tables (docs/formats/tokenizers.md names
+// their version).
 #pragma once
 
 #include <cstddef>
@@ -5,8 +7,6 @@
 #include <string>
 #include <string_view>
 
-// What pre-tokenisation needs of Unicode, by utf8proc's tables (docs/formats/tokenizers.md names
-// their version).
 namespace superpose::tokenizer {
 
 // Properties of a code point, as bits.

@@ -1,3 +1,4 @@
+// A cache from words to their ids, for the encoder.
 #pragma once
 
 #include <array>

@@ -1,3 +1,4 @@
+// The words of a corpus and how often each occurs, counted on several threads.
 #pragma once
 
 #include <cstdint>
@@ -27,8 +28,8 @@ struct CountingOptions {
 
 // Splits every document by itself, as Hugging Face's train_from_iterator does, and counts its
 // words. Each thread counts into a small table and empties it into the shared parts when it is
-// full, so memory is that of the distinct words, a few MiB a thread, and one document a thread.
-// Words and counts do not depend on the number of threads. Passes on what `next` throws.
+// full, so memory is that of the distinct words, a few MiB and one document per thread. Words and
+// counts do not depend on the number of threads. Passes on what `next` throws.
 WordCounts count_words(const NextDocument& next, const CountingOptions& options);
 
 }  // namespace superpose::tokenizer

@@ -1,3 +1,4 @@
+// Cutting a text into words by one of the well-known patterns, for training.
 #pragma once
 
 #include <array>

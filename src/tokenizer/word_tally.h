@@ -1,3 +1,4 @@
+// A hash table from words to counts.
 #pragma once
 
 #include <cstddef>
@@ -8,8 +9,8 @@
 
 namespace superpose::tokenizer {
 
-// How often each word was seen: an open-addressing table over one block of text, 24 bytes a slot
-// and no allocation a word.
+// How often each word was seen: an open-addressing table over one block of text, 24 bytes per slot
+// and no allocation per word.
 class WordTally {
  public:
   // `hash` is hash_of(word): whoever has it already does not pay for it twice. Throws util::Error
@@ -40,7 +41,7 @@ class WordTally {
     std::int64_t count = 0;
     std::uint64_t offset = 0;
     std::uint32_t length = 0;
-    std::uint32_t hash = 0;  // its low bits: enough for the place, and nearly so for the word
+    std::uint32_t hash = 0;  // its low bits: enough for the slot, and nearly so for the word
   };
 
   std::string_view word_of(const Slot& slot) const {

@@ -88,7 +88,7 @@ std::filesystem::path save_checkpoint(const std::filesystem::path& checkpoints, 
                                       const RunState& state, const CorpusFiles& corpus) {
   checkpoint::Contents contents;
   contents.config = to_hugging_face(learner.decoder.config());
-  // Rows were no longer than this: programs that use the model go by it.
+  // No row was longer than this: programs that use the model go by it.
   contents.config.max_position_embeddings = corpus.tokenizer.longest_text;
   contents.config.bos_token_id = corpus.tokenizer.begin_of_text;
   contents.config.eos_token_ids = {corpus.tokenizer.end_of_document};

@@ -25,7 +25,7 @@ struct CorpusFiles {
   const data::CorpusRecord& record;  // without files: none is written
 };
 
-// Writes <checkpoints>/step-<state.step>, with the tokenizer of the corpus beside the model. One
+// Writes <checkpoints>/step-<state.step>, with the tokenizer of the corpus next to the model. One
 // rank calls it.
 std::filesystem::path save_checkpoint(const std::filesystem::path& checkpoints, Learner& learner,
                                       const RunState& state, const CorpusFiles& corpus);

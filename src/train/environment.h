@@ -1,4 +1,4 @@
-// What the bits of a run may depend on beside its recipe.
+// What the bits of a run may depend on in addition to its recipe.
 #pragma once
 
 #include <cstdint>

@@ -25,7 +25,7 @@ void put_integer(std::array<float, kLength>& values, std::int64_t slot, std::uin
 std::uint64_t take_integer(const float* values, std::int64_t slot) {
   std::uint64_t integer = 0;
   for (int piece = 0; piece < kPieces; ++piece) {
-    // Pieces summed over ranks may have grown beyond 16 bits: adding carries them.
+    // Parts summed over ranks may have grown beyond 16 bits: adding carries them.
     integer += static_cast<std::uint64_t>(values[slot + piece]) << (piece * kPieceBits);
   }
   return integer;

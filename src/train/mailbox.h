@@ -1,5 +1,5 @@
-// What ranks tell each other beside the gradients, in the same collective: the floats behind the
-// gradient buffer, which are summed like it.
+// What ranks tell each other in addition to the gradients, in the same collective: the floats
+// behind the gradient buffer, which are summed like it.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -8,8 +8,8 @@
 
 namespace superpose::train {
 
-// Summed over ranks. Integers travel as 16-bit pieces, so that their sums are exact in f32 for up
-// to 256 ranks.
+// Summed over ranks. Integers travel as 16-bit parts, so that their sums are exact in f32 for up to
+// 256 ranks.
 struct Mail {
   float loss = 0;
   std::int64_t stop_votes = 0;

@@ -25,7 +25,7 @@ constexpr std::int64_t kPagesAround = 64 * 1024;
 constexpr std::int64_t kTokenBytes = 2;  // u16 in the shards
 constexpr std::int64_t kIdBytes = 8;     // in a batch
 
-// Pages of a mapped file of `tokens` that reading in `places` places maps.
+// Pages of a mapped file of `tokens` that reading at `places` positions maps.
 std::int64_t mapped(std::int64_t tokens, std::int64_t read_tokens, std::int64_t places) {
   return std::min(tokens * kTokenBytes, read_tokens * kTokenBytes + places * kPagesAround);
 }
@@ -40,7 +40,7 @@ MemoryPlan plan_memory(const MemoryInputs& inputs) {
   plan.activations = inputs.model.activations;
   plan.gaps = static_cast<std::int64_t>((request.bf16 ? kGapShareBf16 : kGapShareF32) *
                                         static_cast<double>(plan.activations));
-  // One in use and one being cut, beside those that wait.
+  // One in use and one being cut, in addition to those that wait.
   plan.batches = (inputs.prefetch + 2) * inputs.rows_per_step * request.sequence_length *
                  (request.bag_size + request.target_size) * kIdBytes;
   const std::int64_t windows = inputs.validation_windows;

@@ -18,8 +18,8 @@ namespace superpose::train {
 struct RunSpec;
 struct Setup;
 
-// The stretch of the learning-rate schedule that a step lies in. A cosine has no stable part: all
-// of it after the warm-up is kDecay.
+// The part of the learning-rate schedule that a step lies in. A cosine has no stable part: all of
+// it after the warm-up is kDecay.
 enum class SchedulePart { kWarmup, kStable, kDecay };
 
 // A validation set and how much of it is scored.

@@ -12,7 +12,7 @@ namespace superpose::train {
 metrics::RunHeader make_header(const RunSpec& spec, const Setup& setup, const Plan& plan);
 
 // metrics.jsonl and TensorBoard files in the run folder, and the console, where the spec wants one.
-// Header, warnings of the plan and where the run goes on from are written already; the console
+// Header, warnings of the plan and where the run continues from are written already; the console
 // shows none of these, as the plan was printed. Rank 0 alone calls it.
 metrics::SinkList open_sinks(const RunSpec& spec, const Setup& setup, const Plan& plan);
 

@@ -43,8 +43,8 @@ struct RunSpec {
   RunConfig config;
   std::vector<util::Setting> settings;  // config::settings(config): compared at resume
   std::string recipe_toml;              // config::to_toml(recipe): <run.dir>/recipe.toml
-  // A checkpoint of another run, or that run's folder: weights and optimizer state come from it.
-  // Of the same corpus, so do the place in the data and the step counter, under this recipe's
+  // A checkpoint of another run, or that run's folder: weights and optimizer state come from it. Of
+  // the same corpus, so do the position in the data and the step counter, under this recipe's
   // phases and steps (both count from the other run's step 0). Ignored once the run has checkpoints
   // of its own.
   std::optional<std::filesystem::path> start_from;
@@ -86,11 +86,11 @@ struct RunResult {
   int signal = 0;  // that this rank got; 0 where another rank got it
 };
 
-// Runs, or goes on with, the run in spec.config.run.dir. Every rank of `collective` calls it with
-// the same spec. Throws util::Error (one line) for anything wrong with recipe, corpus, folder,
+// Starts or resumes the run in spec.config.run.dir. Every rank of `collective` calls it with the
+// same spec. Throws util::Error (one line) for anything wrong with recipe, corpus, folder,
 // checkpoint or the numbers themselves (a loss that is not finite stops before weights change), and
-// before the first step for a plan with an error (check_impossible).
-// Catches util::kStopSignals while it runs; at most one run of a process at a time.
+// before the first step for a plan with an error (check_impossible). Catches util::kStopSignals
+// while it runs; at most one run of a process at a time.
 RunResult run(const RunSpec& spec, distributed::Collective& collective);
 
 // Throws util::Error where run() would replace what is not this run's: a file that the user wrote

@@ -48,14 +48,15 @@ struct TrainConfig {
   static void visit(Self& self, Visitor& v) {
     v.field("steps", self.steps, "optimizer steps of the whole run, all phases together");
     v.field("batch_positions", self.batch_positions,
-            "positions a step, all ranks together; a multiple of train.sequence_length");
+            "positions per step, all ranks together; a multiple of train.sequence_length");
     v.field("sequence_length", self.sequence_length,
-            "positions a row; a superposed row reads bag_size times as many tokens");
+            "positions per row; a superposed row reads bag_size times as many tokens");
     v.operational("micro_batch", self.micro_batch,
                   "rows that go through the model at once; auto = as many as memory likes");
-    v.operational("recompute_every", self.recompute_every,
-                  "every k-th layer computes its activations again in backward: less memory, same "
-                  "bits; 1 = all, 0 = none");
+    v.operational(
+        "recompute_every", self.recompute_every,
+        "every k-th layer recomputes its activations in backward: less memory, same bits; "
+        "1 = all, 0 = none");
     v.field("seed", self.seed, "seed of initial weights and of the data's order");
     v.choice("precision", self.precision, kPrecisionNames,
              "matrix products in f32 or bf16, auto = bf16 where the device has it; weights and "

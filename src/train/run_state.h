@@ -1,4 +1,4 @@
-// trainer/state.json of a checkpoint: where a run stands, beside its tensors
+// trainer/state.json of a checkpoint: where a run stands, apart from its tensors
 // (docs/formats/checkpoint.md).
 #pragma once
 

@@ -1,3 +1,4 @@
+// Which settings a resumed run has changed.
 #pragma once
 
 #include <string>

@@ -89,7 +89,7 @@ void check_layouts(const Setup& setup, std::int64_t longest) {
   }
 }
 
-// A branch that sets other limits asks anew which sources have reached theirs.
+// A branch that sets other limits determines again which sources have reached theirs.
 bool has_other_limits(const Setup& setup, const RunSpec& spec) {
   const auto differs = [&](const char* key) {
     return setting_value(setup.start.state.settings, key) != setting_value(spec.settings, key);

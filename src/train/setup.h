@@ -1,4 +1,4 @@
-// What a run is made of before its first step: corpus, model shape, phases, the place to start.
+// What a run is made of before its first step: corpus, model shape, phases, where to start.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -47,8 +47,8 @@ struct Setup {
 // How a run ends that reaches setup.last_step.
 RunStatus end_status(const RunSpec& spec, const Setup& setup);
 
-// Prepares the corpus (rank 0 first; the others open what it wrote), finds the place to start from
-// and checks that it fits the recipe. Every rank calls it. Throws util::Error.
+// Prepares the corpus (rank 0 first; the others open what it wrote), finds where to start from and
+// checks that it fits the recipe. Every rank calls it. Throws util::Error.
 Setup set_up(const RunSpec& spec, distributed::Collective& collective);
 
 // Throws util::Error where CUDA is wanted and not there.

@@ -21,7 +21,7 @@ struct Speed {
 // Where a figure comes from and what it is worth.
 std::string describe(Speed::Source source);
 
-// FLOPs a second of f32 matrix products in this process, measured for a fifth of a second.
+// FLOP/s of f32 matrix products in this process, measured for a fifth of a second.
 double measure_product_speed();
 
 // From the speed of matrix products with `threads` of this process, as if `ranks` were as fast.

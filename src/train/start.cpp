@@ -260,7 +260,7 @@ std::string describe(const Start& start) {
     case Start::Kind::kResume:
       return "resumes" + from;
     case Start::Kind::kBranch:
-      return "branches" + from + ": same corpus, place in it kept";
+      return "branches" + from + ": same corpus, position in it kept";
     case Start::Kind::kStage:
       return "new stage" + from +
              ": weights and optimizer continue, another corpus from its start, " +

@@ -20,7 +20,7 @@ struct Start {
   enum class Kind {
     kFresh,   // new weights, step 0
     kResume,  // a checkpoint of this run
-    kBranch,  // a checkpoint of another run, and its place in the same corpus
+    kBranch,  // a checkpoint of another run, and its position in the same corpus
     kStage,   // a checkpoint of another run, and another corpus from its own start
   };
   Kind kind = Kind::kFresh;

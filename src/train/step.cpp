@@ -58,8 +58,8 @@ void accumulate_gradients(Learner& learner, const data::Batch& batch,
   if (batch.rows == 0) return;  // more ranks than rows
   const at::Device device = learner.parameters.master().device();
   const std::int64_t length = batch.sequence_length;
-  const at::Tensor inputs =
-      tensor_of(batch.inputs, {batch.rows, length, batch.bag_size}, device);  // [R, L, a]
+  // [R, L, a]
+  const at::Tensor inputs = tensor_of(batch.inputs, {batch.rows, length, batch.bag_size}, device);
   const at::Tensor targets =
       tensor_of(batch.targets, {batch.rows, length, batch.target_size}, device);  // [R, L, b]
   const at::Tensor weights =

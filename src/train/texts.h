@@ -1,4 +1,4 @@
-// The texts of a run, prepared: what it trains on, and its validation sets.
+// The corpora of a run, prepared: what it trains on, and its validation sets.
 #pragma once
 
 #include <string>

@@ -22,7 +22,7 @@ std::string warning(double share, double seconds) {
 std::optional<std::string> WaitWatch::add(const metrics::StepRecord& record) {
   if (has_warned_) return std::nullopt;
   points_.push_back({record.seconds, record.wait_seconds});
-  // The stretch from the second point on is still long enough: the first is not needed.
+  // The range from the second point on is still long enough: the first is not needed.
   while (points_.size() > kRecords + 1 && record.seconds - points_[1].seconds >= kSeconds) {
     points_.pop_front();
   }

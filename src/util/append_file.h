@@ -1,3 +1,4 @@
+// Files that grow and survive a kill.
 #pragma once
 
 #include <cstddef>
@@ -8,8 +9,8 @@
 
 namespace superpose::util {
 
-// A file that only grows, and that a killed process can go on with: what was written up to the last
-// sync() is there, what came after may be and is cut off by the next one that opens it.
+// A file that only grows and can be resumed after a kill: what was written up to the last sync() is
+// there, what came after may be and is cut off by the next one that opens it.
 //
 // Every function throws Error naming the path and the reason of the operating system.
 class AppendFile {

@@ -1,3 +1,4 @@
+// A clock for measuring.
 #pragma once
 
 #include <chrono>

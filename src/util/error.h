@@ -1,3 +1,4 @@
+// The error that a user can put right, and how it is thrown.
 #pragma once
 
 #include <sstream>

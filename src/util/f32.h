@@ -1,3 +1,4 @@
+// Numbers of a recipe that are computed with in f32.
 #pragma once
 
 #include <limits>

@@ -1,3 +1,5 @@
+// Files and folders that are there whole or not at all. Every function throws Error naming the path
+// and the reason of the operating system.
 #pragma once
 
 #include <cstddef>
@@ -7,8 +9,6 @@
 #include <string>
 #include <string_view>
 
-// Files and folders that are there whole or not at all. Every function throws Error naming the path
-// and the reason of the operating system.
 namespace superpose::util {
 
 // The whole file, as it is on disk.
@@ -34,7 +34,7 @@ std::size_t remove_abandoned(const std::filesystem::path& folder);
 // What AtomicDirectory::commit does where the final folder exists already.
 enum class Existing { kRefuse, kReplace };
 
-// A folder built under a temporary name beside its final one, "<final>.tmp-<pid>". Parents are
+// A folder built under a temporary name next to its final one, "<final>.tmp-<pid>". Parents are
 // created.
 class AtomicDirectory {
  public:

@@ -1,3 +1,4 @@
+// Exceptions of several threads.
 #pragma once
 
 #include <exception>

@@ -1,3 +1,4 @@
+// XXH3, 64 bit: fast content hash for manifests, fingerprints and keys. Not for secrets.
 #pragma once
 
 #include <cstddef>
@@ -9,7 +10,6 @@
 #include <string>
 #include <string_view>
 
-// XXH3, 64 bit: fast content hash for manifests, fingerprints and keys. Not for secrets.
 namespace superpose::util {
 
 std::uint64_t hash64(std::span<const std::byte> bytes, std::uint64_t seed = 0);
@@ -22,7 +22,7 @@ std::uint64_t hash_file(const std::filesystem::path& path, const std::stop_token
 // 16 lower-case hexadecimal digits.
 std::string hex64(std::uint64_t value);
 
-// Hash of a sequence of pieces; equals hash64 of the pieces put together.
+// Hash of data that comes in parts; equals hash64 of the parts put together.
 class Hasher {
  public:
   explicit Hasher(std::uint64_t seed = 0);

@@ -5,16 +5,21 @@
 //   static void visit(Self& self, Visitor& v) {
 //     v.required("step", self.step);
 //     v.optional("text", self.text);              // keeps its value where the object lacks it
-//     v.unless_empty("slots", self.slots);         // a list or text, left out where it is empty
+//     v.unless_empty("slots", self.slots);        // a list or text, left out where it is empty
 //     v.choice("event", self.kind, kEventNames);  // enum class, values 0, 1, ...; required
 //     v.group("data", [&](auto& data) {           // an object around some of the fields
 //       data.required("lanes", self.lanes);
 //     });
 //   }
 //
-// Types: bool, std::int64_t, double, std::string; std::uint64_t (a hash) as hexadecimal text;
-// std::optional of these, left out where it is empty; visitable structs; std::vector of these;
-// std::vector of pairs of texts, or of a text and a number, as an object.
+// Types:
+//
+//   bool, std::int64_t, double, std::string
+//   std::uint64_t           a hash, as hexadecimal text
+//   std::optional of these  left out where it is empty
+//   visitable structs
+//   std::vector of these
+//   std::vector of pairs    of strings, or of a string and a number: as an object
 #pragma once
 
 #include <algorithm>

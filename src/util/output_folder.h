@@ -1,3 +1,4 @@
+// Files that a command writes for its user: its own are replaced, the user's are not.
 #pragma once
 
 #include <filesystem>
@@ -33,7 +34,7 @@ class OutputFolder {
 
   const std::filesystem::path& path() const { return folder_; }
 
-  // Throws Error that names every one of `names` that must not be replaced. What is no file (a
+  // Throws Error that names every one of `names` that must not be replaced. What is not a file (a
   // folder, a device) never is; a symbolic link is the user's. Writes nothing.
   void check(const std::vector<std::string>& names) const;
 

@@ -1,3 +1,4 @@
+// This process and others that it starts.
 #pragma once
 
 #include <sys/types.h>

@@ -1,3 +1,14 @@
+// Counter-based random numbers, and a permutation that needs no table.
+//
+// Philox4x32-10 (Salmon et al. 2011) turns a 64-bit key and a 128-bit counter into 128 random bits
+// in ten rounds of two multiplications. The counter is the index of the number wanted, so any
+// element of a stream can be computed alone, on any thread.
+//
+// The permutation is a Feistel network over a square of side s, s^2 >= n: kFeistelRounds rounds add
+// a Philox value of one half to the other, modulo s, and can be undone in reverse order. A result
+// beyond n is sent through again ("cycle walking", Black and Rogaway 2002, "Ciphers with arbitrary
+// finite domains"); since s^2 is hardly larger than n that is rare. Both directions cost O(1)
+// expected time and no memory.
 #include "util/random.h"
 
 #include <cmath>

@@ -1,3 +1,6 @@
+// Random numbers without state: each is a function of a key and an index (Philox4x32-10; Salmon et
+// al. 2011, "Parallel random numbers: as easy as 1, 2, 3"). Order, threads, devices and sharding
+// cannot change them, and a checkpoint saves none.
 #pragma once
 
 #include <array>
@@ -5,9 +8,6 @@
 #include <span>
 #include <string_view>
 
-// Random numbers without state: each is a function of a key and an index (Philox4x32-10; Salmon et
-// al. 2011, "Parallel random numbers: as easy as 1, 2, 3"). Order, threads, devices and sharding
-// cannot change them, and a checkpoint saves none.
 namespace superpose::util {
 
 // Key of the stream for one purpose ("init", "order", ...) and, where there are several, one name
@@ -30,7 +30,7 @@ double uniform01(std::uint64_t key, std::uint64_t index);
 double normal(std::uint64_t key, std::uint64_t index);
 
 // values[i] = mean + standard_deviation * normal(key, first_index + i), rounded once to f32.
-// Filling a range in pieces gives the same bits as filling it at once.
+// Filling a range in parts gives the same bits as filling it at once.
 void fill_normal(std::span<float> values, std::uint64_t key, std::uint64_t first_index,
                  double mean = 0.0, double standard_deviation = 1.0);
 

@@ -35,7 +35,7 @@ std::vector<std::string> lines_of(const fs::path& path) {
   return lines;
 }
 
-// Nothing unless all of the text is a number that fits: "max" and other words are no limit.
+// Nothing unless all of the text is a number that fits: "max" and other words set no limit.
 std::optional<std::int64_t> number(std::string_view text) {
   std::int64_t value = 0;
   const auto result = std::from_chars(text.data(), text.data() + text.size(), value);

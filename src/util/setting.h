@@ -1,3 +1,4 @@
+// Recipe settings as text, as records and checkpoints keep them.
 #pragma once
 
 #include <string>

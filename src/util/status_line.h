@@ -1,3 +1,4 @@
+// The progress of long work, on a terminal or in a log.
 #pragma once
 
 #include <functional>
@@ -8,7 +9,7 @@
 namespace superpose::util {
 
 struct StatusLineOptions {
-  int columns = 0;               // of the terminal that the stream is; 0 = it is none
+  int columns = 0;               // of the terminal that the stream is; 0 = it is not one
   double interval_seconds = 15;  // between plain lines; a terminal's is drawn 5 times a second
   std::function<double()> clock = {};  // seconds; empty = steady clock (tests set their own)
 };

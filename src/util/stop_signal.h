@@ -1,3 +1,4 @@
+// Signals that ask a run to stop.
 #pragma once
 
 #include <signal.h>

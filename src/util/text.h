@@ -1,3 +1,4 @@
+// Names and numbers as text: the nearest name, counts, durations, bytes.
 #pragma once
 
 #include <cstddef>

@@ -13,7 +13,7 @@ void megatron_idx(std::string_view input) {
   } catch (const util::Error&) {
     return;
   }
-  // Whoever has a .bin of bin_bytes may read every extent of it.
+  // Whoever has a .bin of bin_bytes may read every range of it.
   const auto width = static_cast<std::int64_t>(data::token_bytes(index.type));
   std::int64_t num_tokens = 0;
   for (const data::TokenExtent& extent : index.extents) {

@@ -1,3 +1,4 @@
+// A byte stream over memory, for the fuzz targets.
 #pragma once
 
 #include <algorithm>

@@ -1,10 +1,10 @@
+// What the fuzzer calls with its inputs, and the test of kept cases with files. Each returns for
+// any input: a util::Error is an answer, a crash or a broken promise of the reader (expect) is not.
 #pragma once
 
 #include <cstdlib>
 #include <string_view>
 
-// What the fuzzer calls with its inputs, and the test of kept cases with files. Each returns for
-// any input: a util::Error is an answer, a crash or a broken promise of the reader (expect) is not.
 namespace superpose::fuzz {
 
 void jsonl(std::string_view input);

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes the references beside this script: two tiny decoders by Hugging Face transformers, with the logits, losses and
+"""Makes the references next to this script: two tiny decoders by Hugging Face transformers, with the logits, losses and
 gradients of bags of 1 and 3 tokens, and four AdamW steps by PyTorch.
 
     .venv/bin/python tests/golden/make_references.py

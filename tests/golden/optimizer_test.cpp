@@ -44,17 +44,19 @@ optim::OptimConfig config_of(const util::Json& settings) {
   return config;
 }
 
-// What rounding of gradients may do to each weight. The largest element is no measure of that: it
+// What rounding of gradients may do to each weight. The largest element does not measure that: it
 // is one whose gradient lies below eps, where AdamW turns rounding into a step of any length up to
 // the rate, and how close to that the reference came is its luck.
 //
 // With root = sqrt(v / (1 - beta2^t)) + eps, an update is rate m' / root, m' = m / (1 - beta1^t).
 // Gradients that are off by d at most move m' and sqrt(v'), which are weighted means of them
 // (arithmetic; root of squares), by d at most, so the update by
+//
 //   rate (d / root + |m'| d / root^2) <= rate (1 + c) d / root <= rate (1 + c) d / eps,
+//
 // where |m'| <= c sqrt(v') by Cauchy-Schwarz: c^2 = sum of a_i^2 / b_i over the steps' shares a_i
-// in m' and b_i in v', 1.032 for 12 steps of beta 0.9 and 0.95. An update is never longer than c
-// rate.
+// in m' and b_i in v', 1.032 for 12 steps of beta 0.9 and 0.95. An update is never longer than
+// c rate.
 class WeightError {
  public:
   // `gradient_error`: d as a share of a tensor's largest gradient.

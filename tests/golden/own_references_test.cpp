@@ -1,4 +1,4 @@
-// The references that make_references.py computes in f64 and that live beside this file.
+// The references that make_references.py computes in f64 and that lie next to this file.
 #include <ATen/ops/full.h>
 #include <gtest/gtest.h>
 
@@ -61,7 +61,7 @@ TEST_P(OwnReferences, FourStepsOfAdamW) {
   for (const model::Parameter& parameter : parameters.list()) {
     const at::Tensor expected = reference.tensor("adamw." + parameter.name);
     const at::Tensor difference = (parameters.view(parameter.name) - expected).abs();
-    // A gradient near 0 moves its element by the rate times a ratio that hangs on rounding: few
+    // A gradient near 0 moves its element by the rate times a ratio that depends on rounding: few
     // elements, so the mean is held to the gradients' precision and the largest to a hundredth of
     // the way that four steps go.
     EXPECT_LE(difference.mean().item<double>(), 4 * 0.01 * kRelative) << parameter.name;

@@ -1,4 +1,4 @@
-// Bags of s tokens in, s targets a position, through Hugging Face models.
+// Bags of s tokens in, s targets per position, through Hugging Face models.
 #include <ATen/ops/full.h>
 #include <ATen/ops/tensor.h>
 #include <gtest/gtest.h>

@@ -59,7 +59,7 @@ class CompareKill : public TinyCorpusTest {
     words.insert(words.end(), more.begin(), more.end());
     return Process(words, folder_->path() / (name + ".out")).wait();
   }
-  // Goes on with the comparison and signals it once `run` has recorded `step`.
+  // Continues the comparison and signals it once `run` has recorded `step`.
   static int compare_and_signal(const std::string& name, const std::string& run, std::int64_t step,
                                 int signal) {
     Process process(command(name), folder_->path() / (name + ".out"));

@@ -130,7 +130,7 @@ TEST_F(Compare, FinishedRunsAreNotRunAgain) {
   EXPECT_EQ(run(recipe).runs_done_now, 0);
   EXPECT_THAT(printed_, HasSubstr("done"));
   EXPECT_EQ(util::read_file(run_folder(recipe, "tst-seed-1") / "metrics.jsonl"), records);
-  // Another seed, and only that is run; other threads are no other comparison.
+  // Another seed, and only that is run; other threads are the same comparison.
   recipe.compare.seeds = {1, 2};
   recipe.base.log.every = 5;
   EXPECT_EQ(run(recipe).runs_done_now, 2);

@@ -96,7 +96,7 @@ class TrainKill : public TinyCorpusTest {
     arguments.insert(arguments.end(), more.begin(), more.end());
     return start(name, arguments);
   }
-  // Starts the run, or goes on with it, and signals it once it has recorded `step` steps.
+  // Starts or resumes the run and signals it once it has recorded `step` steps.
   static int train_and_signal(const std::string& name, std::int64_t step, int signal) {
     const auto process = start(name, train_arguments(name));
     wait_for_step(*process, name, step);

@@ -1,5 +1,5 @@
 // A run on several corpora, with weights by phase and a source that is used up on the way: stopped,
-// killed, branched and gone on with, it is the run that never stopped.
+// killed, branched and resumed, it is the run that never stopped.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -63,7 +63,7 @@ TEST_F(TrainMixture, PlanSaysWhatEachSourceGives) {
   const train::Plan plan = train::plan_run(make_spec(config("planned")), collective);
   ASSERT_EQ(plan.sources.size(), 2U);
   EXPECT_EQ(plan.sources[0].used_up_from, std::nullopt);
-  // 1,152 tokens in bags of 3, then 38.4 a step: the limit of 1,400 falls into the seventh.
+  // 1,152 tokens in bags of 3, then 38.4 per step: the limit of 1,400 falls into the seventh.
   ASSERT_TRUE(plan.sources[1].used_up_from);
   EXPECT_NEAR(static_cast<double>(*plan.sources[1].used_up_from), 12, 1);
   std::ostringstream out;

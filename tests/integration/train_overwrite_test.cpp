@@ -207,7 +207,7 @@ TEST_F(TrainOverwrite, ALinkIsReplacedAndNotWhatItLeadsTo) {
   }
 }
 
-// Whoever moves the records to another disk goes on there.
+// Whoever moves the records to another disk continues there.
 TEST_F(TrainOverwrite, RecordsBehindALinkAreAppendedTo) {
   const train::RunConfig config = TinyCorpusTest::config("moved-records");
   const fs::path run = stopped_at(config, 10);

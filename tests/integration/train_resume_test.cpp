@@ -1,4 +1,4 @@
-// A run that stops and goes on is the run that never stopped.
+// A run that stops and is resumed is the run that never stopped.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -218,7 +218,7 @@ TEST_F(TrainResume, StopsWhereTheDataEnd) {
   const train::Plan plan = train::plan_run(make_spec(config), collective);
   ASSERT_TRUE(plan.first_epoch_ends_at);
   EXPECT_TRUE(plan.stops_with_data);
-  // About 60,000 tokens at 128 * 4 a step.
+  // About 60,000 tokens at 128 * 4 per step.
   EXPECT_LT(plan.last_step, 130);
   const train::RunResult result = run_alone(config);
   EXPECT_EQ(result.status, train::RunStatus::kDataUsedUp);

@@ -1,4 +1,4 @@
-"""A disk that fills up under a run: a clear error, nothing lost that was there, and it goes on once there is room.
+"""A disk that fills up under a run: a clear error, nothing lost that was there, and it continues once there is room.
 
 Runs in a mount namespace of its own, where it may mount a small tmpfs: as root, or where users may make namespaces.
 """

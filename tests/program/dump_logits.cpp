@@ -1,7 +1,9 @@
-// dump_logits FOLDER IDS OUT: our logits of a model folder, for tests that compare them with
-// others'.
-//   IDS   safetensors file with "ids", [B, L] int64
-//   OUT   safetensors file to write: "logits", [B, L, V] f32
+// Our logits of a model folder, for tests that compare them with others':
+//
+//   dump_logits FOLDER IDS OUT
+//
+//   IDS  safetensors file with "ids", [B, L] int64
+//   OUT  safetensors file to write: "logits", [B, L, V] f32
 #include <ATen/core/Tensor.h>
 
 #include <cstdio>

@@ -72,7 +72,7 @@ class Install(program.ProgramTest):
         result = program.run("compare", *words, program=self.installed, cwd=self.folder)
         self.assertEqual(result.code, 0, result)
         (page,) = self.run_folder("compared").rglob("report.html")
-        # The script is inlined: the page needs nothing beside it.
+        # The script is inlined: the page needs nothing else.
         self.assertGreater(page.stat().st_size, (self.prefix / "share" / "superpose" / "plotly.min.js").stat().st_size)
 
     def test_launch(self):

@@ -1,4 +1,4 @@
-"""Training that is killed while it prepares its corpus: it goes on, with the same shards and the same losses."""
+"""Training that is killed while it prepares its corpus: it continues, with the same shards and the same losses."""
 
 import contextlib
 import gzip
@@ -10,7 +10,7 @@ import time
 import program
 
 CONTINUES = "continuing an interrupted preparation: "
-# Beyond two points of 128 MiB at which a preparation can be gone on with.
+# Beyond two points of 128 MiB at which a preparation can be resumed.
 FILES, DOCUMENTS, WORDS = 15, 5000, 700
 
 
@@ -18,7 +18,7 @@ class PrepareKill(program.ProgramTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        # A token a word: few bytes to write.
+        # One token per word: few bytes to write.
         cls.tokenizer = cls.folder / "tokenizer"
         words = ["--out", cls.tokenizer, "--vocab-size", "400", cls.folder / "corpus"]
         result = program.run("tokenizer", "train", *words)
@@ -76,7 +76,7 @@ class PrepareKill(program.ProgramTest):
         self.assertEqual(whole.code, 0, whole)
         self.assertNotIn(CONTINUES, whole.out)
 
-        # With tokens on the disk but no journal: nothing to go on with.
+        # With tokens on the disk but no journal: nothing to resume from.
         out = self.kill_when("killed", lambda partial: any(partial.glob("train-00000.idx")))
         self.assertNotIn(CONTINUES, out)
         # At the first journal, some way behind it, and at the second one.

@@ -46,7 +46,7 @@ class TokenSet(program.ProgramTest):
         self.assertIn("bits_per_byte", json.dumps(found))
 
     def test_copies_in_token_files_are_left_out(self):
-        """The set's own tokens to train on, beside training's and text, each of which holds one copy."""
+        """The set's own tokens to train on, in addition to training's and text, each of which holds one copy."""
         mixture = (
             f'[{{name = "text", sources = ["{self.folder / "corpus"}"]}}, '
             f'{{name = "ids", sources = ["{self.tokens}", "{self.training}"]}}]'

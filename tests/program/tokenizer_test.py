@@ -1,4 +1,4 @@
-"""superpose tokenizer encode and decode: text to ids and back, one text or a row a line; bad rows by their line."""
+"""superpose tokenizer encode and decode: text to ids and back, one text or one row per line; bad rows by their line."""
 
 import json
 import subprocess

@@ -1,3 +1,4 @@
+// Errors in tests.
 #pragma once
 
 #include <string>

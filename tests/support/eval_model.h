@@ -22,7 +22,7 @@ inline void write_text(const std::filesystem::path& path, const std::string& tex
   std::ofstream(path, std::ios::binary) << text;
 }
 
-// `documents` held-out documents of different lengths beside enough training text.
+// `documents` held-out documents of different lengths, and enough training text.
 inline data::PreparedCorpus make_corpus(const std::filesystem::path& folder, int documents) {
   for (int index = 0; index < documents; ++index) {
     const std::string name = std::to_string(index) + ".txt";

@@ -1,3 +1,4 @@
+// Tests of permissions, also when they run as root.
 #pragma once
 
 #include <unistd.h>
@@ -8,7 +9,7 @@
 namespace superpose::test {
 
 // While it lives, this process may not read what permissions forbid: root, who may read everything,
-// steps down to a user of no rights.
+// steps down to a user without rights.
 class WithoutPrivileges {
  public:
   // `folder` is opened to that user, who would not get into a folder of root's.

@@ -1,12 +1,12 @@
+// Reference data that lies next to the source tree, not in it. A test that needs it begins with
+//
+//   if (!has_shared("golden/optimizer")) GTEST_SKIP() << missing_shared("golden/optimizer");
 #pragma once
 
 #include <filesystem>
 #include <string>
 #include <string_view>
 
-// Reference data that lives beside the source tree, not in it. A test that needs it begins with
-//
-//   if (!has_shared("golden/optimizer")) GTEST_SKIP() << missing_shared("golden/optimizer");
 namespace superpose::test {
 
 inline std::filesystem::path shared_path(std::string_view name) {

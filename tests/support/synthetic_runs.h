@@ -1,3 +1,5 @@
+// Made-up runs for tests of the report: records as a trainer writes them, with losses that follow
+// simple curves.
 #pragma once
 
 #include <cstdint>
@@ -8,8 +10,6 @@
 #include "metrics/records.h"
 #include "report/experiment.h"
 
-// Made-up runs for tests of the report: records as a trainer writes them, with losses that follow
-// simple curves.
 namespace superpose::test {
 
 struct SyntheticRun {

@@ -1,3 +1,4 @@
+// A temporary folder for a test.
 #pragma once
 
 #include <filesystem>

@@ -1,3 +1,4 @@
+// The fixture of tests that run tiny_run's model.
 #pragma once
 
 #include <gtest/gtest.h>

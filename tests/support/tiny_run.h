@@ -1,3 +1,5 @@
+// A run of a few thousand parameters on a made-up corpus: whole runs in tests, in a fraction of a
+// second. Programs that use it link train, config and ops.
 #pragma once
 
 #include <cstdint>
@@ -8,8 +10,6 @@
 #include "checkpoint/checkpoint.h"
 #include "train/run.h"
 
-// A run of a few thousand parameters on a made-up corpus: whole runs in tests, in a fraction of a
-// second. Programs that use it link train, config and ops.
 namespace superpose::test {
 
 // Writes 40 training documents of about 1,500 bytes and 12 validation documents of about 500 below

@@ -1,11 +1,11 @@
+// Tolerances out of rounding analysis, so that a test says what arithmetic it allows and nothing
+// looser. Notation of Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed., chapters
+// 2-4: unit roundoff u = epsilon / 2.
 #pragma once
 
 #include <cmath>
 #include <cstdint>
 
-// Tolerances out of rounding analysis, so that a test says what arithmetic it allows and nothing
-// looser. Notation of Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed., chapters
-// 2-4: unit roundoff u = epsilon / 2.
 namespace superpose::test {
 
 // Distance from 1 to the next number of the type.
@@ -27,8 +27,8 @@ inline double sum_tolerance(double epsilon, std::int64_t terms, double magnitude
   return rounding / (1.0 - rounding) * std::abs(magnitude);
 }
 
-// The same where roundings behave like independent random numbers (Higham and Mary 2019): lambda *
-// sqrt(n) * u, with lambda = 6. For long sums, whose worst case would hide a real error.
+// The same where roundings behave like independent random numbers (Higham and Mary 2019):
+// lambda * sqrt(n) * u, with lambda = 6. For long sums, whose worst case would hide a real error.
 inline double likely_sum_tolerance(double epsilon, std::int64_t terms, double magnitude) {
   return 6.0 * std::sqrt(static_cast<double>(terms)) * 0.5 * epsilon * std::abs(magnitude);
 }

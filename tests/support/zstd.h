@@ -1,3 +1,4 @@
+// Reference data that is stored compressed.
 #pragma once
 
 #include <array>

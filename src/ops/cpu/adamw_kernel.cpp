@@ -24,7 +24,7 @@ void adamw_update(const at::Tensor& parameter, const at::Tensor& gradient,
   whole.rate = static_cast<float>(step.learning_rate / (1 - std::pow(step.beta1, t)));
   whole.root_correction = static_cast<float>(std::sqrt(1 - std::pow(step.beta2, t)));
   at::parallel_for(0, parameter.numel(), kElementGrain, [&](std::int64_t begin, std::int64_t end) {
-    // In pieces that are still in the first-level cache when they are copied.
+    // In ranges that are still in the first-level cache when they are copied.
     constexpr std::int64_t kPiece = 2048;
     for (std::int64_t at = begin; at < end; at += kPiece) {
       AdamWRange range = whole;

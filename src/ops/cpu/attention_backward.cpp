@@ -1,12 +1,12 @@
-#include "ops/cpu/attention_groups.h"
-#include "ops/cpu/attention_kernel.h"
-
 // With S = scale Q K^T (masked), P = softmax(S), O = P V:
 //
 //   dV = P^T dO      dP = dO V^T      mean = rowsum(P dP) = rowsum(dO O)
 //   dS = scale P (dP - mean)          dQ = dS K      dK = dS^T Q
 //
-// P is formed again from S and its logsumexp (Dao et al. 2022, algorithm 4).
+// P is recomputed from S and its logsumexp (Dao et al. 2022, algorithm 4).
+#include "ops/cpu/attention_groups.h"
+#include "ops/cpu/attention_kernel.h"
+
 namespace superpose::ops::cpu {
 namespace {
 
@@ -92,7 +92,7 @@ class Backward {
     }
   }
 
-  // Adds what a tile gives to the gradients of its queries (turned), keys and values.
+  // Adds what a tile gives to the gradients of its queries (transposed), keys and values.
   void add_tile(const Range& keys, const Range& queries, const std::int64_t* starts, Into into) {
     const Matrix p{scores_.data(), kQueries};            // P^T
     const Matrix grad_s{grad_scores_.data(), kQueries};  // dP^T, then dS^T

@@ -1,9 +1,9 @@
+// As attention_backward.cpp, which has the formula, with bf16 operands: P and dS are rounded where
+// they are formed, and dQ, dK and dV are summed in f32 and rounded once.
 #include "ops/cpu/attention_bf16_tiles.h"
 #include "ops/cpu/attention_groups.h"
 #include "ops/cpu/attention_kernel.h"
 
-// As attention_backward.cpp, which has the formula, with bf16 operands: P and dS are rounded where
-// they are formed, and dQ, dK and dV are summed in f32 and rounded once.
 namespace superpose::ops::cpu {
 namespace {
 
@@ -101,7 +101,7 @@ class Backward {
     }
   }
 
-  // Adds what a tile gives to the gradients of its queries (turned), keys and values. In the
+  // Adds what a tile gives to the gradients of its queries (transposed), keys and values. In the
   // columns beyond the last query P is 1 and dS 0, and the operands that they meet are 0.
   void add_tile(const Range& keys, const Range& queries, const std::int64_t* starts, Into into) {
     const std::int64_t words = pairs_of(width_);

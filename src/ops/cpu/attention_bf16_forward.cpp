@@ -1,8 +1,8 @@
+// As attention_forward.cpp, with keys, values, queries and exponentials as bf16 operands.
 #include "ops/cpu/attention_bf16_tiles.h"
 #include "ops/cpu/attention_groups.h"
 #include "ops/cpu/attention_kernel.h"
 
-// As attention_forward.cpp, with keys, values, queries and exponentials as bf16 operands.
 namespace superpose::ops::cpu {
 namespace {
 

@@ -1,12 +1,12 @@
+// What attention_tiles.h does for f32, with operands of bf16. An odd head dim is filled up to an
+// even one with zeros, so that two of its elements make a word (bf16_rows.h).
+//
+// w words of a position of a head, ceil(h / 2).
 #pragma once
 
 #include "ops/cpu/attention_tiles.h"
 #include "ops/cpu/bf16_tiles.h"
 
-// What attention_tiles.h does for f32, with operands of bf16. An odd head dim is filled up to an
-// even one with zeros, so that two of its elements make a word (bf16_rows.h).
-//
-// w words of a position of a head, ceil(h / 2).
 namespace superpose::ops::cpu {
 
 inline Bf16Matrix bf16_head_of(const at::Tensor& x, std::int64_t row, std::int64_t head) {

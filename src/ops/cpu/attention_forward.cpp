@@ -1,3 +1,15 @@
+// Causal attention without its matrix of scores (Dao et al. 2022, "FlashAttention", algorithm 1).
+//
+// For a block of queries of one head, the keys are passed over tile by tile. Each tile gives a
+// block of scores, of which the softmax needs the maximum and the sum over all keys; both are kept
+// as running values, and what was summed before is scaled down whenever the maximum rises (Milakov
+// and Gimelshein 2018). Only one tile of scores exists at a time, tiles above the diagonal and
+// before the first document of the block are never formed, and backward gets one number per query,
+// the logsumexp.
+//
+// Tiles hold a query in each column (attention_rows.h). A block is one task, its keys are summed in
+// order: the same bits for any number of threads. Cost: about 2 L^2 h FLOPs per head, and O(L h)
+// memory per thread.
 #include "ops/cpu/attention_groups.h"
 #include "ops/cpu/attention_kernel.h"
 

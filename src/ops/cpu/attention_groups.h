@@ -1,3 +1,5 @@
+// How attention of either type is shared out among threads. A `Forward` or `Backward` is one
+// thread's memory and what it does with one task.
 #pragma once
 
 #include <ATen/ops/empty.h>
@@ -9,8 +11,6 @@
 #include "ops/cpu/attention_tiles.h"
 #include "ops/cpu/parallel.h"
 
-// How attention of either type is shared out among threads. A `Forward` or `Backward` is one
-// thread's memory and what it does with one piece of work.
 namespace superpose::ops::cpu {
 
 struct AttentionOutputs {
@@ -27,8 +27,8 @@ struct KeySums {
   float *keys, *values;
 };
 
-// Pieces of backward that keep the threads of a large machine busy. A number of its own, and not
-// the number of threads, keeps the bits the same on all of them.
+// Tasks of backward that keep the threads of a large machine busy. A number of its own, and not the
+// number of threads, keeps the bits the same on all of them.
 inline constexpr std::int64_t kPieces = 32;
 
 // Into how many parts, of as many query heads each, the groups are split: few, as each has sums of
@@ -40,7 +40,7 @@ inline std::int64_t parts_of_group(std::int64_t groups, std::int64_t heads) {
 }
 
 // The outputs, [B, L, H h] of the inputs' type, and the logsumexp [B, H, L]: one block of queries
-// of one head is a piece.
+// of one head is a task.
 template <class Forward>
 std::tuple<at::Tensor, at::Tensor> attend(const AttentionInputs& in) {
   const std::int64_t num_heads = in.q.size(2);
@@ -60,7 +60,7 @@ std::tuple<at::Tensor, at::Tensor> attend(const AttentionInputs& in) {
   return {out.flatten(2), std::move(logsumexp)};
 }
 
-// Memory for the sums of `count` pieces.
+// Memory for the sums of `count` tasks.
 class KeySumBuffer {
  public:
   KeySumBuffer(const AttentionInputs& in, std::int64_t count)
@@ -79,7 +79,7 @@ class KeySumBuffer {
   Buffer memory_;
 };
 
-// The gradients. A piece is a group, or a part of one with sums of its own, which are added up in
+// The gradients. A task is a group, or a part of one with sums of its own, which are added up in
 // order afterwards.
 template <class Backward>
 AttentionGradients differentiate(const AttentionInputs& in, const AttentionOutputs& outputs) {

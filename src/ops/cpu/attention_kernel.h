@@ -1,3 +1,4 @@
+// Causal attention on CPU, forward and backward, in f32 and bf16.
 #pragma once
 
 #include <ATen/core/Tensor.h>

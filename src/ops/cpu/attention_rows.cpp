@@ -6,7 +6,7 @@
 namespace superpose::ops::cpu::SUPERPOSE_ISA {
 namespace {
 
-// exp(x), and exactly 0 for what is left out: -infinity, and what would be no normal number.
+// exp(x), and exactly 0 for what is left out: -infinity, and what would not be a normal number.
 inline float exp_or_zero(float x) { return x < -87.0F ? 0.0F : exp_f32(x); }
 
 inline float larger(float a, float b) { return a > b ? a : b; }

@@ -1,14 +1,14 @@
+// The passes of causal attention between its matrix products; built once per instruction set as
+// row_kernels.h says.
+//
+// Tiles are held with a query in each column: what is done for every query is then the same step in
+// every lane of a vector, and the tiles are operands of the next products as they lie.
 #pragma once
 
 #include <cstdint>
 
 #include "ops/cpu/row_kernels.h"
 
-// The passes of causal attention between its matrix products; built once per instruction set as
-// row_kernels.h says.
-//
-// Tiles are held with a query in each column: what is done for every query is then the same step in
-// every lane of a vector, and the tiles are operands of the next products as they lie.
 namespace superpose::ops::cpu {
 
 // Queries of a tile, its columns.

@@ -1,3 +1,9 @@
+// What both directions of attention share: blocks of kQueries queries of one head go over the keys
+// they attend to, tile by tile. Tiles, and what is summed over them, hold a query in each column
+// (attention_rows.h); a transposed head (turned_ in names) is [h, positions].
+//
+// B rows, L positions, H query heads, K key/value heads, h head dim. A group is a key/value head
+// of a row with its H / K query heads.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -12,12 +18,6 @@
 #include "ops/cpu/tile_product.h"
 #include "ops/cpu/transpose.h"
 
-// What both directions of attention share: blocks of kQueries queries of one head go over the keys
-// they attend to, tile by tile. Tiles, and what is summed over them, hold a query in each column
-// (attention_rows.h); "turned" means [h, positions].
-//
-// B rows, L positions, H query heads, K key/value heads, h head dim. A group is a key/value head
-// of a row with its H / K query heads.
 namespace superpose::ops::cpu {
 
 // Keys of a tile: with its gradients it stays in the second-level cache.
@@ -43,8 +43,8 @@ class Buffer {
   float* data_;
 };
 
-// From one row of a turned head to the next: not a power of two, or the rows would share a few sets
-// of the first-level cache.
+// From one row of a transposed head to the next: not a power of two, or the rows would share a few
+// sets of the first-level cache.
 inline std::int64_t turned_stride(std::int64_t length) { return (length + 15) / 16 * 16 + 16; }
 
 // The positions of one head of one row of x [B, L, H or K, h], f32.
@@ -113,7 +113,7 @@ inline AttentionInputs attention_inputs(const at::Tensor& q, const at::Tensor& k
   return {prepared(q), prepared(k), prepared(v), starts ? starts->contiguous() : at::Tensor()};
 }
 
-// The n-th block of a head to take up, of `count`: a long one and a short one in turn, so that
+// The n-th block of a head to take up, of `count`: a long one and a short one alternately, so that
 // threads that share a head get equal work.
 inline std::int64_t balanced(std::int64_t n, std::int64_t count) {
   return n % 2 == 0 ? count - 1 - n / 2 : n / 2;

@@ -1,3 +1,11 @@
+// The mean of embedding rows, and its gradient without atomics.
+//
+// Forward is a gather: each bag is one task. Backward is a scatter in which frequent tokens
+// collide: to add row by row from several threads needs atomics, whose order, and so whose bits,
+// changes from run to run. Instead the pairs of bag and token are sorted by token (counting sort,
+// O(ids + V)); each row of the gradient then has one owner, who adds its bags in the order of their
+// positions. A token that makes up much of a batch would leave the other threads idle, so rows are
+// also shared out by chunks of columns.
 #include "ops/cpu/bag_embedding_kernel.h"
 
 #include <ATen/ops/empty.h>

@@ -1,9 +1,9 @@
+// Vectorised forms of bag_embedding.h for f32 and bf16 on CPU. Shapes are checked by the caller,
+// values here.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
-// Vectorised forms of bag_embedding.h for f32 and bf16 on CPU. Shapes are checked by the caller,
-// values here.
 namespace superpose::ops::cpu {
 
 at::Tensor bag_embedding_forward(const at::Tensor& weight, const at::Tensor& ids);  // [B, L, D]

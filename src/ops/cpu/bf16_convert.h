@@ -1,3 +1,5 @@
+// Conversions between bf16 and f32, for the sources built per instruction set only: everything here
+// is file-local by its anonymous namespace.
 #pragma once
 
 #include <bit>
@@ -5,8 +7,6 @@
 
 #include "ops/cpu/row_kernels.h"
 
-// For the sources built per instruction set only: everything here is file-local by its anonymous
-// namespace.
 namespace superpose::ops::cpu {
 namespace {
 

@@ -1,3 +1,12 @@
+// Weight gradients from bf16 operands, summed in f32.
+//
+// at::mm would round the product to bf16, and a gradient that is added up over micro-batches in f32
+// would lose what the buffer has bits for. The micro-kernel writes f32, but wants its second
+// operand in pairs of rows (bf16_rows.h) and its first one with the summed dimension innermost. So
+// b is laid out in pairs, a panel of rows at a time, which bounds the copy; bands of a^T are
+// transposed by the thread that multiplies them. Every element is summed by one thread, panel after
+// panel in order: the same bits for any number of threads. The extra passes cost one read and write
+// of each operand.
 #include "ops/cpu/bf16_products.h"
 
 #include <ATen/ops/empty.h>
@@ -19,8 +28,8 @@ constexpr std::int64_t kDepth = 512;
 // Rows of a and b that are summed over before the next ones: bounds the copy of b in words.
 constexpr std::int64_t kPanel = 2048;
 
-// Beyond the width of a turned block, in words: with a power of two its rows would share a few sets
-// of the first-level cache.
+// Beyond the width of a transposed block, in words: with a power of two its rows would share a few
+// sets of the first-level cache.
 constexpr std::int64_t kPadding = 16;
 
 // Multiply-adds, and moved elements, that are worth a thread.

@@ -1,9 +1,9 @@
+// Products of bf16 matrices, summed in f32 and never rounded to bf16, through oneDNN's
+// micro-kernels (ATen's brgemm).
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
-// Products of bf16 matrices, summed in f32 and never rounded to bf16, through oneDNN's
-// micro-kernels (ATen's brgemm).
 namespace superpose::ops::cpu {
 
 // Whether they run here: the CPU multiplies bf16 natively and the AVX-512 level is in force

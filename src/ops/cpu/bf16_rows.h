@@ -1,15 +1,15 @@
-#pragma once
-
-#include <cstdint>
-
-#include "ops/cpu/row_kernels.h"
-
 // Passes that lay bf16 operands out for the CPU's products; built once per instruction set as
 // row_kernels.h says.
 //
 // A product that sums over k takes its second operand in pairs: the elements of rows 2 r and
 // 2 r + 1 of a column lie in one 32-bit word, and a matrix of words has a row for two of the
 // operand's. Words are held as floats, so that what moves floats (transpose.h) moves them too.
+#pragma once
+
+#include <cstdint>
+
+#include "ops/cpu/row_kernels.h"
+
 namespace superpose::ops::cpu {
 
 struct Bf16Matrix {

@@ -1,3 +1,4 @@
+// bf16 operands of a tile, in the layouts of bf16_rows.h, and their product.
 #pragma once
 
 #include <ATen/native/CPUBlas.h>
@@ -8,7 +9,6 @@
 #include "ops/cpu/bf16_rows.h"
 #include "ops/cpu/transpose.h"
 
-// bf16 operands of a tile, in the layouts of bf16_rows.h, and their product.
 namespace superpose::ops::cpu {
 
 inline Bf16* as_bf16(float* words) { return reinterpret_cast<Bf16*>(words); }

@@ -1,10 +1,10 @@
+// Element-wise passes over one row of logits. exp and tanh are written out as polynomials (own
+// minimax fits, relative error of the fit below 5e-9), so that the compiler vectorises them at
+// every level without a library of vector functions.
 #include "ops/cpu/bf16_convert.h"
 #include "ops/cpu/exp_f32.h"
 #include "ops/cpu/row_kernels.h"
 
-// Element-wise passes over one row of logits. exp and tanh are written out as polynomials (own
-// minimax fits, relative error of the fit below 5e-9), so that the compiler vectorises them at
-// every level without a library of vector functions.
 namespace superpose::ops::cpu::SUPERPOSE_ISA {
 namespace {
 

@@ -1,3 +1,6 @@
+// CPU forms of the decoder layer's element-wise operators and of AdamW, for f32 and bf16 (AdamW:
+// f32): they cut the work into ranges of rows and call the kernels of the instruction set in force.
+// Arguments as in the operators' schemas, checked by the public functions.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -8,9 +11,6 @@
 
 #include "ops/adamw.h"
 
-// CPU forms of the decoder layer's element-wise operators and of AdamW, for f32 and bf16 (AdamW:
-// f32): they cut the work into pieces and call the rows of the instruction set in force. Arguments
-// as in the operators' schemas, checked by the public functions.
 namespace superpose::ops::cpu {
 
 // Whether these forms take tensors of that type.

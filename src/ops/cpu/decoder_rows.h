@@ -1,11 +1,11 @@
+// Element-wise passes of a decoder layer and of the optimizer, on rows of contiguous memory; built
+// once per instruction set as row_kernels.h says.
 #pragma once
 
 #include <cstdint>
 
 #include "ops/cpu/row_kernels.h"
 
-// Element-wise passes of a decoder layer and of the optimizer, on rows of contiguous memory; built
-// once per instruction set as row_kernels.h says.
 namespace superpose::ops::cpu {
 
 // Rows [0, count) of x, delta, sum and normed; delta and sum are null together.
@@ -47,7 +47,7 @@ struct NormAgainRows {
   std::int64_t width;
 };
 
-// The heads of one position, turned by its angles (back where direction is -1).
+// The heads of one position, rotated by its angles (back where direction is -1).
 template <class T>
 struct TurnedHeads {
   const T* from;  // [heads, 2 half]

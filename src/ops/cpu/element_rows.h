@@ -1,3 +1,4 @@
+// From tensors to the pointers that row kernels take.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -8,7 +9,6 @@
 
 #include "ops/cpu/row_kernels.h"
 
-// From tensors to the pointers that row kernels take.
 namespace superpose::ops::cpu {
 
 // Elements of work that are worth a thread.

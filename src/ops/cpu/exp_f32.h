@@ -1,9 +1,9 @@
+// exp in f32, for the sources built per instruction set only: file-local by an anonymous namespace.
 #pragma once
 
 #include <bit>
 #include <cstdint>
 
-// For the sources built per instruction set only: file-local by its anonymous namespace.
 namespace superpose::ops::cpu {
 namespace {
 
@@ -13,8 +13,7 @@ inline float exp_f32(float x) {
   constexpr float kLog2E = 1.44269504F;
   constexpr float kLn2High = 0.693359375F;  // few bits: k * kLn2High is exact
   constexpr float kLn2Low = -2.12194440e-4F;
-  constexpr float kRoundToInt =
-      12582912.0F;  // 1.5 * 2^23: adding it leaves the nearest integer in the low bits
+  constexpr float kRoundToInt = 12582912.0F;  // 1.5 * 2^23: adding it rounds into the low bits
   x = x < -87.0F ? -87.0F : x;
   x = x > 88.0F ? 88.0F : x;
   const float shifted = x * kLog2E + kRoundToInt;

@@ -1,3 +1,15 @@
+// f32 products in blocks, out of libtorch's micro-kernels.
+//
+// The micro-kernel (brgemm) multiplies one block of packed rows at close to the peak of a core.
+// What is left to this file is the usual blocking around it (Goto and van de Geijn 2008, "Anatomy
+// of high-performance matrix multiplication"): a panel of b stays in the second-level cache while
+// blocks of rows of a pass over it, and an operand whose rows run the wrong way is transposed panel
+// by panel.
+//
+// Products are cut into tasks by their shape alone, and each element of the result is summed by one
+// thread over ascending depth; so the bits are the same for any number of threads. Tasks are of
+// about one size, as at::parallel_for gives every thread the same number of them. Why not at::mm,
+// and where: docs/adr/0008-f32-products-by-micro-kernels.md.
 #include "ops/cpu/f32_products.h"
 
 #include <ATen/native/CPUBlas.h>
@@ -13,18 +25,18 @@ namespace superpose::ops::cpu {
 namespace {
 
 // Blocks of a product: a panel of b of at most depth x columns stays in the second-level cache
-// while blocks of kRows rows of a pass by. A panel that is turned is deep: the blocks of out beside
-// it are smaller, and are read and written fewer times.
+// while blocks of kRows rows of a pass by. A panel that is transposed is deep: the blocks of out
+// that go with it are smaller, and are read and written fewer times.
 struct Blocks {
   std::int64_t columns, depth;
-  std::int64_t group;  // rows of a, at least, that share a panel: fewer make more panels to turn
+  std::int64_t group;  // rows of a, at least, that share a panel: fewer mean more panels
 };
 constexpr std::int64_t kRows = 64;
 constexpr Blocks kStraight{512, 256, 128};
 constexpr Blocks kTurned{256, 512, 256};
 
-// Beyond the width of a turned block: with a power of two its rows would share a few sets of the
-// first-level cache.
+// Beyond the width of a transposed block: with a power of two its rows would share a few sets of
+// the first-level cache.
 constexpr std::int64_t kPadding = 16;
 
 // Multiply-adds that are worth a thread.
@@ -80,7 +92,7 @@ Cut cut_of(const Shape& whole, const Blocks& most) {
 }
 
 // out = a b, or a b^T where b is given with its rows as the columns of the product. A function of
-// the shape alone decides what is summed with what, so that bits do not hang on threads.
+// the shape alone decides what is summed with what, so that bits do not depend on threads.
 void multiply(const Shape& whole, const Matrix& a, const Matrix& b, bool turn, float* out) {
   const Cut cut = cut_of(whole, turn ? kTurned : kStraight);
   const std::int64_t work = cut.block.rows * cut.block.columns * whole.depth;

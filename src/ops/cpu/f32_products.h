@@ -1,10 +1,10 @@
+// Matrix products of f32 through oneDNN's blocked micro-kernels (ATen's brgemm), which use the
+// vectors that the CPU has. On AMD's, MKL behind at::mm is slower: by half on Zen 5, by less on
+// Zen 4 (docs/adr/0008-f32-products-by-micro-kernels.md).
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
-// Matrix products of f32 through oneDNN's blocked micro-kernels (ATen's brgemm), which use the
-// vectors that the CPU has. On AMD's, MKL behind at::mm is slower: by half on Zen 5, by less on Zen
-// 4 (docs/adr/0008).
 namespace superpose::ops::cpu {
 
 // Whether the micro-kernels run here: the AVX-512 level is in force (kernels.h).

@@ -1,3 +1,10 @@
+// Head and multi-hot cross-entropy without the matrix of logits, [N, V].
+//
+// Row block by row block: the block's logits (a product), then each row by one thread: log-sum-exp,
+// loss, and the gradient with respect to the logits in place of the logits; then the two gradient
+// products. So forward and backward together take three products, and one block of logits exists at
+// a time (logit_block_rows). Losses of rows are added in row order, so that the sum does not depend
+// on the number of threads.
 #include "ops/cpu/multi_hot_kernel.h"
 
 #include <ATen/ops/empty.h>
@@ -12,10 +19,6 @@
 #include "ops/cpu/products.h"
 #include "ops/cpu/row_kernels.h"
 
-// Row block by row block: logits of the block (a product), then each row by one thread:
-// log-sum-exp, loss, and the gradient with respect to the logits in place of the logits; then the
-// two gradient products. Losses of rows are added in row order, so that the sum does not depend on
-// the number of threads.
 namespace superpose::ops::cpu {
 namespace {
 

@@ -1,3 +1,4 @@
+// The head and multi-hot cross-entropy on CPU.
 #pragma once
 
 #include "ops/multi_hot_problem.h"

@@ -1,6 +1,6 @@
+// A guard for the sources with parallel loops: refuses to compile without OpenMP.
 #pragma once
 
-// For the sources with parallel loops, which CMakeLists.txt compiles with OpenMP.
 #ifndef _OPENMP
 #error \
     "at::parallel_for is serial, silently, without -fopenmp: add this file to parallel_sources in CMakeLists.txt"

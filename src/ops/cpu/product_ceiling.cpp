@@ -30,14 +30,14 @@ struct Block {
 constexpr std::array<Block, 4> kBlocks = {
     {{64, 64, 512}, {128, 64, 256}, {64, 256, 256}, {64, 512, 256}}};
 
-// Rows and columns of the at::mm that is measured beside them.
+// Rows and columns of the at::mm that is measured as well.
 constexpr std::int64_t kSquare = 1536;
 
 double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
 }
 
-// FLOP/s of one thread. Two bytes an element or four, the second operand counts as packed: what
+// FLOP/s of one thread. Two bytes per element or four, the second operand counts as packed: what
 // lies where makes no difference to the time.
 template <class T>
 double rate_of_thread(const Block& block, double seconds) {

@@ -1,3 +1,4 @@
+// The matrix products of linear layers, each on the fastest path that this CPU has.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -13,7 +13,7 @@ namespace superpose::ops::cpu {
 namespace {
 
 // Rows whose weight gradients are summed by one thread; the parts are then added in order. A
-// constant, so that the sum does not hang on the number of threads.
+// constant, so that the sum does not depend on the number of threads.
 constexpr std::int64_t kRowsOfPart = 64;
 
 }  // namespace

@@ -1,3 +1,5 @@
+// Position by position: the heads of queries and of keys go through norm and rotation while they
+// are in the first-level cache, values are copied.
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/zeros.h>
@@ -10,13 +12,11 @@
 #include "ops/cpu/element_rows.h"
 #include "ops/cpu/parallel.h"
 
-// Position by position: the heads of queries and of keys go through norm and rotation while they
-// are in the first-level cache, values are copied.
 namespace superpose::ops::cpu {
 namespace {
 
 // Positions whose norm-weight gradients are summed by one thread; the parts are then added in
-// order. A constant, so that the sum does not hang on the number of threads.
+// order. A constant, so that the sum does not depend on the number of threads.
 constexpr std::int64_t kPositionsOfPart = 64;
 
 struct Angles {
@@ -91,7 +91,7 @@ void forward_part(const Part& part, const Angles& angles, std::int64_t position,
   turn_heads(from, to, part.heads, angles, position);
 }
 
-// grad: of the turned heads; row: of qkv; to: the gradient of row. Adds to grad_weight [h] where
+// grad: of the rotated heads; row: of qkv; to: the gradient of row. Adds to grad_weight [h] where
 // it is not null.
 template <class T>
 void backward_part(const Part& part, const Angles& angles, std::int64_t position, const T* grad,

@@ -1,3 +1,4 @@
+// Matrices in memory, and their transpose.
 #pragma once
 
 #include <cstdint>

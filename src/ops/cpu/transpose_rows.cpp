@@ -1,3 +1,9 @@
+// Transposing in registers.
+//
+// An N x N tile is read into N registers of N lanes. In squares of 2, then 4, then 8 lanes, and so
+// on, the two quarters off the diagonal change places: log2 N rounds of N shuffles each. Memory is
+// read and written in whole registers only. N is the number of lanes of the instruction set; edges
+// take smaller tiles.
 #include "ops/cpu/transpose.h"
 
 namespace superpose::ops::cpu::SUPERPOSE_ISA {
@@ -27,7 +33,7 @@ struct Tile {
   typedef float Row __attribute__((vector_size(N * sizeof(float))));
   Row rows[N];
 
-  // Of every square of 2 S x 2 S, swaps the S x S quarters beside the diagonal.
+  // Of every square of 2 S x 2 S, swaps the S x S quarters off the diagonal.
   template <int S, int... I>
   void swap_quarters(Indices<I...> /*lanes*/) {
     for (int r = 0; r < N; ++r) {

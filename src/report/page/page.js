@@ -200,7 +200,7 @@
     draw(id, traces, layout(x, axis("final loss on half A, nats per token")));
   }
 
-  // One line a seed, one legend entry an arm.
+  // One line per seed, one legend entry per arm.
   function budgetPlot() {
     const id = "plot-budgets";
     if (!document.getElementById(id)) return;

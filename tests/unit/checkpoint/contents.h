@@ -1,3 +1,4 @@
+// What the tests of checkpoints save.
 #pragma once
 
 #include <ATen/core/Tensor.h>

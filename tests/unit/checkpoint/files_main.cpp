@@ -1,10 +1,10 @@
 // Writes and reads checkpoint files for the Python tests.
 //
-//   write FILE            a safetensors file of every dtype that NumPy or PyTorch can check
-//   write-f32 FILE        one of f32 alone, whose bytes the reference writer would write too
-//   read FILE             prints "name dtype [shape] hash-of-bytes" of each tensor
-//   resave FOLDER DIR [LIMIT]   reads a Hugging Face folder, saves it as checkpoint 1 under DIR
-//   random KIND DIR       saves a random llama3-rope, llama-plain or qwen3 model under DIR
+//   write FILE                 a safetensors file of every dtype that NumPy or PyTorch can check
+//   write-f32 FILE             one of f32 alone, whose bytes the reference writer would write too
+//   read FILE                  prints "name dtype [shape] hash-of-bytes" of each tensor
+//   resave FOLDER DIR [LIMIT]  reads a Hugging Face folder, saves it as checkpoint 1 under DIR
+//   random KIND DIR            saves a random llama3-rope, llama-plain or qwen3 model under DIR
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/empty.h>

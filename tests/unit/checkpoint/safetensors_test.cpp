@@ -22,7 +22,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-// Bits of every kind, also such that are no number.
+// Bits of every kind, also such as are not a number.
 at::Tensor with_bytes(std::vector<std::int64_t> shape, at::ScalarType dtype) {
   at::Tensor tensor = at::empty(shape, dtype);
   auto* bytes = static_cast<unsigned char*>(tensor.data_ptr());

@@ -1,3 +1,4 @@
+// Files of the checkpoint tests.
 #pragma once
 
 #include <filesystem>

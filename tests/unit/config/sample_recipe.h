@@ -1,3 +1,4 @@
+// A recipe with every type of key that there is.
 #pragma once
 
 #include <array>
@@ -12,7 +13,6 @@
 #include "superposition/phases.h"
 #include "util/error.h"
 
-// A recipe with every type of key that there is.
 namespace superpose::config {
 
 enum class Shape { kFlat, kRising, kFalling };

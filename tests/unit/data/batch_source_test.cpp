@@ -258,7 +258,7 @@ TEST(BatchSource, ConsumptionIsAFewNumbers) {
       ElementsAre(Consumption{3, 3, 5, 42}, Consumption{4, 2, 5, 30}, Consumption{1, 1, 5, 6}));
 }
 
-// A run that goes on from another one's place with phases of its own.
+// A run that continues where another one stopped, with phases of its own.
 TEST(BatchSource, ContinuesAfterAnotherRun) {
   for (const bool aware : {false, true}) {
     const StreamCase c{kMixedDocuments, 23, 9, aware};
@@ -299,7 +299,7 @@ TEST(BatchSource, RowsOfABatchComeFromManyDocuments) {
 
 TEST(BatchSource, EpochsAndExhaustionAreCounted) {
   const NumberedStream numbered({{500, 500}, 10, 10, false});
-  // 10 rows of 5 positions: 100 raw tokens a step with bags of 2, then 50.
+  // 10 rows of 5 positions: 100 raw tokens per step with bags of 2, then 50.
   const BatchSource source(numbered.stream,
                            make_plan({make_phase(0, 6, 2, 2), make_phase(6, 14, 1, 1)}, 10));
   EXPECT_DOUBLE_EQ(source.load(5).epoch, 0.6);

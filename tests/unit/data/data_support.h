@@ -1,3 +1,4 @@
+// Small corpora in shards, and Python scripts, for the tests of data.
 #pragma once
 
 #include <sys/wait.h>

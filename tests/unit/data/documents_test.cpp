@@ -220,7 +220,7 @@ TEST(JsonDocuments, BadRecordsAreCountedWhereTheyAreSkipped) {
   EXPECT_EQ(reader->bytes_read(), std::filesystem::file_size(dir / "a.ndjson"));
 }
 
-// Skipping each line of such a file would be no help.
+// Skipping each line of such a file would not help.
 TEST(JsonDocuments, FilesThatAreOneJsonValueSayWhatIsExpected) {
   const TempDir dir;
   const auto message = [&](const std::string& content) {
@@ -315,7 +315,7 @@ TEST_F(Compressed, StreamsOfEveryKindHoldTheSame) {
   }
 }
 
-// Cut off at every byte, with a byte more, and with bits turned: never a wrong text.
+// Cut off at every byte, with a byte more, and with bits flipped: never a wrong text.
 TEST_F(Compressed, DamageIsAnErrorThatNamesThePlace) {
   write(600, 2);
   if (status_ == test::kSkipped) GTEST_SKIP() << "skipped: zstd is not installed";

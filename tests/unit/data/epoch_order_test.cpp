@@ -61,7 +61,7 @@ TEST(EpochOrder, AnyOffsetAgreesWithReadingFromTheStart) {
     for (std::int64_t offset = 0; offset < order.lane_length(lane); ++offset) {
       const TokenRun run = order.run_at(3, lane, offset);
       EXPECT_EQ(run.begin, tokens[static_cast<std::size_t>(offset)]);
-      // A run ends where block or lane does, not before.
+      // A range ends where block or lane does, not before.
       const bool lane_ends = offset + run.length == order.lane_length(lane);
       const std::int64_t end = run.begin + run.length;
       EXPECT_TRUE(lane_ends || end % 10 == 0 || end == 103);

@@ -92,7 +92,7 @@ TEST_F(Kinds, BytesMayBeKept) {
               ElementsAre(util::read_file(dir_ / "png")));
 }
 
-// What begins a token file is no accident only where it is long.
+// What begins a token file may be an accident unless it is long.
 TEST(ForeignToTokens, NeedsALongMagicThatIsNoTokenFiles) {
   EXPECT_EQ(foreign_to_tokens(std::string("\x7f"
                                           "ELF\2\1\1\0\0\0",

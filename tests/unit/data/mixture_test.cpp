@@ -209,7 +209,7 @@ TEST_F(MixtureTest, AnEntryHasAFormatOfItsOwn) {
                         "raw-u32, raw-u64, got \"raw\""));
 }
 
-// A few documents beside many: a source holds out something or the mixture says that it does not.
+// A few documents next to many: a source holds out something or the mixture says that it does not.
 TEST_F(MixtureTest, ASourceOfFewDocumentsHoldsOutTheirEnds) {
   for (int i = 0; i < 3; ++i) {
     test::write_text(folder_ / "few" / (std::to_string(i) + ".txt"),
@@ -362,7 +362,7 @@ TEST(CorpusRecord, SaysWhatChanged) {
             "changed b; removed c; added d");
   EXPECT_THAT(describe_changes(before, {{"b", 2, 2}, {"a", 1, 1}, {"c", 3, 3}}),
               HasSubstr("every file is as it was"));
-  // Two files of one name: the one that is the same is no change.
+  // Two files of one name: the one that is the same is not a change.
   EXPECT_EQ(describe_changes({{"x", 1, 1}, {"x", 2, 2}}, {{"x", 2, 2}, {"x", 5, 5}}), "changed x");
   std::vector<CorpusFile> many;
   for (int i = 0; i < 9; ++i) many.push_back({"f" + std::to_string(i), 1, 1});

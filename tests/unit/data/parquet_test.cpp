@@ -94,7 +94,7 @@ TEST_F(Parquet, ColumnsThatCannotServeAreNamed) {
               HasSubstr("Parquet compresses by itself"));
 }
 
-// An error that names the file, or a reading; a checksum guards the page with the texts.
+// An error that names the file, or a file that reads; a checksum guards the page with the text.
 TEST_F(Parquet, DamageIsAnErrorOrAReading) {
   const std::string whole = util::read_file(file("small"));
   const ReadOptions skip{.on_bad_record = BadRecord::kSkip};

@@ -120,7 +120,7 @@ TEST(PrepareConsole, EachPartBegins) {
   EXPECT_THAT(out.str(), HasSubstr("ETA 1 m 00 s | 3.0 MB/s"));
 }
 
-// What an earlier call did is no part of the rate.
+// What an earlier call did is not part of the rate.
 TEST(PrepareConsole, RateIsThatOfThisCall) {
   std::ostringstream out;
   double now = 0;

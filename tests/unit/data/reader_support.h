@@ -1,3 +1,4 @@
+// Documents read back, for the tests of the readers.
 #pragma once
 
 #include <filesystem>

@@ -52,8 +52,8 @@ TEST(Slots, RefuseWeightsThatMeanNothing) {
   EXPECT_THAT(error_of([] { slots(std::vector<double>(70'000, 1)); }), HasSubstr("got 70000"));
 }
 
-// The rule spelled out: places as quotients, sorted. Equal rational numbers give equal doubles, and
-// different ones of such denominators different doubles.
+// The rule spelled out: quotients, sorted. Equal rational numbers give equal doubles, and different
+// ones of such denominators different doubles.
 std::vector<std::size_t> spelled_out(const std::vector<std::int64_t>& counts) {
   std::vector<std::pair<double, std::size_t>> places;
   for (std::size_t source = 0; source < counts.size(); ++source) {
@@ -88,7 +88,7 @@ TEST(SlotPattern, IsTheRuleSpelledOut) {
   }
 }
 
-// Before place t source i has stood round(c_i t) times, all of n sources P t +- n / 2 times.
+// Before row t source i has stood round(c_i t) times, all of n sources P t +- n / 2 times.
 TEST(SlotPattern, SpreadsEverySourceEvenly) {
   const std::vector<double> weights = {0.55, 0.3, 0.1, 0.0499, 0.0001};
   const auto counts = slots(weights);

@@ -1,3 +1,4 @@
+// Token streams, and the order of their rows spelled out, for the tests of the order.
 #pragma once
 
 #include <cstdint>

@@ -158,8 +158,8 @@ TEST_F(Layouts, EveryRangeOfAllFilesInARowReads) {
   }
 }
 
-// Cut at every byte, and with every bit of the first bytes turned: an error that names the file, or
-// tokens that read.
+// Cut at every byte, and with every bit of the first bytes flipped: an error that names the file,
+// or tokens that read.
 TEST_F(Layouts, DamageIsAnErrorOrAReading) {
   const auto try_all = [&](const std::string& name, const std::string& damaged,
                            const TokenFileOptions& options) {

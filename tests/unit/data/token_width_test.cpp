@@ -74,7 +74,7 @@ TEST_F(Width, IsNotGuessed) {
   EXPECT_EQ(message(std::string("a\0\0\0b\0\0\0", 8), TokenFormat::kRawU16, 257), "");
   EXPECT_EQ(message(ids<std::uint16_t>(50257), TokenFormat::kRawU16, 257), "");
   EXPECT_EQ(message(ids<std::uint32_t>(900'000), TokenFormat::kRawU32, std::nullopt), "");
-  // An odd number of 16 bits is no file of 32.
+  // An odd number of 16 bits is not a file of 32.
   EXPECT_EQ(message(ids<std::uint32_t>(50257) + "ab", TokenFormat::kRawU16, 50257), "");
 }
 

@@ -1,4 +1,4 @@
-"""Compresses each file of a folder with the tools that people use: <name>.gz, .zst and .xz beside it.
+"""Compresses each file of a folder with the tools that people use: <name>.gz, .zst and .xz next to it.
 
     write_compressed.py FOLDER
 

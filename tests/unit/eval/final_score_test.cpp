@@ -98,7 +98,7 @@ TEST(CappedLoss, LimitsTheShareOfLongDocuments) {
   EXPECT_NEAR(capped_loss(documents, 0.9), 150.0 / 120, 1e-12);
   // At half: the first weighs as much as the two others together.
   EXPECT_NEAR(capped_loss(documents, 0.5), (20 * 1 + 10 * 2 + 10 * 3) / 40.0, 1e-12);
-  // At 0.4 the first weighs 40 / 3 beside 10 and 10.
+  // At 0.4 the first weighs 40 / 3, the others 10 and 10.
   EXPECT_NEAR(capped_loss(documents, 0.4), (40.0 / 3 + 20 + 30) / (40.0 / 3 + 20), 1e-12);
   // No share below a third is possible for three documents.
   EXPECT_NEAR(capped_loss(documents, 0.1), 2, 1e-12);

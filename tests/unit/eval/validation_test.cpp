@@ -208,7 +208,7 @@ TEST(Validate, ResetsAtDocumentStartsWhereTheDecoderDoes) {
   distributed::LocalCollective collective;
   const ValidationResult result = validate(resetting, windows, at::kCPU, collective);
 
-  // Each stretch of a document that lies in a window, in a row of its own.
+  // Each part of a document that lies in a window, in a row of its own.
   double nats = 0;
   for (const HalfWindows* half : {&windows.half_a, &windows.half_b}) {
     for (std::int64_t row = 0; row < half->num_windows(); ++row) {

@@ -29,7 +29,7 @@ report::Experiment began(const Recipe& recipe) {
   return manifest;
 }
 
-// What goes on with it, as the driver writes it.
+// The manifest that continues it, as the driver writes it.
 report::Experiment goes_on(const Recipe& recipe, const report::Experiment& before) {
   const Identity identity = continue_identity(recipe, before, "top");
   report::Experiment manifest = began(recipe);

@@ -1,3 +1,4 @@
+// The recipe that the tests of experiment change.
 #pragma once
 
 #include <string>

@@ -1,3 +1,4 @@
+// Small records with a value of its own in every field that matters.
 #pragma once
 
 #include <cstdint>
@@ -5,7 +6,6 @@
 
 #include "metrics/records.h"
 
-// Small records with a value of its own in every field that matters.
 namespace superpose::metrics {
 
 inline RunHeader sample_header() {

@@ -125,9 +125,9 @@ TEST(PackedDocuments, DoNotSeeEachOther) {
   EXPECT_FALSE(after.narrow(1, 2, 3).equal(before.narrow(1, 2, 3)));
 }
 
-// Each reset alone: attention without positions is a document at a later place, which rotary
-// attention cannot tell from one at the row's start but by rounding; positions without attention
-// is another function.
+// Each reset alone: attention without positions is a document at a later position, which rotary
+// attention cannot tell from one at the row's start but by rounding; positions without attention is
+// another function.
 TEST(PackedDocuments, TheResetsAreIndependent) {
   const test::SmallDecoder small = loud_weights();
   const at::Tensor starts = starts_of_documents();

@@ -38,9 +38,8 @@ struct SmallDecoder {
   model::Decoder decoder;
 };
 
-// Random ids [rows, length, bag] below `vocabulary`, from libtorch's global generator.
-// Others at every call, the same in every run of a test by itself: libtorch's own generator starts
-// anywhere.
+// Random ids of a shape, such as [rows, length, bag], below `vocabulary`: others at every call, the
+// same in every run of a test, as the generator has a fixed seed.
 inline at::Tensor random_ids(std::int64_t vocabulary, at::IntArrayRef shape) {
   static const at::Generator generator = at::detail::createCPUGenerator(5);
   return at::randint(vocabulary, shape, generator, at::TensorOptions().dtype(at::kLong));

@@ -116,8 +116,7 @@ TEST(MultiHot, GradientIsTheSlopeOfTheLoss) {
                multi_hot_linear_cross_entropy(hidden, weight, in.targets, in.slot_weights, options))
         .item<double>();
   };
-  const double step =
-      1e-5;  // error of the central difference: step^2 and eps / step, both below 1e-9
+  const double step = 1e-5;  // error of central differences: step^2 and eps / step, below 1e-9
   for (std::uint64_t seed = 10; seed < 20; ++seed) {
     const at::Tensor dh = uniform({4, 3}, at::kDouble, seed).mul_(step);
     const at::Tensor dw = uniform({11, 3}, at::kDouble, seed + 100).mul_(step);

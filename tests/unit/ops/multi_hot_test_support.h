@@ -1,3 +1,4 @@
+// Inputs, reference and tolerances of the tests of the head and loss.
 #pragma once
 
 #include <ATen/ops/where.h>

@@ -1,3 +1,4 @@
+// Tensors, widths and instruction sets for the tests of the operators.
 #pragma once
 
 #include <ATen/CPUGeneratorImpl.h>

@@ -32,8 +32,8 @@ TEST_F(Outcomes, GainIsThePairedDifferenceOfSeeds) {
   EXPECT_NEAR(*gain.interval.high - gain.interval.mean, 4.302653 * 0.02516611 / std::sqrt(3.0),
               1e-7);
   EXPECT_EQ(gain.seeds[0].match, Match::kEqual);
-  EXPECT_NEAR(gain.seeds[0].arm_tokens / gain.seeds[0].baseline_tokens, 1.9,
-              1e-12);  // 1 + 0.3 (4 - 1)
+  // 1 + 0.3 (4 - 1)
+  EXPECT_NEAR(gain.seeds[0].arm_tokens / gain.seeds[0].baseline_tokens, 1.9, 1e-12);
 }
 
 TEST_F(Outcomes, UnpairedSeedTakesNoPartAndIsNamed) {
@@ -65,8 +65,7 @@ TEST_F(Outcomes, ArmOfOtherFlopsIsReadOffItsBudgetsAtTheBaselinesFlops) {
     test::SyntheticRun run = small_run("tst", 1, budget == 1.0 ? 1.0 : 1.2);
     run.budget = budget;
     run.total_steps = static_cast<std::int64_t>(200 * budget);
-    run.flops_per_position *=
-        std::sqrt(2.0);  // baseline's FLOPs lie half way between the two in logarithm
+    run.flops_per_position *= std::sqrt(2.0);  // baseline's FLOPs: half way in logarithm
     add(run);
   }
   const Comparison comparison = analyze(experiment_).comparisons.at(0);
@@ -120,8 +119,8 @@ TEST_F(Outcomes, SecondarySpeedUpIsReadBetweenTheBaselinesBudgets) {
   add_budget("baseline", 1, 2.25, 1.00);
   add("tst", 1, 1.05);
   const Comparison comparison = analyze(experiment_).comparisons.at(0);
-  EXPECT_NEAR(comparison.speed_up_secondary.seeds.at(0).factor, 1.5,
-              1e-9);  // half way in logarithm
+  // Half way in logarithm.
+  EXPECT_NEAR(comparison.speed_up_secondary.seeds.at(0).factor, 1.5, 1e-9);
   EXPECT_FALSE(comparison.speed_up.available);
   EXPECT_FALSE(comparison.speed_up_secondary.interval.low.has_value());  // one seed
 }

@@ -1,3 +1,7 @@
+// Experiments of every kind that the report may be given, drawn at random from a seed: several
+// arms, seeds, budgets and validation sets; schedules of several bag sizes; a grid of rates; ties,
+// losses of any size, noise figures, final scores, the probe of copying, runs that are missing or
+// unfinished; records of other trainers without the optional fields.
 #pragma once
 
 #include <cstdint>
@@ -9,10 +13,6 @@
 #include "metrics/records.h"
 #include "report/experiment.h"
 
-// Experiments of every kind that the report may be given, drawn at random from a seed: several
-// arms, seeds, budgets and validation sets; schedules of several bag sizes; a grid of rates; ties,
-// losses of any size, noise figures, final scores, the probe of copying, runs that are missing or
-// unfinished; records of other trainers without the optional fields.
 namespace superpose::test {
 
 struct MadeRun {

@@ -1,3 +1,4 @@
+// The fixture of the tests of the report.
 #pragma once
 
 #include <gtest/gtest.h>

@@ -125,7 +125,7 @@ TEST(Windows, TargetsOfAnotherDocumentAreIgnored) {
 }
 
 TEST(Windows, DocumentOfABagIsThatOfItsLastToken) {
-  // One bag holds the end of document 0 and the start of document 1: it goes on in document 1.
+  // One bag holds the end of document 0 and the start of document 1: it continues in document 1.
   const Cut straddling = cut({.sequence_length = 1, .bag_size = 3, .target_size = 2},
                              {1, 2, 3, 4, 5}, {0, 0, 1, 1, 2});
   EXPECT_THAT(straddling.targets, ElementsAre(4, -100));

@@ -2,9 +2,10 @@
 //
 //   encode_main TOKENIZER < TEXTS > RESULTS
 //
-// TOKENIZER: as --tokenizer of the program. TEXTS: u32 bytes and the bytes, for each text. RESULTS:
-// for each text, with special tokens recognised and then as text, u32 ids and the i32 ids, u32
-// bytes and the bytes of the ids decoded.
+//   TOKENIZER  as --tokenizer of the program
+//   TEXTS      for each text: u32 its number of bytes, and the bytes
+//   RESULTS    for each text, with special tokens recognised and then as text: u32 number of ids
+//              and the i32 ids, u32 number of bytes and the bytes of the ids decoded
 #include <cstdint>
 #include <cstdio>
 #include <exception>

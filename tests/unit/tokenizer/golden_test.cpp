@@ -1,4 +1,5 @@
-// What Hugging Face tokenizers and llama.cpp make of hostile strings, stored beside the sources.
+// What Hugging Face tokenizers and llama.cpp make of hostile strings, stored next to the source
+// tree.
 #include <gtest/gtest.h>
 
 #include <sstream>

@@ -132,7 +132,7 @@ TEST(HostileFile, DeepNestingIsAnError) {
   EXPECT_THAT(message_of(json), HasSubstr("not valid JSON"));
 }
 
-// Cut anywhere, or with any bit turned: an error or a tokenizer that works, nothing else.
+// Cut anywhere, or with any bit flipped: an error or a tokenizer that works, nothing else.
 TEST(HostileFile, CutsAndBitFlips) {
   const std::string sound = small_file().dump();
   std::vector<std::int32_t> ids;

@@ -2,9 +2,9 @@
 //
 //   split_main < CASES > RESULTS
 //
-// CASES: JSON lines {"regex" or "string": text, "behavior": number of SplitBehavior, "invert":
-// bool, "texts": [...]}. RESULTS: a JSON line each: {"pieces": [[text, ...], ...]}, or {"error":
-// text}.
+//   CASES    JSON lines {"regex" or "string": text, "behavior": number of SplitBehavior,
+//            "invert": bool, "texts": [...]}
+//   RESULTS  a JSON line for each: {"pieces": [[text, ...], ...]}, or {"error": text}
 #include <iostream>
 #include <string>
 

@@ -155,7 +155,7 @@ TEST_F(PlanTest, ImpossibleRunsAreRefused) {
   recipe = config();
   recipe.train.sequence_length = 2000;
   recipe.train.batch_positions = 2000;
-  recipe.phases[0].bag_size = 40;  // 80,000 tokens a row, more than the corpus
+  recipe.phases[0].bag_size = 40;  // 80,000 tokens per row, more than the corpus
   EXPECT_THROW(plan(recipe), util::Error);
 }
 
