@@ -8,6 +8,7 @@
 #include "ops/cpu/bf16_rows.h"
 #include "ops/cpu/decoder_rows.h"
 #include "ops/cpu/f32_products.h"
+#include "ops/cpu/micro_kernels.h"
 #include "ops/cpu/row_kernels.h"
 #include "ops/cpu/tile_product.h"
 #include "ops/cpu/transpose.h"

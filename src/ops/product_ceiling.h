@@ -11,9 +11,10 @@ namespace superpose::ops {
 //   type     kFloat or kBFloat16
 //   seconds  how long to measure, about
 //
-// The best of a few block shapes through ATen's brgemm, operands laid out as its kernels read them.
-// A square at::mm is measured too; for bf16 it alone counts on CPUs that do not multiply bf16
-// natively, where brgemm refuses it. Throws c10::ValueError for another type.
+// The best of a few block shapes through the micro-kernels (cpu/micro_kernels.h), operands laid out
+// as they read them. A square at::mm is measured too; for bf16 it alone counts on CPUs that do not
+// multiply bf16 natively, where the micro-kernels refuse it. Throws c10::ValueError for another
+// type.
 double product_ceiling(c10::ScalarType type, double seconds);
 
 }  // namespace superpose::ops

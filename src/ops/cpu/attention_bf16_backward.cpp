@@ -30,7 +30,7 @@ class Backward {
         grad_s_(kKeys / 2 * kQueries),
         grad_words_(kKeys / 2 * kQueries) {}
 
-  ~Backward() { release_bf16(); }
+  ~Backward() { release_micro_kernels(); }
   Backward(const Backward&) = delete;
   Backward& operator=(const Backward&) = delete;
 
@@ -109,10 +109,11 @@ class Backward {
     const auto rows_of = [&](const Buffer& x) {
       return Bf16Matrix{as_bf16(x.data() + keys.begin * words), 2 * words};
     };
-    const Bf16ProductSize tile{keys.size(), kQueries, width_};
-    multiply_bf16(tile, rows_of(keys_), queries_.turned(), scores_.data(), kQueries, false);
+    const ProductSize tile{keys.size(), kQueries, width_};
+    multiply_bf16(tile, rows_of(keys_), queries_.turned(), scores_.data(), kQueries, Into::kEmpty);
     mask_scores(keys, queries, starts, scores_.data());
-    multiply_bf16(tile, rows_of(values_), grad_.turned(), grad_scores_.data(), kQueries, false);
+    multiply_bf16(tile, rows_of(values_), grad_.turned(), grad_scores_.data(), kQueries,
+                  Into::kEmpty);
     const Bf16Matrix p{as_bf16(p_.data()), kQueries};            // P^T
     const Bf16Matrix grad_s{as_bf16(grad_s_.data()), kQueries};  // dS^T
     active_attention_rows().softmax_grad_pairs({.tile = {.scores = scores_.data(),
@@ -124,13 +125,12 @@ class Backward {
                                                 .p = as_bf16(p_.data()),
                                                 .grad = as_bf16(grad_s_.data()),
                                                 .grad_words = grad_words_.data()});
-    const Bf16ProductSize sums{keys.size(), width_, kQueries};
-    multiply_bf16(sums, p, grad_.paired(), sums_.values + first, width_, true);
-    multiply_bf16(sums, grad_s, queries_.paired(), sums_.keys + first, width_, true);
+    const ProductSize sums{keys.size(), width_, kQueries};
+    multiply_bf16(sums, p, grad_.paired(), sums_.values + first, width_, Into::kSum);
+    multiply_bf16(sums, grad_s, queries_.paired(), sums_.keys + first, width_, Into::kSum);
     multiply_bf16({width_, kQueries, keys.size()},
                   {as_bf16(turned_keys_.data() + keys.begin / 2), 2 * stride_},
-                  {grad_words_.data(), kQueries}, turned_grad_queries_.data(), kQueries,
-                  into == Into::kSum);
+                  {grad_words_.data(), kQueries}, turned_grad_queries_.data(), kQueries, into);
   }
 
   const AttentionInputs& in_;

@@ -22,7 +22,7 @@ class Forward {
         out_rows_(kQueries * width_),
         scores_(kKeys * kQueries),
         words_(kKeys / 2 * kQueries) {}
-  ~Forward() { release_bf16(); }
+  ~Forward() { release_micro_kernels(); }
   Forward(const Forward&) = delete;
   Forward& operator=(const Forward&) = delete;
 
@@ -56,7 +56,7 @@ class Forward {
     const std::int64_t words = pairs_of(width_);
     multiply_bf16({keys.size(), kQueries, width_},
                   {as_bf16(keys_.data() + keys.begin * words), 2 * words}, queries_.turned(),
-                  scores_.data(), kQueries, /*add=*/false);
+                  scores_.data(), kQueries, Into::kEmpty);
     mask_scores(keys, queries, starts, scores_.data());
     float decay[kQueries];
     rows.softmax_pairs({.tile = {.scores = scores_.data(),
@@ -69,7 +69,7 @@ class Forward {
     if (into == Into::kSum) rows.scale_columns(turned_out_.data(), width_, decay);
     multiply_bf16({width_, kQueries, keys.size()},
                   {as_bf16(turned_values_.data() + keys.begin / 2), 2 * stride_},
-                  {words_.data(), kQueries}, turned_out_.data(), kQueries, into == Into::kSum);
+                  {words_.data(), kQueries}, turned_out_.data(), kQueries, into);
   }
 
   void finish(std::int64_t row, std::int64_t head, const Range& queries) {

@@ -88,17 +88,19 @@ void add_panel(const Operand& a, const Operand& b, const Panel& panel, float* su
         for (std::int64_t column = 0; column < b.width; column += kColumns) {
           multiply_bf16({size, std::min(kColumns, b.width - column), depth},
                         {as_bf16(turned.get()), 2 * kStride}, {words + column, b.width},
-                        sum + first * b.width + column, b.width, /*add=*/true);
+                        sum + first * b.width + column, b.width, Into::kSum);
         }
       }
     }
-    release_bf16();
+    release_micro_kernels();
   });
 }
 
 }  // namespace
 
-bool has_bf16_products() { return has_fast_bf16_products() && avx512_in_force(); }
+bool has_bf16_products() {
+  return has_micro_kernels() && has_fast_bf16_products() && avx512_in_force();
+}
 
 void bf16_add_transposed_product(const at::Tensor& a, const at::Tensor& b, const at::Tensor& sum) {
   const std::int64_t rows = a.size(0);

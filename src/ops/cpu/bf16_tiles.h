@@ -1,12 +1,11 @@
 // bf16 operands of a tile, in the layouts of bf16_rows.h, and their product.
 #pragma once
 
-#include <ATen/native/CPUBlas.h>
-
 #include <algorithm>
 #include <cstdint>
 
 #include "ops/cpu/bf16_rows.h"
+#include "ops/cpu/micro_kernels.h"
 #include "ops/cpu/transpose.h"
 
 namespace superpose::ops::cpu {
@@ -35,21 +34,12 @@ inline void turn_bf16(const Bf16Matrix& from, std::int64_t rows, std::int64_t co
   }
 }
 
-struct Bf16ProductSize {
-  std::int64_t rows, columns, depth;  // an odd depth is rounded up: operands hold zeros there
-};
-
-// out [rows, columns] f32 (+)= a b, with b in words; sums are in f32.
-inline void multiply_bf16(const Bf16ProductSize& size, const Bf16Matrix& a, const Matrix& b,
-                          float* out, std::int64_t out_stride, bool add) {
-  at::native::cpublas::brgemm(size.rows, size.columns, 2 * pairs_of(size.depth), a.stride, b.stride,
-                              out_stride, add, reinterpret_cast<const at::BFloat16*>(a.data),
-                              reinterpret_cast<const at::BFloat16*>(b.data), out,
-                              /*is_vnni=*/true);
+// out [rows, columns] f32 (+)= a b, with b in words; sums are in f32. An odd depth is rounded up:
+// operands hold zeros there.
+inline void multiply_bf16(const ProductSize& size, const Bf16Matrix& a, const Matrix& b, float* out,
+                          std::int64_t out_stride, Into into) {
+  micro_kernel_product_bf16({size.rows, size.columns, 2 * pairs_of(size.depth)}, a, b, out,
+                            out_stride, into);
 }
-
-// To be called by each thread behind its last product: gives back the tile registers of CPUs that
-// have them.
-inline void release_bf16() { at::native::cpublas::brgemm_release(/*is_vnni=*/true); }
 
 }  // namespace superpose::ops::cpu

@@ -12,11 +12,10 @@
 // and where: docs/adr/0008-f32-products-by-micro-kernels.md.
 #include "ops/cpu/f32_products.h"
 
-#include <ATen/native/CPUBlas.h>
-
 #include <algorithm>
 #include <memory>
 
+#include "ops/cpu/micro_kernels.h"
 #include "ops/cpu/parallel.h"
 #include "ops/cpu/row_kernels.h"
 #include "ops/cpu/transpose.h"
@@ -65,9 +64,9 @@ std::int64_t even_block(std::int64_t size, std::int64_t most) {
 void multiply_panel(const Shape& shape, const Matrix& a, const Matrix& b, float* out,
                     std::int64_t out_stride, bool add) {
   for (std::int64_t row = 0; row < shape.rows; row += kRows) {
-    at::native::cpublas::brgemm(std::min(kRows, shape.rows - row), shape.columns, shape.depth,
-                                a.stride, b.stride, out_stride, add, a.data + row * a.stride,
-                                b.data, out + row * out_stride, /*is_vnni=*/false);
+    micro_kernel_product({std::min(kRows, shape.rows - row), shape.columns, shape.depth},
+                         {a.data + row * a.stride, a.stride}, b, out + row * out_stride, out_stride,
+                         add ? Into::kSum : Into::kEmpty);
   }
 }
 
@@ -124,7 +123,7 @@ void multiply(const Shape& whole, const Matrix& a, const Matrix& b, bool turn, f
 
 }  // namespace
 
-bool has_f32_products() { return avx512_in_force(); }
+bool has_f32_products() { return has_micro_kernels() && avx512_in_force(); }
 
 bool prefers_f32_products() {
 #if defined(__x86_64__)

@@ -1,3 +1,4 @@
+// A small f32 matrix product, for operands that fit in the caches of one core.
 #pragma once
 
 #include <cstdint>
@@ -28,10 +29,7 @@ namespace avx2 {
 TileProduct tile_product;
 }  // namespace avx2
 
-// Through oneDNN's micro-kernels (ATen's brgemm), which need AVX-512.
-TileProduct micro_kernel_product;
-
-// That of the level in force (kernels.h).
+// That of the level in force (kernels.h); with AVX-512 oneDNN's (micro_kernels.h).
 TileProduct tile_product;
 
 }  // namespace superpose::ops::cpu

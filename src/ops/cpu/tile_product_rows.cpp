@@ -10,7 +10,7 @@ constexpr int kLanes = 4;
 #endif
 
 // A block of kRows rows by two vectors of columns: its sums are eight vectors, as many as hide the
-// latency of a multiply-add at two per cycle, and they stay in registers beside the operands.
+// latency of a multiply-add at two per cycle, and they stay in registers with the operands.
 constexpr int kRows = 4;
 
 template <int N>
