@@ -7,6 +7,8 @@
 
 #include "bench/part_costs.h"
 #include "model/accounting.h"
+#include "model/decoder_layout.h"
+#include "optim/optimizer.h"
 #include "util/text.h"
 
 namespace superpose::bench {
@@ -36,14 +38,16 @@ double flops_of_step(const Session& session) {
          model::flops_per_position(session.model(), session.config().train.sequence_length);
 }
 
-StepShape shape_of(const Session& session, const Case& which) {
-  StepShape shape;
-  shape.positions = static_cast<std::int64_t>(positions_of(session));
-  shape.sequence_length = session.config().train.sequence_length;
-  shape.bag_size = which.bag_size;
-  shape.parameters = model::parameter_count(session.model());
-  shape.bf16 = session.is_bf16();
-  return shape;
+StepCosts costs_of(const Session& session, const Case& which) {
+  StepCosts step;
+  step.shape.positions = static_cast<std::int64_t>(positions_of(session));
+  step.shape.sequence_length = session.config().train.sequence_length;
+  step.shape.bag_size = which.bag_size;
+  step.shape.bf16 = session.is_bf16();
+  step.parameters = model::parameter_count(session.model());
+  step.optimizer_bytes = optim::update_bytes(
+      session.config().optim, model::decoder_units(session.model()), session.is_bf16());
+  return step;
 }
 
 double step_seconds_of(const std::vector<PartTimes>& parts) {
@@ -94,9 +98,9 @@ util::Json to_json(const Session& session, const CaseResult& item, double ceilin
                   {"share_of_ceiling", or_null(rate_of(flops, ceiling))},
                   {"recorded_step_seconds", step_seconds_of(item.parts)},
                   {"parts", util::Json::array()}};
-  const StepShape shape = shape_of(session, item.which);
+  const StepCosts step_costs = costs_of(session, item.which);
   for (const PartTimes& part : item.parts) {
-    json["parts"].push_back(to_json(part, cost_of(part.name, session.model(), shape)));
+    json["parts"].push_back(to_json(part, cost_of(part.name, session.model(), step_costs)));
   }
   return json;
 }
@@ -140,13 +144,13 @@ void print_parts(std::ostream& out, const Session& session, const CaseResult& it
       << "  part            " << cell("forward", 10) << cell("backward", 10) << cell("weight", 10)
       << cell("share", 9) << "   forward, backward, weight\n"
       << "                  " << cell("ms", 8) << cell("ms", 10) << cell("grad ms", 10) << '\n';
-  const StepShape shape = shape_of(session, item.which);
+  const StepCosts step_costs = costs_of(session, item.which);
   for (const PartTimes& part : item.parts) {
     out << "  " << part.name << std::string(part.name.size() < 16 ? 16 - part.name.size() : 1, ' ')
         << cell(milliseconds(part.forward), 8) << cell(milliseconds(part.backward), 10)
         << cell(milliseconds(part.weight_gradient), 10)
         << cell(format("%.1f %%", 100 * part.total() / step), 9);
-    const auto cost = cost_of(part.name, session.model(), shape);
+    const auto cost = cost_of(part.name, session.model(), step_costs);
     if (cost && cost->forward > 0) {
       out << "   " << giga(cost->forward, part.forward) << ", "
           << giga(cost->backward, part.backward) << ", "

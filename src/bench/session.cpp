@@ -66,9 +66,7 @@ Session::Session(const train::RunConfig& config, const std::vector<std::int64_t>
 }
 
 void Session::reset() {
-  learner_.optimizer.exp_avg().zero_();
-  learner_.optimizer.exp_avg_sq().zero_();
-  learner_.optimizer.step_count() = 0;
+  learner_.optimizer.reset();
   model::initialize(learner_.parameters, model(), static_cast<std::uint64_t>(config_.train.seed));
 }
 

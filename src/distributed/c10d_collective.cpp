@@ -3,7 +3,8 @@
 // A sum over ranks is Gloo's allreduce (a ring: each rank sends and receives about twice the
 // tensor, in parts of which each rank adds up one and passes it on). So every rank holds the same
 // bits afterwards, and the order of summation depends on size and number of ranks alone. A step
-// needs one such call: loss, stop votes and hashes travel behind the gradients (train/mailbox.h).
+// needs one such call: loss, stop votes and hashes travel behind the gradients
+// (train/step_metrics.h).
 //
 // Ranks that wait for one that works alone, on a corpus or a checkpoint, must neither run into the
 // time limit nor miss that it has died. So the one that works sends a small broadcast every few

@@ -162,6 +162,7 @@ struct StepRecord {
   double epoch = 0;                      // passes over the training corpus, fractional
   util::NumberPairs source_epochs = {};  // of each source of a mixture; else empty
   double elapsed_seconds = 0;            // cumulative: steps, evaluation and checkpoints
+  util::NumberPairs scalars = {};        // further numbers of the step by name
   std::string time = {};                 // of day, as utc_now; empty in records of old
 
   template <class Self, class Visitor>
@@ -184,6 +185,7 @@ struct StepRecord {
     v.optional("epoch", self.epoch);
     v.unless_empty("source_epochs", self.source_epochs);
     v.optional("elapsed_seconds", self.elapsed_seconds);
+    v.unless_empty("scalars", self.scalars);
     v.unless_empty("time", self.time);
   }
 };

@@ -80,6 +80,7 @@ std::string step_event(const StepRecord& record) {
   scalars.add(record.is_bag_loss ? "train/bag_loss" : "train/ntp_loss", record.loss);
   scalars.add("train/learning_rate", record.learning_rate);
   scalars.add("train/gradient_norm", record.gradient_norm);
+  for (const auto& [name, value] : record.scalars) scalars.add("train/" + name, value);
   scalars.add("speed/positions_per_second", record.positions_per_second);
   scalars.add("speed/raw_tokens_per_second", record.raw_tokens_per_second);
   scalars.add("speed/wait_share", record.wait_share);

@@ -13,7 +13,7 @@ namespace superpose::metrics {
 // TensorBoard event file events.out.tfevents.<seconds>.<host>.<pid> in `folder`: TFRecord frames
 // with masked CRC32C around hand-encoded Event messages. The x axis is the step; the scalars are
 //
-//   train/       bag_loss or ntp_loss, learning_rate, gradient_norm
+//   train/       bag_loss or ntp_loss, learning_rate, gradient_norm, StepRecord::scalars
 //   speed/       positions_per_second, raw_tokens_per_second, wait_share
 //   data/        raw_tokens, epoch
 //   validation/  ntp_loss, bits_per_byte, perplexity

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "model/decoder_layout.h"
 #include "ops/multi_hot_problem.h"
 
 namespace superpose::model {
@@ -13,58 +14,63 @@ std::int64_t head_scratch(const ModelConfig& config, std::int64_t positions, std
          element;
 }
 
+Activations activations_of(const UnitLayout& unit) {
+  Activations sum;
+  for (const BlockSpec& block : unit.blocks) {
+    sum.elements += block.activations.elements;
+    sum.f32 += block.activations.f32;
+    sum.in_flight += block.activations.in_flight;
+  }
+  return sum;
+}
+
 }  // namespace
 
 std::int64_t parameter_count(const ModelConfig& config) {
-  const std::int64_t width = config.hidden_size;
-  const std::int64_t heads = 2 * config.num_heads + 2 * config.num_kv_heads;
-  const std::int64_t layer = 2 * width + width * config.head_dim * heads +
-                             3 * width * config.ffn_size +
-                             (config.has_qk_norm() ? 2 * config.head_dim : 0);
-  const std::int64_t vocabulary = config.vocab_size * width;
-  return vocabulary * (config.tied() ? 1 : 2) + width + config.num_layers * layer;
+  std::int64_t count = 0;
+  for (const UnitSpec& unit : decoder_units(config)) {
+    for (const ParameterSpec& weight : unit.weights) count += weight.numel();
+  }
+  return count;
 }
 
 double flops_per_position(const ModelConfig& config, std::int64_t sequence_length) {
-  const std::int64_t input_embedding = config.tied() ? 0 : config.vocab_size * config.hidden_size;
-  const auto products = static_cast<double>(parameter_count(config) - input_embedding);
-  const auto attention =
-      static_cast<double>(config.num_layers * sequence_length * config.num_heads * config.head_dim);
-  return 6 * (products + attention);
+  double flops = 0;
+  for (const UnitLayout& unit : decoder_layout(config, sequence_length)) {
+    for (const BlockSpec& block : unit.blocks) flops += block.flops_per_position;
+  }
+  return flops;
 }
 
 MemoryEstimate estimate_memory(const ModelConfig& config, const MemoryRequest& request) {
   const std::int64_t parameters = parameter_count(config);
   const std::int64_t positions = request.rows * request.sequence_length;
-  const std::int64_t width = config.hidden_size;
-  const std::int64_t heads = config.num_heads * config.head_dim;
-  const std::int64_t kv_heads = config.num_kv_heads * config.head_dim;
   const std::int64_t element = request.bf16 ? 2 : 4;
+  const std::vector<UnitLayout> units = decoder_layout(config, request.sequence_length);
 
-  // Kept by a layer: two residual sums, q, k, v (before the norm too with qk_norm), the attention's
-  // output, gate and up; in f32 two inverse norms and the attention's log-sum-exp.
-  const std::int64_t projected = heads + 2 * kv_heads;
-  const std::int64_t layer_elements =
-      2 * width + projected * (config.has_qk_norm() ? 2 : 1) + heads + 2 * config.ffn_size;
-  const std::int64_t layer_f32 = 2 + config.num_heads;
-  const std::int64_t layer = layer_elements * element + layer_f32 * 4;
-  // A recomputed layer keeps its input, and one of them at a time is there whole.
-  const std::int64_t recomputed =
-      request.recompute_every > 0 ? config.num_layers / request.recompute_every : 0;
-  const std::int64_t layers =
-      (config.num_layers - recomputed + std::min<std::int64_t>(1, recomputed)) * layer +
-      recomputed * 2 * width * element;
-  // Outside the layers: latent, last sum and norm, the head's gradient of it; ids and targets.
-  const std::int64_t outside = 5 * width * element + 8 * (request.bag_size + request.target_size);
-  // Gradients in flight while the last layer's backward runs, its activations still held.
-  const std::int64_t in_flight = (3 * config.ffn_size + projected + 4 * width) * element;
+  std::int64_t kept = 0;        // bytes per position
+  std::int64_t recomputed = 0;  // of the largest layer that is recomputed, while it is
+  std::int64_t in_flight = 0;   // of the last layer: its activations are still held then
+  for (std::size_t i = 0; i < units.size(); ++i) {
+    const Activations unit = activations_of(units[i]);
+    const std::int64_t whole = unit.elements * element + unit.f32 * 4;
+    const bool is_layer = i > 0 && i + 1 < units.size();
+    if (is_layer) in_flight = unit.in_flight * element;
+    const auto every = static_cast<std::size_t>(request.recompute_every);
+    if (is_layer && every > 0 && i % every == 0) {
+      kept += 2 * config.hidden_size * element;  // its input alone
+      recomputed = std::max(recomputed, whole);
+    } else {
+      kept += whole;
+    }
+  }
+  const std::int64_t ids = 8 * (request.bag_size + request.target_size);
 
   MemoryEstimate estimate;
   estimate.parameters = parameters * (request.bf16 ? 4 + 2 : 4);
   estimate.gradients = parameters * 4;
-  estimate.optimizer = parameters * 8;
   estimate.activations =
-      positions * (layers + in_flight + outside) + head_scratch(config, positions, element);
+      positions * (kept + recomputed + in_flight + ids) + head_scratch(config, positions, element);
   return estimate;
 }
 

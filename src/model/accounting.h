@@ -45,9 +45,8 @@ struct MemoryRequest {
 struct MemoryEstimate {
   std::int64_t parameters = 0;  // f32 master, and the bf16 copy where there is one
   std::int64_t gradients = 0;
-  std::int64_t optimizer = 0;    // two moments
   std::int64_t activations = 0;  // kept for backward, and the scratch of head and loss
-  std::int64_t total() const { return parameters + gradients + optimizer + activations; }
+  std::int64_t total() const { return parameters + gradients + activations; }
 };
 MemoryEstimate estimate_memory(const ModelConfig& config, const MemoryRequest& request);
 

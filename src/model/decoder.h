@@ -7,23 +7,18 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <memory>
 #include <utility>
 #include <vector>
 
+#include "model/block.h"
+#include "model/decoder_layout.h"
+#include "model/embedding.h"
 #include "model/flat_parameters.h"
+#include "model/head.h"
 #include "model/model_config.h"
-#include "model/recompute.h"
-#include "ops/rotary_heads.h"
 
 namespace superpose::model {
-
-// The weights of a decoder with Hugging Face's names, in the order in which they are stored.
-// `config` is resolved.
-std::vector<ParameterSpec> decoder_parameters(const ModelConfig& config);
-
-// kAccumulate: the result carries a graph, and backward() adds every weight's gradient to
-// FlatParameters::gradient(). kNone: no graph, nothing kept.
-enum class Gradients { kNone, kAccumulate };
 
 // What a decoder reads. Made of ids alone where each row is one text.
 struct DecoderInput {
@@ -50,8 +45,8 @@ struct DecoderOptions {
 };
 
 // Bound to views of `parameters`, which must outlive it and hold exactly
-// decoder_parameters(config). Holds no state of its own but a table of rotary angles; one thread at
-// a time.
+// decoder_units(config). Holds no state of its own but a table of rotary angles; one thread at a
+// time.
 //
 //   latent   x  = mean of the embedding rows of a bag
 //   layer    x += o(attention(rotate(q), rotate(k), v))   with q, k, v of norm(x)
@@ -66,7 +61,7 @@ class Decoder {
           const DecoderOptions& options = {});
 
   const ModelConfig& config() const { return config_; }
-  at::Device device() const { return head_.value.device(); }
+  at::Device device() const { return head_.device(); }
 
   // Returns [B * L, D] in the compute type. Throws c10::ValueError for an input of another shape,
   // or L > max_positions.
@@ -94,42 +89,16 @@ class Decoder {
   at::Tensor logits(const DecoderInput& input) const;
 
  private:
-  // A weight as operators take it: its values in the compute type, and the f32 view that its
-  // gradient is added to.
-  struct Weight {
-    at::Tensor value, gradient;
-  };
-  struct Layer {
-    Weight attention_norm, qkv, query_norm, key_norm, output, ffn_norm, gate_up, down;
-  };
-  // What all layers of a pass share.
-  struct Pass {
-    std::int64_t rows = 0;       // B
-    ops::RotaryAngles angles;    // of each position
-    at::Tensor document_starts;  // for attention; undefined: a row is one document
-    Gradients gradients = Gradients::kNone;
-  };
+  // The blocks of one layer, which are recomputed together.
+  using Layer = std::vector<std::unique_ptr<Block>>;
 
   Pass begin(const DecoderInput& input, Gradients gradients) const;
 
-  // The residual stream with its update added, and the norm of that.
-  std::pair<at::Tensor, at::Tensor> norm(const Weight& weight, const Residual& in,
-                                         Gradients gradients) const;
-  // The same sum, and the product of its norm with `weight`; `name` as for product().
-  std::pair<at::Tensor, at::Tensor> normed_product(const char* name, const Weight& norm,
-                                                   const Residual& in, const Weight& weight,
-                                                   Gradients gradients) const;
-  // x weight^T; `name` is how the product is called where a step is measured.
-  static at::Tensor product(const char* name, const at::Tensor& x, const Weight& weight,
-                            Gradients gradients);
-  // From queries, keys and values of all heads, as the product makes them, to the layer's update.
-  at::Tensor attention(const Layer& layer, const at::Tensor& projected, const Pass& pass) const;
-  Residual after(const Layer& layer, const Residual& in, const Pass& pass) const;
-
   ModelConfig config_;
   DecoderOptions options_;
-  Weight embedding_, head_, last_norm_;
+  Embedding embedding_;
   std::vector<Layer> layers_;
+  Head head_;
   at::Tensor cosines_, sines_;  // [max_positions, head_dim / 2] f32
 };
 

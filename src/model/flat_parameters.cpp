@@ -23,33 +23,39 @@ at::Tensor shaped(const at::Tensor& flat, const Parameter& parameter) {
 
 }  // namespace
 
+std::int64_t ParameterSpec::numel() const { return product(shape); }
+
 std::int64_t Parameter::numel() const { return product(shape); }
 
-FlatParameters::FlatParameters(const std::vector<ParameterSpec>& specs, at::Device device,
+FlatParameters::FlatParameters(const std::vector<UnitSpec>& units, at::Device device,
                                at::ScalarType compute_type) {
   TORCH_CHECK_VALUE(compute_type == at::kFloat || compute_type == at::kBFloat16,
                     "FlatParameters: compute type must be float32 or bfloat16, got ", compute_type);
-  std::int64_t end = 0;
-  for (const bool decays : {true, false}) {
-    end = aligned(end);
-    for (const ParameterSpec& spec : specs) {
-      if (spec.decays != decays) continue;
-      const std::int64_t offset = spec.joins_previous ? end : aligned(end);
-      list_.push_back({spec.name, spec.shape, offset, spec.decays});
-      end = offset + product(spec.shape);
-      const bool is_new = index_.emplace(spec.name, list_.size() - 1).second;
-      TORCH_CHECK_VALUE(is_new, "FlatParameters: names must differ, got ", spec.name, " twice");
-    }
-    if (decays) num_decayed_ = aligned(end);
-  }
-  size_ = aligned(end);
-
+  for (const UnitSpec& unit : units) lay_out(unit);
   const auto options = at::TensorOptions().dtype(at::kFloat).device(device);
   master_ = at::zeros({size_}, options);
   gradient_with_mailbox_ = at::zeros({size_ + kMailbox}, options);
   gradient_ = gradient_with_mailbox_.narrow(0, 0, size_);
-  compute_ =
-      compute_type == at::kFloat ? master_ : at::zeros({num_decayed_}, options.dtype(compute_type));
+  compute_ = compute_type == at::kFloat ? master_ : at::zeros({size_}, options.dtype(compute_type));
+}
+
+void FlatParameters::lay_out(const UnitSpec& spec) {
+  Unit unit{.name = spec.name, .begin = size_};
+  std::int64_t end = size_;
+  for (const bool vectors : {false, true}) {
+    end = aligned(end);
+    if (vectors) unit.vectors = end;
+    for (const ParameterSpec& weight : spec.weights) {
+      if ((weight.role == Role::kVector) != vectors) continue;
+      const std::int64_t offset = weight.joins_previous ? end : aligned(end);
+      list_.push_back({weight.name, weight.shape, offset, weight.role, weight.init});
+      end = offset + weight.numel();
+      const bool is_new = index_.emplace(weight.name, list_.size() - 1).second;
+      TORCH_CHECK_VALUE(is_new, "FlatParameters: names must differ, got ", weight.name, " twice");
+    }
+  }
+  unit.end = size_ = aligned(end);
+  units_.push_back(std::move(unit));
 }
 
 const Parameter& FlatParameters::find(std::string_view name) const {
@@ -71,7 +77,7 @@ at::Tensor FlatParameters::gradient_view(std::string_view name) const {
 
 at::Tensor FlatParameters::compute_view(std::string_view name) const {
   const Parameter& parameter = find(name);
-  return shaped(parameter.decays ? compute_ : master_, parameter);
+  return shaped(parameter.is_vector() ? master_ : compute_, parameter);
 }
 
 at::Tensor FlatParameters::joined(const at::Tensor& flat, std::string_view first,
@@ -93,7 +99,7 @@ at::Tensor FlatParameters::joined_gradient_view(std::string_view first,
 
 at::Tensor FlatParameters::joined_compute_view(std::string_view first,
                                                std::string_view last) const {
-  return joined(find(first).decays ? compute_ : master_, first, last);
+  return joined(find(first).is_vector() ? master_ : compute_, first, last);
 }
 
 void FlatParameters::zero_gradient() { gradient_with_mailbox_.zero_(); }
@@ -103,7 +109,7 @@ at::Tensor FlatParameters::compute_copy() const {
 }
 
 void FlatParameters::refresh_compute() {
-  if (compute_type() != at::kFloat) compute_.copy_(master_.narrow(0, 0, num_decayed_));
+  if (compute_type() != at::kFloat) compute_.copy_(master_);
 }
 
 }  // namespace superpose::model

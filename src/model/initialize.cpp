@@ -4,16 +4,11 @@
 
 #include <cmath>
 #include <span>
-#include <string_view>
 
 #include "util/random.h"
 
 namespace superpose::model {
 namespace {
-
-bool writes_residual(std::string_view name) {
-  return name.ends_with("o_proj.weight") || name.ends_with("down_proj.weight");
-}
 
 void fill(const at::Tensor& weight, const Parameter& parameter, std::uint64_t seed, double std) {
   const at::Tensor values = weight.is_cpu() ? weight : at::empty(weight.sizes(), at::kFloat);
@@ -31,10 +26,10 @@ void initialize(FlatParameters& parameters, const ModelConfig& config, std::uint
   for (const Parameter& parameter : parameters.list()) {
     const at::Tensor weight = parameters.view(parameter.name);
     if (weight.is_meta()) continue;
-    if (!parameter.decays) {
+    if (parameter.init == Init::kOnes) {
       weight.fill_(1.0);
     } else {
-      fill(weight, parameter, seed, writes_residual(parameter.name) ? residual_std : std);
+      fill(weight, parameter, seed, parameter.init == Init::kResidual ? residual_std : std);
     }
   }
   parameters.refresh_compute();

@@ -23,6 +23,8 @@ void OptimConfig::validate() const {
   // The loss takes it, and its inverse, as f32.
   util::require(z_loss == 0 || (util::is_normal_f32(z_loss) && util::is_normal_f32(1 / z_loss)),
                 "optim.z_loss: must be 0 (off), or > 0 and a normal number in f32, got ", z_loss);
+  util::require(muon_momentum >= 0 && muon_momentum < 1,
+                "optim.muon_momentum: must lie in [0, 1), got ", muon_momentum);
   util::require(warmup_steps >= 0, "optim.warmup_steps: must be >= 0, got ", warmup_steps);
   util::require(decay_share >= 0 && decay_share <= 1, "optim.decay_share: must lie in [0, 1], got ",
                 decay_share);

@@ -1,4 +1,4 @@
-// AdamW and its learning-rate schedule, as a recipe says it.
+// The optimizer and its learning-rate schedule, as a recipe says it.
 #pragma once
 
 #include <array>
@@ -13,13 +13,19 @@ inline constexpr std::array<std::string_view, 3> kScheduleNames = {"wsd", "cosin
 enum class DecayShape { kLinear, kOneMinusSqrt };
 inline constexpr std::array<std::string_view, 2> kDecayShapeNames = {"linear", "one_minus_sqrt"};
 
+// The rule that updates the matrices of the layers; embedding, head and norms take AdamW.
+enum class MatrixRule { kAdamW, kMuon };
+inline constexpr std::array<std::string_view, 2> kMatrixRuleNames = {"adamw", "muon"};
+
 struct OptimConfig {
+  MatrixRule matrices = MatrixRule::kAdamW;
   double learning_rate = 3e-3;
   double beta1 = 0.9;
   double beta2 = 0.95;
   double eps = 1e-8;
   double weight_decay = 0.1;
   double clip_norm = 1.0;
+  double muon_momentum = 0.95;
   double z_loss = 0;
   Schedule schedule = Schedule::kWarmupStableDecay;
   std::int64_t warmup_steps = 100;
@@ -29,12 +35,15 @@ struct OptimConfig {
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {
+    v.added().choice("matrices", self.matrices, kMatrixRuleNames,
+                     "rule that updates the matrices of layers; other weights take adamw");
     v.field("learning_rate", self.learning_rate, "peak learning rate");
     v.field("beta1", self.beta1, "AdamW: decay of the mean of gradients");
     v.field("beta2", self.beta2, "AdamW: decay of the mean of squared gradients");
     v.field("eps", self.eps, "AdamW: added to the root of the second moment");
     v.field("weight_decay", self.weight_decay, "decoupled decay of matrices; norms have none");
     v.field("clip_norm", self.clip_norm, "largest norm of all gradients together; 0 = no clipping");
+    v.added().field("muon_momentum", self.muon_momentum, "Muon: decay of the mean of gradients");
     v.added().field("z_loss", self.z_loss,
                     "weight of the squared log of the softmax's denominator in the loss; 0 = none");
     v.choice("schedule", self.schedule, kScheduleNames,

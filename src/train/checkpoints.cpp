@@ -9,13 +9,6 @@
 namespace superpose::train {
 namespace {
 
-constexpr const char* kExpAvg = "exp_avg";
-constexpr const char* kExpAvgSq = "exp_avg_sq";
-
-at::Tensor flat_range(const at::Tensor& flat, const model::Parameter& parameter) {
-  return flat.narrow(0, parameter.offset, parameter.numel());
-}
-
 std::string describe(const std::optional<checkpoint::Llama3RopeScaling>& scaling) {
   if (!scaling) return "\"none\"";
   return "\"llama3\" by " + util::format_double(scaling->factor) + " of " +
@@ -97,10 +90,10 @@ std::filesystem::path save_checkpoint(const std::filesystem::path& checkpoints, 
   contents.tokenizer_config_json = corpus.tokenizer.config_json;
   for (const model::Parameter& parameter : learner.parameters.list()) {
     contents.model.push_back({parameter.name, learner.parameters.view(parameter.name)});
+  }
+  for (const optim::Optimizer::WeightState& part : learner.optimizer.states()) {
     contents.optimizer.push_back(
-        {kExpAvg, parameter.name, 0, flat_range(learner.optimizer.exp_avg(), parameter)});
-    contents.optimizer.push_back(
-        {kExpAvgSq, parameter.name, 0, flat_range(learner.optimizer.exp_avg_sq(), parameter)});
+        {std::string(part.state), std::string(part.weight), 0, part.values});
   }
   contents.state = to_json(state);
   if (!corpus.record.files.empty()) {
@@ -115,15 +108,13 @@ void load_checkpoint(const std::filesystem::path& folder, Learner& learner, cons
     const checkpoint::Loaded loaded = checkpoint::open(folder, checkpoint::Check::kSizes);
     for (const model::Parameter& parameter : learner.parameters.list()) {
       loaded.model.copy_to(parameter.name, learner.parameters.view(parameter.name));
-      loaded.optimizer.copy_to(kExpAvg, parameter.name, 0,
-                               flat_range(learner.optimizer.exp_avg(), parameter));
-      loaded.optimizer.copy_to(kExpAvgSq, parameter.name, 0,
-                               flat_range(learner.optimizer.exp_avg_sq(), parameter));
+    }
+    for (const optim::Optimizer::WeightState& part : learner.optimizer.states()) {
+      loaded.optimizer.copy_to(std::string(part.state), std::string(part.weight), 0, part.values);
     }
   }
   collective.broadcast(learner.parameters.master(), 0);
-  collective.broadcast(learner.optimizer.exp_avg(), 0);
-  collective.broadcast(learner.optimizer.exp_avg_sq(), 0);
+  for (const at::Tensor& buffer : learner.optimizer.buffers()) collective.broadcast(buffer, 0);
   learner.optimizer.step_count() = state.optimizer_updates;
   learner.parameters.refresh_compute();
 }

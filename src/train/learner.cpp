@@ -1,15 +1,6 @@
 #include "train/learner.h"
 
 namespace superpose::train {
-namespace {
-
-std::vector<optim::Slice> slices_of(const model::FlatParameters& parameters) {
-  const std::int64_t border = parameters.num_decayed();
-  return {{0, border, true}, {border, parameters.size(), false}};
-}
-
-}  // namespace
-
 model::DecoderOptions decoder_options(const RunConfig& config) {
   model::DecoderOptions options;
   options.recompute_every = config.train.recompute_every;
@@ -21,11 +12,10 @@ model::DecoderOptions decoder_options(const RunConfig& config) {
 
 Learner::Learner(const model::ModelConfig& model, const optim::OptimConfig& optim,
                  Precision precision, at::Device device, const model::DecoderOptions& options)
-    : parameters(model::decoder_parameters(model), device,
+    : parameters(model::decoder_units(model), device,
                  precision == Precision::kBf16 ? at::kBFloat16 : at::kFloat),
       decoder(model, parameters, options),
-      optimizer(optim, parameters.master(), parameters.gradient(), slices_of(parameters),
-                parameters.compute_copy()),
+      optimizer(optim, parameters),
       clip_norm(optim.clip_norm) {}
 
 }  // namespace superpose::train

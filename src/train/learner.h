@@ -6,8 +6,8 @@
 #include "model/decoder.h"
 #include "model/flat_parameters.h"
 #include "model/model_config.h"
-#include "optim/adamw.h"
 #include "optim/optim_config.h"
+#include "optim/optimizer.h"
 #include "train/run_config.h"
 
 namespace superpose::train {
@@ -26,7 +26,7 @@ struct Learner {
 
   model::FlatParameters parameters;
   model::Decoder decoder;
-  optim::AdamW optimizer;
+  optim::Optimizer optimizer;
   double clip_norm;
 };
 

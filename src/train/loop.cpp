@@ -164,6 +164,7 @@ StepResult TrainingLoop::do_step(const data::Batch& batch) {
   input.learning_rate = optim::learning_rate_at(config_.optim, step_, config_.train.steps);
   input.micro_batch = parts_.setup.environment.micro_batch;
   input.wants_stop = parts_.signal.requested();
+  input.measures_updates = is_record_due(step_ + 1);
   try {
     return train_step(parts_.learner, batch, input, parts_.collective);
   } catch (const NonFiniteError& error) {
@@ -184,8 +185,8 @@ void TrainingLoop::after_step(const StepResult& result, const data::Batch& batch
   if (parts_.spec.on_step) {
     parts_.spec.on_step({step_, result.loss, result.gradient_norm, clocks_.ids_hash});
   }
-  if (is_record_due()) write_record(result, batch.epoch);
-  if (is_phase_end() && step_ < config_.train.steps) {
+  if (is_record_due(step_)) write_record(result, batch.epoch);
+  if (ends_phase(step_) && step_ < config_.train.steps) {
     const superposition::Phase& next = superposition::phase_at(parts_.setup.phases, step_);
     write_event(metrics::EventKind::kSwitch, describe_switch(next));
   }
@@ -203,15 +204,15 @@ void TrainingLoop::finish() {
   write_summary();
 }
 
-bool TrainingLoop::is_phase_end() const {
+bool TrainingLoop::ends_phase(std::int64_t step) const {
   const std::vector<superposition::Phase>& phases = parts_.setup.phases;
   return std::any_of(phases.begin(), phases.end(),
-                     [&](const superposition::Phase& phase) { return phase.end_step() == step_; });
+                     [&](const superposition::Phase& phase) { return phase.end_step() == step; });
 }
 
-bool TrainingLoop::is_record_due() const {
-  return step_ == 1 || step_ == last_step_ || is_phase_end() ||
-         is_multiple(step_, config_.log.every);
+bool TrainingLoop::is_record_due(std::int64_t step) const {
+  return step == 1 || step == last_step_ || ends_phase(step) ||
+         is_multiple(step, config_.log.every);
 }
 
 bool TrainingLoop::is_validation_due() const {
@@ -228,7 +229,7 @@ bool TrainingLoop::is_validated() const {
 
 bool TrainingLoop::is_checkpoint_due() const {
   return step_ == last_step_ || is_pinned_step() || is_multiple(step_, config_.checkpoint.every) ||
-         (config_.checkpoint.at_switch && is_phase_end());
+         (config_.checkpoint.at_switch && ends_phase(step_));
 }
 
 bool TrainingLoop::is_pinned_step() const {
@@ -250,6 +251,7 @@ void TrainingLoop::write_record(const StepResult& result, double epoch) {
   record.is_bag_loss = phase.target_size > 1;
   record.learning_rate = optim::learning_rate_at(config_.optim, step_ - 1, config_.train.steps);
   record.gradient_norm = result.gradient_norm;
+  record.scalars = result.scalars;
   record.wait_seconds = clocks_.wait_seconds;
   record.epoch = epoch;
   record.source_epochs = source_epochs(*parts_.setup.source, step_);

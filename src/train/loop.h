@@ -48,8 +48,8 @@ class TrainingLoop {
   void after_step(const StepResult& result, const data::Batch& batch);
   void finish();
 
-  bool is_phase_end() const;
-  bool is_record_due() const;
+  bool ends_phase(std::int64_t step) const;
+  bool is_record_due(std::int64_t step) const;
   bool is_validation_due() const;
   bool is_validated() const;
   bool is_checkpoint_due() const;

@@ -36,7 +36,7 @@ MemoryPlan plan_memory(const MemoryInputs& inputs) {
   const model::MemoryRequest& request = inputs.request;
   MemoryPlan plan;
   plan.program = kProgram + (request.bf16 ? kBf16Kernels : 0);
-  plan.state = inputs.model.parameters + inputs.model.gradients + inputs.model.optimizer;
+  plan.state = inputs.model.parameters + inputs.model.gradients + inputs.optimizer;
   plan.activations = inputs.model.activations;
   plan.gaps = static_cast<std::int64_t>((request.bf16 ? kGapShareBf16 : kGapShareF32) *
                                         static_cast<double>(plan.activations));

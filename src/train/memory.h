@@ -22,6 +22,7 @@ struct MemoryPlan {
 
 struct MemoryInputs {
   model::MemoryEstimate model;
+  std::int64_t optimizer = 0;  // bytes of its states
   model::MemoryRequest request;
   std::int64_t rows_per_step = 1;  // of this rank
   std::int64_t steps = 0;

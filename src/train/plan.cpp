@@ -7,6 +7,8 @@
 #include "checkpoint/checkpoint.h"
 #include "data/source_checks.h"
 #include "model/accounting.h"
+#include "model/decoder_layout.h"
+#include "optim/optimizer.h"
 #include "optim/schedule.h"
 #include "train/plan_checks.h"
 #include "train/run.h"
@@ -17,8 +19,8 @@
 namespace superpose::train {
 namespace {
 
-// Weights and two moments, all f32.
-constexpr std::int64_t kCheckpointBytesPerParameter = 12;
+// Weights in f32; states of the optimizer come on top.
+constexpr std::int64_t kBytesPerParameter = 4;
 
 std::string describe_model(const model::ModelConfig& model) {
   std::ostringstream text;
@@ -169,10 +171,15 @@ void plan_evaluation(const RunSpec& spec, const Setup& setup, Plan& plan) {
   }
 }
 
+std::int64_t optimizer_bytes(const RunSpec& spec, const Setup& setup) {
+  return optim::state_bytes(spec.config.optim, model::decoder_units(setup.model));
+}
+
 MemoryInputs memory_inputs(const model::MemoryRequest& request, const RunSpec& spec,
                            const Setup& setup, const Plan& plan) {
   MemoryInputs inputs;
   inputs.model = model::estimate_memory(setup.model, request);
+  inputs.optimizer = optimizer_bytes(spec, setup);
   inputs.request = request;
   inputs.rows_per_step = (plan.rows_per_step + plan.world_size - 1) / plan.world_size;
   inputs.steps = plan.total_steps;
@@ -217,7 +224,7 @@ void plan_disk(const RunSpec& spec, const Setup& setup, Plan& plan) {
   const RunConfig& config = spec.config;
   const data::TokenizerFiles& tokenizer = setup.corpus.tokenizer;
   DiskPlan& disk = plan.disk;
-  disk.checkpoint_bytes = plan.parameters * kCheckpointBytesPerParameter +
+  disk.checkpoint_bytes = plan.parameters * kBytesPerParameter + optimizer_bytes(spec, setup) +
                           static_cast<std::int64_t>(tokenizer.tokenizer_json.size() +
                                                     tokenizer.tokenizer_config_json.size());
   disk.there =

@@ -135,7 +135,7 @@ struct RunConfig {
     v.section("data", self.data, "what it reads");
     v.list("mixture", self.mixture, "corpora read side by side, instead of the one of [data]");
     v.section("train", self.train, "how long, how much at once");
-    v.section("optim", self.optim, "AdamW and its learning-rate schedule");
+    v.section("optim", self.optim, "the optimizer and its learning-rate schedule");
     v.list("phases", self.phases, "superposed phases in order; the steps left over are NTP");
     v.list("validation", self.validation, "sets of held-out text; the first is primary");
     v.section("evaluation", self.evaluation, "next-token loss on windows of these sets");

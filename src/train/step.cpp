@@ -7,7 +7,8 @@
 #include <cmath>
 
 #include "optim/gradient_norm.h"
-#include "train/mailbox.h"
+#include "optim/update_ratio.h"
+#include "train/step_metrics.h"
 
 // R rows of this rank, L positions, a tokens averaged per position, b targets per position.
 namespace superpose::train {
@@ -69,7 +70,7 @@ void accumulate_gradients(Learner& learner, const data::Batch& batch,
       batch.document_starts.empty()
           ? at::Tensor()
           : tensor_of(batch.document_starts, {batch.rows, length}, device);  // [R, L]
-  const at::Tensor total = learner.parameters.mailbox().select(0, 0);
+  const at::Tensor total = StepMetrics(learner.parameters.mailbox()).sum(Metric::kLoss);
   for (std::int64_t row = 0; row < batch.rows; row += micro_batch) {
     const std::int64_t rows = std::min(micro_batch, batch.rows - row);
     const auto part_of = [row, rows](const at::Tensor& all) {
@@ -89,28 +90,33 @@ StepResult train_step(Learner& learner, const data::Batch& batch, const StepInpu
   part("clear gradient", [&] { parameters.zero_gradient(); });
   accumulate_gradients(learner, batch, slot_coefficients(input.slot_weights, batch.counts),
                        input.micro_batch);
-  Mail mail;
-  mail.stop_votes = input.wants_stop ? 1 : 0;
-  mail.raw_tokens = static_cast<std::uint64_t>(batch.raw_tokens);
-  mail.ids_hash = batch.ids_hash;
-  put_mail(parameters.mailbox(), mail);
+  const StepMetrics metrics(parameters.mailbox());
+  metrics.set(Metric::kStopVotes, input.wants_stop ? 1 : 0);
+  metrics.set(Metric::kRawTokens, static_cast<std::uint64_t>(batch.raw_tokens));
+  metrics.set(Metric::kIdsHash, batch.ids_hash);
 
   part("all-reduce", [&] { collective.all_reduce_sum(parameters.gradient_with_mailbox()); });
 
-  mail = take_mail(parameters.mailbox());
+  const StepMetrics::Sums sums = metrics.read();
   StepResult result;
-  result.loss = mail.loss;
+  result.loss = sums.float_of(Metric::kLoss);
   result.gradient_norm =
       part("gradient norm", [&] { return optim::gradient_norm(parameters.gradient()); });
-  result.raw_tokens = static_cast<std::int64_t>(mail.raw_tokens);
-  result.ids_hash = mail.ids_hash;
-  result.stop = mail.stop_votes > 0;
+  result.raw_tokens = static_cast<std::int64_t>(sums.integer_of(Metric::kRawTokens));
+  result.ids_hash = sums.integer_of(Metric::kIdsHash);
+  result.stop = sums.integer_of(Metric::kStopVotes) > 0;
   // Every rank holds the same sums, so all stop here or none does.
   check_finite(result.loss, result.gradient_norm);
+  const at::Tensor before = input.measures_updates ? parameters.master().clone() : at::Tensor();
   part("optimizer", [&] {
     learner.optimizer.step(input.learning_rate,
                            optim::clip_scale(result.gradient_norm, learner.clip_norm));
   });
+  if (before.defined()) {
+    for (const auto& [role, ratio] : optim::update_ratios(parameters, before)) {
+      result.scalars.emplace_back("update_ratio/" + role, ratio);
+    }
+  }
   return result;
 }
 

@@ -8,14 +8,16 @@
 #include "distributed/collective.h"
 #include "train/learner.h"
 #include "util/error.h"
+#include "util/json_fields.h"
 
 namespace superpose::train {
 
 struct StepInput {
   std::vector<double> slot_weights;  // [b] of the phase, sum 1
   double learning_rate = 0;
-  std::int64_t micro_batch = 1;  // rows that go through the model at once
-  bool wants_stop = false;       // this rank was told to stop
+  std::int64_t micro_batch = 1;   // rows that go through the model at once
+  bool wants_stop = false;        // this rank was told to stop
+  bool measures_updates = false;  // fills StepResult::scalars
 };
 
 // Equal on every rank.
@@ -25,6 +27,8 @@ struct StepResult {
   std::int64_t raw_tokens = 0;  // that the step read
   std::uint64_t ids_hash = 0;   // of the ids that the step read
   bool stop = false;            // some rank was told to stop
+  // Further numbers by name, for the record: "update_ratio/matrix", ... (optim/update_ratio.h).
+  util::NumberPairs scalars = {};
 };
 
 // A loss or gradient that is not a finite number. Weights and optimizer are as before the step.
@@ -38,7 +42,7 @@ class NonFiniteError : public util::Error {
 std::vector<float> slot_coefficients(const std::vector<double>& slot_weights,
                                      const std::vector<std::int64_t>& counts);
 
-// Adds the gradients of this rank's rows, and their loss to mailbox()[0]. The result does not
+// Adds the gradients of this rank's rows, and their loss to its step metric. The result does not
 // depend on `micro_batch` but for the order of summation.
 void accumulate_gradients(Learner& learner, const data::Batch& batch,
                           const std::vector<float>& coefficients, std::int64_t micro_batch);

@@ -28,7 +28,7 @@ struct HuggingFaceDecoder {
                               at::ScalarType compute = at::kFloat)
       : config(config_of(checkpoint::from_config_json(util::read_file(folder / "config.json"),
                                                       (folder / "config.json").string()))),
-        parameters(model::decoder_parameters(config), at::kCPU, compute),
+        parameters(model::decoder_units(config), at::kCPU, compute),
         decoder(config, parameters) {
     const checkpoint::ModelFiles files(folder);
     EXPECT_EQ(files.names().size(), parameters.list().size());

@@ -9,6 +9,9 @@ Every folder holds config.json and model.safetensors as save_pretrained writes t
   logits.s<s> [2, 7, V], loss.s<s> []            loss = (1/s) sum over slots of the mean cross-entropy
   grad.s<s>.<weight>                             of that loss
   adamw.<weight>                                 after 4 updates by the gradients of s = 3, clipped to norm 1
+muon.safetensors: two matrices before and after 20 updates by torch.optim.Muon, whose Newton-Schulz iterations are in bf16,
+and after the same updates with them in f64:
+  start.<name>, torch.<name>, f64.<name>
 Computed in f64 from the f32 weights and stored in f32, so a difference seen by a test is the tested program's own.
 Needs the versions in requirements-test.txt; one thread, no network.
 """
@@ -93,7 +96,37 @@ def make(name, seed):
               metadata={"format": "pt"})
 
 
+def muon_gradient(shape, step):
+    """Of update `step`, from 0: a formula, so that a test forms the same numbers."""
+    index = torch.arange(shape[0] * shape[1], dtype=torch.float64)
+    return (torch.sin(0.37 * index * (step + 1)) + 0.1 * torch.cos(index)).view(shape)
+
+
+def muon_updates(start, dtype):
+    parameter = torch.nn.Parameter(start.to(dtype).clone())
+    optimizer = torch.optim.Muon([parameter], lr=0.01, weight_decay=0.1, momentum=0.95, adjust_lr_fn="match_rms_adamw")
+    for step in range(20):
+        parameter.grad = muon_gradient(start.shape, step).to(dtype)
+        optimizer.step()
+    return parameter.detach().float()
+
+
+def make_muon(seed):
+    generator = torch.Generator().manual_seed(seed)
+    tensors = {}
+    rounding = torch.Tensor.bfloat16
+    for name, shape in (("wide", (24, 40)), ("tall", (40, 24))):
+        start = torch.randn(shape, generator=generator)
+        tensors[f"start.{name}"] = start
+        tensors[f"torch.{name}"] = muon_updates(start, torch.float32)
+        torch.Tensor.bfloat16 = torch.Tensor.clone
+        tensors[f"f64.{name}"] = muon_updates(start, torch.float64)
+        torch.Tensor.bfloat16 = rounding
+    save_file(tensors, HERE / "muon.safetensors", metadata={"format": "pt"})
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
+    make_muon(3)
     make("llama", 1)
     make("qwen3", 2)

@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "hugging_face_decoder.h"
-#include "optim/adamw.h"
 #include "optim/gradient_norm.h"
+#include "optim/optimizer.h"
 
 namespace superpose {
 namespace {
@@ -50,13 +50,11 @@ TEST_P(OwnReferences, FourStepsOfAdamW) {
   HuggingFaceDecoder model(folder());
   const checkpoint::SafetensorsFile reference(folder() / "reference.safetensors");
   const model::FlatParameters& parameters = model.parameters;
-  optim::AdamW adamw(
-      {}, parameters.master(), parameters.gradient(),
-      {{0, parameters.num_decayed(), true}, {parameters.num_decayed(), parameters.size(), false}});
+  optim::Optimizer optimizer({}, parameters);
   for (int step = 0; step < 4; ++step) {
     model.parameters.zero_gradient();
     loss_of(model, reference, ".s3").backward();
-    adamw.step(0.01, optim::clip_scale(optim::gradient_norm(parameters.gradient()), 1.0));
+    optimizer.step(0.01, optim::clip_scale(optim::gradient_norm(parameters.gradient()), 1.0));
   }
   for (const model::Parameter& parameter : parameters.list()) {
     const at::Tensor expected = reference.tensor("adamw." + parameter.name);

@@ -26,7 +26,7 @@ void dump(const std::filesystem::path& folder, const std::filesystem::path& ids_
   const std::filesystem::path config_file = folder / "config.json";
   const model::ModelConfig config =
       config_of(checkpoint::from_config_json(util::read_file(config_file), config_file.string()));
-  model::FlatParameters parameters(model::decoder_parameters(config), at::kCPU, at::kFloat);
+  model::FlatParameters parameters(model::decoder_units(config), at::kCPU, at::kFloat);
   const checkpoint::ModelFiles files(folder);
   util::require(files.names().size() == parameters.list().size(),
                 "dump_logits: the folder must hold as many tensors as the model has weights, got ",

@@ -41,7 +41,7 @@ inline data::PreparedCorpus make_corpus(const std::filesystem::path& folder, int
 }
 
 struct TinyDecoder {
-  TinyDecoder() : parameters(model::decoder_parameters(config), at::kCPU, at::kFloat) {
+  TinyDecoder() : parameters(model::decoder_units(config), at::kCPU, at::kFloat) {
     at::set_num_threads(1);  // too small to share, and the machine may be busy
     model::initialize(parameters, config, 5);
   }

@@ -2,34 +2,45 @@
 
 #include <gtest/gtest.h>
 
+#include <tuple>
+
 #include "model/decoder.h"
 #include "small_decoder.h"
 
 namespace superpose::model {
 namespace {
 
-std::vector<ParameterSpec> some_specs() {
-  return {{"a", {3, 5}, true},       {"norm", {7}, false},      {"q", {4, 6}, true},
-          {"k", {2, 6}, true, true}, {"v", {2, 6}, true, true}, {"z", {1, 1}, true}};
+std::vector<UnitSpec> some_units() {
+  return {{"first", {{"a", {3, 5}}, {"norm", {7}, Role::kVector}}},
+          {"second",
+           {{"q", {4, 6}},
+            {"k", {2, 6}, Role::kMatrix, true},
+            {"v", {2, 6}, Role::kMatrix, true},
+            {"z", {1, 1}, Role::kHead}}}};
 }
 
-TEST(FlatParameters, PutsDecayedWeightsFirstAndGroupsAtAlignedOffsets) {
-  const FlatParameters parameters(some_specs(), at::kCPU, at::kFloat);
+TEST(FlatParameters, LaysOutUnitsWithMatricesFirstAtAlignedOffsets) {
+  const FlatParameters parameters(some_units(), at::kCPU, at::kFloat);
   std::vector<std::string> names;
   for (const Parameter& parameter : parameters.list()) names.push_back(parameter.name);
-  EXPECT_EQ(names, (std::vector<std::string>{"a", "q", "k", "v", "z", "norm"}));
-  const std::vector<std::int64_t> offsets = {0, 32, 56, 68, 96, 128};
+  EXPECT_EQ(names, (std::vector<std::string>{"a", "norm", "q", "k", "v", "z"}));
+  const std::vector<std::int64_t> offsets = {0, 32, 64, 88, 100, 128};
   for (std::size_t i = 0; i < offsets.size(); ++i) {
     EXPECT_EQ(parameters.list()[i].offset, offsets[i]) << names[i];
   }
-  EXPECT_EQ(parameters.num_decayed(), 128);
+  ASSERT_EQ(parameters.units().size(), 2U);
+  const Unit& first = parameters.units()[0];
+  EXPECT_EQ(first.name, "first");
+  EXPECT_EQ(std::tuple(first.begin, first.vectors, first.end), std::tuple(0, 32, 64));
+  const Unit& second = parameters.units()[1];
+  EXPECT_EQ(std::tuple(second.begin, second.vectors, second.end), std::tuple(64, 160, 160));
   EXPECT_EQ(parameters.size(), 160);
   const auto address = reinterpret_cast<std::uintptr_t>(parameters.master().const_data_ptr());
   EXPECT_EQ(address % 64, 0U);
 }
 
 TEST(FlatParameters, ViewsShareTheBuffers) {
-  FlatParameters parameters(some_specs(), at::kCPU, at::kFloat);
+  FlatParameters parameters(some_units(), at::kCPU, at::kFloat);
   parameters.view("k").fill_(2.0);
   parameters.gradient_view("norm").fill_(3.0);
   EXPECT_EQ(parameters.master().sum().item<double>(), 24.0);
@@ -45,7 +56,7 @@ TEST(FlatParameters, ViewsShareTheBuffers) {
 }
 
 TEST(FlatParameters, JoinsNeighboursInOneView) {
-  FlatParameters parameters(some_specs(), at::kCPU, at::kFloat);
+  FlatParameters parameters(some_units(), at::kCPU, at::kFloat);
   parameters.view("q").fill_(1.0);
   parameters.view("k").fill_(2.0);
   parameters.view("v").fill_(3.0);
@@ -60,7 +71,7 @@ TEST(FlatParameters, JoinsNeighboursInOneView) {
 }
 
 TEST(FlatParameters, KeepsABf16CopyOfMatricesAndNormsInF32) {
-  FlatParameters parameters(some_specs(), at::kCPU, at::kBFloat16);
+  FlatParameters parameters(some_units(), at::kCPU, at::kBFloat16);
   parameters.view("q").fill_(1.0 + 1.0 / 512);  // rounds to 1 in bf16
   parameters.view("norm").fill_(1.0 + 1.0 / 512);
   parameters.refresh_compute();
@@ -76,17 +87,18 @@ TEST(FlatParameters, KeepsABf16CopyOfMatricesAndNormsInF32) {
 }
 
 TEST(FlatParameters, RefusesUnknownAndDoubleNamesAndOtherTypes) {
-  const FlatParameters parameters(some_specs(), at::kCPU, at::kFloat);
+  const FlatParameters parameters(some_units(), at::kCPU, at::kFloat);
   EXPECT_THROW(parameters.view("nothing"), c10::ValueError);
-  EXPECT_THROW(FlatParameters({{"a", {1}}, {"a", {2}}}, at::kCPU, at::kFloat), c10::ValueError);
-  EXPECT_THROW(FlatParameters({{"a", {1}}}, at::kCPU, at::kDouble), c10::ValueError);
+  EXPECT_THROW(FlatParameters({{"u", {{"a", {1}}}}, {"v", {{"a", {2}}}}}, at::kCPU, at::kFloat),
+               c10::ValueError);
+  EXPECT_THROW(FlatParameters({{"u", {{"a", {1}}}}}, at::kCPU, at::kDouble), c10::ValueError);
 }
 
 TEST(FlatParameters, HoldsADecoderUnderHuggingFaceNames) {
   ModelConfig shape = test::small_config();
   shape.qk_norm = Toggle::kOn;
   const ModelConfig config = resolve(shape, 0);
-  const FlatParameters parameters(decoder_parameters(config), at::kMeta, at::kFloat);
+  const FlatParameters parameters(decoder_units(config), at::kMeta, at::kFloat);
   EXPECT_EQ(parameters.list().size(), 1 + 2 * 11 + 2);
   EXPECT_EQ(parameters.view("model.embed_tokens.weight").sizes(), (at::IntArrayRef{64, 24}));
   EXPECT_EQ(parameters.view("model.layers.1.self_attn.k_proj.weight").sizes(),
@@ -99,7 +111,7 @@ TEST(FlatParameters, HoldsADecoderUnderHuggingFaceNames) {
             (at::IntArrayRef{24, 40}));
   EXPECT_EQ(parameters.view("lm_head.weight").sizes(), (at::IntArrayRef{64, 24}));
   for (const Parameter& parameter : parameters.list()) {
-    EXPECT_EQ(parameter.decays, parameter.shape.size() == 2) << parameter.name;
+    EXPECT_EQ(parameter.is_vector(), parameter.shape.size() == 1) << parameter.name;
   }
 }
 

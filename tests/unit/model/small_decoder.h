@@ -29,7 +29,7 @@ struct SmallDecoder {
   explicit SmallDecoder(const model::ModelConfig& shape = small_config(),
                         at::Device device = at::kCPU, at::ScalarType compute = at::kFloat)
       : config(model::resolve(shape, 0)),
-        parameters(model::decoder_parameters(config), device, compute),
+        parameters(model::decoder_units(config), device, compute),
         decoder(config, parameters) {
     model::initialize(parameters, config, 7);
   }

@@ -4,8 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "model/decoder.h"
-#include "optim/adamw.h"
 #include "optim/gradient_norm.h"
+#include "optim/optimizer.h"
 #include "small_decoder.h"
 
 namespace superpose::model {
@@ -13,11 +13,6 @@ namespace {
 
 using test::mean_coefficients;
 using test::SmallDecoder;
-
-std::vector<optim::Slice> slices_of(const FlatParameters& parameters) {
-  return {{0, parameters.num_decayed(), true},
-          {parameters.num_decayed(), parameters.size(), false}};
-}
 
 TEST(Training, TheWholeStepRunsOnTheMetaDevice) {
   for (const at::ScalarType compute : {at::kFloat, at::kBFloat16}) {
@@ -33,9 +28,8 @@ TEST(Training, TheWholeStepRunsOnTheMetaDevice) {
       EXPECT_EQ(loss.dim(), 0);
       EXPECT_TRUE(loss.is_meta());
       loss.backward();
-      optim::AdamW adamw({}, small.parameters.master(), small.parameters.gradient(),
-                         slices_of(small.parameters), small.parameters.compute_copy());
-      adamw.step(1e-3, 1.0);
+      optim::Optimizer optimizer({}, small.parameters);
+      optimizer.step(1e-3, 1.0);
       EXPECT_TRUE(small.decoder.logits(ids).is_meta());
     }
   }
@@ -44,8 +38,7 @@ TEST(Training, TheWholeStepRunsOnTheMetaDevice) {
 double train_on_one_batch(SmallDecoder& small, std::int64_t steps) {
   optim::OptimConfig config;
   config.weight_decay = 0;
-  optim::AdamW adamw(config, small.parameters.master(), small.parameters.gradient(),
-                     slices_of(small.parameters), small.parameters.compute_copy());
+  optim::Optimizer optimizer(config, small.parameters);
   const at::Tensor ids = test::random_ids(64, {4, 16, 2});
   const at::Tensor targets = test::random_ids(64, {4, 16, 1});
   double loss = 0;
@@ -55,7 +48,7 @@ double train_on_one_batch(SmallDecoder& small, std::int64_t steps) {
         small.decoder.loss(ids, targets, mean_coefficients(targets), Gradients::kAccumulate);
     result.backward();
     const double norm = optim::gradient_norm(small.parameters.gradient());
-    adamw.step(1e-2, optim::clip_scale(norm, 1.0));
+    optimizer.step(1e-2, optim::clip_scale(norm, 1.0));
     loss = result.item<double>();
   }
   return loss;

@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "model/decoder_layout.h"
 #include "model/model_config.h"
+#include "optim/optimizer.h"
 
 namespace superpose::train {
 namespace {
@@ -40,6 +42,7 @@ MemoryPlan plan_of(const MeasuredRun& run) {
                     .target_size = run.bag_size,
                     .bf16 = run.bf16};
   inputs.model = model::estimate_memory(resolved(run.name), inputs.request);
+  inputs.optimizer = optim::state_bytes({}, model::decoder_units(resolved(run.name)));
   inputs.rows_per_step = run.rows;
   inputs.steps = run.steps;
   inputs.prefetch = 4;

@@ -11,7 +11,7 @@
 #include "model/initialize.h"
 #include "support/tolerances.h"
 #include "train/environment.h"
-#include "train/mailbox.h"
+#include "train/step_metrics.h"
 #include "util/random.h"
 
 namespace superpose::train {
@@ -166,6 +166,23 @@ TEST_F(TrainStep, LossIsTheMeanOverValidTargets) {
   EXPECT_EQ(learner->optimizer.step_count(), 1);
 }
 
+TEST_F(TrainStep, MeasuresHowFarTheWeightsMoveWhereAsked) {
+  const auto learner = make_learner();
+  distributed::LocalCollective collective;
+  StepInput input = input_of(1, 6);
+  EXPECT_TRUE(train_step(*learner, make_batch(0, 6, 6, 1), input, collective).scalars.empty());
+  input.measures_updates = true;
+  const StepResult result = train_step(*learner, make_batch(0, 6, 6, 1), input, collective);
+  std::vector<std::string> names;
+  for (const auto& [name, value] : result.scalars) {
+    names.push_back(name);
+    EXPECT_GT(value, 0) << name;
+    EXPECT_LT(value, 1) << name;
+  }
+  EXPECT_EQ(names.front(), "update_ratio/matrix");
+  EXPECT_EQ(names.back(), "update_ratio/vector");
+}
+
 TEST_F(TrainStep, CarriesTheStopVote) {
   const auto learner = make_learner();
   distributed::LocalCollective collective;
@@ -197,7 +214,9 @@ TEST_F(TrainStep, StopsBeforeWeightsChangeWhereALossIsNotFinite) {
                NonFiniteError);
   EXPECT_TRUE(at::equal(learner->parameters.master().nan_to_num(7.0), before.nan_to_num(7.0)));
   EXPECT_EQ(learner->optimizer.step_count(), 0);
-  EXPECT_EQ(learner->optimizer.exp_avg().abs().sum().item<double>(), 0);
+  for (const at::Tensor& buffer : learner->optimizer.buffers()) {
+    EXPECT_EQ(buffer.abs().sum().item<double>(), 0);
+  }
 }
 
 // Another rank's gradients are broken while its loss is finite.
@@ -232,7 +251,7 @@ TEST(MetaDevice, WholeStepRuns) {
       learner.parameters.zero_gradient();
       accumulate_gradients(learner, batch,
                            slot_coefficients(input_of(bag_size, 4).slot_weights, batch.counts), 4);
-      put_mail(learner.parameters.mailbox(), Mail{});
+      StepMetrics(learner.parameters.mailbox()).set(Metric::kRawTokens, 1);
       learner.optimizer.step(1e-3, 1.0);
       learner.parameters.refresh_compute();
     }

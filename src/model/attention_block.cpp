@@ -1,0 +1,104 @@
+#include "model/attention_block.h"
+
+#include <tuple>
+
+#include "ops/causal_attention.h"
+
+namespace superpose::model {
+namespace {
+
+struct Widths {
+  explicit Widths(const ModelConfig& config)
+      : hidden(config.hidden_size),
+        queries(config.num_heads * config.head_dim),
+        keys(config.num_kv_heads * config.head_dim) {}
+  std::int64_t projected() const { return queries + 2 * keys; }
+  std::int64_t hidden, queries, keys;
+};
+
+}  // namespace
+
+BlockSpec attention_spec(const ModelConfig& config, const std::string& prefix,
+                         std::int64_t sequence_length) {
+  const Widths width(config);
+  const std::string attention = prefix + "self_attn.";
+  BlockSpec spec;
+  spec.weights = {
+      {attention + "q_proj.weight", {width.queries, width.hidden}},
+      {attention + "k_proj.weight", {width.keys, width.hidden}, Role::kMatrix, true},
+      {attention + "v_proj.weight", {width.keys, width.hidden}, Role::kMatrix, true},
+      {attention + "o_proj.weight",
+       {width.hidden, width.queries},
+       Role::kMatrix,
+       false,
+       Init::kResidual},
+      {prefix + "input_layernorm.weight", {width.hidden}, Role::kVector, false, Init::kOnes}};
+  if (config.has_qk_norm()) {
+    for (const char* name : {"q_norm.weight", "k_norm.weight"}) {
+      spec.weights.push_back(
+          {attention + name, {config.head_dim}, Role::kVector, false, Init::kOnes});
+    }
+  }
+  std::int64_t parameters = 0;
+  for (const ParameterSpec& weight : spec.weights) parameters += weight.numel();
+  // Two products with L / 2 keys on average, 2 FLOPs per multiply-add; twice that in backward.
+  spec.flops_per_position = 6 * static_cast<double>(parameters + sequence_length * width.queries);
+  // The stream's sum, q, k, v (before their norm too), what attention gives; the inverse norm and
+  // the log-sum-exp of each head.
+  spec.activations.elements =
+      width.hidden + width.projected() * (config.has_qk_norm() ? 2 : 1) + width.queries;
+  spec.activations.f32 = 1 + config.num_heads;
+  spec.activations.in_flight = width.projected() + 2 * width.hidden;
+  return spec;
+}
+
+std::vector<StepPart> attention_parts(const ModelConfig& config, const StepShape& shape) {
+  const Widths width(config);
+  // Two products of L / 2 keys on average, four in backward.
+  const double once = 2 * static_cast<double>(shape.positions) *
+                      static_cast<double>(shape.sequence_length * width.queries);
+  return {norm_part(config, shape),
+          {"qkv", product_cost(shape, width.hidden, width.projected())},
+          {"rotary", traffic_cost(shape, 2 * width.projected(), 2 * width.projected())},
+          {"attention", {CostUnit::kFlops, once, 2 * once, 0}},
+          {"o", product_cost(shape, width.queries, width.hidden)}};
+}
+
+AttentionBlock::AttentionBlock(const ModelConfig& config, const std::string& prefix,
+                               const FlatParameters& parameters)
+    : config_(config),
+      norm_(weight_of(parameters, prefix + "input_layernorm.weight")),
+      qkv_(joined_weight(parameters, prefix + "self_attn.q_proj.weight",
+                         prefix + "self_attn.v_proj.weight")),
+      output_(weight_of(parameters, prefix + "self_attn.o_proj.weight")) {
+  if (!config.has_qk_norm()) return;
+  query_norm_ = weight_of(parameters, prefix + "self_attn.q_norm.weight");
+  key_norm_ = weight_of(parameters, prefix + "self_attn.k_norm.weight");
+}
+
+at::Tensor AttentionBlock::attend(const at::Tensor& projected, const Pass& pass) const {
+  ops::HeadNorms norms;
+  if (config_.has_qk_norm()) {
+    norms = {query_norm_.value, key_norm_.value, query_norm_.wanted(pass.gradients),
+             key_norm_.wanted(pass.gradients), config_.norm_eps};
+  }
+  const ops::HeadLayout layout{config_.num_heads, config_.num_kv_heads, config_.head_dim};
+  const auto heads = named_part("rotary", [&] {
+    return ops::rotary_heads_accumulate(
+        projected.view({pass.rows, projected.size(0) / pass.rows, -1}), pass.angles, layout, norms);
+  });
+  const at::Tensor mixed = named_part("attention", [&] {
+    return ops::causal_attention(std::get<0>(heads), std::get<1>(heads), std::get<2>(heads),
+                                 pass.document_starts)
+        .flatten(0, 1);
+  });
+  return product("o", mixed, output_, pass.gradients);
+}
+
+Residual AttentionBlock::forward(const Residual& in, const Pass& pass) const {
+  const NormedProduct qkv =
+      normed_product("qkv", norm_, config_.norm_eps, in, qkv_, pass.gradients);
+  return {qkv.sum, attend(qkv.product, pass)};
+}
+
+}  // namespace superpose::model

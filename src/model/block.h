@@ -1,0 +1,93 @@
+// What a decoder is made of. A block says in one file which weights it has, runs forward, and
+// says what it costs; a decoder is a list of blocks (decoder_layout.h).
+//
+// N positions of a pass, all rows together; D hidden_size.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <ATen/record_function.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "model/flat_parameters.h"
+#include "model/model_config.h"
+#include "model/recompute.h"
+#include "model/step_parts.h"
+#include "ops/rotary_heads.h"
+
+namespace superpose::model {
+
+// kAccumulate: the result carries a graph, and backward() adds every weight's gradient to
+// FlatParameters::gradient(). kNone: no graph, nothing kept.
+enum class Gradients { kNone, kAccumulate };
+
+// What all blocks of a pass share.
+struct Pass {
+  std::int64_t rows = 0;       // B
+  ops::RotaryAngles angles;    // of each position
+  at::Tensor document_starts;  // for attention; undefined: a row is one document
+  Gradients gradients = Gradients::kNone;
+};
+
+// A weight as operators take it: its values in the compute type, and the f32 view that its gradient
+// is added to.
+struct Weight {
+  at::Tensor value, gradient;
+  // The gradient that an operator may add to: undefined where none is wanted.
+  const at::Tensor& wanted(Gradients gradients) const;
+};
+
+Weight weight_of(const FlatParameters& parameters, const std::string& name);
+// One weight over joined ones, `first` to `last`.
+Weight joined_weight(const FlatParameters& parameters, const std::string& first,
+                     const std::string& last);
+
+// A block on the residual stream.
+class Block {
+ public:
+  virtual ~Block() = default;
+  // Adds in.update to the stream and returns the sum, [N, D], and the block's own update of it.
+  virtual Residual forward(const Residual& in, const Pass& pass) const = 0;
+};
+
+// What a block keeps for backward, for each position.
+struct Activations {
+  std::int64_t elements = 0;   // of the compute type
+  std::int64_t f32 = 0;        // elements that are f32 in any case
+  std::int64_t in_flight = 0;  // elements of the compute type that its own backward adds
+};
+
+// A block before it is built.
+struct BlockSpec {
+  std::vector<ParameterSpec> weights;
+  // Forward and backward of one position, whatever the bag size: 6 for each weight of a product,
+  // and attention's own.
+  double flops_per_position = 0;
+  Activations activations;
+};
+
+// Runs a part of the model under a name that observers see; costs nothing worth mentioning where
+// there is none.
+template <class Run>
+auto named_part(const char* name, const Run& run) {
+  RECORD_USER_SCOPE(name);
+  return run();
+}
+
+// x weight^T as a part of the step.
+at::Tensor product(const char* name, const at::Tensor& x, const Weight& weight,
+                   Gradients gradients);
+
+// The stream with its update added, and the product of its norm with `weight`.
+struct NormedProduct {
+  at::Tensor sum, product;
+};
+NormedProduct normed_product(const char* name, const Weight& norm, double norm_eps,
+                             const Residual& in, const Weight& weight, Gradients gradients);
+
+// The part "norm" of a block on the stream: sum and norm of two, and back.
+StepPart norm_part(const ModelConfig& config, const StepShape& shape);
+
+}  // namespace superpose::model
