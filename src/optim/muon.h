@@ -16,8 +16,8 @@ namespace superpose::optim {
 // The last factor gives an update the size of AdamW's, so that one learning rate serves both (Liu
 // et al. 2025, arXiv 2502.16982, section 2.2). `orthogonal` is five Newton-Schulz iterations of the
 // quintic a x + b x^3 + c x^5 on the matrix over its norm; singular values end between about 0.7
-// and 1.2. As torch.optim.Muon with adjust_lr_fn = "match_rms_adamw", but iterations are in f32
-// there where torch rounds them to bf16.
+// and 1.2. As torch.optim.Muon with adjust_lr_fn = "match_rms_adamw", but with the
+// iterations in f32, where torch has them in bf16.
 //
 // State: momentum (m).
 class Muon : public Rule {

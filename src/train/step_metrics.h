@@ -43,7 +43,7 @@ class StepMetrics {
   // This rank's whole contribution; `metric` is an integer.
   void set(Metric metric, std::uint64_t value) const;
 
-  // What is there, behind the collective: the sums over ranks.
+  // What is there after the collective: the sums over ranks.
   struct Sums {
     std::array<double, kStepMetrics.size()> floats{};
     std::array<std::uint64_t, kStepMetrics.size()> integers{};

@@ -24,7 +24,7 @@ TileProduct micro_kernel_product;
 void micro_kernel_product_bf16(const ProductSize& size, const Bf16Matrix& a, const Matrix& b,
                                float* out, std::int64_t out_stride, Into into);
 
-// To be called by each thread behind its last product of bf16: gives back the tile registers of
+// To be called by each thread after its last product of bf16: gives back the tile registers of
 // CPUs that have them.
 void release_micro_kernels();
 
