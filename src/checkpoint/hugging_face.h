@@ -8,10 +8,26 @@
 
 namespace superpose::checkpoint {
 
-enum class Architecture {
-  kLlama,  // LlamaForCausalLM
-  kQwen3,  // Qwen3ForCausalLM: RMS norm of queries and keys over each head
+enum class Architecture { kLlama, kQwen2, kQwen3, kSmolLM3 };
+
+// In what the architectures differ: a family is a row of this table.
+struct ArchitectureTraits {
+  Architecture value;
+  const char* class_name;
+  const char* model_type;
+  bool has_qk_norm;   // RMS norm of queries and keys over each head
+  bool has_qkv_bias;  // biases of queries, keys and values
+  bool skips_rotary;  // every no_rope_interval-th layer has no rotary positions
+  // What transformers takes where config.json is silent.
+  double rope_theta;
+  std::int64_t head_dim;  // 0: hidden_size / num_attention_heads
+  bool tied;
 };
+
+const ArchitectureTraits& traits_of(Architecture value);
+
+// The one that has exactly these.
+Architecture find_architecture(bool has_qk_norm, bool has_qkv_bias, bool skips_rotary);
 
 // Llama 3's scaling of the rotary frequencies ("rope_type": "llama3").
 struct Llama3RopeScaling {
@@ -37,6 +53,7 @@ struct HuggingFaceModel {
   double rms_norm_eps = 1e-6;
   double rope_theta = 10'000;
   std::optional<Llama3RopeScaling> rope_scaling;  // nothing: plain rotation
+  std::int64_t no_rope_interval = 0;  // layer i does not rotate where this divides i + 1; 0: all do
   double initializer_range = 0.02;
   bool tie_word_embeddings = false;
   std::string dtype = "float32";  // of the stored weights: float32, bfloat16, float16
@@ -54,10 +71,11 @@ std::string to_config_json(const HuggingFaceModel& model);
 // generation_config.json: the special tokens.
 std::string to_generation_config_json(const HuggingFaceModel& model);
 
-// Reads either spelling of a LlamaForCausalLM or Qwen3ForCausalLM. Throws util::Error that begins
-// with `who` (the file's name) and names the key: for another architecture, a key that is not
-// known, a value that this program cannot compute (biases, another activation, a sliding window, a
-// rope_type other than default and llama3 ...), two spellings that disagree, a missing size.
+// Reads either spelling of a LlamaForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM or
+// SmolLM3ForCausalLM. Throws util::Error that begins with `who` (the file's name) and names the key:
+// for another architecture, a key that is not known, a value that this program cannot compute (other
+// biases, another activation, a sliding window, a rope_type other than default and llama3 ...), two
+// spellings that disagree, a missing size.
 HuggingFaceModel from_config_json(const std::string& text, const std::string& who);
 
 }  // namespace superpose::checkpoint

@@ -1,7 +1,9 @@
-// Causal self-attention on the residual stream, with rotary positions, grouped queries and, as
-// Qwen3, a norm of queries and keys.
+// Causal self-attention on the residual stream, with grouped queries and rotary positions.
 //
 //   x += o(attention(rotate(q), rotate(k), v))   with q, k, v of norm(x)
+//
+// Where the configuration says so: biases of q, k and v (Qwen2), a norm of queries and keys before
+// the rotation (Qwen3), layers that do not rotate (SmolLM3).
 //
 // H query heads, K key/value heads, h head_dim. Attention is causal over positions 0..L-1,
 // whatever the bag size; scale h^-0.5.
@@ -22,7 +24,8 @@ std::vector<StepPart> attention_parts(const ModelConfig& config, const StepShape
 
 class AttentionBlock : public Block {
  public:
-  AttentionBlock(const ModelConfig& config, const std::string& prefix,
+  // `rotates`: ModelConfig::rotates() of its layer.
+  AttentionBlock(const ModelConfig& config, const std::string& prefix, bool rotates,
                  const FlatParameters& parameters);
   Residual forward(const Residual& in, const Pass& pass) const override;
 
@@ -31,7 +34,8 @@ class AttentionBlock : public Block {
   at::Tensor attend(const at::Tensor& projected, const Pass& pass) const;
 
   ModelConfig config_;
-  Weight norm_, qkv_, query_norm_, key_norm_, output_;
+  bool rotates_;
+  Weight norm_, qkv_, bias_, query_norm_, key_norm_, output_;
 };
 
 }  // namespace superpose::model

@@ -25,9 +25,10 @@ enum class Gradients { kNone, kAccumulate };
 
 // What all blocks of a pass share.
 struct Pass {
-  std::int64_t rows = 0;       // B
-  ops::RotaryAngles angles;    // of each position
-  at::Tensor document_starts;  // for attention; undefined: a row is one document
+  std::int64_t rows = 0;        // B
+  ops::RotaryAngles angles;     // of each position
+  ops::RotaryAngles no_angles;  // 0 at every position: nothing turns
+  at::Tensor document_starts;   // for attention; undefined: a row is one document
   Gradients gradients = Gradients::kNone;
 };
 

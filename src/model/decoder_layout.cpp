@@ -42,7 +42,8 @@ std::vector<std::unique_ptr<Block>> make_layer(const ModelConfig& config, std::i
                                                const FlatParameters& parameters) {
   const std::string prefix = layer_prefix(index);
   std::vector<std::unique_ptr<Block>> blocks;
-  blocks.push_back(std::make_unique<AttentionBlock>(config, prefix, parameters));
+  blocks.push_back(
+      std::make_unique<AttentionBlock>(config, prefix, config.rotates(index), parameters));
   blocks.push_back(std::make_unique<MlpBlock>(config, prefix, parameters));
   return blocks;
 }

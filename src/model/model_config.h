@@ -40,8 +40,9 @@ struct RopeScaling {
   void validate() const;
 };
 
-// Llama's decoder (transformers' LlamaForCausalLM), or Qwen3's with qk_norm on. Numbers left at 0
-// come from the preset; what the preset leaves open too takes the default given at the member.
+// Llama's decoder (transformers' LlamaForCausalLM); with qk_norm Qwen3's, with qkv_bias Qwen2's, with
+// no_rope_interval SmolLM3's. Numbers left at 0 come from the preset; what the preset leaves open
+// too takes the default given at the member.
 struct ModelConfig {
   std::string preset;  // a name of preset_names(), or "" = the numbers below alone
   // Rows of embedding and head; 0 = the preset's, or the corpus's vocabulary where that is larger.
@@ -54,6 +55,8 @@ struct ModelConfig {
   std::int64_t ffn_size = 0;
   Toggle tie_embeddings = Toggle::kPreset;  // off, where no preset says otherwise
   Toggle qk_norm = Toggle::kPreset;         // off, where no preset says otherwise
+  Toggle qkv_bias = Toggle::kPreset;        // off, where no preset says otherwise
+  std::int64_t no_rope_interval = 0;        // 0 = the preset's, or every layer rotates
   double rope_theta = 0;                    // 0 = 10,000
   double norm_eps = 0;                      // 0 = 1e-5
   std::optional<double> init_std;           // auto = 0.02 (initialize.h)
@@ -62,6 +65,11 @@ struct ModelConfig {
 
   bool tied() const { return tie_embeddings == Toggle::kOn; }
   bool has_qk_norm() const { return qk_norm == Toggle::kOn; }
+  bool has_qkv_bias() const { return qkv_bias == Toggle::kOn; }
+  // Whether layer `index`, from 0, rotates queries and keys by their position.
+  bool rotates(std::int64_t index) const {
+    return no_rope_interval == 0 || (index + 1) % no_rope_interval != 0;
+  }
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {
@@ -76,6 +84,11 @@ struct ModelConfig {
     v.field("ffn_size", self.ffn_size, "inner width of the feed-forward layer");
     v.choice("tie_embeddings", self.tie_embeddings, kToggleNames, "head shares the embedding");
     v.choice("qk_norm", self.qk_norm, kToggleNames, "RMS norm of queries and keys, as Qwen3");
+    v.added().choice("qkv_bias", self.qkv_bias, kToggleNames,
+                     "biases of queries, keys and values, as Qwen2");
+    v.added().field("no_rope_interval", self.no_rope_interval,
+                    "every so many layers, one without rotary positions, as SmolLM3; 0 = preset "
+                    "or none");
     v.field("rope_theta", self.rope_theta, "base of rotary frequencies; 0 = preset or 10000");
     v.field("norm_eps", self.norm_eps, "epsilon of RMS norms; 0 = preset or 1e-5");
     v.field("init_std", self.init_std, "std of initial matrices; auto = 0.02");
@@ -96,8 +109,9 @@ void check_vocabulary(std::int64_t vocab_size, std::int64_t corpus_vocab_size);
 // is smaller than the corpus's.
 ModelConfig resolve(const ModelConfig& config, std::int64_t corpus_vocab_size);
 
-// demo (0.47M with 320 rows), tiny, small, smollm-163m, and the dense shapes of the paper (arXiv
-// 2605.06546, section 4): paper-270m, paper-600m, paper-3b.
+// demo (0.47M with 320 rows), tiny, small, smollm-163m; the dense shapes of the paper (arXiv
+// 2605.06546, section 4): paper-270m, paper-600m, paper-3b; and published ones: smollm2-135m,
+// smollm2-360m, smollm3-3b, qwen3-0.6b.
 std::vector<std::string> preset_names();
 
 }  // namespace superpose::model

@@ -9,7 +9,9 @@ namespace {
 // that it names (SmolLM2-135M, SmolLM2-360M, SmolLM3-3B), with Llama 3's vocabulary, an untied head
 // and its rotary base. The paper's totals of 270M and 600M are met with one key/value head per
 // query head; SmolLM3's own four are kept for 3B.
-constexpr std::array<Preset, 7> kPresets = {{
+//
+// smollm2-*, smollm3-3b and qwen3-0.6b are the published config.json of those names.
+constexpr std::array<Preset, 11> kPresets = {{
     // name, vocabulary, width, layers, heads, key/value heads, feed-forward, tied, theta
     {"demo", 0, 96, 4, 3, 3, 256, true, 10'000},
     {"tiny", 256, 192, 6, 6, 6, 512, false, 10'000},
@@ -18,6 +20,33 @@ constexpr std::array<Preset, 7> kPresets = {{
     {"paper-270m", 128'256, 576, 30, 9, 9, 1'536, false, 500'000},
     {"paper-600m", 128'256, 960, 32, 15, 15, 2'560, false, 500'000},
     {"paper-3b", 128'256, 2'048, 36, 16, 4, 11'008, false, 500'000},
+    {"smollm2-135m", 49'152, 576, 30, 9, 3, 1'536, true, 100'000, 8'192},
+    {"smollm2-360m", 49'152, 960, 32, 15, 5, 2'560, true, 100'000, 8'192},
+    {.name = "smollm3-3b",
+     .vocab_size = 128'256,
+     .hidden_size = 2'048,
+     .num_layers = 36,
+     .num_heads = 16,
+     .num_kv_heads = 4,
+     .ffn_size = 11'008,
+     .tied = true,
+     .rope_theta = 5'000'000,
+     .max_positions = 65'536,
+     .norm_eps = 1e-6,
+     .no_rope_interval = 4},
+    {.name = "qwen3-0.6b",
+     .vocab_size = 151'936,
+     .hidden_size = 1'024,
+     .num_layers = 28,
+     .num_heads = 16,
+     .num_kv_heads = 8,
+     .ffn_size = 3'072,
+     .tied = true,
+     .rope_theta = 1'000'000,
+     .max_positions = 40'960,
+     .norm_eps = 1e-6,
+     .head_dim = 128,
+     .has_qk_norm = true},
 }};
 
 }  // namespace

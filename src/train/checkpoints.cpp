@@ -15,10 +15,8 @@ std::string describe(const std::optional<checkpoint::Llama3RopeScaling>& scaling
          std::to_string(scaling->original_max_position_embeddings);
 }
 
-std::string describe(checkpoint::Architecture architecture) {
-  return architecture == checkpoint::Architecture::kQwen3 ? "\"on\"" : "\"off\"";
-}
-
+std::string toggle(bool value) { return value ? "\"on\"" : "\"off\""; }
+std::string describe(const std::string& value) { return value; }
 std::string describe(bool value) { return value ? "true" : "false"; }
 std::string describe(double value) { return util::format_double(value); }
 std::string describe(std::int64_t value) { return std::to_string(value); }
@@ -27,8 +25,9 @@ std::string describe(std::int64_t value) { return std::to_string(value); }
 
 checkpoint::HuggingFaceModel to_hugging_face(const model::ModelConfig& model) {
   checkpoint::HuggingFaceModel result;
-  result.architecture =
-      model.has_qk_norm() ? checkpoint::Architecture::kQwen3 : checkpoint::Architecture::kLlama;
+  result.architecture = checkpoint::find_architecture(model.has_qk_norm(), model.has_qkv_bias(),
+                                                      model.no_rope_interval > 0);
+  result.no_rope_interval = model.no_rope_interval;
   result.vocab_size = model.vocab_size;
   result.hidden_size = model.hidden_size;
   result.intermediate_size = model.ffn_size;
@@ -70,7 +69,11 @@ std::vector<std::string> model_changes(const checkpoint::HuggingFaceModel& check
   compare("head_dim", checkpoint.head_dim, now.head_dim);
   compare("ffn_size", checkpoint.intermediate_size, now.intermediate_size);
   compare("tie_embeddings", checkpoint.tie_word_embeddings, now.tie_word_embeddings);
-  compare("qk_norm", checkpoint.architecture, now.architecture);
+  const checkpoint::ArchitectureTraits& had = checkpoint::traits_of(checkpoint.architecture);
+  const checkpoint::ArchitectureTraits& has = checkpoint::traits_of(now.architecture);
+  compare("qk_norm", toggle(had.has_qk_norm), toggle(has.has_qk_norm));
+  compare("qkv_bias", toggle(had.has_qkv_bias), toggle(has.has_qkv_bias));
+  compare("no_rope_interval", checkpoint.no_rope_interval, now.no_rope_interval);
   compare("rope_theta", checkpoint.rope_theta, now.rope_theta);
   compare("norm_eps", checkpoint.rms_norm_eps, now.rms_norm_eps);
   compare("rope_scaling", checkpoint.rope_scaling, now.rope_scaling);

@@ -28,7 +28,11 @@ std::string describe_model(const model::ModelConfig& model) {
        << " heads";
   if (model.num_kv_heads != model.num_heads) text << " (" << model.num_kv_heads << " kv)";
   text << ", ffn " << model.ffn_size << ", vocabulary " << model.vocab_size
-       << (model.tied() ? ", tied" : "") << (model.has_qk_norm() ? ", qk norm" : "");
+       << (model.tied() ? ", tied" : "") << (model.has_qk_norm() ? ", qk norm" : "")
+       << (model.has_qkv_bias() ? ", qkv bias" : "");
+  if (model.no_rope_interval > 0) {
+    text << ", no rotary positions in every " << model.no_rope_interval << "th layer";
+  }
   return text.str();
 }
 

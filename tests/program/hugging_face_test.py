@@ -46,6 +46,8 @@ SHAPES = {
                                         "--model.num_kv_heads", "2", "--model.rope_theta", "500000"],
     "Qwen3, tied": ["--model.qk_norm", "on"],
     "Qwen3, untied, wide heads": ["--model.qk_norm", "on", "--model.tie_embeddings", "off", "--model.head_dim", "32"],
+    "Qwen2, grouped heads": ["--model.qkv_bias", "on", "--model.num_heads", "4", "--model.num_kv_heads", "2"],
+    "SmolLM3": ["--model.no_rope_interval", "2"],
 }  # fmt: skip
 
 
@@ -118,7 +120,8 @@ class HuggingFace(program.ProgramTest):
         self.train(name, "--train.steps", STEPS, "--evaluation.every", "0", *words)
         (checkpoint,) = program.checkpoints(folder)[-1:]
         model = self.open_model(checkpoint)
-        self.assertEqual(type(model).__name__, "Qwen3ForCausalLM" if "Qwen3" in name else "LlamaForCausalLM")
+        family = next((family for family in ("Qwen2", "Qwen3", "SmolLM3") if family in name), "Llama")
+        self.assertEqual(type(model).__name__, f"{family}ForCausalLM")
         corpus = self.corpus(folder)
         windows = held_out_windows(corpus)
         all_windows = numpy.concatenate([windows["A"], windows["B"]])

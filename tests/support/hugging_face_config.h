@@ -16,8 +16,10 @@ inline model::ModelConfig config_of(const checkpoint::HuggingFaceModel& read) {
   config.head_dim = read.head_dim;
   config.ffn_size = read.intermediate_size;
   config.tie_embeddings = read.tie_word_embeddings ? model::Toggle::kOn : model::Toggle::kOff;
-  config.qk_norm = read.architecture == checkpoint::Architecture::kQwen3 ? model::Toggle::kOn
-                                                                         : model::Toggle::kOff;
+  const checkpoint::ArchitectureTraits& traits = checkpoint::traits_of(read.architecture);
+  config.qk_norm = traits.has_qk_norm ? model::Toggle::kOn : model::Toggle::kOff;
+  config.qkv_bias = traits.has_qkv_bias ? model::Toggle::kOn : model::Toggle::kOff;
+  config.no_rope_interval = read.no_rope_interval;
   config.rope_theta = read.rope_theta;
   config.norm_eps = read.rms_norm_eps;
   config.max_positions = read.max_position_embeddings;
