@@ -26,6 +26,8 @@ struct RopeScaling {
   double high_freq_factor = 4.0;
   std::int64_t original_max_positions = 8192;
 
+  bool operator==(const RopeScaling&) const = default;
+
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {
     v.choice("kind", self.kind, kRopeScalingNames, "scaling of rotary frequencies");
@@ -45,6 +47,9 @@ struct RopeScaling {
 // too takes the default given at the member.
 struct ModelConfig {
   std::string preset;  // a name of preset_names(), or "" = the numbers below alone
+  // Folder of a Hugging Face model to begin with; "" = new weights. The trainer takes the shape from
+  // there before it resolves this.
+  std::string init_from;
   // Rows of embedding and head; 0 = the preset's, or the corpus's vocabulary where that is larger.
   std::int64_t vocab_size = 0;
   std::int64_t hidden_size = 0;
@@ -74,6 +79,9 @@ struct ModelConfig {
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {
     v.field("preset", self.preset, "named shape that fills what is 0 below; empty = none");
+    v.added().field("init_from", self.init_from,
+                    "folder of a Hugging Face model to begin with, and its shape; empty = new "
+                    "weights");
     v.field("vocab_size", self.vocab_size,
             "rows of embedding and head; 0 = preset or corpus, the larger");
     v.field("hidden_size", self.hidden_size, "width of the residual stream");

@@ -50,6 +50,32 @@ checkpoint::HuggingFaceModel to_hugging_face(const model::ModelConfig& model) {
   return result;
 }
 
+model::ModelConfig from_hugging_face(const checkpoint::HuggingFaceModel& read) {
+  const auto toggle = [](bool value) { return value ? model::Toggle::kOn : model::Toggle::kOff; };
+  const checkpoint::ArchitectureTraits& traits = checkpoint::traits_of(read.architecture);
+  model::ModelConfig config;
+  config.vocab_size = read.vocab_size;
+  config.hidden_size = read.hidden_size;
+  config.num_layers = read.num_hidden_layers;
+  config.num_heads = read.num_attention_heads;
+  config.num_kv_heads = read.num_key_value_heads;
+  config.head_dim = read.head_dim;
+  config.ffn_size = read.intermediate_size;
+  config.tie_embeddings = toggle(read.tie_word_embeddings);
+  config.qk_norm = toggle(traits.has_qk_norm);
+  config.qkv_bias = toggle(traits.has_qkv_bias);
+  config.no_rope_interval = read.no_rope_interval;
+  config.rope_theta = read.rope_theta;
+  config.norm_eps = read.rms_norm_eps;
+  config.max_positions = read.max_position_embeddings;
+  if (read.rope_scaling) {
+    config.rope_scaling = {model::RopeScalingKind::kLlama3, read.rope_scaling->factor,
+                           read.rope_scaling->low_freq_factor, read.rope_scaling->high_freq_factor,
+                           read.rope_scaling->original_max_position_embeddings};
+  }
+  return model::resolve(config, 0);
+}
+
 std::vector<std::string> model_changes(const checkpoint::HuggingFaceModel& checkpoint,
                                        const model::ModelConfig& recipe) {
   const checkpoint::HuggingFaceModel now = to_hugging_face(recipe);

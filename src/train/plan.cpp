@@ -245,6 +245,10 @@ Plan make_plan(const RunSpec& spec, const Setup& setup, int world_size) {
   Plan plan;
   plan.run_folder = spec.config.run.dir;
   plan.start = describe(setup.start);
+  if (setup.initial && setup.start.kind == Start::Kind::kFresh) {
+    plan.start = "weights of " + setup.initial->folder.string() + " (XXH3 " + setup.initial->hash +
+                 "), optimizer and data from their start";
+  }
   plan.model = describe_model(setup.model);
   plan.compute = describe_compute(spec, setup);
   plan.phases = setup.phases;
