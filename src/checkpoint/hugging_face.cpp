@@ -1,5 +1,6 @@
 #include "checkpoint/hugging_face.h"
 
+#include <algorithm>
 #include <array>
 #include <limits>
 #include <set>
@@ -22,6 +23,7 @@ constexpr std::array kArchitectures = {
                        .has_qk_norm = false,
                        .has_qkv_bias = false,
                        .skips_rotary = false,
+                       .has_experts = false,
                        .rope_theta = 10'000,
                        .head_dim = 0,
                        .tied = false},
@@ -31,6 +33,7 @@ constexpr std::array kArchitectures = {
                        .has_qk_norm = false,
                        .has_qkv_bias = true,
                        .skips_rotary = false,
+                       .has_experts = false,
                        .rope_theta = 10'000,
                        .head_dim = 0,
                        .tied = false},
@@ -40,6 +43,7 @@ constexpr std::array kArchitectures = {
                        .has_qk_norm = true,
                        .has_qkv_bias = false,
                        .skips_rotary = false,
+                       .has_experts = false,
                        .rope_theta = 10'000,
                        .head_dim = 128,
                        .tied = false},
@@ -49,9 +53,20 @@ constexpr std::array kArchitectures = {
                        .has_qk_norm = false,
                        .has_qkv_bias = false,
                        .skips_rotary = true,
+                       .has_experts = false,
                        .rope_theta = 2'000'000,
                        .head_dim = 0,
                        .tied = true},
+    ArchitectureTraits{.value = Architecture::kQwen3Moe,
+                       .class_name = "Qwen3MoeForCausalLM",
+                       .model_type = "qwen3_moe",
+                       .has_qk_norm = true,
+                       .has_qkv_bias = false,
+                       .skips_rotary = false,
+                       .has_experts = true,
+                       .rope_theta = 10'000,
+                       .head_dim = 0,
+                       .tied = false},
 };
 
 // SmolLM3Config's, where neither the list nor the interval is given.
@@ -217,6 +232,33 @@ std::int64_t read_no_rope_interval(Reader& reader, std::int64_t num_layers) {
   return interval;
 }
 
+// Of a mixture of experts. Where config.json is silent, what Qwen3MoeConfig takes.
+HuggingFaceExperts read_experts(Reader& reader) {
+  HuggingFaceExperts experts;
+  experts.num_experts = reader.size_or("num_experts", reader.size_or("num_local_experts", 128));
+  util::require(reader.size_or("num_local_experts", experts.num_experts) == experts.num_experts,
+                reader.who(), ": num_experts and num_local_experts disagree");
+  experts.num_experts_per_tok = reader.size_or("num_experts_per_tok", 8);
+  util::require(experts.num_experts_per_tok <= experts.num_experts, reader.who(),
+                ": num_experts_per_tok must be <= ", experts.num_experts, ", got ",
+                experts.num_experts_per_tok);
+  experts.moe_intermediate_size = reader.size_or("moe_intermediate_size", 768);
+  experts.norm_topk_prob = reader.flag_or("norm_topk_prob", false);
+  experts.decoder_sparse_step = reader.size_or("decoder_sparse_step", 1);
+  if (const json* layers = reader.find("mlp_only_layers")) {
+    util::require(layers->is_array() &&
+                      std::all_of(layers->begin(), layers->end(),
+                                  [](const json& layer) { return layer.is_number_unsigned(); }),
+                  reader.who(), ": mlp_only_layers: expected a list of layers, got ",
+                  layers->dump());
+    layers->get_to(experts.mlp_only_layers);
+  }
+  // Of training with transformers: what this program trains with is in its own recipe.
+  reader.ignore("router_aux_loss_coef");
+  reader.ignore("output_router_logits");
+  return experts;
+}
+
 void refuse_unsupported(Reader& reader, const ArchitectureTraits& traits, std::int64_t num_layers) {
   reader.only("hidden_act", "silu");
   reader.only("attention_bias", traits.has_qkv_bias);
@@ -293,6 +335,17 @@ void put_rope(const HuggingFaceModel& model, Json& config) {
   config["rope_parameters"]["rope_theta"] = model.rope_theta;
 }
 
+// The number of experts in both spellings: num_experts (transformers 4), num_local_experts (5).
+void put_experts(const HuggingFaceExperts& experts, Json& config) {
+  config["num_experts"] = experts.num_experts;
+  config["num_local_experts"] = experts.num_experts;
+  config["num_experts_per_tok"] = experts.num_experts_per_tok;
+  config["moe_intermediate_size"] = experts.moe_intermediate_size;
+  config["norm_topk_prob"] = experts.norm_topk_prob;
+  config["decoder_sparse_step"] = experts.decoder_sparse_step;
+  config["mlp_only_layers"] = experts.mlp_only_layers;
+}
+
 // The keys that one family has and another lacks.
 void put_family(const HuggingFaceModel& model, Json& config) {
   switch (model.architecture) {
@@ -303,6 +356,7 @@ void put_family(const HuggingFaceModel& model, Json& config) {
     case Architecture::kQwen2:
       break;
     case Architecture::kQwen3:
+    case Architecture::kQwen3Moe:
       config["attention_bias"] = false;
       break;
     case Architecture::kSmolLM3: {
@@ -333,15 +387,16 @@ const ArchitectureTraits& traits_of(Architecture value) {
   util::fail("config.json: no such architecture");
 }
 
-Architecture find_architecture(bool has_qk_norm, bool has_qkv_bias, bool skips_rotary) {
+Architecture find_architecture(const ArchitectureNeeds& needs) {
   for (const ArchitectureTraits& traits : kArchitectures) {
-    if (traits.has_qk_norm == has_qk_norm && traits.has_qkv_bias == has_qkv_bias &&
-        traits.skips_rotary == skips_rotary) {
+    if (traits.has_qk_norm == needs.has_qk_norm && traits.has_qkv_bias == needs.has_qkv_bias &&
+        traits.skips_rotary == needs.skips_rotary && traits.has_experts == needs.has_experts) {
       return traits.value;
     }
   }
-  util::fail("config.json: no Hugging Face architecture has this combination of qk_norm, qkv_bias ",
-             "and no_rope_interval");
+  util::fail(
+      "config.json: no Hugging Face architecture has this combination of qk_norm, qkv_bias, ",
+      "no_rope_interval and experts");
 }
 
 std::string to_config_json(const HuggingFaceModel& model) {
@@ -362,6 +417,7 @@ std::string to_config_json(const HuggingFaceModel& model) {
   config["hidden_act"] = "silu";
   config["attention_dropout"] = 0.0;
   put_family(model, config);
+  if (traits.has_experts) put_experts(model.experts, config);
   config["initializer_range"] = model.initializer_range;
   config["tie_word_embeddings"] = model.tie_word_embeddings;
   config["bos_token_id"] = token_json(model.bos_token_id);
@@ -395,6 +451,7 @@ HuggingFaceModel from_config_json(const std::string& text, const std::string& wh
   if (traits.skips_rotary) {
     model.no_rope_interval = read_no_rope_interval(reader, model.num_hidden_layers);
   }
+  if (traits.has_experts) model.experts = read_experts(reader);
   util::require(reader.find("rms_norm_eps") != nullptr, who, ": rms_norm_eps: missing");
   model.rms_norm_eps = reader.number_or("rms_norm_eps", 0);
   model.initializer_range = reader.number_or("initializer_range", model.initializer_range);

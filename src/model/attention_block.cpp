@@ -17,11 +17,10 @@ struct Widths {
   std::int64_t hidden, queries, keys;
 };
 
-}  // namespace
-
-BlockSpec attention_spec(const ModelConfig& config, const std::string& prefix,
+BlockSpec attention_spec(const ModelConfig& config, const LayerId& layer,
                          std::int64_t sequence_length) {
   const Widths width(config);
+  const std::string& prefix = layer.prefix;
   const std::string attention = prefix + "self_attn.";
   BlockSpec spec;
   spec.weights = {
@@ -78,21 +77,35 @@ std::vector<StepPart> attention_parts(const ModelConfig& config, const StepShape
   return parts;
 }
 
-AttentionBlock::AttentionBlock(const ModelConfig& config, const std::string& prefix, bool rotates,
+class AttentionBlock : public Block {
+ public:
+  AttentionBlock(const ModelConfig& config, const LayerId& layer, const FlatParameters& parameters);
+  Residual forward(const Residual& in, const Pass& pass) const override;
+
+ private:
+  // From queries, keys and values of all heads, as the product makes them, to the update.
+  at::Tensor attend(const at::Tensor& projected, const Pass& pass) const;
+
+  ModelConfig config_;
+  bool rotates_;
+  Weight norm_, qkv_, bias_, query_norm_, key_norm_, output_;
+};
+
+AttentionBlock::AttentionBlock(const ModelConfig& config, const LayerId& layer,
                                const FlatParameters& parameters)
     : config_(config),
-      rotates_(rotates),
-      norm_(weight_of(parameters, prefix + "input_layernorm.weight")),
-      qkv_(joined_weight(parameters, prefix + "self_attn.q_proj.weight",
-                         prefix + "self_attn.v_proj.weight")),
-      output_(weight_of(parameters, prefix + "self_attn.o_proj.weight")) {
+      rotates_(config.rotates(layer.index)),
+      norm_(weight_of(parameters, layer.prefix + "input_layernorm.weight")),
+      qkv_(joined_weight(parameters, layer.prefix + "self_attn.q_proj.weight",
+                         layer.prefix + "self_attn.v_proj.weight")),
+      output_(weight_of(parameters, layer.prefix + "self_attn.o_proj.weight")) {
   if (config.has_qkv_bias()) {
-    bias_ = joined_weight(parameters, prefix + "self_attn.q_proj.bias",
-                          prefix + "self_attn.v_proj.bias");
+    bias_ = joined_weight(parameters, layer.prefix + "self_attn.q_proj.bias",
+                          layer.prefix + "self_attn.v_proj.bias");
   }
   if (!config.has_qk_norm()) return;
-  query_norm_ = weight_of(parameters, prefix + "self_attn.q_norm.weight");
-  key_norm_ = weight_of(parameters, prefix + "self_attn.k_norm.weight");
+  query_norm_ = weight_of(parameters, layer.prefix + "self_attn.q_norm.weight");
+  key_norm_ = weight_of(parameters, layer.prefix + "self_attn.k_norm.weight");
 }
 
 at::Tensor AttentionBlock::attend(const at::Tensor& projected, const Pass& pass) const {
@@ -124,5 +137,13 @@ Residual AttentionBlock::forward(const Residual& in, const Pass& pass) const {
   });
   return {qkv.sum, attend(biased, pass)};
 }
+
+}  // namespace
+
+const BlockKind kAttention = {attention_spec, attention_parts,
+                              [](const ModelConfig& config, const LayerId& layer,
+                                 const FlatParameters& parameters) -> std::unique_ptr<Block> {
+                                return std::make_unique<AttentionBlock>(config, layer, parameters);
+                              }};
 
 }  // namespace superpose::model

@@ -9,33 +9,10 @@
 // whatever the bag size; scale h^-0.5.
 #pragma once
 
-#include <cstdint>
-#include <string>
-#include <vector>
-
 #include "model/block.h"
 
 namespace superpose::model {
 
-// `prefix` of the layer's names, such as "model.layers.3.".
-BlockSpec attention_spec(const ModelConfig& config, const std::string& prefix,
-                         std::int64_t sequence_length);
-std::vector<StepPart> attention_parts(const ModelConfig& config, const StepShape& shape);
-
-class AttentionBlock : public Block {
- public:
-  // `rotates`: ModelConfig::rotates() of its layer.
-  AttentionBlock(const ModelConfig& config, const std::string& prefix, bool rotates,
-                 const FlatParameters& parameters);
-  Residual forward(const Residual& in, const Pass& pass) const override;
-
- private:
-  // From queries, keys and values of all heads, as the product makes them, to the update.
-  at::Tensor attend(const at::Tensor& projected, const Pass& pass) const;
-
-  ModelConfig config_;
-  bool rotates_;
-  Weight norm_, qkv_, bias_, query_norm_, key_norm_, output_;
-};
+extern const BlockKind kAttention;
 
 }  // namespace superpose::model

@@ -8,6 +8,7 @@
 #include <ATen/record_function.h>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -67,6 +68,20 @@ struct BlockSpec {
   // and attention's own.
   double flops_per_position = 0;
   Activations activations;
+};
+
+// A layer of the decoder, for a block that stands in it.
+struct LayerId {
+  std::int64_t index = 0;  // from 0
+  std::string prefix;      // of its weights' names: "model.layers.3."
+};
+
+// A kind of block that layers are made of: what decoder_layout.cpp lists for each layer.
+struct BlockKind {
+  BlockSpec (*spec)(const ModelConfig& config, const LayerId& layer, std::int64_t sequence_length);
+  std::vector<StepPart> (*parts)(const ModelConfig& config, const StepShape& shape);
+  std::unique_ptr<Block> (*make)(const ModelConfig& config, const LayerId& layer,
+                                 const FlatParameters& parameters);
 };
 
 // Runs a part of the model under a name that observers see; costs nothing worth mentioning where

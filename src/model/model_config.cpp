@@ -66,6 +66,22 @@ void check_shape(const ModelConfig& config, std::int64_t corpus_vocab_size) {
   util::require(config.num_heads % config.num_kv_heads == 0,
                 "model.num_kv_heads: must divide num_heads = ", config.num_heads, ", got ",
                 config.num_kv_heads);
+  const MoeConfig& moe = config.moe;
+  if (moe.num_experts > 0) {
+    util::require(moe.ffn_size > 0, "model.moe.ffn_size: must be > 0 with experts, got ",
+                  moe.ffn_size);
+    util::require(moe.experts_per_token <= moe.num_experts,
+                  "model.moe.experts_per_token: must be <= num_experts = ", moe.num_experts,
+                  ", got ", moe.experts_per_token);
+    for (const std::int64_t layer : moe.dense_layers) {
+      util::require(layer >= 0 && layer < config.num_layers,
+                    "model.moe.dense_layers: must name layers in 0..", config.num_layers - 1,
+                    ", got ", layer);
+    }
+    util::require(
+        config.has_qk_norm(),
+        "model.moe: needs qk_norm on: Hugging Face's architecture of experts is Qwen3-MoE");
+  }
   // A checkpoint is a folder that Hugging Face's classes open, and none of them has two of these.
   const int kinds =
       int{config.has_qk_norm()} + int{config.has_qkv_bias()} + int{config.no_rope_interval > 0};
@@ -88,6 +104,19 @@ void RopeScaling::validate() const {
   util::require(original_max_positions > 0,
                 "model.rope_scaling.original_max_positions: must be > 0, got ",
                 original_max_positions);
+}
+
+bool MoeConfig::is_in_layer(std::int64_t index) const {
+  return num_experts > 0 && (index + 1) % every == 0 &&
+         std::find(dense_layers.begin(), dense_layers.end(), index) == dense_layers.end();
+}
+
+void MoeConfig::validate() const {
+  util::require(num_experts >= 0, "model.moe.num_experts: must be >= 0, got ", num_experts);
+  util::require(experts_per_token >= 1, "model.moe.experts_per_token: must be >= 1, got ",
+                experts_per_token);
+  util::require(ffn_size >= 0, "model.moe.ffn_size: must be >= 0, got ", ffn_size);
+  util::require(every >= 1, "model.moe.every: must be >= 1, got ", every);
 }
 
 void ModelConfig::validate() const {
@@ -124,6 +153,7 @@ void check_vocabulary(std::int64_t vocab_size, std::int64_t corpus_vocab_size) {
 ModelConfig resolve(const ModelConfig& config, std::int64_t corpus_vocab_size) {
   config.validate();
   config.rope_scaling.validate();
+  config.moe.validate();
   ModelConfig resolved = config;
   for (const Preset& preset : presets()) {
     if (preset.name == config.preset) apply(preset, corpus_vocab_size, resolved);

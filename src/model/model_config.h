@@ -42,6 +42,32 @@ struct RopeScaling {
   void validate() const;
 };
 
+// A mixture of experts in place of the feed-forward, as Qwen3-MoE has it (moe_block.h).
+struct MoeConfig {
+  std::int64_t num_experts = 0;        // 0 = none: every layer is dense
+  std::int64_t experts_per_token = 2;  // k
+  std::int64_t ffn_size = 0;           // of an expert
+  bool normalize_shares = true;        // divide the k shares by their sum (norm_topk_prob)
+  // Layer i, from 0, has experts where this divides i + 1 and i is not one of dense_layers.
+  std::int64_t every = 1;
+  std::vector<std::int64_t> dense_layers;
+
+  bool operator==(const MoeConfig&) const = default;
+  bool is_in_layer(std::int64_t index) const;
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& v) {
+    v.field("num_experts", self.num_experts, "experts of a layer; 0 = dense layers alone");
+    v.field("experts_per_token", self.experts_per_token, "experts that a position goes to");
+    v.field("ffn_size", self.ffn_size, "inner width of an expert");
+    v.field("normalize_shares", self.normalize_shares,
+            "divide a position's shares by their sum (norm_topk_prob)");
+    v.field("every", self.every, "every so many layers has experts; 1 = all");
+    v.field("dense_layers", self.dense_layers, "layers without experts, from 0");
+  }
+  void validate() const;
+};
+
 // Llama's decoder (transformers' LlamaForCausalLM); with qk_norm Qwen3's, with qkv_bias Qwen2's, with
 // no_rope_interval SmolLM3's. Numbers left at 0 come from the preset; what the preset leaves open
 // too takes the default given at the member.
@@ -67,6 +93,7 @@ struct ModelConfig {
   std::optional<double> init_std;           // auto = 0.02 (initialize.h)
   std::int64_t max_positions = 0;           // 0 = 2,048; a longer row is an error
   RopeScaling rope_scaling;
+  MoeConfig moe;
 
   bool tied() const { return tie_embeddings == Toggle::kOn; }
   bool has_qk_norm() const { return qk_norm == Toggle::kOn; }
@@ -102,6 +129,7 @@ struct ModelConfig {
     v.field("init_std", self.init_std, "std of initial matrices; auto = 0.02");
     v.field("max_positions", self.max_positions, "longest row; 0 = preset or 2048");
     v.section("rope_scaling", self.rope_scaling, "rotary frequencies for long contexts");
+    v.added().section("moe", self.moe, "a mixture of experts in place of the feed-forward");
   }
   // Signs and names only: what a recipe can get wrong before the corpus is known. Throws
   // util::Error.

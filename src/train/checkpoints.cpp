@@ -15,6 +15,18 @@ std::string describe(const std::optional<checkpoint::Llama3RopeScaling>& scaling
          std::to_string(scaling->original_max_position_embeddings);
 }
 
+std::string describe(const checkpoint::HuggingFaceExperts& experts) {
+  if (experts.num_experts == 0) return "none";
+  std::string text = std::to_string(experts.num_experts) + " experts of " +
+                     std::to_string(experts.moe_intermediate_size) + ", " +
+                     std::to_string(experts.num_experts_per_tok) + " per token, every " +
+                     std::to_string(experts.decoder_sparse_step);
+  for (const std::int64_t layer : experts.mlp_only_layers) {
+    text += ", not in layer " + std::to_string(layer);
+  }
+  return text + (experts.norm_topk_prob ? ", shares normalized" : "");
+}
+
 std::string toggle(bool value) { return value ? "\"on\"" : "\"off\""; }
 std::string describe(const std::string& value) { return value; }
 std::string describe(bool value) { return value ? "true" : "false"; }
@@ -25,8 +37,18 @@ std::string describe(std::int64_t value) { return std::to_string(value); }
 
 checkpoint::HuggingFaceModel to_hugging_face(const model::ModelConfig& model) {
   checkpoint::HuggingFaceModel result;
-  result.architecture = checkpoint::find_architecture(model.has_qk_norm(), model.has_qkv_bias(),
-                                                      model.no_rope_interval > 0);
+  result.architecture = checkpoint::find_architecture({.has_qk_norm = model.has_qk_norm(),
+                                                       .has_qkv_bias = model.has_qkv_bias(),
+                                                       .skips_rotary = model.no_rope_interval > 0,
+                                                       .has_experts = model.moe.num_experts > 0});
+  if (model.moe.num_experts > 0) {
+    result.experts = {.num_experts = model.moe.num_experts,
+                      .num_experts_per_tok = model.moe.experts_per_token,
+                      .moe_intermediate_size = model.moe.ffn_size,
+                      .norm_topk_prob = model.moe.normalize_shares,
+                      .decoder_sparse_step = model.moe.every,
+                      .mlp_only_layers = model.moe.dense_layers};
+  }
   result.no_rope_interval = model.no_rope_interval;
   result.vocab_size = model.vocab_size;
   result.hidden_size = model.hidden_size;
@@ -73,6 +95,14 @@ model::ModelConfig from_hugging_face(const checkpoint::HuggingFaceModel& read) {
                            read.rope_scaling->low_freq_factor, read.rope_scaling->high_freq_factor,
                            read.rope_scaling->original_max_position_embeddings};
   }
+  if (traits.has_experts) {
+    config.moe = {.num_experts = read.experts.num_experts,
+                  .experts_per_token = read.experts.num_experts_per_tok,
+                  .ffn_size = read.experts.moe_intermediate_size,
+                  .normalize_shares = read.experts.norm_topk_prob,
+                  .every = read.experts.decoder_sparse_step,
+                  .dense_layers = read.experts.mlp_only_layers};
+  }
   return model::resolve(config, 0);
 }
 
@@ -103,6 +133,7 @@ std::vector<std::string> model_changes(const checkpoint::HuggingFaceModel& check
   compare("rope_theta", checkpoint.rope_theta, now.rope_theta);
   compare("norm_eps", checkpoint.rms_norm_eps, now.rms_norm_eps);
   compare("rope_scaling", checkpoint.rope_scaling, now.rope_scaling);
+  compare("moe", checkpoint.experts, now.experts);
   return changes;
 }
 

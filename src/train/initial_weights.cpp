@@ -138,6 +138,10 @@ RunConfig with_initial_weights(const RunConfig& recipe, const InitialWeights& we
     take.note("rope_scaling", "another", "one of its own");
   }
   model.rope_scaling = shape.rope_scaling;
+  if (model.moe != model::MoeConfig() && model.moe != shape.moe) {
+    take.note("moe", "another", "one of its own");
+  }
+  model.moe = shape.moe;
   util::require(contradictions.empty(), "model.init_from: the recipe contradicts ",
                 (weights.folder / "config.json").string(), ":\n  ",
                 util::join(contradictions, "\n  "),

@@ -30,6 +30,10 @@ std::string describe_model(const model::ModelConfig& model) {
   text << ", ffn " << model.ffn_size << ", vocabulary " << model.vocab_size
        << (model.tied() ? ", tied" : "") << (model.has_qk_norm() ? ", qk norm" : "")
        << (model.has_qkv_bias() ? ", qkv bias" : "");
+  if (model.moe.num_experts > 0) {
+    text << ", " << model.moe.num_experts << " experts of " << model.moe.ffn_size << ", "
+         << model.moe.experts_per_token << " per position";
+  }
   if (model.no_rope_interval > 0) {
     text << ", no rotary positions in every " << model.no_rope_interval << "th layer";
   }

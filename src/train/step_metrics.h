@@ -22,10 +22,10 @@ struct StepMetric {
 // A new metric is a line here, a writer where it is known, and a reader where it is wanted.
 enum class Metric : std::size_t { kLoss, kStopVotes, kRawTokens, kIdsHash };
 inline constexpr std::array kStepMetrics = {
-    StepMetric{"loss", SumKind::kFloat},           // nats per target token
-    StepMetric{"stop_votes", SumKind::kInteger},   // ranks
-    StepMetric{"raw_tokens", SumKind::kInteger},   // tokens
-    StepMetric{"ids_hash", SumKind::kInteger},     // modulo 2^64
+    StepMetric{"loss", SumKind::kFloat},          // nats per target token
+    StepMetric{"stop_votes", SumKind::kInteger},  // ranks
+    StepMetric{"raw_tokens", SumKind::kInteger},  // tokens
+    StepMetric{"ids_hash", SumKind::kInteger},    // modulo 2^64
 };
 
 // Elements that all metrics take up.

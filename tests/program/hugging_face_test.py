@@ -48,6 +48,8 @@ SHAPES = {
     "Qwen3, untied, wide heads": ["--model.qk_norm", "on", "--model.tie_embeddings", "off", "--model.head_dim", "32"],
     "Qwen2, grouped heads": ["--model.qkv_bias", "on", "--model.num_heads", "4", "--model.num_kv_heads", "2"],
     "SmolLM3": ["--model.no_rope_interval", "2"],
+    "Qwen3Moe, a dense layer": ["--model.qk_norm", "on", "--model.moe.num_experts", "8", "--model.moe.ffn_size", "24",
+                                "--model.moe.dense_layers", "[0]"],
 }  # fmt: skip
 
 
@@ -120,7 +122,7 @@ class HuggingFace(program.ProgramTest):
         self.train(name, "--train.steps", STEPS, "--evaluation.every", "0", *words)
         (checkpoint,) = program.checkpoints(folder)[-1:]
         model = self.open_model(checkpoint)
-        family = next((family for family in ("Qwen2", "Qwen3", "SmolLM3") if family in name), "Llama")
+        family = next((family for family in ("Qwen2", "Qwen3Moe", "Qwen3", "SmolLM3") if family in name), "Llama")
         self.assertEqual(type(model).__name__, f"{family}ForCausalLM")
         corpus = self.corpus(folder)
         windows = held_out_windows(corpus)
