@@ -184,7 +184,9 @@ class HuggingFace(program.ProgramTest):
             with self.subTest(family):
                 model, folder = self.save_random_model(family)
                 name = f"from-{family}"
-                shape = ["--model.preset", "", "--model.vocab_size", "0", "--model.init_from", folder]
+                # The recipe's own shape steps back.
+                shape = [word for key in ("hidden_size", "num_layers", "num_heads", "ffn_size") for word in (f"--model.{key}", "0")]
+                shape += ["--model.tie_embeddings", "preset", "--model.vocab_size", "0", "--model.init_from", folder]
                 result = self.train(name, "--train.steps", "2", "--phases", "[]", *shape)
                 self.assertIn("weights of", result.out)
                 header = program.records(self.run_folder(name), "header")[0]
