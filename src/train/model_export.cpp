@@ -246,7 +246,9 @@ ExportResult export_model(const ExportRequest& request) {
 
   const util::OutputFolder out(request.to, request.overwrite);
   util::AtomicDirectory staged = out.stage();
-  ExportResult result{.from = original.folder, .type = config.dtype};
+  ExportResult result;
+  result.from = original.folder;
+  result.type = config.dtype;
   const auto write = [&](const std::string& name, const std::string& content) {
     util::write_file_atomic(staged.path() / name, content);
     result.files.push_back(name);
