@@ -89,11 +89,11 @@ std::string to_config_json(const HuggingFaceModel& model);
 // generation_config.json: the special tokens.
 std::string to_generation_config_json(const HuggingFaceModel& model);
 
-// Reads either spelling of a LlamaForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM, Qwen3MoeForCausalLM or
-// SmolLM3ForCausalLM. Throws util::Error that begins with `who` (the file's name) and names the key:
-// for another architecture, a key that is not known, a value that this program cannot compute (other
-// biases, another activation, a sliding window, a rope_type other than default and llama3 ...), two
-// spellings that disagree, a missing size.
+// Reads either spelling of a LlamaForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM,
+// Qwen3MoeForCausalLM or SmolLM3ForCausalLM. Throws util::Error that begins with `who` (the file's
+// name) and names the key: for another architecture, a key that is not known, a value that this
+// program cannot compute (other biases, another activation, a sliding window, a rope_type other
+// than default and llama3 ...), two spellings that disagree, a missing size.
 HuggingFaceModel from_config_json(const std::string& text, const std::string& who);
 
 }  // namespace superpose::checkpoint

@@ -1,5 +1,6 @@
-// The sub-commands, whose options are declared in main.cpp: each takes what the command line said and returns the program's exit code.
-// Errors come out as util::Error or c10::Error; main() prints them.
+// The sub-commands, whose options are declared in main.cpp: each takes what the command line said
+// and returns the program's exit code. Errors come out as util::Error or c10::Error; main() prints
+// them.
 #pragma once
 
 #include <cstdint>

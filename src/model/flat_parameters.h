@@ -12,8 +12,8 @@
 
 namespace superpose::model {
 
-// What a weight is to an optimizer. A vector (a norm's weight, a bias) has no weight decay and is always
-// computed with in f32; the others are matrices.
+// What a weight is to an optimizer. A vector (a norm's weight, a bias) has no weight decay and is
+// always computed with in f32; the others are matrices.
 enum class Role { kMatrix, kEmbedding, kHead, kVector };
 inline constexpr std::array<std::string_view, 4> kRoleNames = {"matrix", "embedding", "head",
                                                                "vector"};

@@ -68,13 +68,13 @@ struct MoeConfig {
   void validate() const;
 };
 
-// Llama's decoder (transformers' LlamaForCausalLM); with qk_norm Qwen3's, with qkv_bias Qwen2's, with
-// no_rope_interval SmolLM3's. Numbers left at 0 come from the preset; what the preset leaves open
-// too takes the default given at the member.
+// Llama's decoder (transformers' LlamaForCausalLM); with qk_norm Qwen3's, with qkv_bias Qwen2's,
+// with no_rope_interval SmolLM3's. Numbers left at 0 come from the preset; what the preset leaves
+// open too takes the default given at the member.
 struct ModelConfig {
   std::string preset;  // a name of preset_names(), or "" = the numbers below alone
-  // Folder of a Hugging Face model to begin with; "" = new weights. The trainer takes the shape from
-  // there before it resolves this.
+  // Folder of a Hugging Face model to begin with; "" = new weights. The trainer takes the shape
+  // from there before it resolves this.
   std::string init_from;
   // Rows of embedding and head; 0 = the preset's, or the corpus's vocabulary where that is larger.
   std::int64_t vocab_size = 0;

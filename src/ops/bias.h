@@ -5,7 +5,8 @@
 
 namespace superpose::ops {
 
-// y = x + bias, and backward adds the bias's gradient, the sum over the rows, into a buffer in place.
+// y = x + bias, and backward adds the bias's gradient, the sum over the rows, into a buffer in
+// place.
 //
 //   x          [N, F]  f32, bf16 or f64; N may be 0
 //   bias       [F]     f32 (f64 for f64)

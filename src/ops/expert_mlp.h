@@ -24,11 +24,11 @@ struct ExpertWeights {
 //   shares   [N, k]  f32 (f64 for f64); gets a gradient
 //   returns  [N, D]  dtype of x; a position's experts are added in f32 (f64), in the order of j
 //
-// Positions are packed by expert, contiguously: one product per expert and weight, none for an expert
-// without a position. No position is dropped. Nothing is scattered: sums over a position's experts
-// gather its rows in a fixed order, so that the bits do not depend on the number of threads. Keeps x,
-// the shares, gate and up of each pair. Backward may not be differentiated again. Throws ValueError
-// on a wrong shape or dtype.
+// Positions are packed by expert, contiguously: one product per expert and weight, none for an
+// expert without a position. No position is dropped. Nothing is scattered: sums over a position's
+// experts gather its rows in a fixed order, so that the bits do not depend on the number of
+// threads. Keeps x, the shares, gate and up of each pair. Backward may not be differentiated again.
+// Throws ValueError on a wrong shape or dtype.
 //
 // Source: Qwen3MoeSparseMoeBlock of transformers 5, which loops over experts.
 at::Tensor expert_mlp_accumulate(const at::Tensor& x, const at::Tensor& experts,

@@ -22,8 +22,8 @@ namespace {
 
 constexpr std::int64_t kRowsPerTask = 256;
 
-// The k best of one row, by insertion: a score goes in front of smaller ones alone, so that of equal
-// ones the first stays first.
+// The k best of one row, by insertion: a score goes in front of smaller ones alone, so that of
+// equal ones the first stays first.
 template <class Scalar>
 void select_row(const Scalar* scores, std::int64_t num_experts, std::int64_t k,
                 std::vector<Scalar>& best, std::int64_t* experts) {

@@ -11,8 +11,8 @@ namespace superpose::ops {
 // Legend: N positions, E experts, k experts of a position, P = N k pairs of a position and one of
 // its experts.
 
-// The k experts with the highest scores, by descending score; of equal scores the lower expert comes
-// first. A score that is not a number comes last.
+// The k experts with the highest scores, by descending score; of equal scores the lower expert
+// comes first. A score that is not a number comes last.
 //
 //   scores   [N, E] f32 or f64
 //   returns  [N, k] int64; not differentiable

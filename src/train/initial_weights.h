@@ -33,14 +33,14 @@ std::optional<InitialWeights> find_initial_weights(const std::string& folder,
 // preset.
 RunConfig with_initial_weights(const RunConfig& recipe, const InitialWeights& weights);
 
-// Throws util::Error where the tokenizer of the corpus, which may be another file, does not give the
-// ids that the weights know, or more ids than there are rows. Returns a warning, or nothing, where
-// that cannot be checked.
+// Throws util::Error where the tokenizer of the corpus, which may be another file, does not give
+// the ids that the weights know, or more ids than there are rows. Returns a warning, or nothing,
+// where that cannot be checked.
 std::optional<std::string> check_tokenizer(const InitialWeights& weights,
                                            const std::string& tokenizer_json,
                                            std::int64_t vocabulary_size);
 
-// Fills the weights: rank 0 reads the folder, the others get them from there. A stored head beside
+// Fills the weights: rank 0 reads the folder, the others get them from there. A stored head next to
 // tied embeddings is left out. Throws util::Error that names the tensor: one that is missing, one
 // that the model has no place for, another shape, a value that is not finite.
 void load_initial_weights(const InitialWeights& weights, const model::ModelConfig& resolved,

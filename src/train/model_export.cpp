@@ -31,7 +31,7 @@ namespace fs = std::filesystem;
 constexpr std::int64_t kPromptLength = 16;
 constexpr double kMostRoundings = 64;
 constexpr const char* kCard = "README.md";
-// What other programs read beside the weights; copied as it is, where it is there.
+// What other programs read next to the weights; copied as it is, where it is there.
 constexpr std::array kTokenizerFiles = {"tokenizer.json",
                                         "tokenizer_config.json",
                                         "special_tokens_map.json",
@@ -276,7 +276,7 @@ ExportResult export_model(const ExportRequest& request) {
 
   if (!fs::exists(original.folder / "tokenizer.json")) {
     result.warnings.push_back("no tokenizer.json in " + original.folder.string() +
-                              ": the model has none beside it");
+                              ": the exported folder has none");
   }
   if (records && is_superposed(*original.state, *records)) {
     result.warnings.push_back(

@@ -35,14 +35,15 @@ struct ExportResult {
   std::vector<std::string> warnings;  // a line each
 };
 
-// Writes the folder, whole or not at all. Before it appears it is read back: every weight must be the
-// rounded one bit for bit, and the logits of a fixed prompt, of length 16, may differ from those of
-// the original by no more than the type's rounding explains: root mean square of the difference over
-// that of the logits, `logit_error`, at most 64 roundings (0 where nothing is rounded).
+// Writes the folder, whole or not at all. Before it appears it is read back: every weight must be
+// the rounded one bit for bit, and the logits of a fixed prompt, of length 16, may differ from
+// those of the original by no more than the type's rounding explains: root mean square of the
+// difference over that of the logits, `logit_error`, at most 64 roundings (0 where nothing is
+// rounded).
 //
 // A model that is inside superposition, or without a tokenizer, is exported with a warning. Throws
-// util::Error that names the tensor: a value that is not finite, one too large for f16, a tensor that
-// is missing or that the model has no place for.
+// util::Error that names the tensor: a value that is not finite, one too large for f16, a tensor
+// that is missing or that the model has no place for.
 ExportResult export_model(const ExportRequest& request);
 
 }  // namespace superpose::train

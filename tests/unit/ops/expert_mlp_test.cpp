@@ -26,11 +26,10 @@ std::vector<std::int64_t> numbers(const at::Tensor& tensor) {
 }
 
 TEST(TopExperts, AreTheBestByDescendingScore) {
-  const at::Tensor scores = at::tensor({0.1F, 0.4F, 0.2F, 0.3F, 0.9F, 0.0F, 0.05F, 0.05F})
-                                .view({2, 4});
+  const at::Tensor scores =
+      at::tensor({0.1F, 0.4F, 0.2F, 0.3F, 0.9F, 0.0F, 0.05F, 0.05F}).view({2, 4});
   EXPECT_EQ(numbers(top_experts(scores, 2)), (std::vector<std::int64_t>{1, 3, 0, 2}));
-  EXPECT_EQ(numbers(top_experts(scores, 4)),
-            (std::vector<std::int64_t>{1, 3, 2, 0, 0, 2, 3, 1}));
+  EXPECT_EQ(numbers(top_experts(scores, 4)), (std::vector<std::int64_t>{1, 3, 2, 0, 0, 2, 3, 1}));
 }
 
 TEST(TopExperts, TakeTheLowerOfEqualScores) {
@@ -116,16 +115,16 @@ struct Exact {
 
 TEST(ExpertMlp, IsItsDefinitionForwardAndBackward) {
   for (const at::ScalarType type : kTypes) {
-    for (const Case& size : {Case{1, 3, 1, 2, 1}, Case{7, 8, 4, 5, 2}, Case{20, 16, 6, 8, 6},
-                             Case{3, 8, 16, 4, 2}}) {
+    for (const Case& size :
+         {Case{1, 3, 1, 2, 1}, Case{7, 8, 4, 5, 2}, Case{20, 16, 6, 8, 6}, Case{3, 8, 16, 4, 2}}) {
       SCOPED_TRACE(testing::Message() << type << " " << size.positions << " " << size.experts);
       const Problem problem(size, type);
       const at::Tensor y = problem.run();
       y.backward(problem.grad);
       const Exact exact(problem);
       // Inputs are at most 1, so a sum over n terms is off by n roundings of at most n.
-      const double terms = static_cast<double>(
-          std::max({size.width, 2 * size.inner, size.positions, size.k}) + 1);
+      const double terms =
+          static_cast<double>(std::max({size.width, 2 * size.inner, size.positions, size.k}) + 1);
       const double tolerance = 8 * terms * terms * epsilon(type);
       EXPECT_EQ(y.scalar_type(), type);
       EXPECT_LE(difference(y, exact.y), tolerance);
