@@ -67,6 +67,7 @@ struct BlockSpec {
   // Forward and backward of one position, whatever the bag size: 6 for each weight of a product,
   // and attention's own.
   double flops_per_position = 0;
+  std::int64_t idle_parameters = 0;  // that a position does not use: experts it does not go to
   Activations activations;
 };
 

@@ -45,6 +45,11 @@ void apply(const Preset& preset, std::int64_t corpus_vocab_size, ModelConfig& co
   fill(config.no_rope_interval, preset.no_rope_interval);
   if (config.tie_embeddings == Toggle::kPreset && preset.tied) config.tie_embeddings = Toggle::kOn;
   if (config.qk_norm == Toggle::kPreset && preset.has_qk_norm) config.qk_norm = Toggle::kOn;
+  if (config.moe.num_experts == 0 && preset.num_experts > 0) {
+    config.moe.num_experts = preset.num_experts;
+    config.moe.experts_per_token = preset.experts_per_token;
+    config.moe.ffn_size = preset.expert_ffn_size;
+  }
 }
 
 void require_positive(std::int64_t value, const char* key) {

@@ -147,7 +147,7 @@ ModelConfig resolve(const ModelConfig& config, std::int64_t corpus_vocab_size);
 
 // demo (0.47M with 320 rows), tiny, small, smollm-163m; the dense shapes of the paper (arXiv
 // 2605.06546, section 4): paper-270m, paper-600m, paper-3b; and published ones: smollm2-135m,
-// smollm2-360m, smollm3-3b, qwen3-0.6b.
+// smollm2-360m, smollm3-3b, qwen3-0.6b; with experts tiny-moe, paper-10b-a1b, qwen3-30b-a3b.
 std::vector<std::string> preset_names();
 
 }  // namespace superpose::model

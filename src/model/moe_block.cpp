@@ -42,6 +42,7 @@ BlockSpec moe_spec(const ModelConfig& config, const LayerId& layer, std::int64_t
   const std::int64_t k = moe.experts_per_token;
   spec.flops_per_position =
       6 * static_cast<double>(moe.num_experts * width + k * 3 * width * moe.ffn_size + width);
+  spec.idle_parameters = (moe.num_experts - k) * 3 * width * moe.ffn_size;
   // The stream's sum and its norm, gate and up of each pair; the inverse norm, probabilities and
   // shares, and for each pair three numbers of eight bytes.
   spec.activations.elements = 2 * width + k * 2 * moe.ffn_size;

@@ -264,6 +264,7 @@ Plan make_plan(const RunSpec& spec, const Setup& setup, int world_size) {
   plan.micro_batch = setup.environment.micro_batch;
   plan.world_size = world_size;
   plan.parameters = model::parameter_count(setup.model);
+  plan.active_parameters = model::active_parameter_count(setup.model);
   plan.flops_per_position = model::flops_per_position(setup.model, plan.sequence_length);
   const double step_flops =
       plan.flops_per_position * static_cast<double>(spec.config.train.batch_positions);

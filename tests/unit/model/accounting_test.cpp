@@ -64,6 +64,13 @@ TEST(Accounting, PresetsHaveTheirPublishedSizes) {
   EXPECT_EQ(parameter_count(preset("smollm2-360m")), 361'821'120);
   EXPECT_EQ(parameter_count(preset("smollm3-3b")), 3'075'098'624);
   EXPECT_EQ(parameter_count(preset("qwen3-0.6b")), 596'049'920);
+  EXPECT_EQ(parameter_count(preset("qwen3-30b-a3b")), 30'532'122'624);
+  EXPECT_NEAR(static_cast<double>(active_parameter_count(preset("qwen3-30b-a3b"))), 3.35e9, 0.01e9);
+  EXPECT_NEAR(static_cast<double>(parameter_count(preset("paper-10b-a1b"))), 10.1e9, 0.1e9);
+  EXPECT_NEAR(
+      static_cast<double>(active_parameter_count(preset("paper-10b-a1b")) - 128'256 * 1'536),
+      1.01e9, 0.01e9);
+  EXPECT_EQ(active_parameter_count(preset("tiny")), parameter_count(preset("tiny")));
 }
 
 TEST(Accounting, FlopsAreThoseOfTheProducts) {
