@@ -72,7 +72,7 @@ std::string head_of(const model::ModelConfig& shape) {
   std::string text = shape.tied() ? "tied" : "untied";
   const model::MoeConfig& moe = shape.moe;
   if (moe.num_experts > 0) {
-    text += ", " + std::to_string(moe.num_experts) + " experts of " + std::to_string(moe.ffn_size);
+    text += ", " + std::to_string(moe.num_experts) + " experts";
   }
   return text;
 }
