@@ -60,7 +60,7 @@ void print_by_figure(std::ostream& out, const report::NoiseFigure& figure, std::
 
 void print_without_figure(std::ostream& out, std::int64_t seeds) {
   if (seeds < report::kFewestSeeds) {
-    out << "not known: one or two seeds cannot tell luck from gain. compare.seeds of six or more "
+    out << "not known: one or two seeds cannot rule out chance. compare.seeds of six or more "
            "give a noise figure, which [[compare.noise]] takes";
   } else {
     out << util::fixed(smallest_difference(1, seeds), 2)

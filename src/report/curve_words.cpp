@@ -46,7 +46,7 @@ std::string one_recovery(const std::string& arm, const Recovery& way) {
                      "; at the first check after it (step " + util::with_commas(way.first.step) +
                      ") " + arm + " was " + format_gain(way.first.gap);
   const std::string at_the_end = "at the last check it was " + format_gain(way.last.gap) + ".";
-  if (!crossing.first_ahead) return text + ". It got ahead at no later check; " + at_the_end;
+  if (!crossing.first_ahead) return text + ". It was never ahead at a later check; " + at_the_end;
   if (*crossing.first_ahead != way.first.step) {
     text += ". It got ahead at step " + util::with_commas(*crossing.first_ahead) + ", " +
             count_of(*crossing.first_ahead - crossing.switch_step, "step") + " after the switch";
@@ -88,7 +88,7 @@ std::string position_while_superposed(const std::string& baseline, const Compari
     }
   }
   if (checks == 0) return "";
-  return " While superposed, " + comparison.arm + " lay above " + baseline + " at " +
+  return " While superposed, " + comparison.arm + " had a higher loss than " + baseline + " at " +
          std::to_string(above) + " of " + count_of(checks, "check") + ".";
 }
 

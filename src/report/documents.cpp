@@ -108,8 +108,8 @@ DocumentError document_error(const Analysis& analysis, const std::string& arm,
   const std::vector<DocumentPair> documents = pair_documents(analysis, runs);
   error.count = std::ssize(documents);
   if (error.count < kFewestDocuments) {
-    error.why_not = "it takes " + std::to_string(kFewestDocuments) +
-                    " documents or more, these are " + std::to_string(error.count);
+    error.why_not = "needs at least " + std::to_string(kFewestDocuments) +
+                    " documents, there are " + std::to_string(error.count);
     return error;
   }
   const PercentileInterval interval = bootstrap_documents(documents);

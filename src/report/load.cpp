@@ -232,6 +232,12 @@ std::optional<std::int64_t> decay_start_of(const metrics::RunHeader& header) {
       std::floor((1 - decayed) * static_cast<double>(header.total_steps) + kSlack));
 }
 
+std::string not_run_note(const RunEntry& entry) {
+  Run run;
+  run.entry = entry;
+  return "Not run yet: " + run.label() + ".";
+}
+
 std::vector<Run> load_runs(const Experiment& experiment, QuotedLoss quoted,
                            std::vector<std::string>& notes) {
   std::vector<Run> runs;
@@ -239,7 +245,7 @@ std::vector<Run> load_runs(const Experiment& experiment, QuotedLoss quoted,
     Run run;
     run.entry = entry;
     if (!has_records(entry.folder)) {
-      notes.push_back("Not run yet: " + run.label() + ".");
+      notes.push_back(not_run_note(entry));
       continue;
     }
     run.records = records_with_trunk(experiment, entry);

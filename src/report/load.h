@@ -16,6 +16,9 @@ namespace superpose::report {
 std::vector<Run> load_runs(const Experiment& experiment, QuotedLoss quoted,
                            std::vector<std::string>& notes);
 
+// "Not run yet: tst, seed 1.": the note of a run without records.
+std::string not_run_note(const RunEntry& entry);
+
 // Loss of a validation record as quoted, where it has it; the second throws, `where` first.
 std::optional<double> find_quoted_loss(const metrics::ValidationRecord& record, QuotedLoss quoted);
 double loss_as_quoted(const metrics::ValidationRecord& record, QuotedLoss quoted,

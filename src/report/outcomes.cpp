@@ -246,7 +246,10 @@ GainOutcome equal_raw_tokens_outcome(const Analysis& analysis, const std::string
     outcome.seeds.push_back(gain);
   }
   close_gain(outcome);
-  if (!outcome.available) outcome.why_not = "no budget covers it";
+  if (!outcome.available) {
+    outcome.why_not = "needs runs of " + analysis.experiment.baseline + " and " + arm +
+                      " that read the same amount of text";
+  }
   return outcome;
 }
 

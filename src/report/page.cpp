@@ -107,7 +107,7 @@ std::string callouts(const Analysis& analysis) {
   std::string html;
   for (const std::string& warning : analysis.warnings)
     html += element("p", "callout warning", warning);
-  for (const std::string& note : analysis.notes) html += element("p", "callout", note);
+  for (const std::string& note : told_notes(analysis)) html += element("p", "callout", note);
   return html;
 }
 

@@ -21,7 +21,7 @@ const char* verdict_words(Verdict verdict) {
     case Verdict::kNone:
       return "no result";
     case Verdict::kTooFew:
-      return "luck or gain: too few seeds";
+      return "may be chance: too few seeds";
     case Verdict::kUnclear:
       return "no clear difference";
     case Verdict::kAhead:

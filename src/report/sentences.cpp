@@ -16,9 +16,9 @@ std::string probability_words(double gain) {
   constexpr double kMostPercent = 100;
   const double percent = 100 * std::abs(std::expm1(as_shown(gain)));
   if (side_of(gain) == Side::kLevel || percent > kMostPercent) return "";
-  return ", which is " + util::fixed(percent, percent < 1 ? 2 : 1) + " % " +
-         (side_of(gain) == Side::kAhead ? "more" : "less") +
-         " probability for the right next token, on geometric average";
+  return ", that is, the correct next token gets " + util::fixed(percent, percent < 1 ? 2 : 1) +
+         " % " + (side_of(gain) == Side::kAhead ? "more" : "less") +
+         " probability (geometric mean)";
 }
 
 std::string verdict_sentence(const Comparison& comparison) {
@@ -27,15 +27,15 @@ std::string verdict_sentence(const Comparison& comparison) {
     case Verdict::kNone:
       return "";
     case Verdict::kTooFew:
-      return seeds == 1 ? " One seed: cannot tell luck from gain, as another seed may shift either "
-                          "loss by more."
-                        : " " + count_of(seeds, "seed") + ": too few to tell luck from gain.";
+      return seeds == 1 ? " One seed, so this may be chance: another seed may shift either loss by "
+                          "more."
+                        : " " + count_of(seeds, "seed") + ": too few to rule out chance.";
     case Verdict::kUnclear:
-      return " The interval holds zero, so there is no clear difference.";
+      return " The interval includes zero: no clear difference.";
     case Verdict::kAhead:
-      return " The whole interval lies ahead.";
+      return " The interval excludes zero: " + comparison.arm + " is ahead.";
     case Verdict::kBehind:
-      return " The whole interval lies behind.";
+      return " The interval excludes zero: " + comparison.arm + " is behind.";
   }
   return "";
 }
@@ -148,12 +148,14 @@ std::string sets_sentence(const Analysis& analysis, const std::string& arm) {
   for (std::size_t i = 1; i < analysis.sets.size(); ++i) {
     for (const ArmScore& score : analysis.sets[i].arms) {
       if (score.arm != arm || !score.gain) continue;
-      parts.push_back(format_gain(score.gain->mean) + " on " + analysis.sets[i].name + " (" +
+      const std::string who = parts.empty() ? ", " + arm + " ends " : " ";
+      parts.push_back("on " + analysis.sets[i].name + who + format_gain(score.gain->mean) + " (" +
                       support(*score.gain) + ")");
     }
   }
   if (parts.empty()) return "";
-  return "These figures are of " + analysis.sets.front().name + "; " + arm + " ends " +
+  parts.front().front() = 'O';
+  return "The figures above are for " + analysis.sets.front().name + ". " +
          util::join(parts, ", ") + ".";
 }
 
@@ -177,13 +179,14 @@ std::string tokens_sentence(const Analysis& analysis, const Comparison& comparis
 std::string documents_sentence(const Comparison& comparison) {
   const DocumentError& error = comparison.equal_flops.documents;
   if (!comparison.equal_flops.available) return "";
-  const std::string what = "The error from the choice of held-out text";
-  if (!error.low) return what + " is " + document_support(error) + ".";
-  return what + " is another one: over documents the difference lies at " +
+  if (!error.low) {
+    return "The uncertainty from the choice of held-out documents is " + document_support(error) +
+           ".";
+  }
+  return "A separate uncertainty comes from the choice of held-out documents: resampling them puts "
+         "the difference at " +
          document_support(error) +
-         " (95 %, paired bootstrap). Other seeds are not in it, so it decides nothing about luck "
-         "in "
-         "training.";
+         " (95 %, paired bootstrap). It does not cover variation between seeds.";
 }
 
 std::string spread_sentence(const Analysis& analysis, const Comparison& comparison) {
@@ -201,9 +204,8 @@ std::string spread_sentence(const Analysis& analysis, const Comparison& comparis
 
 std::string choice_sentence(const std::string& arm, std::int64_t among) {
   if (among < 2) return "";
-  return arm + " is the best of " + std::to_string(among) +
-         " arms by the very gain that is quoted, which makes that gain look larger than it is; "
-         "intervals are each arm's own and not corrected for the choice.";
+  return arm + " was picked for having the largest gain of " + std::to_string(among) +
+         " arms, so its gain is probably overstated; the intervals are not corrected for this.";
 }
 
 std::string speed_sentence(const Analysis& analysis, const Comparison& comparison) {
@@ -211,13 +213,14 @@ std::string speed_sentence(const Analysis& analysis, const Comparison& compariso
   const std::string& baseline = analysis.experiment.baseline;
   const std::string& arm = comparison.arm;
   if (told.flops == nullptr) {
-    return "How much less or more compute " + arm +
-           " takes to the same loss was not measured: that needs runs at several budgets.";
+    return "Not measured: how much compute " + arm + " needs to match " + baseline +
+           " (needs runs of several lengths).";
   }
   if (!told.flops->determined) {
-    return "Whether " + arm + " reaches the loss of " + (told.is_secondary ? arm : baseline) +
-           " with less compute is not determined: some seeds lie above the measured budgets, some "
-           "below.";
+    return "The compute that " + (told.is_secondary ? baseline : arm) +
+           " needs to match the loss of " + (told.is_secondary ? arm : baseline) +
+           " cannot be determined: it lies above the measured range for some seeds and below it "
+           "for others.";
   }
   std::string text = "Speed-up of " + arm + " at " +
                      (told.is_secondary ? "its own final loss" : "the final loss of " + baseline) +

@@ -102,12 +102,12 @@ std::string support(const GainOutcome& gain) {
   const std::string brief = brief_support(gain);
   if (gain.source != IntervalSource::kNoiseFigure) return brief;
   const NoiseFigure& noise = gain.noise;
-  return brief + ", from the noise figure of " + count_of(noise.seeds, "seed") +
+  return brief + ", using the seed noise measured earlier over " + count_of(noise.seeds, "seed") +
          (noise.source.empty() ? "" : ", " + noise.source);
 }
 
 std::string document_support(const DocumentError& error) {
-  if (!error.low) return "not quoted: " + error.why_not;
+  if (!error.low) return "not given: " + error.why_not;
   return format_range(*error.low, *error.high) + ", " + count_of(error.count, "document");
 }
 
@@ -117,7 +117,7 @@ std::string format_spread(const Spread& spread) {
 }
 
 std::string format_measured(const std::optional<Measured>& measured) {
-  if (!measured) return "an amount of text that not all records name";
+  if (!measured) return "text (size not recorded for all runs)";
   const auto& [least, most] = *measured;
   return format_range(least.tokens, most.tokens) + " tokens of " +
          format_range(least.documents, most.documents) +

@@ -32,10 +32,10 @@ std::string count_of(std::int64_t count, const std::string& noun);  // "1 seed",
 // "95 % interval 0.0310 to 0.0530 ahead, 3 seeds"; "2 seeds, no interval".
 std::string support(const Interval& gain);
 // The same with where the interval comes from: "95 % prediction interval 0.0310 to 0.0530 ahead, 1
-// seed, from the noise figure of 6 seeds, demo.toml".
+// seed, using the seed noise measured earlier over 6 seeds, demo.toml".
 std::string support(const GainOutcome& gain);
 std::string brief_support(const GainOutcome& gain);  // without the figure's source
-// "0.0310 to 0.0530 ahead"; "not quoted: ..."
+// "0.0310 to 0.0530 ahead"; "not given: ..."
 std::string document_support(const DocumentError& error);
 // "0.0012 (3 seeds; at most 0.0053)"
 std::string format_spread(const Spread& spread);

@@ -1,9 +1,13 @@
 #include "report/words.h"
 
 #include <cmath>
+#include <map>
+#include <set>
+#include <utility>
 
 #include "report/context.h"
 #include "report/curve_words.h"
+#include "report/load.h"
 #include "report/ranking.h"
 #include "report/report.h"
 #include "report/schedule_words.h"
@@ -15,11 +19,17 @@
 namespace superpose::report {
 namespace {
 
-// "mean of 3 seeds; the best of 2 arms; tst read its text 1.4 times"
+// "mean of 3 seeds; the best of 2 arms; tst read its text 1.4 times". The seed is left out where
+// the headline begins with it.
 std::string headline_support(const Analysis& analysis, const Best& best) {
   const std::int64_t seeds = best.comparison->equal_flops.interval.count;
+  const bool is_too_few = verdict_of(best.comparison->equal_flops) == Verdict::kTooFew;
   std::vector<std::string> parts;
-  parts.push_back(seeds == 1 ? "one seed" : "mean of " + count_of(seeds, "seed"));
+  if (seeds != 1) {
+    parts.push_back("mean of " + count_of(seeds, "seed"));
+  } else if (!is_too_few) {
+    parts.emplace_back("one seed");
+  }
   if (best.comparison->equal_flops.source == IntervalSource::kNoiseFigure) {
     parts.push_back("judged by a noise figure");
   }
@@ -44,20 +54,20 @@ std::string headline_of(const Analysis& analysis) {
   const std::string& baseline = analysis.experiment.baseline;
   const std::string where = compute_words(outcome);
   const std::string losses = "loss " + format_loss(outcome.mean.arm_loss) + " against " +
-                             format_loss(outcome.mean.baseline_loss) + " (" +
-                             headline_support(analysis, best) + ")";
+                             format_loss(outcome.mean.baseline_loss);
+  const std::string basis = headline_support(analysis, best);
   const std::string ended =
       comparison.arm + " ended " + format_gain_over(outcome.mean.gain, baseline) + " " + where;
   switch (verdict_of(outcome)) {
     case Verdict::kTooFew:
-      return (outcome.interval.count == 1 ? "One seed cannot tell luck from gain: "
-                                          : "Two seeds are too few to tell luck from gain: ") +
-             ended + ", " + losses;
+      return (outcome.interval.count == 1 ? "One seed, so this may be chance: "
+                                          : "Two seeds are too few to rule out chance: ") +
+             ended + " (" + losses + (basis.empty() ? "" : "; " + basis) + ")";
     case Verdict::kUnclear:
       return "No clear difference between " + comparison.arm + " and " + baseline + " " + where +
-             ": " + losses;
+             ": " + losses + " (" + basis + ")";
     default:
-      return ended + ": " + losses;
+      return ended + ": " + losses + " (" + basis + ")";
   }
 }
 
@@ -104,7 +114,55 @@ std::vector<std::string> ranking_lines(const Analysis& analysis) {
   return lines;
 }
 
+// "seeds 203 to 206", "seeds 1, 2, 5"
+std::string seeds_text(const std::set<std::int64_t>& seeds) {
+  if (seeds.size() == 1) return "seed " + std::to_string(*seeds.begin());
+  const bool is_range = *seeds.rbegin() - *seeds.begin() == std::ssize(seeds) - 1;
+  if (seeds.size() > 2 && is_range) {
+    return "seeds " + std::to_string(*seeds.begin()) + " to " + std::to_string(*seeds.rbegin());
+  }
+  std::vector<std::string> numbers;
+  for (const std::int64_t seed : seeds) numbers.push_back(std::to_string(seed));
+  return "seeds " + util::join(numbers, ", ");
+}
+
+// The note of each run that has no records yet -> the one line of its arm, where there are several.
+std::map<std::string, std::string> lines_of_arms(const Analysis& analysis) {
+  std::set<std::string> begun;
+  for (const Run& run : analysis.runs) begun.insert(run.entry.folder);
+  std::map<std::string, std::string> lines;
+  for (const std::string& arm : analysis.experiment.arms) {
+    std::vector<std::string> notes;
+    std::set<std::int64_t> seeds;
+    for (const RunEntry& run : analysis.experiment.runs) {
+      if (run.arm != arm || begun.contains(run.folder)) continue;
+      notes.push_back(not_run_note(run));
+      seeds.insert(run.seed);
+    }
+    if (notes.size() < 2) continue;
+    const std::string line = "Not run yet: " + count_of(std::ssize(notes), "run") + " of " + arm +
+                             " (" + seeds_text(seeds) + ").";
+    for (const std::string& note : notes) lines[note] = line;
+  }
+  return lines;
+}
+
 }  // namespace
+
+std::vector<std::string> told_notes(const Analysis& analysis) {
+  const std::map<std::string, std::string> lines = lines_of_arms(analysis);
+  std::set<std::string> told;
+  std::vector<std::string> notes;
+  for (const std::string& note : analysis.notes) {
+    const auto line = lines.find(note);
+    if (line == lines.end()) {
+      notes.push_back(note);
+    } else if (told.insert(line->second).second) {
+      notes.push_back(line->second);
+    }
+  }
+  return notes;
+}
 
 Words put_in_words(const Analysis& analysis) {
   Words words;
@@ -138,7 +196,7 @@ std::string in_words(const Analysis& analysis) {
   for (const std::string& line : words.ranking) text += "    " + line + "\n";
   for (const std::string& sentence : words.sentences) text += "  - " + sentence + "\n";
   for (const std::string& warning : analysis.warnings) text += "  ! " + warning + "\n";
-  for (const std::string& note : analysis.notes) text += "  * " + note + "\n";
+  for (const std::string& note : told_notes(analysis)) text += "  * " + note + "\n";
   for (const Comparison& comparison : analysis.comparisons) {
     if (comparison.noise_block.empty()) continue;
     text += "\nThe noise of " + comparison.arm +

@@ -18,4 +18,7 @@ struct Words {
 };
 Words put_in_words(const Analysis& analysis);
 
+// The notes of the analysis, with one line per arm for its runs that have not begun.
+std::vector<std::string> told_notes(const Analysis& analysis);
+
 }  // namespace superpose::report

@@ -103,7 +103,7 @@ TEST_F(DocumentsTest, RecordsWithoutDocumentsAreNotQuoted) {
   add(scored_run("baseline", 1, 1.1));
   add("tst", 1, 1.06);
   EXPECT_FALSE(error().low.has_value());
-  EXPECT_THAT(in_words(analyze(experiment_)), HasSubstr("held-out text is not quoted: not all"));
+  EXPECT_THAT(in_words(analyze(experiment_)), HasSubstr("not given: not all"));
 }
 
 TEST_F(DocumentsTest, HalfBIsNotQuoted) {

@@ -51,7 +51,7 @@ TEST_F(RankingTest, ByGainAndThoseAtOtherComputeLast) {
   EXPECT_EQ(json["ranking"], (util::Json{"s4", "s2", "large"}));
   EXPECT_EQ(best_comparison(analysis).comparison->arm, "s4");
   EXPECT_EQ(best_comparison(analysis).among, 2);
-  EXPECT_THAT(in_words(analysis), HasSubstr("s4 is the best of 2 arms"));
+  EXPECT_THAT(in_words(analysis), HasSubstr("largest gain of 2 arms"));
 }
 
 TEST_F(RankingTest, GridIsAMapOfEachArmThatItIsLaidOver) {

@@ -71,9 +71,8 @@ TEST_F(Sets, AreOnThePageInTheWordsAndInTheTables) {
   }
   const Analysis analysis = analyze(experiment_);
   EXPECT_THAT(html_page(analysis, ""), HasSubstr("Validation sets"));
-  EXPECT_THAT(in_words(analysis),
-              HasSubstr("These figures are of books; tst ends 0.1000 ahead on code "
-                        "(95 % interval 0.1000 to 0.1000 ahead, 3 seeds)."));
+  EXPECT_THAT(in_words(analysis), HasSubstr("for books. On code, tst ends 0.1000 ahead "
+                                            "(95 % interval 0.1000 to 0.1000 ahead, 3 seeds)."));
   const util::Json json = util::parse_json(report_json(analysis), "report.json");
   EXPECT_EQ(json["sets"][1]["name"], "code");
   EXPECT_EQ(json["sets"][1]["arms"][1]["gain"]["seeds"], 3);
@@ -107,7 +106,7 @@ TEST_F(Sets, WithoutNamesThereIsNothingToSay) {
   const Analysis analysis = analyze(experiment_);
   EXPECT_TRUE(analysis.sets.empty());
   EXPECT_THAT(html_page(analysis, ""), Not(HasSubstr("Validation sets")));
-  EXPECT_THAT(in_words(analysis), Not(HasSubstr("These figures")));
+  EXPECT_THAT(in_words(analysis), Not(HasSubstr("figures above")));
   EXPECT_THAT(curves_csv(analysis), Not(HasSubstr("loss/")));
 }
 
