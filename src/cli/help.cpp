@@ -31,6 +31,12 @@ class Layout final : public CLI::Formatter {
     return wrapped(app->get_description(), kHelpColumns) + "\n";
   }
 
+  // CLI11 does not know that a program with its own words follows.
+  std::string make_usage(const CLI::App* app, std::string name) const override {
+    if (!app->get_prefix_command()) return CLI::Formatter::make_usage(app, name);
+    return "Usage: " + name + " -n N [--] COMMAND [ARGS...]\n";
+  }
+
   std::string make_subcommand(const CLI::App* command) const override {
     return row(command->get_display_name(true), command->get_description());
   }

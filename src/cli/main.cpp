@@ -30,16 +30,16 @@ namespace {
 constexpr const char* kRecipeKeys =
     "Any key of the recipe can be given as an option, --section.key value (--train.steps 100).\n"
     "superpose train --print-recipe lists all keys with their defaults.\n"
-    "Exit codes: 0 done, 1 failed, 2 usage (the command line must be changed), 3 stopped on a "
-    "signal\n"
-    "with a checkpoint written.";
+    "Exit codes: 0 done, 1 failed, 2 usage (the command line must be changed)";
+
+// Of commands that continue where a signal interrupted them.
+constexpr const char* kInterrupted = ", 3 interrupted;\nthe same command continues.";
 
 constexpr const char* kStopping =
-    "Ctrl-C, SIGTERM, SIGHUP (a closed terminal, unless started by nohup), SIGQUIT, SIGUSR1, "
-    "SIGUSR2\n"
-    "and SIGXCPU end it after the step under way, with a checkpoint; the same command continues.\n"
-    "Ctrl-C once more ends it at once. A reader of the output that goes away (| head) ends "
-    "nothing.";
+    "On Ctrl-C, SIGTERM, SIGHUP (a closed terminal, unless started by nohup), SIGQUIT, SIGUSR1,\n"
+    "SIGUSR2 and SIGXCPU: finish the current step, save a checkpoint and exit; the same command\n"
+    "continues. A second Ctrl-C exits at once. A closed output pipe (| head) does not stop the "
+    "run.";
 
 // Cuts the command off the words of `launch -n 2 -- command`; CLI11 would hand it to the program's
 // own parser. Without "--" the command begins at the first word that is not an option.
@@ -63,7 +63,7 @@ std::vector<std::string> take_command(std::vector<std::string>& words) {
 void add_overwrite(CLI::App* command, util::Overwrite& overwrite) {
   command->add_flag_callback(
       "--overwrite", [&overwrite] { overwrite = util::Overwrite::kAny; },
-      "Replace files in the way that superpose did not write, or that were changed since");
+      "Overwrite existing files even if superpose did not write them or they were changed since");
 }
 
 // What a parsed command line asks for; the chosen sub-command has filled its own member.
@@ -104,9 +104,14 @@ void expand_paths(Arguments& arguments) {
   for (std::string& path : arguments.tokenizer_train.sources) expand(path);
 }
 
-void add_recipe_keys(CLI::App* command, Arguments& arguments, const std::string& more = "") {
+// What becomes of a command that a signal interrupts.
+enum class OnSignal { kContinuable, kEnds };
+
+void add_recipe_keys(CLI::App* command, Arguments& arguments, OnSignal on_signal,
+                     const std::string& more = "") {
   arguments.recipe_commands.push_back(command);
-  command->footer(std::string(kRecipeKeys) + more);
+  const char* end = on_signal == OnSignal::kContinuable ? kInterrupted : ".";
+  command->footer(std::string(kRecipeKeys) + end + more);
 }
 
 // What is behind the recipe's keys where a model is built.
@@ -127,13 +132,13 @@ void add_isa(CLI::App* command, std::string& isa, bool takes_all = false) {
 
 CLI::App* add_train(CLI::App& app, Arguments& arguments) {
   CLI::App* command =
-      app.add_subcommand("train", "One run; resumes by itself when the run folder has checkpoints");
+      app.add_subcommand("train", "Train a model; resumes automatically from its last checkpoint");
   command->add_option("recipe", arguments.train.recipe, "Recipe file (TOML)");
   command->add_option(
       "--from", arguments.train.from,
       "Checkpoint of another run, or its folder: a new run starts with its weights and optimizer\n"
-      "state. On the same corpus it also continues in the data and counts on from its step; on\n"
-      "another it is a new stage (train.continue_schedule)");
+      "state. On the same corpus, training continues from that step and data position; on another\n"
+      "corpus, a new stage begins (see train.continue_schedule)");
   command->add_flag("--dry-run", arguments.train.dry_run,
                     "Print the plan, with time from a few measured steps, and stop;\n"
                     "exit code 1 for a run that cannot work");
@@ -141,7 +146,8 @@ CLI::App* add_train(CLI::App& app, Arguments& arguments) {
   command->add_flag("--print-recipe", arguments.print_recipe,
                     "Print every recipe key with its default and meaning");
   add_isa(command, arguments.isa);
-  add_recipe_keys(command, arguments, std::string("\n") + kStopping + more_on_models());
+  add_recipe_keys(command, arguments, OnSignal::kContinuable,
+                  std::string("\n") + kStopping + more_on_models());
   return command;
 }
 
@@ -155,8 +161,8 @@ constexpr const char* kCompareKeys =
 
 CLI::App* add_compare(CLI::App& app, Arguments& arguments) {
   CLI::App* command = app.add_subcommand("compare",
-                                         "Arms x seeds at equal FLOPs (default: the recipe, and "
-                                         "the same with bagging off), and a report");
+                                         "Train the recipe with and without superposition, or its "
+                                         "own arms, at equal compute, and write a report");
   command->add_option("recipe", arguments.compare.recipe, "Recipe file (TOML)")->required();
   command->add_flag("--dry-run", arguments.compare.dry_run,
                     "List every run with its steps, hours, disk and raw tokens, as trees of shared "
@@ -166,7 +172,7 @@ CLI::App* add_compare(CLI::App& app, Arguments& arguments) {
       ->default_str("all of it");
   add_overwrite(command, arguments.compare.overwrite);
   add_isa(command, arguments.isa);
-  add_recipe_keys(command, arguments,
+  add_recipe_keys(command, arguments, OnSignal::kContinuable,
                   std::string(kCompareKeys) + "\n" + kStopping + more_on_models());
   return command;
 }
@@ -184,28 +190,28 @@ CLI::App* add_bench(CLI::App& app, Arguments& arguments) {
   command->add_option("--blocks", options.num_blocks, "Timed blocks of each bag size, interleaved")
       ->check(at_least(1))
       ->capture_default_str();
-  command
-      ->add_option("--block-seconds", options.block_seconds,
-                   "A block has as many steps as fill this")
+  command->add_option("--block-seconds", options.block_seconds, "Target duration of a timed block")
       ->check(at_least(0))
       ->capture_default_str();
   command->add_option("--json", options.json, "File for every number, and the machine's features");
   command->add_option("--export", options.export_folder,
                       "Folder for the initial model (Hugging Face) and the batches, for other\n"
                       "programs to start from");
-  command->add_flag("--turns", options.turns,
-                    "Measure nothing by itself: read \"reset\", \"step CASE STEPS\", \"ceiling\" "
-                    "and\n\"status\" from standard input, answer each by one line of JSON");
+  command->add_flag(
+      "--turns", options.turns,
+      "Interactive mode for benchmark scripts: reads commands (\"reset\", \"step CASE "
+      "STEPS\",\n\"ceiling\", \"status\") from standard input, answers one JSON line "
+      "each");
   add_overwrite(command, options.overwrite);
   add_isa(command, arguments.isa);
-  add_recipe_keys(command, arguments, more_on_models());
+  add_recipe_keys(command, arguments, OnSignal::kEnds, more_on_models());
   return command;
 }
 
 CLI::App* add_selftest(CLI::App& app, Arguments& arguments) {
   SelftestOptions& options = arguments.selftest;
-  CLI::App* command = app.add_subcommand(
-      "selftest", "Is what this machine computes right, and how fast is it? A minute or two");
+  CLI::App* command =
+      app.add_subcommand("selftest", "Check results and speed on this machine (1-2 minutes)");
   command->add_option("--device", options.device, "Where to compute: auto, cpu or cuda")
       ->transform(number_of(train::kDeviceNames))
       ->default_str("auto")
@@ -224,8 +230,7 @@ CLI::App* add_selftest(CLI::App& app, Arguments& arguments) {
 
 CLI::App* add_report(CLI::App& app, Arguments& arguments) {
   CLI::App* command = app.add_subcommand(
-      "report",
-      "The report again from records: of one comparison's folders, or of any trainer's records");
+      "report", "Rebuild a report from existing records (a comparison, or runs of any trainer)");
   command->add_option("folders", arguments.report.folders,
                       "Folders of one comparison; parts from several machines are merged");
   command
@@ -304,7 +309,9 @@ DataCommands add_data(CLI::App& app, Arguments& arguments) {
       ->required();
   add_inspect_options(commands.inspect, arguments.data);
   for (CLI::App* command : {commands.prepare, commands.inspect, commands.verify, commands.mix}) {
-    add_recipe_keys(command, arguments);
+    // All but verify prepare what is missing.
+    const bool prepares = command != commands.verify;
+    add_recipe_keys(command, arguments, prepares ? OnSignal::kContinuable : OnSignal::kEnds);
   }
   return commands;
 }
@@ -328,11 +335,12 @@ TokenizerTextCommands add_tokenizer_text(CLI::App& tokenizer, Arguments& argumen
     command->footer("What is supported: docs/formats/tokenizers.md.");
   }
   commands.encode->add_flag("--jsonl", options.json_lines,
-                            "A document a line, {\"text\": ...}, to a list of ids a line; without "
-                            "it the whole input\nis one text");
-  commands.decode->add_flag("--jsonl", options.json_lines,
-                            "A list of ids a line to {\"text\": ...} a line; without it the ids "
-                            "stand between spaces\nand are one text");
+                            "One document per line, {\"text\": ...}, to one list of ids per line; "
+                            "without it the whole\ninput is one text");
+  commands.decode->add_flag(
+      "--jsonl", options.json_lines,
+      "One list of ids per line to one {\"text\": ...} per line; without it the "
+      "ids are separated by\nspaces and are one text");
   commands.encode->add_flag("--special-as-text", options.special_as_text,
                             "Special tokens that stand in a text are text, not their ids");
   return commands;
@@ -383,15 +391,16 @@ CLI::App* add_tokenizer_train(CLI::App& tokenizer, Arguments& arguments) {
       ->add_option("--text-field", options.text_field,
                    "Field of JSON lines, column of Parquet, as a dotted path")
       ->capture_default_str();
-  command->add_option("--separator", options.separator,
-                      "Text between the documents of a text file, as \\n\\n; without it a file is "
-                      "one document");
-  command->add_option("--max-bytes", options.max_bytes, "Stop after so much text; 0 = read all")
+  command
+      ->add_option("--separator", options.separator,
+                   "Text between the documents of a text file, for example \\n\\n")
+      ->default_str("one document per file");
+  command->add_option("--max-bytes", options.max_bytes, "Stop after this many bytes; 0 = read all")
       ->check(at_least(0))
       ->capture_default_str();
   command->add_flag(
       "--skip-bad-records", options.skip_bad_records,
-      "Leave out and count JSON lines and rows without the field, in place of stopping");
+      "Leave out and count JSON lines and rows without the field, instead of stopping");
   add_overwrite(command, options.overwrite);
   return command;
 }

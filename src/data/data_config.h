@@ -131,7 +131,7 @@ struct DataConfig {
     v.operational("cache_dir", self.cache_dir,
                   "folder for prepared token shards; empty = the program's cache folder");
     v.operational("shard_tokens", self.shard_tokens,
-                  "tokens after which the document under way is the last of its shard file");
+                  "start a new shard file after this many tokens (documents are not split)");
     v.operational("threads", self.threads, "threads that tokenize a corpus; 0 = all cores");
     v.operational("prefetch", self.prefetch, "steps read ahead of the training thread");
   }

@@ -22,12 +22,16 @@ struct EvaluationConfig {
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {
     v.operational("every", self.every, "steps between validations; 0 = only before and after");
-    v.field("windows", self.windows,
-            "windows scored of each validation set, at most, half from each half");
+    v.field(
+        "windows", self.windows,
+        "windows scored of each validation set, at most; half from each of the two halves (A, B) "
+        "of its documents");
     v.added().field("final_windows", self.final_windows,
                     "windows of each set scored when the run is done, at most; 0 = none");
-    v.added().field("document_cap", self.document_cap,
-                    "largest share of one document in a second final loss; 0 = no such loss");
+    v.added().field(
+        "document_cap", self.document_cap,
+        "also report a final loss in which no document counts for more than this share; "
+        "0 = off");
   }
 
   void validate() const {

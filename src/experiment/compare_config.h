@@ -27,7 +27,8 @@ struct ArmConfig {
     v.field("name", self.name, "shown in the report and used in folder names");
     v.field("overrides", self.overrides,
             "keys of the recipe that are different here, by dotted name");
-    v.field("budgets", self.budgets, "budgets of this arm; empty = compare.budgets");
+    v.field("budgets", self.budgets,
+            "run lengths of this arm as fractions of train.steps; empty = compare.budgets");
   }
 };
 
@@ -82,14 +83,14 @@ struct CompareConfig {
     v.field("seeds", self.seeds, "every arm runs once with each; results are quoted from these");
     v.field("learning_rates", self.learning_rates,
             "grid that every arm runs with tuning_seed, to take its own best; empty = no search");
-    v.field("tuning_seed", self.tuning_seed, "seed of the grid; none of compare.seeds");
+    v.field("tuning_seed", self.tuning_seed, "seed of the grid; must not be in compare.seeds");
     v.field("budgets", self.budgets,
-            "shares of train.steps to finish at, for the budget curve; empty = 1 alone");
+            "run lengths as fractions of train.steps, for the budget curve; empty = 1 alone");
     v.list("arms", self.arms,
-           "what is compared; none = the recipe (tst) and it without bags (baseline)");
+           "what is compared; none = the recipe (tst) and the same recipe without bags (baseline)");
     v.added().field("grid", self.grid,
                     "recipe keys, each with a list of values: every arm but the baseline runs with "
-                    "each combination; phases.X is the key X of an arm's one bag phase");
+                    "each combination; phases.X sets X in the arm's only superposed phase");
     v.added().list("noise", self.noise, "what is known of the spread between seeds");
   }
 

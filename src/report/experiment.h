@@ -35,7 +35,7 @@ struct RunEntry {
   std::string arm;
   std::int64_t seed = 0;
   double learning_rate = 0;  // peak
-  double budget = 1;         // share of the experiment's number of steps
+  double budget = 1;         // run length as a fraction of train.steps
   Role role = Role::kFinal;
   std::string folder;  // relative to the experiment's folder, or absolute; may not exist yet
   // Branch: the trunk's folder, whose records before parent_step belong to this run, and the steps

@@ -52,11 +52,12 @@ struct TrainConfig {
     v.field("sequence_length", self.sequence_length,
             "positions per row; a superposed row reads bag_size times as many tokens");
     v.operational("micro_batch", self.micro_batch,
-                  "rows that go through the model at once; auto = as many as memory likes");
+                  "rows that go through the model at once; auto = chosen to keep activations "
+                  "within about 1 GiB");
     v.operational(
         "recompute_every", self.recompute_every,
-        "every k-th layer recomputes its activations in backward: less memory, same bits; "
-        "1 = all, 0 = none");
+        "every k-th layer recomputes its activations in backward; saves memory, results are "
+        "bit-identical; 1 = all, 0 = none");
     v.field("seed", self.seed, "seed of initial weights and of the data's order");
     v.choice("precision", self.precision, kPrecisionNames,
              "matrix products in f32 or bf16, auto = bf16 where the device has it; weights and "
@@ -65,8 +66,8 @@ struct TrainConfig {
     v.operational("threads", self.threads, "CPU threads of each rank; 0 = all cores");
     v.added().operational(
         "continue_schedule", self.continue_schedule,
-        "of a stage, begun with --from on other text: count steps, phases and schedule on "
-        "from the checkpoint's step; false = from 0");
+        "of a stage, begun with --from on other text: steps, phases and schedule continue from "
+        "the checkpoint's step; false = from 0");
   }
   void validate() const;
 };
@@ -136,7 +137,8 @@ struct RunConfig {
     v.list("mixture", self.mixture, "corpora read side by side, instead of the one of [data]");
     v.section("train", self.train, "how long, how much at once");
     v.section("optim", self.optim, "the optimizer and its learning-rate schedule");
-    v.list("phases", self.phases, "superposed phases in order; the steps left over are NTP");
+    v.list("phases", self.phases,
+           "superposed phases in order; the remaining steps are ordinary next-token training");
     v.list("validation", self.validation, "sets of held-out text; the first is primary");
     v.section("evaluation", self.evaluation, "next-token loss on windows of these sets");
     v.section("checkpoint", self.checkpoint, "when to write, how many to keep");
