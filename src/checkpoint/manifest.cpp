@@ -18,7 +18,7 @@ std::string describe(const fs::path& folder, const std::string& file) {
 
 std::string self_hash(const Json& content) { return util::hex64(util::hash64(content.dump())); }
 
-// A name could otherwise lead out of the folder.
+// A name could otherwise point outside the folder.
 bool is_inside(const std::string& name) {
   const fs::path path(name);
   if (name.empty() || path.is_absolute()) return false;
@@ -32,14 +32,15 @@ Manifest parse_manifest(const std::string& text, const std::string& who) {
   Json root = util::parse_json(text, who);
   try {
     const auto schema = root.at("schema").get<std::int64_t>();
-    util::require(schema == kManifestSchema, who, ": schema ", schema,
-                  " is not known here, expected ", kManifestSchema);
+    util::require(schema == kManifestSchema, who, ": unsupported format version ", schema,
+                  " (expected ", kManifestSchema, ")");
     const auto stored_hash = root.at("xxh3").get<std::string>();
     root.erase("xxh3");
-    util::require(self_hash(root) == stored_hash, who, ": was altered, its own xxh3 differs");
+    util::require(self_hash(root) == stored_hash, who,
+                  ": checksum mismatch; the file was modified or is damaged");
     Manifest manifest{.step = root.at("step").get<std::int64_t>(), .files = {}};
     for (const auto& [name, entry] : root.at("files").items()) {
-      util::require(is_inside(name), who, ": file name ", name, " leads out of the folder");
+      util::require(is_inside(name), who, ": file name ", name, " points outside the folder");
       const auto digits = entry.at("xxh3").get<std::string>();
       manifest.files[name] = {.size = entry.at("size").get<std::uint64_t>(),
                               .xxh3 = std::stoull(digits, nullptr, 16)};

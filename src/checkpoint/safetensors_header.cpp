@@ -54,7 +54,7 @@ std::uint64_t tensor_bytes(const TensorEntry& entry, const DtypeBits& dtype,
     util::require(!__builtin_mul_overflow(bits, static_cast<std::uint64_t>(size), &bits), who,
                   ": the shape has more elements than 64 bits can count");
   }
-  util::require(bits % 8 == 0, who, ": ", bits, " bits are no whole number of bytes");
+  util::require(bits % 8 == 0, who, ": ", bits, " bits are not a whole number of bytes");
   return bits / 8;
 }
 

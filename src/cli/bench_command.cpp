@@ -17,7 +17,7 @@ namespace superpose::cli {
 int bench_command(const BenchOptions& options) {
   const auto rendezvous = distributed::rendezvous_from_environment();
   util::require(!rendezvous || rendezvous->world_size == 1,
-                "bench: measures one process, got a world of ", rendezvous->world_size);
+                "bench: must run as a single process, got ", rendezvous->world_size);
   std::optional<util::OutputFile> json;
   if (options.json) json.emplace(*options.json, options.overwrite).check();
   std::optional<util::OutputFolder> exported;

@@ -231,8 +231,8 @@ bool is_recipe(const std::string& target) { return fs::path(target).extension() 
 
 void refuse_recipe_keys(const DataOptions& options) {
   if (options.overrides.empty()) return;
-  util::fail("--", options.overrides.front().key, ": is a key of a recipe, which ", options.target,
-             " is not");
+  util::fail("--", options.overrides.front().key, ": is a recipe key, but ", options.target,
+             " is not a recipe");
 }
 
 // Text is not a token file, and a recipe needs its ending.
@@ -248,8 +248,8 @@ void check_token_file_name(const DataOptions& options) {
 
 void refuse_token_file_options(const DataOptions& options) {
   util::require(options.tokenizer.empty() && options.format == "auto",
-                "--tokenizer, --format: are for a token file; ", options.target,
-                " says itself how it is read");
+                "--tokenizer, --format: are for token files only; ", options.target,
+                " defines its own tokenizer and format");
 }
 
 void inspect(const NamedCorpus& named, const DataOptions& options) {

@@ -45,7 +45,7 @@ fs::path default_site_packages() {
   // site-packages/torch/lib/libtorch_cpu.so
   Dl_info library{};
   const bool found = ::dladdr(reinterpret_cast<const void*>(&at::get_num_threads), &library) != 0;
-  util::require(found, "libtorch: the system does not say where it is");
+  util::require(found, "libtorch: cannot find its loaded library (dladdr failed)");
   return fs::path(library.dli_fname).parent_path().parent_path().parent_path();
 }
 

@@ -57,8 +57,9 @@ class JsonDocuments final : public DocumentReader {
 
   // A whole file in another shape is more than a matter of single records.
   void check_first(std::string_view record) const {
-    if (record.front() == '[') fail("expected JSON lines (an object a line), got a JSON array");
-    if (record == "{") fail("expected JSON lines (an object a line), got an object of several");
+    if (record.front() == '[') fail("expected JSON lines (one object per line), got a JSON array");
+    if (record == "{")
+      fail("expected JSON lines (one object per line), got one object spread over several lines");
   }
 
   std::optional<std::string> extract(std::string& text) {

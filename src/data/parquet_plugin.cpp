@@ -87,7 +87,7 @@ class ParquetDocuments final : public DocumentReader {
       return action();
     } catch (const std::exception& error) {
       util::fail(name_, ": cannot read as Parquet, at row ", rows_done_,
-                 " or behind: ", first_line(error.what()));
+                 " or later: ", first_line(error.what()));
     }
   }
 
@@ -102,7 +102,7 @@ class ParquetDocuments final : public DocumentReader {
                   "\" must hold strings or bytes, got ",
                   parquet::TypeToString(column->physical_type()));
     util::require(column->max_repetition_level() == 0, name_, ": column \"", field,
-                  "\" must have one value a row, got lists");
+                  "\" must have one value per row, got lists");
     full_level_ = column->max_definition_level();
     has_nulls_ = full_level_ > 0;
     is_text_ = column->logical_type() != nullptr && column->logical_type()->is_string();
@@ -167,7 +167,7 @@ class ParquetDocuments final : public DocumentReader {
   bool is_text_ = false;
 
   int row_group_ = 0;           // the next one
-  std::int64_t rows_left_ = 0;  // of the one under way, behind the batch
+  std::int64_t rows_left_ = 0;  // of the current one, behind the batch
   std::shared_ptr<parquet::ByteArrayReader> reader_;
   std::array<std::int16_t, kBatchRows> levels_{};
   std::array<parquet::ByteArray, kBatchRows> values_;  // those that are there; point into a page

@@ -38,7 +38,7 @@ int open_lock(const fs::path& path) {
   ::close(descriptor);
   util::fail(
       path.string(),
-      ": is in the way and no lock of a preparation: move it away, or name another data.cache_dir");
+      ": exists but is not a lock file of superpose; move it, or name another data.cache_dir");
 }
 
 // Whether the lock is ours; false where another process has it and `waits` is not.

@@ -219,7 +219,7 @@ FileState state_of(const fs::path& path) {
   std::error_code error;
   const auto status = fs::status(path, error);
   util::require(fs::exists(status), "data: source does not exist: ", path.string());
-  util::require(fs::is_regular_file(status), "data: source is no regular file: ", path.string());
+  util::require(fs::is_regular_file(status), "data: source is not a regular file: ", path.string());
   FileState state;
   state.path = fs::absolute(path).lexically_normal();
   state.bytes = static_cast<std::int64_t>(fs::file_size(path, error));

@@ -52,7 +52,7 @@ std::string_view essence(std::string_view text) {
 [[noreturn]] void fail_collectively(const Rendezvous& rendezvous, const char* operation,
                                     std::string_view reason) {
   util::fail("distributed: rank ", rendezvous.rank, " of ", rendezvous.world_size, ": ", operation,
-             ": a rank is gone, or did not come within ", rendezvous.timeout_seconds,
+             ": a process died or did not respond within ", rendezvous.timeout_seconds,
              " s: ", essence(reason));
 }
 

@@ -229,7 +229,7 @@ void Comparison::look() {
     util::require(!progress.begun || progress.recipe_fingerprint == identity_.fingerprint,
                   folder_of(run).string(), ": holds a run of another comparison (fingerprint ",
                   progress.recipe_fingerprint, ", this one has ", identity_.fingerprint,
-                  "): take another run.dir");
+                  "); choose another run.dir");
   }
 }
 

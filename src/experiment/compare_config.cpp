@@ -21,7 +21,7 @@ void check_budgets(const std::string& key, const std::vector<double>& budgets) {
     util::require(budget <= kLargestBudget, key, ": must be <= ", kLargestBudget, ", got ", budget);
   }
   util::require(std::set<double>(budgets.begin(), budgets.end()).size() == budgets.size(), key,
-                ": a budget stands there twice");
+                ": a budget is listed twice");
 }
 
 void check_arm_names(const CompareConfig& compare) {
@@ -60,18 +60,17 @@ void NoiseConfig::validate() const {
 void CompareConfig::validate() const {
   util::require(!seeds.empty(), "compare.seeds: must name at least one seed");
   util::require(std::set<std::int64_t>(seeds.begin(), seeds.end()).size() == seeds.size(),
-                "compare.seeds: a seed stands there twice");
+                "compare.seeds: a seed is listed twice");
   for (const double rate : learning_rates) {
     util::require(util::is_normal_f32(rate),
                   "compare.learning_rates: must be > 0 and a normal number in f32, got ", rate);
   }
   util::require(std::set<double>(learning_rates.begin(), learning_rates.end()).size() ==
                     learning_rates.size(),
-                "compare.learning_rates: a rate stands there twice");
+                "compare.learning_rates: a rate is listed twice");
   util::require(
       learning_rates.empty() || std::find(seeds.begin(), seeds.end(), tuning_seed) == seeds.end(),
-      "compare.tuning_seed: results are quoted from other seeds than the grid's, but "
-      "compare.seeds holds it, got ",
+      "compare.tuning_seed: must not be in compare.seeds, whose runs are the results, got ",
       tuning_seed);
   util::require(!baseline.empty() && baseline.find_first_not_of(kNameLetters) == std::string::npos,
                 "compare.baseline: must be letters, digits, '_', '.' and '-', got \"", baseline,

@@ -23,7 +23,7 @@ GridAxis read_axis(const std::string& key, const std::string& text) {
   for (const config::Node& item : *items) {
     const std::string value = config::inline_text(item);
     util::require(std::find(axis.values.begin(), axis.values.end(), value) == axis.values.end(),
-                  "compare.grid: ", key, ": a value stands there twice, got ", value);
+                  "compare.grid: ", key, ": a value is listed twice, got ", value);
     axis.values.push_back(value);
   }
   return axis;

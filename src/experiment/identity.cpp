@@ -50,16 +50,16 @@ Identity begin_identity(const Recipe& recipe) {
 
 Identity continue_identity(const Recipe& recipe, const report::Experiment& before,
                            const std::string& folder) {
-  const std::string holds = "run.dir: " + folder + " holds a comparison of another recipe";
+  const std::string holds = "run.dir: " + folder + " belongs to another comparison";
   const std::vector<ArmConfig> arms = arms_of(recipe);
   for (const std::string& name : before.arms) {
-    util::require(find_arm(arms, name) != nullptr, holds, ": this one has no arm ", name,
-                  "; take another folder");
+    util::require(find_arm(arms, name) != nullptr, holds, ": its arm ", name,
+                  " is missing from this recipe; choose another run.dir");
   }
   for (const report::PairSettings& then : before.arm_definitions) {
     const ArmConfig* arm = find_arm(arms, then.arm);
     util::require(arm == nullptr || definition_of(*arm) == then.settings, holds, ": arm ", then.arm,
-                  " has other overrides in this one; give it another name, or take another folder");
+                  " has other overrides in this recipe; rename it, or choose another run.dir");
   }
   Identity identity{.fingerprint = before.recipe_fingerprint, .arms = before.fingerprint_arms};
   if (identity.arms.empty()) identity.arms = before.arms;
@@ -68,8 +68,8 @@ Identity continue_identity(const Recipe& recipe, const report::Experiment& befor
     if (const ArmConfig* arm = find_arm(arms, name)) covered.push_back(*arm);
   }
   util::require(is_fingerprint_of(identity.fingerprint, recipe, covered), holds, " (fingerprint ",
-                identity.fingerprint, ", the same arms of this one have ",
-                fingerprint(recipe, covered), "): take another folder");
+                identity.fingerprint, ", the same arms of this recipe have ",
+                fingerprint(recipe, covered), "); choose another run.dir");
   return identity;
 }
 

@@ -33,7 +33,7 @@ PlannedRun base_run(std::size_t arm_index, const Arm& arm, double budget) {
   run.budget = budget;
   run.total_steps = steps_of_budget(arm.config.train.steps, budget);
   util::require(run.total_steps > 0, "compare.budgets: arm ", arm.name, ": budget ", budget, " of ",
-                arm.config.train.steps, " steps is no step at all");
+                arm.config.train.steps, " steps is less than one step");
   try {
     run.phases = superposition::make_phases(arm.config.phases, run.total_steps);
   } catch (const util::Error& error) {

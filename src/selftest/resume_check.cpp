@@ -81,7 +81,7 @@ struct TrainRun {
     if (process.wait() == 0) return;
     std::string text = util::read_file(log());
     while (text.ends_with('\n')) text.pop_back();
-    util::fail("train ended badly: ", text.substr(text.find_last_of('\n') + 1));
+    util::fail("train failed: ", text.substr(text.find_last_of('\n') + 1));
   }
   fs::path checkpoint(std::int64_t step) const {
     return folder / name / "checkpoints" / checkpoint::folder_name(step);

@@ -169,7 +169,7 @@ class Reader {
     for (const auto& [text, value] : object) {
       const std::int32_t id = Field(value, field.where() + " " + shown(text)).id();
       require(ids_.emplace(text, id).second, field.where(), ": the token ", shown(text),
-              " stands there twice");
+              " is listed twice");
       description_.vocabulary.push_back({std::string(text), id});
     }
     auto& tokens = description_.vocabulary;

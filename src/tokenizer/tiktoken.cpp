@@ -142,7 +142,7 @@ std::vector<RankedToken> read_tokens(std::string_view content, const std::string
     std::optional<RankedToken> token = parse_line(text);
     require(token.has_value(), path, ":", line, ": expected a token in base64, a space, a rank");
     require(seen.emplace(token->bytes, token->rank).second, path, ":", line,
-            ": the token stands there twice");
+            ": the token is listed twice");
     tokens.push_back(std::move(*token));
   }
   std::sort(tokens.begin(), tokens.end(),

@@ -366,7 +366,7 @@ std::string TrainingLoop::rescue() {
     write_checkpoint(folder);
     return "saved " + here.string() + " first, from which the same command resumes";
   } catch (const util::Error& error) {
-    return std::string("a checkpoint was tried first: ") + error.what();
+    return std::string("saving a checkpoint failed, too: ") + error.what();
   }
 }
 

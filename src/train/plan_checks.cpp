@@ -57,9 +57,9 @@ class Checks {
     if (!plan_.holds_out) return;
     for (const PlannedCorpus& corpus : plan_.corpora) {
       if (corpus.held_out_documents > 0) continue;
-      warn(Check::kHeldOut, "nothing is held out of source ", corpus.name,
-           ": the validation loss says nothing about it; raise data.validation_share, or give it a "
-           "[[validation]] set");
+      warn(Check::kHeldOut, "source ", corpus.name,
+           " has no held-out text, so the validation loss does not cover it; raise "
+           "data.validation_share, or give it a [[validation]] set");
     }
   }
 
@@ -90,7 +90,7 @@ class Checks {
       warn(Check::kThreads, "train.threads: ", counted(plan_.threads, "thread"),
            plan_.local_ranks > 1 ? " in each of " + std::to_string(plan_.local_ranks) + " ranks"
                                  : "",
-           " on ", limit.str(), " are slower than one per core: 0 takes what there is");
+           " on ", limit.str(), ": slower than one per core; use 0 for all cores");
     }
   }
 
@@ -145,9 +145,8 @@ class Checks {
     }
     const bool in_decay = plan_.switch_part == SchedulePart::kDecay && plan_.decay_steps > 0;
     if (plan_.switch_step && (plan_.recovery_steps < kRecoverySteps || in_decay)) {
-      warn(Check::kRecovery, "the switch leaves ", counted(plan_.recovery_steps, "step"),
-           in_decay ? " and falls into the decay" : "",
-           ": a run this short is expected to show no gain");
+      warn(Check::kRecovery, "superposition ends ", in_decay ? "during the decay, " : "only ",
+           counted(plan_.recovery_steps, "step"), " before the end of the run; expect no gain");
     }
   }
 
@@ -155,7 +154,7 @@ class Checks {
   void check_end() {
     const std::int64_t end = plan_.stops_with_data ? plan_.last_step : plan_.total_steps;
     const std::string because = plan_.stops_with_data
-                                    ? "data.when_exhausted = \"stop\": the data last for " +
+                                    ? "data.when_exhausted = \"stop\": the data lasts for " +
                                           std::to_string(end) + " of " +
                                           counted(plan_.total_steps, "step") + "; "
                                     : "";

@@ -75,7 +75,7 @@ std::string describe_factor(const Plan& plan) {
 
 std::string describe_source(const Plan& plan, const data::SourceReading& source) {
   std::ostringstream text;
-  text << source.name << ": " << util::format_count(source.tokens) << " tokens at hand, weight ";
+  text << source.name << ": " << util::format_count(source.tokens) << " tokens available, weight ";
   for (std::size_t i = 0; i < source.phases.size(); ++i) {
     if (i > 0 && source.phases[i].share == source.phases[i - 1].share) continue;
     text << (i > 0 ? ", then " : "") << util::fixed(source.phases[i].share, 2);
@@ -107,9 +107,9 @@ std::string describe_data(const Plan& plan) {
   std::ostringstream text;
   text << util::format_count(plan.raw_tokens_needed) << " raw tokens needed"
        << describe_factor(plan) << ", " << util::format_count(plan.raw_tokens_at_hand)
-       << " at hand; " << util::fixed(plan.epochs, 2) << " epochs at the end";
+       << " available; " << util::fixed(plan.epochs, 2) << " epochs at the end";
   if (plan.stops_with_data) {
-    text << "; the data end the run after step " << plan.last_step;
+    text << "; the run ends after step " << plan.last_step << ", when the data runs out";
   } else if (plan.first_epoch_ends_at) {
     text << "; the first epoch ends in step " << *plan.first_epoch_ends_at
          << ", then the data are read again";

@@ -44,8 +44,8 @@ util::Json to_json(const RunState& state) {
 RunState run_state_from_json(const util::Json& json, const std::string& who) {
   try {
     const auto schema = json.at("schema").get<std::int64_t>();
-    util::require(schema == kStateSchema, who, ": schema ", schema, " is not known here, expected ",
-                  kStateSchema);
+    util::require(schema == kStateSchema, who, ": unsupported format version ", schema,
+                  " (expected ", kStateSchema, ")");
     auto state = util::fields_from_json<RunState>(json, who);
     append_settings(json.at("settings"), false, state.settings);
     append_settings(json.at("operational_settings"), true, state.settings);

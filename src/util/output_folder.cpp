@@ -83,14 +83,15 @@ OutputFolder::OutputFolder(fs::path folder, Overwrite overwrite, Recognize recog
 
 void OutputFolder::check(const std::vector<std::string>& names) const {
   require(!is_there(folder_) || fs::is_directory(folder_), folder_.string(),
-          ": must be a folder, is something else");
+          ": exists but is not a folder");
   const Marker marker = read_marker();
   std::vector<std::string> foreign;
   for (const std::string& name : names) {
     const fs::path path = folder_ / name;
     if (!is_there(path)) continue;
     require(is_file_or_link(path), path.string(),
-            ": is to be written and is no file; move it away, or choose another folder");
+            ": cannot write here: something that is not a file has this name; move it, or choose "
+            "another folder");
     if (overwrite_ == Overwrite::kOwn && !is_own(name, marker)) foreign.push_back(name);
   }
   require(foreign.empty(), folder_.string(), ": must not replace ", join(foreign, ", "),
@@ -113,7 +114,8 @@ bool OutputFolder::is_own(const std::string& name, const Marker& marker) const {
 OutputFolder::Marker OutputFolder::read_marker() const {
   const fs::path path = folder_ / kMarkerName;
   if (!is_there(path)) return {};
-  require(is_file_or_link(path), path.string(), ": is to be written and is no file; move it away");
+  require(is_file_or_link(path), path.string(),
+          ": cannot write here: something that is not a file has this name; move it");
   try {
     require(type_of(path) == fs::file_type::regular, path.string(), ": is a symbolic link");
     const Json json = parse_json(read_file(path), path.string());

@@ -143,7 +143,7 @@ TEST_F(Compare, FolderOfAnotherRecipeIsRefused) {
   Recipe recipe = tiny_recipe("other-recipe");
   run(recipe, "arm=tst");
   recipe.base.optim.learning_rate = 2e-2;
-  EXPECT_THAT(error_of(recipe), HasSubstr("holds a comparison of another recipe"));
+  EXPECT_THAT(error_of(recipe), HasSubstr("belongs to another comparison"));
   fs::remove(fs::path(recipe.base.run.dir) / "experiment.json");
   EXPECT_THAT(error_of(recipe), HasSubstr("tst-seed-1: holds a run of another comparison"));
 }

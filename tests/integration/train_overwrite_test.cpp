@@ -186,7 +186,7 @@ TEST_F(TrainOverwrite, FoldersInPlaceOfFilesAndFilesInPlaceOfFoldersStay) {
   }
   train::RunSpec spec = make_spec(TinyCorpusTest::config("file-checkpoints"));
   put(fs::path(spec.config.run.dir) / "checkpoints", "mine");
-  EXPECT_THAT(refusal(spec), HasSubstr("checkpoints: must be a folder"));
+  EXPECT_THAT(refusal(spec), HasSubstr("checkpoints: exists but is not a folder"));
 }
 
 TEST_F(TrainOverwrite, ALinkIsReplacedAndNotWhatItLeadsTo) {

@@ -111,7 +111,7 @@ TEST_F(TrainRecords, CheckpointThatFailsTooIsSaid) {
   std::ofstream(train::checkpoints_folder(config.run.dir)) << "no folder";
   EXPECT_THAT(run_until_full<metrics::StepRecord>(config, 3),
               AllOf(HasSubstr("metrics.jsonl: cannot be written"),
-                    HasSubstr("a checkpoint was tried first: ")));
+                    HasSubstr("a checkpoint failed, too: ")));
 }
 
 TEST_F(TrainRecords, LatestIsTheNewestCheckpointAlsoAfterPruning) {

@@ -126,7 +126,7 @@ std::vector<Hostile> hostile_files() {
       {"too many bytes", one(R"("dtype":"F32","shape":[1],"data_offsets":[0,8])"), 8,
        "need 4 bytes, data_offsets hold 8"},
       {"half a byte", one(R"("dtype":"F4","shape":[3],"data_offsets":[0,1])"), 1,
-       "no whole number of bytes"},
+       "not a whole number of bytes"},
       {"not from 0", one(R"("dtype":"F32","shape":[1],"data_offsets":[4,8])"), 8,
        "tensor x: hole before it"},
       {"data missing", one(kFour), 3, "tensors end at byte 4 of the data, the file at byte 3"},

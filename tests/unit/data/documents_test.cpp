@@ -229,7 +229,7 @@ TEST(JsonDocuments, FilesThatAreOneJsonValueSayWhatIsExpected) {
   };
   EXPECT_THAT(message("[{\"text\": \"a\"}]"), HasSubstr("a.json:1: expected JSON lines"));
   EXPECT_THAT(message("\n[\n{\"text\": \"a\"}]"), HasSubstr("a.json:2: expected JSON lines"));
-  EXPECT_THAT(message("{\n  \"text\": \"a\"\n}\n"), HasSubstr("an object of several"));
+  EXPECT_THAT(message("{\n  \"text\": \"a\"\n}\n"), HasSubstr("over several lines"));
   EXPECT_EQ(message("{\"text\": \"a\"}"), "");
 }
 

@@ -87,7 +87,7 @@ TEST_F(Parquet, ColumnsThatCannotServeAreNamed) {
   EXPECT_THAT(message("nested"),
               HasSubstr("there is no column \"text\" (of 2: meta.text, meta.id"));
   EXPECT_THAT(message("lists", {.text_field = "text.list.element"}),
-              EndsWith("must have one value a row, got lists"));
+              EndsWith("must have one value per row, got lists"));
   EXPECT_THAT(message("absent"), HasSubstr("absent.parquet: cannot open: No such file"));
   ASSERT_EQ(test::run_command("gzip -kf '" + file("none").string() + "'"), 0);
   EXPECT_THAT(error_of([&] { open_documents(dir_ / "none.parquet.gz", {}); }),

@@ -114,7 +114,7 @@ TEST_F(Sources, ErrorsNameWhatIsWrong) {
   config_.sources = {path("gone/*.rs")};
   EXPECT_THAT(error_of([&] { list_sources(config_); }), HasSubstr("does not exist"));
   config_.sources = {"/dev/null"};
-  EXPECT_THAT(error_of([&] { list_sources(config_); }), HasSubstr("no regular file: /dev/null"));
+  EXPECT_THAT(error_of([&] { list_sources(config_); }), HasSubstr("not a regular file: /dev/null"));
 }
 
 // The test's folder is the current one; the recipe lies in a folder below.

@@ -67,8 +67,8 @@ TEST(C10dCollective, ARankThatDiesEndsTheOthersAtOnce) {
   EXPECT_THAT(
       outcome.output,
       MatchesRegex(
-          "ERROR distributed: rank 0 of 2: all_reduce_sum: a rank is gone, or "
-          "did not come within 600 s: [^/\n]*[Cc]onnection (closed|reset) by peer[^/\n]*\n"));
+          "ERROR distributed: rank 0 of 2: all_reduce_sum: a process died or "
+          "did not respond within 600 s: [^/\n]*[Cc]onnection (closed|reset) by peer[^/\n]*\n"));
   EXPECT_LT(outcome.seconds, 10);
 }
 

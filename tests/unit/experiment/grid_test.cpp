@@ -80,7 +80,7 @@ TEST(Grid, WhatCannotBeAGridIsRefused) {
   const auto with = [](const std::string& line) { return grid_error("[compare.grid]\n" + line); };
   EXPECT_THAT(with("optim.eps = 1e-9"), HasSubstr("optim.eps must be a list of values, got 1e-09"));
   EXPECT_THAT(with("optim.eps = []"), HasSubstr("optim.eps must be a list"));
-  EXPECT_THAT(with("optim.eps = [1e-9, 1e-9]"), HasSubstr("optim.eps: a value stands there twice"));
+  EXPECT_THAT(with("optim.eps = [1e-9, 1e-9]"), HasSubstr("optim.eps: a value is listed twice"));
   EXPECT_THAT(with("optim.epps = [1e-9]"), HasSubstr("did you mean optim.eps"));
   EXPECT_THAT(with("data.sources = [[\"a\"]]"),
               AllOf(HasSubstr("compare.grid: data.sources"), HasSubstr("same validation sets")));

@@ -75,7 +75,7 @@ TEST(ComparisonIdentity, WhatIsAnotherComparisonIsRefused) {
   const report::Experiment two = began(small_recipe(kArms));
   const report::Experiment three = goes_on(small_recipe(kArms + kEps), two);
   EXPECT_THAT(refusal(small_recipe(kArms), three),
-              AllOf(HasSubstr("holds a comparison of another recipe"), HasSubstr("no arm eps")));
+              AllOf(HasSubstr("run.dir: "), HasSubstr("arm eps is missing")));
   // An arm that the fingerprint does not cover.
   Recipe other = small_recipe(kArms + kEps);
   other.compare.arms[2].overrides["optim.eps"] = "1e-08";

@@ -167,7 +167,7 @@ TEST(RunList, BudgetsShareWhatAnyScheduleLeavesEqual) {
 
 TEST(RunList, BudgetsThatCannotBeRunAreRefused) {
   EXPECT_THAT(plan_error(small_recipe("[compare]\nbudgets = [0.001, 1.0]\n")),
-              HasSubstr("no step at all"));
+              HasSubstr("less than one step"));
   Recipe long_phase = small_recipe("[compare]\nbudgets = [0.4, 1.0]\n");
   long_phase.base.phases = {{.steps = 50, .bag_size = 2}};
   EXPECT_THAT(plan_error(long_phase), AllOf(HasSubstr("tst"), HasSubstr("budget 0.4")));

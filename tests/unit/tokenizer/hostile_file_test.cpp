@@ -94,7 +94,7 @@ TEST(HostileFile, RefusesTokensTwice) {
   std::string json = small_file().dump();
   const std::string entry = "\"th\":257";
   json.replace(json.find(entry), entry.size(), entry + ",\"th\":300");
-  EXPECT_THAT(message_of(json), HasSubstr("\"th\" stands there twice"));
+  EXPECT_THAT(message_of(json), HasSubstr("\"th\" is listed twice"));
 }
 
 TEST(HostileFile, RefusesAddedTokensWithoutARoom) {

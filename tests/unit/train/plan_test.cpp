@@ -139,7 +139,7 @@ TEST_F(PlanTest, PrintsWhatTheRunWillDo) {
         "phase 2    2800 steps from 1200: next-token prediction",
         "after 1200 steps (30 %), in the stable part", "2800 steps follow",
         "raw tokens needed (1.60 times the baseline's: 1 + r (s - 1) with r = 0.30, s = 3)",
-        "at hand", "the first epoch ends in step", "held out", "memory", "disk", "FLOPs",
+        "available", "the first epoch ends in step", "held out", "memory", "disk", "FLOPs",
         "decay over the last 800 (from 3200)"}) {
     EXPECT_THAT(out.str(), HasSubstr(part));
   }

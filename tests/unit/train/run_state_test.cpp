@@ -86,7 +86,7 @@ TEST(RunState, TextIsTheFormats) {
 TEST(RunState, RefusesWhatItDoesNotKnow) {
   util::Json json = to_json(sample());
   json["schema"] = 2;
-  EXPECT_THAT(error_of(json), HasSubstr("state.json: schema 2 is not known here"));
+  EXPECT_THAT(error_of(json), HasSubstr("state.json: unsupported format version 2"));
   json = to_json(sample());
   json["data"].erase("lanes");
   EXPECT_THAT(error_of(json), HasSubstr("lanes"));

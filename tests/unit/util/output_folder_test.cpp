@@ -76,7 +76,7 @@ TEST_F(OutputFolderTest, CheckNamesAllThatAreInTheWay) {
 TEST_F(OutputFolderTest, AFolderIsNeverReplacedAndALinkIsTheUsers) {
   put("folder/inside", "mine");
   for (const Overwrite overwrite : {Overwrite::kOwn, Overwrite::kAny}) {
-    EXPECT_THAT(refusal("folder", overwrite), HasSubstr("is no file"));
+    EXPECT_THAT(refusal("folder", overwrite), HasSubstr("not a file"));
   }
   EXPECT_EQ(read_file(file("folder/inside")), "mine");
 
@@ -95,7 +95,7 @@ TEST_F(OutputFolderTest, AFolderIsNeverReplacedAndALinkIsTheUsers) {
 TEST_F(OutputFolderTest, AFileInPlaceOfTheFolderStays) {
   write_file_atomic(folder_ / "out", "mine");
   for (const Overwrite overwrite : {Overwrite::kOwn, Overwrite::kAny}) {
-    EXPECT_THAT(error_of([&] { open(overwrite).check({"a"}); }), HasSubstr("must be a folder"));
+    EXPECT_THAT(error_of([&] { open(overwrite).check({"a"}); }), HasSubstr("not a folder"));
   }
 }
 
