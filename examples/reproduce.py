@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Superpose's training run made again without Superpose, from docs/reproduce.md alone, in Python and PyTorch.
+"""Superpose's training run repeated without Superpose, from docs/reproduce.md alone, in Python and PyTorch.
 
     python examples/reproduce.py --recipe runs/mine/recipe.toml --corpus CACHE/corpus-KEY --steps 10
 

@@ -44,7 +44,7 @@ std::map<std::string, std::string> read_weight_map(const std::filesystem::path& 
   for (const auto& [tensor, file] : found->items()) {
     util::require(file.is_string(), who, ": weight_map: ", tensor, ": expected a file name");
     const auto name = file.get<std::string>();
-    // A path could lead out of the folder.
+    // A path could point outside the folder.
     util::require(!name.empty() && name.find('/') == std::string::npos && name[0] != '.', who,
                   ": weight_map: ", tensor, ": expected a plain file name, got ", name);
     result.emplace(tensor, name);

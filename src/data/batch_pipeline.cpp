@@ -6,8 +6,8 @@
 namespace superpose::data {
 namespace {
 
-// Text under way for each encoder, besides what it works on: enough that a slow batch or a pause
-// of the taker leaves none idle.
+// Text queued for each encoder, besides what it works on: enough that a slow batch or a pause of
+// the taker leaves none idle.
 constexpr std::size_t kBytesAnEncoder = std::size_t{4} << 20;
 // A batch of short or dropped documents weighs little text, but is not nothing.
 constexpr std::size_t kLeastBatchSize = std::size_t{1} << 14;

@@ -19,7 +19,7 @@ namespace superpose::data {
 //
 //   reader thread   ->   encoder threads   ->   next(), on the caller's thread
 //
-// Memory is bounded: the reader waits while the text under way passes a fixed size, except that
+// Memory is bounded: the reader waits while the queued text passes a fixed size, except that
 // one batch is always let through, however large a document is.
 class BatchPipeline {
  public:

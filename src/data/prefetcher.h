@@ -22,7 +22,7 @@ class Prefetcher {
   // one call at a time; what it refers to must outlive the prefetcher.
   Prefetcher(std::function<Batch(std::int64_t)> load, std::int64_t first_step,
              std::int64_t last_step, std::int64_t depth);
-  // Waits for the call of `load` that is under way, if any, and for no other.
+  // Waits for a call of `load` that has begun, if any, and for no other.
   ~Prefetcher();
   Prefetcher(const Prefetcher&) = delete;
   Prefetcher& operator=(const Prefetcher&) = delete;

@@ -22,7 +22,7 @@ struct PhaseReading {
 
 struct SourceReading {
   std::string name;
-  std::int64_t tokens = 0;  // at hand
+  std::int64_t tokens = 0;  // available
   std::vector<PhaseReading> phases;
   std::optional<std::int64_t> repeats_from;  // first step that reads text again
   std::optional<std::int64_t> used_up_from;  // first step without it, by its limit

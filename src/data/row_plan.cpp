@@ -87,7 +87,7 @@ std::int64_t RowPlan::lane_rows_before(std::int64_t lane, std::int64_t row) cons
   return (row + lanes - 1 - lane) / lanes;
 }
 
-// Where a lane stands before a row at or behind the start of the range and not behind its end.
+// Where a lane stands before a row at or after the start of the range and not after its end.
 std::int64_t RowPlan::cursor_before(const Stretch& stretch, std::int64_t lane,
                                     std::int64_t row) const {
   const auto index = static_cast<std::size_t>(lane);

@@ -104,7 +104,7 @@ class ShardWriter {
   std::optional<util::AppendFile> bin_;       // of the open shard
   std::vector<std::int32_t> lengths_;         // of the open shard's sequences
   std::vector<std::int64_t> document_index_;  // of the open shard
-  std::int64_t sequence_length_ = 0;          // of the sequence under way
+  std::int64_t sequence_length_ = 0;          // of the open sequence
   std::int64_t shard_tokens_ = 0;
   std::vector<ShardInfo> finished_;
 };

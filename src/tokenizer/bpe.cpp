@@ -53,7 +53,7 @@ Bpe::Bpe(const Description& description) {
     while (slots_[place].pair != kEmpty && slots_[place].pair != pair) {
       place = (place + 1) & (size - 1);
     }
-    // A pair that stands there twice has the rank of its last entry, as in `tokenizers`.
+    // A pair that is listed twice has the rank of its last entry, as in `tokenizers`.
     slots_[place] = {pair, rank++, merge.merged};
   }
 }

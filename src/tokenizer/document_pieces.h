@@ -23,7 +23,7 @@ struct DocumentPiece {
 };
 
 // Where to cut `text` so that the words of both sides are the words of the whole: the first
-// position at or behind `from` between an ASCII letter and a space that a letter follows. There
+// position at or after `from` between an ASCII letter and a space that a letter follows. There
 // every split pattern begins a new word. text.size() where there is none.
 std::size_t next_safe_cut(std::string_view text, std::size_t from);
 

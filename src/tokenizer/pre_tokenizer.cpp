@@ -72,7 +72,7 @@ class Pieces {
     end_ = end;
   }
 
-  // Gives out the piece at hand.
+  // Gives out the current piece.
   void finish() {
     const bool dropped = delimiter_ && step_.behavior == SplitBehavior::kRemoved;
     if (begin_ < end_ && !dropped) visit_(text_.substr(begin_, end_ - begin_));

@@ -131,7 +131,7 @@ TEST(Cores, AMountMayBeginAtTheGroup) {
                   .cores()
                   .quota,
               Optional(2.0));
-  // Seen from another namespace: the path leads out of what is mounted.
+  // Seen from another namespace: the path points outside what is mounted.
   EXPECT_THAT(Machine()
                   .v2("/../other", "/")
                   .write("sys/fs/cgroup/cpu.max", "200000 100000")
