@@ -22,7 +22,10 @@ train::RunConfig checked(train::RunConfig config, const train::Machine& machine)
 // The recipe's vocabulary, or that of bytes where it leaves it to the corpus.
 model::ModelConfig resolved(const train::RunConfig& config) {
   constexpr std::int64_t kLeftToCorpus = 1;
-  model::ModelConfig model = model::resolve(config.model, kLeftToCorpus);
+  distributed::LocalCollective alone;
+  const auto initial = train::find_initial_weights(config.model.init_from, alone);
+  model::ModelConfig model = model::resolve(
+      initial ? train::with_initial_weights(config, *initial).model : config.model, kLeftToCorpus);
   if (model.vocab_size == kLeftToCorpus) model.vocab_size = tokenizer::kPaddedByteVocabulary;
   util::require(config.train.sequence_length <= model.max_positions,
                 "train.sequence_length: must be <= model.max_positions (", model.max_positions,

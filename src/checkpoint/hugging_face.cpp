@@ -1,5 +1,6 @@
 #include "checkpoint/hugging_face.h"
 
+#include <algorithm>
 #include <array>
 #include <limits>
 #include <set>
@@ -15,21 +16,61 @@ namespace {
 using nlohmann::json;
 using util::Json;
 
-struct ArchitectureNames {
-  Architecture value;
-  const char* class_name;
-  const char* model_type;
-};
-
 constexpr std::array kArchitectures = {
-    ArchitectureNames{Architecture::kLlama, "LlamaForCausalLM", "llama"},
-    ArchitectureNames{Architecture::kQwen3, "Qwen3ForCausalLM", "qwen3"},
+    ArchitectureTraits{.value = Architecture::kLlama,
+                       .class_name = "LlamaForCausalLM",
+                       .model_type = "llama",
+                       .has_qk_norm = false,
+                       .has_qkv_bias = false,
+                       .skips_rotary = false,
+                       .has_experts = false,
+                       .rope_theta = 10'000,
+                       .head_dim = 0,
+                       .tied = false},
+    ArchitectureTraits{.value = Architecture::kQwen2,
+                       .class_name = "Qwen2ForCausalLM",
+                       .model_type = "qwen2",
+                       .has_qk_norm = false,
+                       .has_qkv_bias = true,
+                       .skips_rotary = false,
+                       .has_experts = false,
+                       .rope_theta = 10'000,
+                       .head_dim = 0,
+                       .tied = false},
+    ArchitectureTraits{.value = Architecture::kQwen3,
+                       .class_name = "Qwen3ForCausalLM",
+                       .model_type = "qwen3",
+                       .has_qk_norm = true,
+                       .has_qkv_bias = false,
+                       .skips_rotary = false,
+                       .has_experts = false,
+                       .rope_theta = 10'000,
+                       .head_dim = 128,
+                       .tied = false},
+    ArchitectureTraits{.value = Architecture::kSmolLM3,
+                       .class_name = "SmolLM3ForCausalLM",
+                       .model_type = "smollm3",
+                       .has_qk_norm = false,
+                       .has_qkv_bias = false,
+                       .skips_rotary = true,
+                       .has_experts = false,
+                       .rope_theta = 2'000'000,
+                       .head_dim = 0,
+                       .tied = true},
+    ArchitectureTraits{.value = Architecture::kQwen3Moe,
+                       .class_name = "Qwen3MoeForCausalLM",
+                       .model_type = "qwen3_moe",
+                       .has_qk_norm = true,
+                       .has_qkv_bias = false,
+                       .skips_rotary = false,
+                       .has_experts = true,
+                       .rope_theta = 10'000,
+                       .head_dim = 0,
+                       .tied = false},
 };
 
-// The base that transformers (4 and 5) takes for both architectures where none is given.
-constexpr double kDefaultRopeTheta = 10'000;
-// Head width of Qwen3Config where none is given; Llama's is hidden_size / num_attention_heads.
-constexpr std::int64_t kQwen3DefaultHeadDim = 128;
+// SmolLM3Config's, where neither the list nor the interval is given.
+constexpr std::int64_t kDefaultNoRopeInterval = 4;
 
 // Keys that change nothing in what the model computes.
 constexpr std::array<std::string_view, 12> kIgnoredKeys = {
@@ -37,13 +78,6 @@ constexpr std::array<std::string_view, 12> kIgnoredKeys = {
     "return_dict",          "output_attentions", "output_hidden_states",
     "max_window_layers",    "_commit_hash",      "_attn_implementation_autoset",
     "is_decoder",           "problem_type",      "torchscript"};
-
-const ArchitectureNames& names_of(Architecture value) {
-  for (const ArchitectureNames& names : kArchitectures) {
-    if (names.value == value) return names;
-  }
-  util::fail("config.json: no such architecture");
-}
 
 // An object whose every key must be asked for.
 class Reader {
@@ -123,7 +157,7 @@ class Reader {
 };
 
 struct Rope {
-  double theta = kDefaultRopeTheta;
+  double theta = 0;
   std::optional<Llama3RopeScaling> scaling;
 };
 
@@ -149,11 +183,11 @@ std::optional<Llama3RopeScaling> read_scaling(Reader& reader) {
 }
 
 // rope_theta, rope_scaling (transformers 4), rope_parameters (5): whichever are there must agree.
-Rope read_rope(Reader& reader) {
+Rope read_rope(Reader& reader, double default_theta) {
   const json* theta = reader.find("rope_theta");
   const json* scaling = reader.find("rope_scaling");
   const json* parameters = reader.find("rope_parameters");
-  Rope version4{.theta = reader.number_or("rope_theta", kDefaultRopeTheta), .scaling = {}};
+  Rope version4{.theta = reader.number_or("rope_theta", default_theta), .scaling = {}};
   if (scaling != nullptr) {
     util::require(scaling->is_object(), reader.who(), ": rope_scaling: expected an object");
     Reader inner(*scaling, reader.who() + ": rope_scaling");
@@ -176,18 +210,58 @@ Rope read_rope(Reader& reader) {
 
 Architecture read_architecture(Reader& reader) {
   const std::string type = reader.text_or("model_type", "");
-  for (const ArchitectureNames& names : kArchitectures) {
-    if (type != names.model_type) continue;
-    reader.only("architectures", json::array({names.class_name}));
-    return names.value;
+  std::string known;
+  for (const ArchitectureTraits& traits : kArchitectures) {
+    if (type != traits.model_type) {
+      known += (known.empty() ? "" : ", ") + std::string(traits.model_type);
+      continue;
+    }
+    reader.only("architectures", json::array({traits.class_name}));
+    return traits.value;
   }
-  util::fail(reader.who(), ": model_type: only llama and qwen3 are supported, got ",
+  util::fail(reader.who(), ": model_type: must be one of ", known, ", got ",
              type.empty() ? "none" : type);
 }
 
-void refuse_unsupported(Reader& reader, std::int64_t num_layers) {
+// no_rope_layers has a 1 for each layer that rotates.
+std::int64_t read_no_rope_interval(Reader& reader, std::int64_t num_layers) {
+  const std::int64_t interval = reader.size_or("no_rope_layer_interval", kDefaultNoRopeInterval);
+  json rotates = json::array();
+  for (std::int64_t i = 1; i <= num_layers; ++i) rotates.push_back(i % interval == 0 ? 0 : 1);
+  reader.only("no_rope_layers", rotates);
+  return interval;
+}
+
+// Of a mixture of experts. Where config.json is silent, what Qwen3MoeConfig takes.
+HuggingFaceExperts read_experts(Reader& reader) {
+  HuggingFaceExperts experts;
+  experts.num_experts = reader.size_or("num_experts", reader.size_or("num_local_experts", 128));
+  util::require(reader.size_or("num_local_experts", experts.num_experts) == experts.num_experts,
+                reader.who(), ": num_experts and num_local_experts disagree");
+  experts.num_experts_per_tok = reader.size_or("num_experts_per_tok", 8);
+  util::require(experts.num_experts_per_tok <= experts.num_experts, reader.who(),
+                ": num_experts_per_tok must be <= ", experts.num_experts, ", got ",
+                experts.num_experts_per_tok);
+  experts.moe_intermediate_size = reader.size_or("moe_intermediate_size", 768);
+  experts.norm_topk_prob = reader.flag_or("norm_topk_prob", false);
+  experts.decoder_sparse_step = reader.size_or("decoder_sparse_step", 1);
+  if (const json* layers = reader.find("mlp_only_layers")) {
+    util::require(layers->is_array() &&
+                      std::all_of(layers->begin(), layers->end(),
+                                  [](const json& layer) { return layer.is_number_unsigned(); }),
+                  reader.who(), ": mlp_only_layers: expected a list of layers, got ",
+                  layers->dump());
+    layers->get_to(experts.mlp_only_layers);
+  }
+  // Of training with transformers: what this program trains with is in its own recipe.
+  reader.ignore("router_aux_loss_coef");
+  reader.ignore("output_router_logits");
+  return experts;
+}
+
+void refuse_unsupported(Reader& reader, const ArchitectureTraits& traits, std::int64_t num_layers) {
   reader.only("hidden_act", "silu");
-  reader.only("attention_bias", false);
+  reader.only("attention_bias", traits.has_qkv_bias);
   reader.only("mlp_bias", false);
   reader.only("attention_dropout", 0);
   reader.only("pretraining_tp", 1);
@@ -225,9 +299,9 @@ void read_sizes(Reader& reader, HuggingFaceModel& model) {
   model.num_attention_heads = reader.size("num_attention_heads");
   model.num_key_value_heads = reader.size_or("num_key_value_heads", model.num_attention_heads);
   model.max_position_embeddings = reader.size("max_position_embeddings");
-  const bool is_qwen3 = model.architecture == Architecture::kQwen3;
+  const std::int64_t head_dim = traits_of(model.architecture).head_dim;
   model.head_dim = reader.size_or(
-      "head_dim", is_qwen3 ? kQwen3DefaultHeadDim : model.hidden_size / model.num_attention_heads);
+      "head_dim", head_dim > 0 ? head_dim : model.hidden_size / model.num_attention_heads);
   util::require(model.num_attention_heads % model.num_key_value_heads == 0, reader.who(),
                 ": num_attention_heads must be a multiple of num_key_value_heads, got ",
                 model.num_attention_heads, " and ", model.num_key_value_heads);
@@ -261,13 +335,75 @@ void put_rope(const HuggingFaceModel& model, Json& config) {
   config["rope_parameters"]["rope_theta"] = model.rope_theta;
 }
 
+// The number of experts in both spellings: num_experts (transformers 4), num_local_experts (5).
+void put_experts(const HuggingFaceExperts& experts, Json& config) {
+  config["num_experts"] = experts.num_experts;
+  config["num_local_experts"] = experts.num_experts;
+  config["num_experts_per_tok"] = experts.num_experts_per_tok;
+  config["moe_intermediate_size"] = experts.moe_intermediate_size;
+  config["norm_topk_prob"] = experts.norm_topk_prob;
+  config["decoder_sparse_step"] = experts.decoder_sparse_step;
+  config["mlp_only_layers"] = experts.mlp_only_layers;
+}
+
+// The keys that one family has and another lacks.
+void put_family(const HuggingFaceModel& model, Json& config) {
+  switch (model.architecture) {
+    case Architecture::kLlama:
+      config["attention_bias"] = false;
+      config["mlp_bias"] = false;
+      return;
+    case Architecture::kQwen2:
+      break;
+    case Architecture::kQwen3:
+    case Architecture::kQwen3Moe:
+      config["attention_bias"] = false;
+      break;
+    case Architecture::kSmolLM3: {
+      config["attention_bias"] = false;
+      config["mlp_bias"] = false;
+      config["no_rope_layer_interval"] = model.no_rope_interval;
+      Json rotates = Json::array();
+      for (std::int64_t i = 1; i <= model.num_hidden_layers; ++i) {
+        rotates.push_back(i % model.no_rope_interval == 0 ? 0 : 1);
+      }
+      config["no_rope_layers"] = std::move(rotates);
+      break;
+    }
+  }
+  config["use_sliding_window"] = false;
+  config["sliding_window"] = nullptr;
+  if (model.architecture != Architecture::kSmolLM3) {
+    config["max_window_layers"] = model.num_hidden_layers;
+  }
+}
+
 }  // namespace
 
+const ArchitectureTraits& traits_of(Architecture value) {
+  for (const ArchitectureTraits& traits : kArchitectures) {
+    if (traits.value == value) return traits;
+  }
+  util::fail("config.json: no such architecture");
+}
+
+Architecture find_architecture(const ArchitectureNeeds& needs) {
+  for (const ArchitectureTraits& traits : kArchitectures) {
+    if (traits.has_qk_norm == needs.has_qk_norm && traits.has_qkv_bias == needs.has_qkv_bias &&
+        traits.skips_rotary == needs.skips_rotary && traits.has_experts == needs.has_experts) {
+      return traits.value;
+    }
+  }
+  util::fail(
+      "config.json: no Hugging Face architecture has this combination of qk_norm, qkv_bias, ",
+      "no_rope_interval and experts");
+}
+
 std::string to_config_json(const HuggingFaceModel& model) {
-  const ArchitectureNames& names = names_of(model.architecture);
+  const ArchitectureTraits& traits = traits_of(model.architecture);
   Json config;
-  config["architectures"] = Json::array({names.class_name});
-  config["model_type"] = names.model_type;
+  config["architectures"] = Json::array({traits.class_name});
+  config["model_type"] = traits.model_type;
   config["vocab_size"] = model.vocab_size;
   config["hidden_size"] = model.hidden_size;
   config["intermediate_size"] = model.intermediate_size;
@@ -279,15 +415,9 @@ std::string to_config_json(const HuggingFaceModel& model) {
   config["rms_norm_eps"] = model.rms_norm_eps;
   put_rope(model, config);
   config["hidden_act"] = "silu";
-  config["attention_bias"] = false;
   config["attention_dropout"] = 0.0;
-  if (model.architecture == Architecture::kLlama) {
-    config["mlp_bias"] = false;
-  } else {
-    config["use_sliding_window"] = false;
-    config["sliding_window"] = nullptr;
-    config["max_window_layers"] = model.num_hidden_layers;
-  }
+  put_family(model, config);
+  if (traits.has_experts) put_experts(model.experts, config);
   config["initializer_range"] = model.initializer_range;
   config["tie_word_embeddings"] = model.tie_word_embeddings;
   config["bos_token_id"] = token_json(model.bos_token_id);
@@ -312,15 +442,20 @@ HuggingFaceModel from_config_json(const std::string& text, const std::string& wh
   Reader reader(root, who);
   HuggingFaceModel model;
   model.architecture = read_architecture(reader);
+  const ArchitectureTraits& traits = traits_of(model.architecture);
   read_sizes(reader, model);
-  refuse_unsupported(reader, model.num_hidden_layers);
-  const Rope rope = read_rope(reader);
+  refuse_unsupported(reader, traits, model.num_hidden_layers);
+  const Rope rope = read_rope(reader, traits.rope_theta);
   model.rope_theta = rope.theta;
   model.rope_scaling = rope.scaling;
+  if (traits.skips_rotary) {
+    model.no_rope_interval = read_no_rope_interval(reader, model.num_hidden_layers);
+  }
+  if (traits.has_experts) model.experts = read_experts(reader);
   util::require(reader.find("rms_norm_eps") != nullptr, who, ": rms_norm_eps: missing");
   model.rms_norm_eps = reader.number_or("rms_norm_eps", 0);
   model.initializer_range = reader.number_or("initializer_range", model.initializer_range);
-  model.tie_word_embeddings = reader.flag_or("tie_word_embeddings", false);
+  model.tie_word_embeddings = reader.flag_or("tie_word_embeddings", traits.tied);
   // transformers before 4.56 wrote torch_dtype.
   model.dtype = reader.text_or("dtype", reader.text_or("torch_dtype", model.dtype));
   model.bos_token_id = read_token(reader, "bos_token_id");

@@ -8,9 +8,42 @@
 
 namespace superpose::checkpoint {
 
-enum class Architecture {
-  kLlama,  // LlamaForCausalLM
-  kQwen3,  // Qwen3ForCausalLM: RMS norm of queries and keys over each head
+enum class Architecture { kLlama, kQwen2, kQwen3, kSmolLM3, kQwen3Moe };
+
+// In what the architectures differ: a family is a row of this table.
+struct ArchitectureTraits {
+  Architecture value;
+  const char* class_name;
+  const char* model_type;
+  bool has_qk_norm;   // RMS norm of queries and keys over each head
+  bool has_qkv_bias;  // biases of queries, keys and values
+  bool skips_rotary;  // every no_rope_interval-th layer has no rotary positions
+  bool has_experts;   // feed-forwards are mixtures of experts, in some layers at least
+  // What transformers takes where config.json is silent.
+  double rope_theta;
+  std::int64_t head_dim;  // 0: hidden_size / num_attention_heads
+  bool tied;
+};
+
+const ArchitectureTraits& traits_of(Architecture value);
+
+// The one that has exactly these.
+struct ArchitectureNeeds {
+  bool has_qk_norm = false, has_qkv_bias = false, skips_rotary = false, has_experts = false;
+};
+Architecture find_architecture(const ArchitectureNeeds& needs);
+
+// A mixture of experts, under transformers' names; without experts all is as here.
+struct HuggingFaceExperts {
+  std::int64_t num_experts = 0;
+  std::int64_t num_experts_per_tok = 0;
+  std::int64_t moe_intermediate_size = 0;
+  bool norm_topk_prob = false;
+  // Layer i has experts where this divides i + 1 and i is not in mlp_only_layers.
+  std::int64_t decoder_sparse_step = 1;
+  std::vector<std::int64_t> mlp_only_layers;
+
+  bool operator==(const HuggingFaceExperts&) const = default;
 };
 
 // Llama 3's scaling of the rotary frequencies ("rope_type": "llama3").
@@ -23,7 +56,7 @@ struct Llama3RopeScaling {
   bool operator==(const Llama3RopeScaling&) const = default;
 };
 
-// What a Hugging Face config.json says about a dense decoder, under the names used there.
+// What a Hugging Face config.json says about a decoder, under the names used there.
 struct HuggingFaceModel {
   Architecture architecture = Architecture::kLlama;
   std::int64_t vocab_size = 0;
@@ -37,6 +70,8 @@ struct HuggingFaceModel {
   double rms_norm_eps = 1e-6;
   double rope_theta = 10'000;
   std::optional<Llama3RopeScaling> rope_scaling;  // nothing: plain rotation
+  std::int64_t no_rope_interval = 0;  // layer i does not rotate where this divides i + 1; 0: all do
+  HuggingFaceExperts experts;
   double initializer_range = 0.02;
   bool tie_word_embeddings = false;
   std::string dtype = "float32";  // of the stored weights: float32, bfloat16, float16
@@ -54,10 +89,11 @@ std::string to_config_json(const HuggingFaceModel& model);
 // generation_config.json: the special tokens.
 std::string to_generation_config_json(const HuggingFaceModel& model);
 
-// Reads either spelling of a LlamaForCausalLM or Qwen3ForCausalLM. Throws util::Error that begins
-// with `who` (the file's name) and names the key: for another architecture, a key that is not
-// known, a value that this program cannot compute (biases, another activation, a sliding window, a
-// rope_type other than default and llama3 ...), two spellings that disagree, a missing size.
+// Reads either spelling of a LlamaForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM,
+// Qwen3MoeForCausalLM or SmolLM3ForCausalLM. Throws util::Error that begins with `who` (the file's
+// name) and names the key: for another architecture, a key that is not known, a value that this
+// program cannot compute (other biases, another activation, a sliding window, a rope_type other
+// than default and llama3 ...), two spellings that disagree, a missing size.
 HuggingFaceModel from_config_json(const std::string& text, const std::string& who);
 
 }  // namespace superpose::checkpoint

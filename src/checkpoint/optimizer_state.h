@@ -1,4 +1,5 @@
 // Optimizer state on disk as ranges of parameters, so that any number of ranks can save and load.
+// Today every rank holds every state: rank 0 saves whole ones (train/checkpoints.h).
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,6 @@
-// The sub-commands: each takes what the command line said and returns the program's exit code.
-// Errors come out as util::Error or c10::Error; main() prints them.
+// The sub-commands, whose options are declared in main.cpp: each takes what the command line said
+// and returns the program's exit code. Errors come out as util::Error or c10::Error; main() prints
+// them.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +10,7 @@
 
 #include "config/config.h"
 #include "tokenizer/word_splitter.h"
+#include "train/model_export.h"
 #include "train/run_config.h"
 #include "util/output_folder.h"
 
@@ -110,6 +112,13 @@ struct TokenizerTrainOptions {
 int tokenizer_train_command(const TokenizerTrainOptions& options);
 
 int verify_checkpoint_command(const std::string& folder);
+
+struct ExportOptions {
+  std::string from, to;  // folders
+  train::ExportType type = train::ExportType::kStored;
+  util::Overwrite overwrite = util::Overwrite::kOwn;
+};
+int export_command(const ExportOptions& options);
 
 struct LaunchCommandOptions {
   int ranks = 1;

@@ -65,11 +65,25 @@ class Layout final : public CLI::Formatter {
 
 std::shared_ptr<CLI::FormatterBase> help_layout() { return std::make_shared<Layout>(); }
 
+namespace {
+
+// The last column: the head, and experts where there are any.
+std::string head_of(const model::ModelConfig& shape) {
+  std::string text = shape.tied() ? "tied" : "untied";
+  const model::MoeConfig& moe = shape.moe;
+  if (moe.num_experts > 0) {
+    text += ", " + std::to_string(moe.num_experts) + " experts";
+  }
+  return text;
+}
+
+}  // namespace
+
 std::string preset_table() {
   // The rows of a corpus of bytes, where the preset's own are fewer.
   constexpr std::int64_t kByteRows = 320;
-  constexpr const char* kHeader = "%-12s %10s %6s %6s %6s %9s %6s %10s  %s\n";
-  constexpr const char* kRow = "%-12s %10s %6d %6d %6d %9d %6d %10d  %s\n";
+  constexpr const char* kHeader = "%-13s %10s %6s %6s %6s %9s %6s %10s  %s\n";
+  constexpr const char* kRow = "%-13s %10s %6d %6d %6d %9d %6d %10d  %s\n";
   char line[kHelpColumns];
   std::snprintf(line, sizeof(line), kHeader, "preset", "parameters", "layers", "width", "heads",
                 "k/v heads", "ffn", "vocabulary", "head");
@@ -83,7 +97,7 @@ std::string preset_table() {
                   util::format_count(model::parameter_count(shape)).c_str(),
                   number(shape.num_layers), number(shape.hidden_size), number(shape.num_heads),
                   number(shape.num_kv_heads), number(shape.ffn_size), number(shape.vocab_size),
-                  shape.tied() ? "tied" : "untied");
+                  head_of(shape).c_str());
     table += line;
   }
   return table + "A corpus with more ids than the vocabulary makes it larger (bytes: 320).\n";

@@ -78,6 +78,7 @@ struct Arguments {
   TokenizerTextOptions tokenizer_text;
   TokenizerTrainOptions tokenizer_train;
   std::string checkpoint;
+  ExportOptions export_model;
   std::string isa;  // of those that compute; selftest has its own
   bool print_recipe = false;
   bool version = false;
@@ -91,7 +92,8 @@ void expand_paths(Arguments& arguments) {
        {&arguments.train.recipe, &arguments.compare.recipe, &arguments.bench.recipe,
         &arguments.selftest.out, &arguments.report.out, &arguments.data.target,
         &arguments.data.tokenizer, &arguments.tokenizer_text.tokenizer,
-        &arguments.tokenizer_train.out, &arguments.checkpoint}) {
+        &arguments.tokenizer_train.out, &arguments.checkpoint, &arguments.export_model.from,
+        &arguments.export_model.to}) {
     expand(*path);
   }
   for (std::optional<std::string>* path :
@@ -394,6 +396,23 @@ CLI::App* add_tokenizer_train(CLI::App& tokenizer, Arguments& arguments) {
   return command;
 }
 
+CLI::App* add_export(CLI::App& app, Arguments& arguments) {
+  ExportOptions& options = arguments.export_model;
+  CLI::App* command = app.add_subcommand(
+      "export", "A model folder for others, without the trainer's files, and a model card");
+  command
+      ->add_option("model", options.from,
+                   "Checkpoint, a run's folder (its newest checkpoint), or a Hugging Face folder")
+      ->required();
+  command->add_option("folder", options.to, "Folder to write")->required();
+  command->add_option("--dtype", options.type, "Type of the weights: stored, f32, bf16 or f16")
+      ->transform(number_of(train::kExportTypeNames))
+      ->default_str("stored")
+      ->type_name("NAME");
+  add_overwrite(command, options.overwrite);
+  return command;
+}
+
 // All commands; the words of a command line choose one of them.
 struct Commands {
   const CLI::App* train;
@@ -406,6 +425,7 @@ struct Commands {
   TokenizerTextCommands tokenizer_text;
   const CLI::App* tokenizer_train;
   CLI::App* verify;
+  CLI::App* export_model;
 };
 
 Commands add_commands(CLI::App& app, Arguments& arguments) {
@@ -431,6 +451,7 @@ Commands add_commands(CLI::App& app, Arguments& arguments) {
       ->add_option("checkpoint", arguments.checkpoint,
                    "Checkpoint folder, or a run's: its newest checkpoint")
       ->required();
+  commands.export_model = add_export(app, arguments);
   return commands;
 }
 
@@ -464,7 +485,7 @@ bool writes_files(const Commands& commands, const Arguments& arguments) {
   const BenchOptions& bench = arguments.bench;
   return (*commands.train && !arguments.print_recipe) || *commands.compare || *commands.selftest ||
          *commands.report || *commands.data.prepare || *commands.tokenizer_train ||
-         (*commands.bench && (bench.json || bench.export_folder));
+         *commands.export_model || (*commands.bench && (bench.json || bench.export_folder));
 }
 
 int dispatch(const Commands& commands, Arguments& arguments,
@@ -485,6 +506,7 @@ int dispatch(const Commands& commands, Arguments& arguments,
   }
   if (*commands.selftest) return selftest_command(arguments.selftest);
   if (*commands.report) return report_command(arguments.report);
+  if (*commands.export_model) return export_command(arguments.export_model);
   if (*commands.verify) return verify_checkpoint_command(arguments.checkpoint);
   if (*commands.tokenizer_text.encode) return tokenizer_encode_command(arguments.tokenizer_text);
   if (*commands.tokenizer_text.decode) return tokenizer_decode_command(arguments.tokenizer_text);

@@ -324,8 +324,9 @@ std::vector<TokenFile> open_held_out(const fs::path& folder) {
   return open_files(folder, sidecar, sidecar.validation);
 }
 
-std::int64_t padded_vocabulary_size(const DataConfig& config) {
-  return load_tokenizer(locate(config)).padded_vocabulary_size;
+VocabularySize vocabulary_size(const DataConfig& config) {
+  const auto loaded = load_tokenizer(locate(config));
+  return {loaded.tokenizer.vocabulary_size(), loaded.padded_vocabulary_size};
 }
 
 PreparedCorpus open_corpus(const fs::path& folder) {

@@ -98,9 +98,12 @@ using PrepareCallback = std::function<void(const PrepareProgress&)>;
 PreparedCorpus prepare_corpus(const DataConfig& config, const PrepareCallback& progress = {},
                               const PrepareOptions& options = {});
 
-// What PreparedCorpus has under this name, of the tokenizer alone. Throws util::Error as
-// tokenizer::load_tokenizer does.
-std::int64_t padded_vocabulary_size(const DataConfig& config);
+// What PreparedCorpus has as vocabulary_size and padded_vocabulary_size, of the tokenizer alone.
+// Throws util::Error as tokenizer::load_tokenizer does.
+struct VocabularySize {
+  std::int64_t ids = 0, padded = 0;
+};
+VocabularySize vocabulary_size(const DataConfig& config);
 
 // Opens a prepared folder without looking at its sources.
 PreparedCorpus open_corpus(const std::filesystem::path& folder);

@@ -1,4 +1,5 @@
-// The [data] section of a recipe.
+// The [data] section of a recipe. A key that changes what a corpus holds also goes into
+// update_settings (prepare_plan.cpp).
 #pragma once
 
 #include <array>

@@ -1,4 +1,5 @@
-// Losses of the tokens of many windows, shared out over the ranks.
+// Losses of single tokens of many windows, shared out over the ranks: for the final score and the
+// copying probe.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -64,7 +64,8 @@ struct Fingerprints {
 
 // A checkpoint that a run began from.
 struct ParentInfo {
-  std::string kind;             // "branch": its corpus and position in it; "stage": another corpus
+  // "branch": its corpus and position in it; "stage": another corpus; "weights": those alone
+  std::string kind;
   std::string folder;           // of the checkpoint
   std::int64_t step = 0;        // that it holds, by its own run's count
   std::int64_t first_step = 0;  // the same by the count of the run that began there

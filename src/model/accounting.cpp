@@ -34,6 +34,14 @@ std::int64_t parameter_count(const ModelConfig& config) {
   return count;
 }
 
+std::int64_t active_parameter_count(const ModelConfig& config) {
+  std::int64_t idle = 0;
+  for (const UnitLayout& unit : decoder_layout(config)) {
+    for (const BlockSpec& block : unit.blocks) idle += block.idle_parameters;
+  }
+  return parameter_count(config) - idle;
+}
+
 double flops_per_position(const ModelConfig& config, std::int64_t sequence_length) {
   double flops = 0;
   for (const UnitLayout& unit : decoder_layout(config, sequence_length)) {

@@ -13,7 +13,7 @@ namespace superpose::model {
 //     V D                          embedding
 //   + V D                          head, unless it is tied
 //   + layers * ( D h (2 H + 2 K)   q, o, k, v
-//              + 3 D F             gate, up, down
+//              + 3 D F             gate, up, down; or E (D + 3 D f) of E experts of width f
 //              + 2 D               norms
 //              + 2 h )             norms of queries and keys, with qk_norm
 //   + D                            last norm
@@ -21,10 +21,14 @@ namespace superpose::model {
 // with V vocab_size, D hidden_size, h head_dim, H query heads, K key/value heads, F ffn_size.
 std::int64_t parameter_count(const ModelConfig& config);
 
+// Of these, what the forward pass of one position uses: of a mixture, the position's own experts.
+std::int64_t active_parameter_count(const ModelConfig& config);
+
 // FLOPs of forward and backward for one position of a row of `sequence_length` positions, whatever
 // the bag size:
 //
-//   6 * (parameters without the input embedding; a tied head counts) + layers * 6 * L * H * h
+//   6 * (active parameters without the input embedding; a tied head counts) + layers * 6 * L * H *
+// h
 //
 // The second term is causal attention: two products of L/2 keys on average, 2 FLOPs per
 // multiply-add, and twice that again for backward. Softmax, norms and the optimizer are not

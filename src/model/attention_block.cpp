@@ -2,6 +2,7 @@
 
 #include <tuple>
 
+#include "ops/bias.h"
 #include "ops/causal_attention.h"
 
 namespace superpose::model {
@@ -16,11 +17,10 @@ struct Widths {
   std::int64_t hidden, queries, keys;
 };
 
-}  // namespace
-
-BlockSpec attention_spec(const ModelConfig& config, const std::string& prefix,
+BlockSpec attention_spec(const ModelConfig& config, const LayerId& layer,
                          std::int64_t sequence_length) {
   const Widths width(config);
+  const std::string& prefix = layer.prefix;
   const std::string attention = prefix + "self_attn.";
   BlockSpec spec;
   spec.weights = {
@@ -33,6 +33,14 @@ BlockSpec attention_spec(const ModelConfig& config, const std::string& prefix,
        false,
        Init::kResidual},
       {prefix + "input_layernorm.weight", {width.hidden}, Role::kVector, false, Init::kOnes}};
+  if (config.has_qkv_bias()) {
+    const auto bias = [&](const char* name, std::int64_t size, bool joins) {
+      spec.weights.push_back({attention + name, {size}, Role::kVector, joins, Init::kZeros});
+    };
+    bias("q_proj.bias", width.queries, false);
+    bias("k_proj.bias", width.keys, true);
+    bias("v_proj.bias", width.keys, true);
+  }
   if (config.has_qk_norm()) {
     for (const char* name : {"q_norm.weight", "k_norm.weight"}) {
       spec.weights.push_back(
@@ -57,23 +65,47 @@ std::vector<StepPart> attention_parts(const ModelConfig& config, const StepShape
   // Two products of L / 2 keys on average, four in backward.
   const double once = 2 * static_cast<double>(shape.positions) *
                       static_cast<double>(shape.sequence_length * width.queries);
-  return {norm_part(config, shape),
-          {"qkv", product_cost(shape, width.hidden, width.projected())},
-          {"rotary", traffic_cost(shape, 2 * width.projected(), 2 * width.projected())},
-          {"attention", {CostUnit::kFlops, once, 2 * once, 0}},
-          {"o", product_cost(shape, width.queries, width.hidden)}};
+  std::vector<StepPart> parts = {
+      norm_part(config, shape),
+      {"qkv", product_cost(shape, width.hidden, width.projected())},
+      {"rotary", traffic_cost(shape, 2 * width.projected(), 2 * width.projected())},
+      {"attention", {CostUnit::kFlops, once, 2 * once, 0}},
+      {"o", product_cost(shape, width.queries, width.hidden)}};
+  if (config.has_qkv_bias()) {
+    parts.push_back({"bias", traffic_cost(shape, 2 * width.projected(), width.projected())});
+  }
+  return parts;
 }
 
-AttentionBlock::AttentionBlock(const ModelConfig& config, const std::string& prefix,
+class AttentionBlock : public Block {
+ public:
+  AttentionBlock(const ModelConfig& config, const LayerId& layer, const FlatParameters& parameters);
+  Residual forward(const Residual& in, const Pass& pass) const override;
+
+ private:
+  // From queries, keys and values of all heads, as the product makes them, to the update.
+  at::Tensor attend(const at::Tensor& projected, const Pass& pass) const;
+
+  ModelConfig config_;
+  bool rotates_;
+  Weight norm_, qkv_, bias_, query_norm_, key_norm_, output_;
+};
+
+AttentionBlock::AttentionBlock(const ModelConfig& config, const LayerId& layer,
                                const FlatParameters& parameters)
     : config_(config),
-      norm_(weight_of(parameters, prefix + "input_layernorm.weight")),
-      qkv_(joined_weight(parameters, prefix + "self_attn.q_proj.weight",
-                         prefix + "self_attn.v_proj.weight")),
-      output_(weight_of(parameters, prefix + "self_attn.o_proj.weight")) {
+      rotates_(config.rotates(layer.index)),
+      norm_(weight_of(parameters, layer.prefix + "input_layernorm.weight")),
+      qkv_(joined_weight(parameters, layer.prefix + "self_attn.q_proj.weight",
+                         layer.prefix + "self_attn.v_proj.weight")),
+      output_(weight_of(parameters, layer.prefix + "self_attn.o_proj.weight")) {
+  if (config.has_qkv_bias()) {
+    bias_ = joined_weight(parameters, layer.prefix + "self_attn.q_proj.bias",
+                          layer.prefix + "self_attn.v_proj.bias");
+  }
   if (!config.has_qk_norm()) return;
-  query_norm_ = weight_of(parameters, prefix + "self_attn.q_norm.weight");
-  key_norm_ = weight_of(parameters, prefix + "self_attn.k_norm.weight");
+  query_norm_ = weight_of(parameters, layer.prefix + "self_attn.q_norm.weight");
+  key_norm_ = weight_of(parameters, layer.prefix + "self_attn.k_norm.weight");
 }
 
 at::Tensor AttentionBlock::attend(const at::Tensor& projected, const Pass& pass) const {
@@ -85,7 +117,8 @@ at::Tensor AttentionBlock::attend(const at::Tensor& projected, const Pass& pass)
   const ops::HeadLayout layout{config_.num_heads, config_.num_kv_heads, config_.head_dim};
   const auto heads = named_part("rotary", [&] {
     return ops::rotary_heads_accumulate(
-        projected.view({pass.rows, projected.size(0) / pass.rows, -1}), pass.angles, layout, norms);
+        projected.view({pass.rows, projected.size(0) / pass.rows, -1}),
+        rotates_ ? pass.angles : pass.no_angles, layout, norms);
   });
   const at::Tensor mixed = named_part("attention", [&] {
     return ops::causal_attention(std::get<0>(heads), std::get<1>(heads), std::get<2>(heads),
@@ -98,7 +131,19 @@ at::Tensor AttentionBlock::attend(const at::Tensor& projected, const Pass& pass)
 Residual AttentionBlock::forward(const Residual& in, const Pass& pass) const {
   const NormedProduct qkv =
       normed_product("qkv", norm_, config_.norm_eps, in, qkv_, pass.gradients);
-  return {qkv.sum, attend(qkv.product, pass)};
+  if (!config_.has_qkv_bias()) return {qkv.sum, attend(qkv.product, pass)};
+  const at::Tensor biased = named_part("bias", [&] {
+    return ops::add_bias_accumulate(qkv.product, bias_.value, bias_.wanted(pass.gradients));
+  });
+  return {qkv.sum, attend(biased, pass)};
 }
+
+}  // namespace
+
+const BlockKind kAttention = {attention_spec, attention_parts,
+                              [](const ModelConfig& config, const LayerId& layer,
+                                 const FlatParameters& parameters) -> std::unique_ptr<Block> {
+                                return std::make_unique<AttentionBlock>(config, layer, parameters);
+                              }};
 
 }  // namespace superpose::model

@@ -8,6 +8,7 @@
 #include <ATen/record_function.h>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -25,9 +26,10 @@ enum class Gradients { kNone, kAccumulate };
 
 // What all blocks of a pass share.
 struct Pass {
-  std::int64_t rows = 0;       // B
-  ops::RotaryAngles angles;    // of each position
-  at::Tensor document_starts;  // for attention; undefined: a row is one document
+  std::int64_t rows = 0;        // B
+  ops::RotaryAngles angles;     // of each position
+  ops::RotaryAngles no_angles;  // 0 at every position: nothing turns
+  at::Tensor document_starts;   // for attention; undefined: a row is one document
   Gradients gradients = Gradients::kNone;
 };
 
@@ -65,7 +67,22 @@ struct BlockSpec {
   // Forward and backward of one position, whatever the bag size: 6 for each weight of a product,
   // and attention's own.
   double flops_per_position = 0;
+  std::int64_t idle_parameters = 0;  // that a position does not use: experts it does not go to
   Activations activations;
+};
+
+// A layer of the decoder, for a block that stands in it.
+struct LayerId {
+  std::int64_t index = 0;  // from 0
+  std::string prefix;      // of its weights' names: "model.layers.3."
+};
+
+// A kind of block that layers are made of: what decoder_layout.cpp lists for each layer.
+struct BlockKind {
+  BlockSpec (*spec)(const ModelConfig& config, const LayerId& layer, std::int64_t sequence_length);
+  std::vector<StepPart> (*parts)(const ModelConfig& config, const StepShape& shape);
+  std::unique_ptr<Block> (*make)(const ModelConfig& config, const LayerId& layer,
+                                 const FlatParameters& parameters);
 };
 
 // Runs a part of the model under a name that observers see; costs nothing worth mentioning where

@@ -2,6 +2,8 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
+#include <ATen/ops/ones_like.h>
+#include <ATen/ops/zeros_like.h>
 #include <c10/core/GradMode.h>
 
 #include <utility>
@@ -32,6 +34,9 @@ Pass Decoder::begin(const DecoderInput& input, Gradients gradients) const {
   pass.rows = input.ids.size(0);
   pass.gradients = gradients;
   pass.angles = {cosines_.narrow(0, 0, length), sines_.narrow(0, 0, length)};
+  if (config_.no_rope_interval > 0) {
+    pass.no_angles = {at::ones_like(pass.angles.cosines), at::zeros_like(pass.angles.sines)};
+  }
   const at::Tensor& starts = input.document_starts;
   if (!starts.defined()) return pass;
   TORCH_CHECK_VALUE(starts.sizes() == at::IntArrayRef({pass.rows, length}),

@@ -4,12 +4,18 @@
 #include "model/embedding.h"
 #include "model/head.h"
 #include "model/mlp_block.h"
+#include "model/moe_block.h"
 
 namespace superpose::model {
 namespace {
 
-std::string layer_prefix(std::int64_t layer) {
-  return "model.layers." + std::to_string(layer) + ".";
+LayerId layer_id(std::int64_t index) {
+  return {index, "model.layers." + std::to_string(index) + "."};
+}
+
+// What a layer is made of, in order: the one place that names the kinds.
+std::vector<const BlockKind*> kinds_of(const ModelConfig& config, std::int64_t index) {
+  return {&kAttention, config.moe.is_in_layer(index) ? &kMoe : &kMlp};
 }
 
 }  // namespace
@@ -18,9 +24,11 @@ std::vector<UnitLayout> decoder_layout(const ModelConfig& config, std::int64_t s
   std::vector<UnitLayout> units;
   units.push_back({"embedding", {embedding_spec(config)}});
   for (std::int64_t i = 0; i < config.num_layers; ++i) {
-    const std::string prefix = layer_prefix(i);
-    units.push_back({"layer " + std::to_string(i),
-                     {attention_spec(config, prefix, sequence_length), mlp_spec(config, prefix)}});
+    UnitLayout layer{"layer " + std::to_string(i), {}};
+    for (const BlockKind* kind : kinds_of(config, i)) {
+      layer.blocks.push_back(kind->spec(config, layer_id(i), sequence_length));
+    }
+    units.push_back(std::move(layer));
   }
   units.push_back({"head", {head_spec(config)}});
   return units;
@@ -40,18 +48,17 @@ std::vector<UnitSpec> decoder_units(const ModelConfig& config) {
 
 std::vector<std::unique_ptr<Block>> make_layer(const ModelConfig& config, std::int64_t index,
                                                const FlatParameters& parameters) {
-  const std::string prefix = layer_prefix(index);
   std::vector<std::unique_ptr<Block>> blocks;
-  blocks.push_back(std::make_unique<AttentionBlock>(config, prefix, parameters));
-  blocks.push_back(std::make_unique<MlpBlock>(config, prefix, parameters));
+  for (const BlockKind* kind : kinds_of(config, index)) {
+    blocks.push_back(kind->make(config, layer_id(index), parameters));
+  }
   return blocks;
 }
 
 std::vector<StepPart> step_parts(const ModelConfig& config, const StepShape& shape) {
   std::vector<StepPart> parts = embedding_parts(config, shape);
   for (std::int64_t i = 0; i < config.num_layers; ++i) {
-    add_parts(parts, attention_parts(config, shape));
-    add_parts(parts, mlp_parts(config, shape));
+    for (const BlockKind* kind : kinds_of(config, i)) add_parts(parts, kind->parts(config, shape));
   }
   add_parts(parts, head_parts(config, shape));
   // The first norm has nothing to add.

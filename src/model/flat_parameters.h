@@ -12,14 +12,14 @@
 
 namespace superpose::model {
 
-// What a weight is to an optimizer. A vector (a norm's weight) has no weight decay and is always
-// computed with in f32; the others are matrices.
+// What a weight is to an optimizer. A vector (a norm's weight, a bias) has no weight decay and is
+// always computed with in f32; the others are matrices.
 enum class Role { kMatrix, kEmbedding, kHead, kVector };
 inline constexpr std::array<std::string_view, 4> kRoleNames = {"matrix", "embedding", "head",
                                                                "vector"};
 
 // Its initial values (initialize.h); kResidual: of a matrix that writes the residual stream.
-enum class Init { kNormal, kResidual, kOnes };
+enum class Init { kNormal, kResidual, kOnes, kZeros };
 
 // A weight to be laid out. `joins_previous`: stored directly behind the one before, so that one
 // view serves both (q, k, v; gate, up); its shape must agree with the other's except in the first

@@ -28,6 +28,8 @@ void initialize(FlatParameters& parameters, const ModelConfig& config, std::uint
     if (weight.is_meta()) continue;
     if (parameter.init == Init::kOnes) {
       weight.fill_(1.0);
+    } else if (parameter.init == Init::kZeros) {
+      weight.zero_();
     } else {
       fill(weight, parameter, seed, parameter.init == Init::kResidual ? residual_std : std);
     }

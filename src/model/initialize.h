@@ -16,6 +16,7 @@ namespace superpose::model {
 //   q_proj, k_proj, v_proj, gate_proj, up_proj          N(0, std^2)
 //   o_proj, down_proj (they write the residual stream)  N(0, std^2 / (2 num_layers))
 //   every norm                                          1
+//   every bias                                          0
 //
 // Element i of a weight is element i of the counter-based stream (seed, "init", name): the values
 // depend neither on order, device, sharding or threads nor on the other weights. Does nothing on

@@ -3,8 +3,10 @@
 #include "ops/lean_linear.h"
 
 namespace superpose::model {
+namespace {
 
-BlockSpec mlp_spec(const ModelConfig& config, const std::string& prefix) {
+BlockSpec mlp_spec(const ModelConfig& config, const LayerId& layer, std::int64_t /*length*/) {
+  const std::string& prefix = layer.prefix;
   const std::int64_t width = config.hidden_size;
   const std::int64_t ffn = config.ffn_size;
   BlockSpec spec;
@@ -29,13 +31,20 @@ std::vector<StepPart> mlp_parts(const ModelConfig& config, const StepShape& shap
           {"down", product_cost(shape, ffn, width)}};
 }
 
-MlpBlock::MlpBlock(const ModelConfig& config, const std::string& prefix,
-                   const FlatParameters& parameters)
-    : norm_eps_(config.norm_eps),
-      norm_(weight_of(parameters, prefix + "post_attention_layernorm.weight")),
-      gate_up_(joined_weight(parameters, prefix + "mlp.gate_proj.weight",
-                             prefix + "mlp.up_proj.weight")),
-      down_(weight_of(parameters, prefix + "mlp.down_proj.weight")) {}
+class MlpBlock : public Block {
+ public:
+  MlpBlock(const ModelConfig& config, const LayerId& layer, const FlatParameters& parameters)
+      : norm_eps_(config.norm_eps),
+        norm_(weight_of(parameters, layer.prefix + "post_attention_layernorm.weight")),
+        gate_up_(joined_weight(parameters, layer.prefix + "mlp.gate_proj.weight",
+                               layer.prefix + "mlp.up_proj.weight")),
+        down_(weight_of(parameters, layer.prefix + "mlp.down_proj.weight")) {}
+  Residual forward(const Residual& in, const Pass& pass) const override;
+
+ private:
+  double norm_eps_;
+  Weight norm_, gate_up_, down_;
+};
 
 Residual MlpBlock::forward(const Residual& in, const Pass& pass) const {
   const NormedProduct gate_up =
@@ -44,5 +53,13 @@ Residual MlpBlock::forward(const Residual& in, const Pass& pass) const {
   return {gate_up.sum, ops::swiglu_linear_accumulate(gate_up.product, down_.value,
                                                      down_.wanted(pass.gradients))};
 }
+
+}  // namespace
+
+const BlockKind kMlp = {mlp_spec, mlp_parts,
+                        [](const ModelConfig& config, const LayerId& layer,
+                           const FlatParameters& parameters) -> std::unique_ptr<Block> {
+                          return std::make_unique<MlpBlock>(config, layer, parameters);
+                        }};
 
 }  // namespace superpose::model

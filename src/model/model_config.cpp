@@ -33,11 +33,23 @@ void apply(const Preset& preset, std::int64_t corpus_vocab_size, ModelConfig& co
   fill(config.num_layers, preset.num_layers);
   // A recipe that changes the heads of a preset without saying anything of key/value heads wants as
   // many of them.
-  if (config.num_heads == 0) fill(config.num_kv_heads, preset.num_kv_heads);
+  if (config.num_heads == 0) {
+    fill(config.num_kv_heads, preset.num_kv_heads);
+    fill(config.head_dim, preset.head_dim);
+  }
   fill(config.num_heads, preset.num_heads);
   fill(config.ffn_size, preset.ffn_size);
   fill(config.rope_theta, preset.rope_theta);
+  fill(config.max_positions, preset.max_positions);
+  fill(config.norm_eps, preset.norm_eps);
+  fill(config.no_rope_interval, preset.no_rope_interval);
   if (config.tie_embeddings == Toggle::kPreset && preset.tied) config.tie_embeddings = Toggle::kOn;
+  if (config.qk_norm == Toggle::kPreset && preset.has_qk_norm) config.qk_norm = Toggle::kOn;
+  if (config.moe.num_experts == 0 && preset.num_experts > 0) {
+    config.moe.num_experts = preset.num_experts;
+    config.moe.experts_per_token = preset.experts_per_token;
+    config.moe.ffn_size = preset.expert_ffn_size;
+  }
 }
 
 void require_positive(std::int64_t value, const char* key) {
@@ -59,6 +71,28 @@ void check_shape(const ModelConfig& config, std::int64_t corpus_vocab_size) {
   util::require(config.num_heads % config.num_kv_heads == 0,
                 "model.num_kv_heads: must divide num_heads = ", config.num_heads, ", got ",
                 config.num_kv_heads);
+  const MoeConfig& moe = config.moe;
+  if (moe.num_experts > 0) {
+    util::require(moe.ffn_size > 0, "model.moe.ffn_size: must be > 0 with experts, got ",
+                  moe.ffn_size);
+    util::require(moe.experts_per_token <= moe.num_experts,
+                  "model.moe.experts_per_token: must be <= num_experts = ", moe.num_experts,
+                  ", got ", moe.experts_per_token);
+    for (const std::int64_t layer : moe.dense_layers) {
+      util::require(layer >= 0 && layer < config.num_layers,
+                    "model.moe.dense_layers: must name layers in 0..", config.num_layers - 1,
+                    ", got ", layer);
+    }
+    util::require(
+        config.has_qk_norm(),
+        "model.moe: needs qk_norm on: Hugging Face's architecture of experts is Qwen3-MoE");
+  }
+  // A checkpoint is a folder that Hugging Face's classes open, and none of them has two of these.
+  const int kinds =
+      int{config.has_qk_norm()} + int{config.has_qkv_bias()} + int{config.no_rope_interval > 0};
+  util::require(kinds <= 1,
+                "model: only one of qk_norm (Qwen3), qkv_bias (Qwen2) and no_rope_interval "
+                "(SmolLM3) may be on: no Hugging Face architecture has two of them");
   check_vocabulary(config.vocab_size, corpus_vocab_size);
 }
 
@@ -77,6 +111,19 @@ void RopeScaling::validate() const {
                 original_max_positions);
 }
 
+bool MoeConfig::is_in_layer(std::int64_t index) const {
+  return num_experts > 0 && (index + 1) % every == 0 &&
+         std::find(dense_layers.begin(), dense_layers.end(), index) == dense_layers.end();
+}
+
+void MoeConfig::validate() const {
+  util::require(num_experts >= 0, "model.moe.num_experts: must be >= 0, got ", num_experts);
+  util::require(experts_per_token >= 1, "model.moe.experts_per_token: must be >= 1, got ",
+                experts_per_token);
+  util::require(ffn_size >= 0, "model.moe.ffn_size: must be >= 0, got ", ffn_size);
+  util::require(every >= 1, "model.moe.every: must be >= 1, got ", every);
+}
+
 void ModelConfig::validate() const {
   const auto not_negative = [](std::int64_t value, const char* key) {
     util::require(value >= 0, "model.", key, ": must be >= 0, got ", value);
@@ -89,6 +136,7 @@ void ModelConfig::validate() const {
   not_negative(head_dim, "head_dim");
   not_negative(ffn_size, "ffn_size");
   not_negative(max_positions, "max_positions");
+  not_negative(no_rope_interval, "no_rope_interval");
   util::require(rope_theta == 0 || (rope_theta > 1 && std::isfinite(rope_theta)),
                 "model.rope_theta: must be > 1, got ", rope_theta);
   util::require(norm_eps == 0 || (util::is_normal_f32(norm_eps) && norm_eps < 1),
@@ -110,6 +158,7 @@ void check_vocabulary(std::int64_t vocab_size, std::int64_t corpus_vocab_size) {
 ModelConfig resolve(const ModelConfig& config, std::int64_t corpus_vocab_size) {
   config.validate();
   config.rope_scaling.validate();
+  config.moe.validate();
   ModelConfig resolved = config;
   for (const Preset& preset : presets()) {
     if (preset.name == config.preset) apply(preset, corpus_vocab_size, resolved);
@@ -125,6 +174,7 @@ ModelConfig resolve(const ModelConfig& config, std::int64_t corpus_vocab_size) {
   if (!resolved.init_std) resolved.init_std = kDefaultInitStd;
   if (resolved.tie_embeddings == Toggle::kPreset) resolved.tie_embeddings = Toggle::kOff;
   if (resolved.qk_norm == Toggle::kPreset) resolved.qk_norm = Toggle::kOff;
+  if (resolved.qkv_bias == Toggle::kPreset) resolved.qkv_bias = Toggle::kOff;
   check_shape(resolved, corpus_vocab_size);
   return resolved;
 }

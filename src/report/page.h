@@ -1,4 +1,4 @@
-// The report as one HTML page.
+// The report as one HTML page: its sections in order. Script and style are in page/.
 #pragma once
 
 #include <string>

@@ -15,10 +15,20 @@ std::string describe(const std::optional<checkpoint::Llama3RopeScaling>& scaling
          std::to_string(scaling->original_max_position_embeddings);
 }
 
-std::string describe(checkpoint::Architecture architecture) {
-  return architecture == checkpoint::Architecture::kQwen3 ? "\"on\"" : "\"off\"";
+std::string describe(const checkpoint::HuggingFaceExperts& experts) {
+  if (experts.num_experts == 0) return "none";
+  std::string text = std::to_string(experts.num_experts) + " experts of " +
+                     std::to_string(experts.moe_intermediate_size) + ", " +
+                     std::to_string(experts.num_experts_per_tok) + " per token, every " +
+                     std::to_string(experts.decoder_sparse_step);
+  for (const std::int64_t layer : experts.mlp_only_layers) {
+    text += ", not in layer " + std::to_string(layer);
+  }
+  return text + (experts.norm_topk_prob ? ", shares normalized" : "");
 }
 
+std::string toggle(bool value) { return value ? "\"on\"" : "\"off\""; }
+std::string describe(const std::string& value) { return value; }
 std::string describe(bool value) { return value ? "true" : "false"; }
 std::string describe(double value) { return util::format_double(value); }
 std::string describe(std::int64_t value) { return std::to_string(value); }
@@ -27,8 +37,19 @@ std::string describe(std::int64_t value) { return std::to_string(value); }
 
 checkpoint::HuggingFaceModel to_hugging_face(const model::ModelConfig& model) {
   checkpoint::HuggingFaceModel result;
-  result.architecture =
-      model.has_qk_norm() ? checkpoint::Architecture::kQwen3 : checkpoint::Architecture::kLlama;
+  result.architecture = checkpoint::find_architecture({.has_qk_norm = model.has_qk_norm(),
+                                                       .has_qkv_bias = model.has_qkv_bias(),
+                                                       .skips_rotary = model.no_rope_interval > 0,
+                                                       .has_experts = model.moe.num_experts > 0});
+  if (model.moe.num_experts > 0) {
+    result.experts = {.num_experts = model.moe.num_experts,
+                      .num_experts_per_tok = model.moe.experts_per_token,
+                      .moe_intermediate_size = model.moe.ffn_size,
+                      .norm_topk_prob = model.moe.normalize_shares,
+                      .decoder_sparse_step = model.moe.every,
+                      .mlp_only_layers = model.moe.dense_layers};
+  }
+  result.no_rope_interval = model.no_rope_interval;
   result.vocab_size = model.vocab_size;
   result.hidden_size = model.hidden_size;
   result.intermediate_size = model.ffn_size;
@@ -51,6 +72,40 @@ checkpoint::HuggingFaceModel to_hugging_face(const model::ModelConfig& model) {
   return result;
 }
 
+model::ModelConfig from_hugging_face(const checkpoint::HuggingFaceModel& read) {
+  const auto toggle = [](bool value) { return value ? model::Toggle::kOn : model::Toggle::kOff; };
+  const checkpoint::ArchitectureTraits& traits = checkpoint::traits_of(read.architecture);
+  model::ModelConfig config;
+  config.vocab_size = read.vocab_size;
+  config.hidden_size = read.hidden_size;
+  config.num_layers = read.num_hidden_layers;
+  config.num_heads = read.num_attention_heads;
+  config.num_kv_heads = read.num_key_value_heads;
+  config.head_dim = read.head_dim;
+  config.ffn_size = read.intermediate_size;
+  config.tie_embeddings = toggle(read.tie_word_embeddings);
+  config.qk_norm = toggle(traits.has_qk_norm);
+  config.qkv_bias = toggle(traits.has_qkv_bias);
+  config.no_rope_interval = read.no_rope_interval;
+  config.rope_theta = read.rope_theta;
+  config.norm_eps = read.rms_norm_eps;
+  config.max_positions = read.max_position_embeddings;
+  if (read.rope_scaling) {
+    config.rope_scaling = {model::RopeScalingKind::kLlama3, read.rope_scaling->factor,
+                           read.rope_scaling->low_freq_factor, read.rope_scaling->high_freq_factor,
+                           read.rope_scaling->original_max_position_embeddings};
+  }
+  if (traits.has_experts) {
+    config.moe = {.num_experts = read.experts.num_experts,
+                  .experts_per_token = read.experts.num_experts_per_tok,
+                  .ffn_size = read.experts.moe_intermediate_size,
+                  .normalize_shares = read.experts.norm_topk_prob,
+                  .every = read.experts.decoder_sparse_step,
+                  .dense_layers = read.experts.mlp_only_layers};
+  }
+  return model::resolve(config, 0);
+}
+
 std::vector<std::string> model_changes(const checkpoint::HuggingFaceModel& checkpoint,
                                        const model::ModelConfig& recipe) {
   const checkpoint::HuggingFaceModel now = to_hugging_face(recipe);
@@ -70,10 +125,15 @@ std::vector<std::string> model_changes(const checkpoint::HuggingFaceModel& check
   compare("head_dim", checkpoint.head_dim, now.head_dim);
   compare("ffn_size", checkpoint.intermediate_size, now.intermediate_size);
   compare("tie_embeddings", checkpoint.tie_word_embeddings, now.tie_word_embeddings);
-  compare("qk_norm", checkpoint.architecture, now.architecture);
+  const checkpoint::ArchitectureTraits& had = checkpoint::traits_of(checkpoint.architecture);
+  const checkpoint::ArchitectureTraits& has = checkpoint::traits_of(now.architecture);
+  compare("qk_norm", toggle(had.has_qk_norm), toggle(has.has_qk_norm));
+  compare("qkv_bias", toggle(had.has_qkv_bias), toggle(has.has_qkv_bias));
+  compare("no_rope_interval", checkpoint.no_rope_interval, now.no_rope_interval);
   compare("rope_theta", checkpoint.rope_theta, now.rope_theta);
   compare("norm_eps", checkpoint.rms_norm_eps, now.rms_norm_eps);
   compare("rope_scaling", checkpoint.rope_scaling, now.rope_scaling);
+  compare("moe", checkpoint.experts, now.experts);
   return changes;
 }
 

@@ -28,7 +28,15 @@ std::string describe_model(const model::ModelConfig& model) {
        << " heads";
   if (model.num_kv_heads != model.num_heads) text << " (" << model.num_kv_heads << " kv)";
   text << ", ffn " << model.ffn_size << ", vocabulary " << model.vocab_size
-       << (model.tied() ? ", tied" : "") << (model.has_qk_norm() ? ", qk norm" : "");
+       << (model.tied() ? ", tied" : "") << (model.has_qk_norm() ? ", qk norm" : "")
+       << (model.has_qkv_bias() ? ", qkv bias" : "");
+  if (model.moe.num_experts > 0) {
+    text << ", " << model.moe.num_experts << " experts of " << model.moe.ffn_size << ", "
+         << model.moe.experts_per_token << " per position";
+  }
+  if (model.no_rope_interval > 0) {
+    text << ", no rotary positions in every " << model.no_rope_interval << "th layer";
+  }
   return text.str();
 }
 
@@ -241,6 +249,10 @@ Plan make_plan(const RunSpec& spec, const Setup& setup, int world_size) {
   Plan plan;
   plan.run_folder = spec.config.run.dir;
   plan.start = describe(setup.start);
+  if (setup.initial && setup.start.kind == Start::Kind::kFresh) {
+    plan.start = "weights of " + setup.initial->folder.string() + " (XXH3 " + setup.initial->hash +
+                 "), optimizer and data from their start";
+  }
   plan.model = describe_model(setup.model);
   plan.compute = describe_compute(spec, setup);
   plan.phases = setup.phases;
@@ -252,6 +264,7 @@ Plan make_plan(const RunSpec& spec, const Setup& setup, int world_size) {
   plan.micro_batch = setup.environment.micro_batch;
   plan.world_size = world_size;
   plan.parameters = model::parameter_count(setup.model);
+  plan.active_parameters = model::active_parameter_count(setup.model);
   plan.flops_per_position = model::flops_per_position(setup.model, plan.sequence_length);
   const double step_flops =
       plan.flops_per_position * static_cast<double>(spec.config.train.batch_positions);

@@ -102,6 +102,7 @@ struct Plan {
   bool emulates_bf16 = false;  // on a CPU that does not multiply it natively
 
   std::int64_t parameters = 0;
+  std::int64_t active_parameters = 0;  // of one position: fewer with experts
   double flops_per_position = 0;  // forward and backward
   double total_flops = 0;         // of the whole schedule
   double flops_left = 0;          // from first_step to last_step

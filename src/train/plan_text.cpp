@@ -170,8 +170,11 @@ void print_plan(std::ostream& out, const Plan& plan) {
   out << "run        " << std::filesystem::absolute(plan.run_folder).lexically_normal().string()
       << '\n';
   if (!plan.start.empty()) out << "start      " << plan.start << '\n';
-  out << "model      " << util::format_count(plan.parameters) << " parameters: " << plan.model
-      << '\n';
+  out << "model      " << util::format_count(plan.parameters) << " parameters"
+      << (plan.active_parameters < plan.parameters
+              ? " (" + util::format_count(plan.active_parameters) + " active)"
+              : "")
+      << ": " << plan.model << '\n';
   out << "compute    " << plan.compute << "; a step is " << plan.rows_per_step << " rows of "
       << plan.sequence_length << " positions, " << plan.micro_batch << " rows at once\n";
   out << "steps      " << plan.total_steps;

@@ -20,13 +20,16 @@
 namespace superpose::train {
 namespace {
 
-void fill(Learner& learner, const RunConfig& config, const Start& start,
+void fill(Learner& learner, const RunConfig& config, const Setup& setup,
           distributed::Collective& collective) {
-  if (start.kind == Start::Kind::kFresh) {
-    model::initialize(learner.parameters, learner.decoder.config(),
-                      static_cast<std::uint64_t>(config.train.seed));
-  } else {
+  const Start& start = setup.start;
+  if (start.kind != Start::Kind::kFresh) {
     load_checkpoint(start.checkpoint, learner, start.state, collective);
+  } else if (setup.initial) {
+    load_initial_weights(*setup.initial, setup.model, learner.parameters, collective);
+  } else {
+    model::initialize(learner.parameters, setup.model,
+                      static_cast<std::uint64_t>(config.train.seed));
   }
 }
 
@@ -83,7 +86,7 @@ RunResult run(const RunSpec& spec, distributed::Collective& collective) {
 
   Learner learner(setup.model, spec.config.optim, setup.precision, setup.device,
                   decoder_options(spec.config));
-  fill(learner, spec.config, setup.start, collective);
+  fill(learner, spec.config, setup, collective);
   metrics::SinkList sinks;
   if (leads) {
     write_recipe(spec);

@@ -163,18 +163,36 @@ void warn_of_environment(Setup& setup) {
   setup.start.warnings.push_back("continuing is not bit-exact: " + changed);
 }
 
+// A fresh run that begins with the weights of a folder says so, and checks that it knows its ids.
+void begin_with_initial_weights(Setup& setup) {
+  if (!setup.initial || setup.start.kind != Start::Kind::kFresh) return;
+  const InitialWeights& weights = *setup.initial;
+  const auto warning =
+      check_tokenizer(weights, setup.corpus.tokenizer.tokenizer_json, setup.corpus.vocabulary_size);
+  if (warning) setup.start.warnings.push_back(*warning);
+  setup.start.state.parents.push_back({"weights", weights.folder.string(), 0, 0, weights.hash});
+}
+
 }  // namespace
 
 Setup set_up(const RunSpec& spec, distributed::Collective& collective) {
-  const RunConfig& config = spec.config;
   Setup setup;
+  setup.initial = find_initial_weights(spec.config.model.init_from, collective);
+  util::require(
+      !setup.initial || !spec.start_from,
+      "model.init_from: a run begins with these weights or with the checkpoint of --from, "
+      "not with both");
+  const RunConfig config =
+      setup.initial ? with_initial_weights(spec.config, *setup.initial) : spec.config;
   setup.phases = superposition::make_phases(config.phases, config.train.steps);
   setup.device = choose_device(config.train.device);
   setup.precision = choose_precision(config.train.precision, setup.device, spec.machine);
   data::check_mixture(config.mixture, config.data);
   data::check_phase_weights(setup.phases, config.mixture);
   Texts texts = prepare_texts(config, {spec.console, spec.console_columns}, collective);
-  setup.model = model::resolve(config.model, texts.training.padded_vocabulary_size);
+  // The rows of weights that are there already need not be a round number.
+  setup.model = model::resolve(config.model, setup.initial ? texts.training.vocabulary_size
+                                                           : texts.training.padded_vocabulary_size);
   check_shape(config, setup.model, collective.world_size());
   setup.environment = make_environment(spec, setup, collective);
   setup.validation = make_validation_sets(texts.validation, config);
@@ -199,6 +217,7 @@ Setup set_up(const RunSpec& spec, distributed::Collective& collective) {
                              .total_steps = config.train.steps,
                              .may_start_stage = spec.may_start_stage,
                              .continues_schedule = config.train.continue_schedule});
+  begin_with_initial_weights(setup);
   warn_of_environment(setup);
   open_stream(setup, spec, collective);
   find_end(setup, spec);

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@
 #include "superposition/phases.h"
 #include "tokenizer/model_folder.h"
 #include "train/environment.h"
+#include "train/initial_weights.h"
 #include "train/run.h"
 #include "train/start.h"
 
@@ -35,7 +37,8 @@ struct Setup {
   at::Device device = at::kCPU;
   Precision precision = Precision::kF32;  // f32 or bf16
   Environment environment;
-  Start start;  // the state's layouts are set where a corpus begins, too
+  std::optional<InitialWeights> initial;  // what model.init_from names
+  Start start;                            // the state's layouts are set where a corpus begins, too
   std::unique_ptr<const data::BatchSource> source;  // from start.state.step on, this rank's rows
   std::vector<eval::ValidationSet> validation;      // the first is primary
   std::vector<eval::FinalWindows> final_windows;    // of each set; empty: no final scores wanted

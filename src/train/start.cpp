@@ -7,6 +7,7 @@
 #include "checkpoint/checkpoint.h"
 #include "train/checkpoints.h"
 #include "train/setting_changes.h"
+#include "train/tokenizer_changes.h"
 #include "util/error.h"
 #include "util/files.h"
 #include "util/json.h"
@@ -19,10 +20,6 @@ namespace {
 // Keys that a branch must share with the run it leaves: a seed's order of the data is another one.
 constexpr std::array<std::string_view, 4> kBranchKeys = {
     "train.seed", "data.lanes", "data.block_tokens", "data.document_aware"};
-
-// Parts of a tokenizer.json that do not decide which ids a document gets.
-constexpr std::array<std::string_view, 5> kNoIds = {"version", "truncation", "padding",
-                                                    "post_processor", "decoder"};
 
 std::filesystem::path corpus_file(const std::filesystem::path& checkpoint) {
   return checkpoint / "trainer" / "corpus.json";
@@ -142,27 +139,6 @@ void check_corpus(const Start& start, const data::CorpusRecord& now, const std::
                 changed_files(start, now), what_to_do);
 }
 
-// The parts of two tokenizer.json that decide ids and differ; of the model, its own parts.
-std::vector<std::string> tokenizer_changes(const util::Json& before, const util::Json& now,
-                                           const std::string& prefix = "") {
-  std::vector<std::string> changes;
-  util::Json all = before;
-  all.update(now);
-  for (const auto& [key, unused] : all.items()) {
-    if (prefix.empty() && std::find(kNoIds.begin(), kNoIds.end(), key) != kNoIds.end()) continue;
-    const util::Json old_part = before.value(key, util::Json());
-    const util::Json new_part = now.value(key, util::Json());
-    if (old_part == new_part) continue;
-    if (key == "model" && old_part.is_object() && new_part.is_object()) {
-      const auto inner = tokenizer_changes(old_part, new_part, "model.");
-      changes.insert(changes.end(), inner.begin(), inner.end());
-    } else {
-      changes.push_back(prefix + key);
-    }
-  }
-  return changes;
-}
-
 // Weights know ids alone, so the same id must stand for the same text.
 void check_tokenizer(Start& start, const std::string& now, const std::string& who) {
   if (start.tokenizer_json == now && !now.empty()) return;
@@ -173,12 +149,7 @@ void check_tokenizer(Start& start, const std::string& now, const std::string& wh
     return;
   }
   const std::string file = (start.checkpoint / "tokenizer.json").string();
-  const std::vector<std::string> changes =
-      tokenizer_changes(util::parse_json(start.tokenizer_json, file),
-                        util::parse_json(now, "the corpus's tokenizer"));
-  util::require(changes.empty(), who,
-                ": data.tokenizer must give the ids that the weights know, but ",
-                util::join(changes, ", "), " differ from ", file);
+  check_same_ids(start.tokenizer_json, now, who, file);
 }
 
 void add_parent(Start& start, const char* kind, std::int64_t first_step) {

@@ -17,7 +17,7 @@ struct StepInput {
   double learning_rate = 0;
   std::int64_t micro_batch = 1;   // rows that go through the model at once
   bool wants_stop = false;        // this rank was told to stop
-  bool measures_updates = false;  // fills StepResult::scalars
+  bool measures_updates = false;  // fills StepResult::scalars; set on recorded steps only
 };
 
 // Equal on every rank.

@@ -2,6 +2,8 @@
 
 #include <ATen/ops/from_blob.h>
 
+#include "model/flat_parameters.h"
+
 namespace superpose::train {
 namespace {
 
@@ -17,6 +19,8 @@ constexpr std::size_t offset_of(std::size_t index) {
 }
 
 constexpr std::size_t kElements = offset_of(kStepMetrics.size());
+static_assert(kElements <= model::FlatParameters::kMailbox,
+              "the metrics of a step must fit behind the gradients");
 
 std::size_t index_of(Metric metric, SumKind kind) {
   const auto index = static_cast<std::size_t>(metric);

@@ -16,17 +16,16 @@ enum class SumKind { kFloat, kInteger };
 
 struct StepMetric {
   std::string_view name;
-  std::string_view unit;
   SumKind kind;
 };
 
 // A new metric is a line here, a writer where it is known, and a reader where it is wanted.
 enum class Metric : std::size_t { kLoss, kStopVotes, kRawTokens, kIdsHash };
 inline constexpr std::array kStepMetrics = {
-    StepMetric{"loss", "nats per target token", SumKind::kFloat},
-    StepMetric{"stop_votes", "ranks", SumKind::kInteger},
-    StepMetric{"raw_tokens", "tokens", SumKind::kInteger},
-    StepMetric{"ids_hash", "modulo 2^64", SumKind::kInteger},
+    StepMetric{"loss", SumKind::kFloat},          // nats per target token
+    StepMetric{"stop_votes", SumKind::kInteger},  // ranks
+    StepMetric{"raw_tokens", SumKind::kInteger},  // tokens
+    StepMetric{"ids_hash", SumKind::kInteger},    // modulo 2^64
 };
 
 // Elements that all metrics take up.

@@ -61,7 +61,10 @@ bool holds_out(const RunConfig& config) {
 // open grows with the corpus.
 void check_vocabulary(const RunConfig& config) {
   if (config.model.vocab_size == 0) return;
-  model::check_vocabulary(config.model.vocab_size, data::padded_vocabulary_size(config.data));
+  const data::VocabularySize size = data::vocabulary_size(config.data);
+  // The rows of weights that are there already need not be a round number.
+  model::check_vocabulary(config.model.vocab_size,
+                          config.model.init_from.empty() ? size.padded : size.ids);
 }
 
 // Rank 0.

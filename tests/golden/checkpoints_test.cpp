@@ -47,7 +47,8 @@ TEST_P(Checkpoints, LogitsLossAndGradientsAreThoseOfTransformers) {
 
 INSTANTIATE_TEST_SUITE_P(Golden, Checkpoints,
                          ::testing::Values("llama", "llama-gqa-tied-rope3", "qwen3",
-                                           "llama-sharded", "llama-bf16"),
+                                           "llama-sharded", "llama-bf16", "smollm3",
+                                           "qwen3-moe-norm", "qwen3-moe-nonorm"),
                          [](const auto& test_info) {
                            std::string name = test_info.param;
                            std::replace(name.begin(), name.end(), '-', '_');

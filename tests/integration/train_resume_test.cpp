@@ -64,6 +64,23 @@ TEST_P(TrainResumeAt, StoppedBySigtermGoesOnWithTheSameBits) {
   EXPECT_EQ(losses_of(config.run.dir), losses_of(TrainResume::config("uninterrupted").run.dir));
 }
 
+// Muon has a state of its own for each matrix.
+TEST_F(TrainResume, ResumesMuonWithTheSameBits) {
+  train::RunConfig whole = TrainResume::config("muon");
+  whole.optim.matrices = optim::MatrixRule::kMuon;
+  run_alone(whole);
+  train::RunConfig parts = TrainResume::config("muon-in-parts");
+  parts.optim.matrices = optim::MatrixRule::kMuon;
+  for (const std::int64_t stop : {4, 9}) {
+    train::RunSpec spec = make_spec(parts);
+    spec.stop_after_step = stop;
+    run_alone(spec);
+  }
+  run_alone(parts);
+  EXPECT_EQ(fingerprint_of(checkpoint_of(parts, 20)), fingerprint_of(checkpoint_of(whole, 20)));
+  EXPECT_NE(fingerprint_of(checkpoint_of(whole, 20)), expected());
+}
+
 TEST_F(TrainResume, StopsTwiceAndGoesOnTwice) {
   const train::RunConfig config = TrainResume::config("twice");
   for (const std::int64_t stop : {3, 8}) {

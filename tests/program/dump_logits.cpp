@@ -14,7 +14,7 @@
 #include "checkpoint/model_files.h"
 #include "checkpoint/safetensors.h"
 #include "model/decoder.h"
-#include "support/hugging_face_config.h"
+#include "train/checkpoints.h"
 #include "util/error.h"
 #include "util/files.h"
 
@@ -24,8 +24,8 @@ namespace {
 void dump(const std::filesystem::path& folder, const std::filesystem::path& ids_file,
           const std::filesystem::path& out) {
   const std::filesystem::path config_file = folder / "config.json";
-  const model::ModelConfig config =
-      config_of(checkpoint::from_config_json(util::read_file(config_file), config_file.string()));
+  const model::ModelConfig config = train::from_hugging_face(
+      checkpoint::from_config_json(util::read_file(config_file), config_file.string()));
   model::FlatParameters parameters(model::decoder_units(config), at::kCPU, at::kFloat);
   const checkpoint::ModelFiles files(folder);
   util::require(files.names().size() == parameters.list().size(),

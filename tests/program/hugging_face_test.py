@@ -46,7 +46,14 @@ SHAPES = {
                                         "--model.num_kv_heads", "2", "--model.rope_theta", "500000"],
     "Qwen3, tied": ["--model.qk_norm", "on"],
     "Qwen3, untied, wide heads": ["--model.qk_norm", "on", "--model.tie_embeddings", "off", "--model.head_dim", "32"],
+    "Qwen2, grouped heads": ["--model.qkv_bias", "on", "--model.num_heads", "4", "--model.num_kv_heads", "2"],
+    "SmolLM3": ["--model.no_rope_interval", "2"],
+    "Qwen3Moe, a dense layer": ["--model.qk_norm", "on", "--model.moe.num_experts", "8", "--model.moe.ffn_size", "24",
+                                "--model.moe.dense_layers", "[0]"],
 }  # fmt: skip
+
+
+FAMILIES = ["Llama", "Qwen2", "Qwen3", "SmolLM3", "Qwen3Moe"]
 
 
 def read_documents(folder, split):
@@ -118,7 +125,8 @@ class HuggingFace(program.ProgramTest):
         self.train(name, "--train.steps", STEPS, "--evaluation.every", "0", *words)
         (checkpoint,) = program.checkpoints(folder)[-1:]
         model = self.open_model(checkpoint)
-        self.assertEqual(type(model).__name__, "Qwen3ForCausalLM" if "Qwen3" in name else "LlamaForCausalLM")
+        family = next((family for family in ("Qwen2", "Qwen3Moe", "Qwen3", "SmolLM3") if family in name), "Llama")
+        self.assertEqual(type(model).__name__, f"{family}ForCausalLM")
         corpus = self.corpus(folder)
         windows = held_out_windows(corpus)
         all_windows = numpy.concatenate([windows["A"], windows["B"]])
@@ -153,6 +161,78 @@ class HuggingFace(program.ProgramTest):
         for name, words in SHAPES.items():
             with self.subTest(name):
                 print(f"  {name}: {self.check_shape(name, words)}")
+
+    def save_random_model(self, family):
+        """A folder as transformers leaves it: random weights, loud enough that every path shows."""
+        sizes = dict(vocab_size=320, hidden_size=32, intermediate_size=48, num_hidden_layers=3, num_attention_heads=4,
+                     num_key_value_heads=2, max_position_embeddings=LENGTH, bos_token_id=None, eos_token_id=END,
+                     pad_token_id=None, initializer_range=0.2)  # fmt: skip
+        if family == "Qwen3Moe":
+            sizes |= dict(num_experts=8, num_experts_per_tok=2, moe_intermediate_size=24, mlp_only_layers=[1], head_dim=16)
+        config = getattr(transformers, f"{family}Config")(**sizes)
+        torch.manual_seed(3)
+        model = getattr(transformers, f"{family}ForCausalLM")(config).eval()
+        for name, weight in model.named_parameters():
+            if name.endswith("bias"):
+                torch.nn.init.normal_(weight, std=0.5)
+        folder = self.folder / f"random-{family}"
+        model.save_pretrained(folder)
+        return model, folder
+
+    def test_begins_with_the_weights_of_a_folder(self):
+        for family in FAMILIES:
+            with self.subTest(family):
+                model, folder = self.save_random_model(family)
+                name = f"from-{family}"
+                # The recipe's own shape steps back.
+                shape = [word for key in ("hidden_size", "num_layers", "num_heads", "ffn_size") for word in (f"--model.{key}", "0")]
+                shape += ["--model.tie_embeddings", "preset", "--model.vocab_size", "0", "--model.init_from", folder]
+                result = self.train(name, "--train.steps", "2", "--phases", "[]", *shape)
+                self.assertIn("weights of", result.out)
+                header = program.records(self.run_folder(name), "header")[0]
+                self.assertEqual(header["parents"][0]["kind"], "weights")
+                windows = held_out_windows(self.corpus(self.run_folder(name)))
+                all_windows = numpy.concatenate([windows["A"], windows["B"]])
+                ids = torch.as_tensor(all_windows[:, :-1])
+                with torch.no_grad():
+                    theirs = nats(model(ids).logits, all_windows) / (all_windows.shape[0] * LENGTH)
+                first = program.records(self.run_folder(name), "validation")[0]
+                self.assertEqual(first["step"], 0)
+                self.assertAlmostEqual(first["loss"], theirs, delta=1e-4)
+
+    def test_export(self):
+        self.train("exported", "--train.steps", STEPS, "--evaluation.every", "0")
+        (checkpoint,) = program.checkpoints(self.run_folder("exported"))[-1:]
+        before = self.open_model(checkpoint)
+        ids = torch.arange(LENGTH).remainder(250)[None]
+        with torch.no_grad():
+            logits = before(ids).logits
+        for dtype, epsilon in (("f32", 0), ("bf16", 2.0**-7), ("f16", 2.0**-10)):
+            out = self.folder / f"model-{dtype}"
+            result = program.run("export", self.run_folder("exported"), out, "--dtype", dtype)
+            self.assertEqual(result.code, 0, result)
+            self.assertFalse((out / "trainer").exists())
+            self.assertIn("raw tokens", (out / "README.md").read_text())
+            model = transformers.AutoModelForCausalLM.from_pretrained(out).float().eval()
+            self.assertEqual(transformers.AutoTokenizer.from_pretrained(out)("a<|endoftext|>")["input_ids"], [97, END])
+            with torch.no_grad():
+                error = (model(ids).logits - logits).square().mean().sqrt() / logits.square().mean().sqrt()
+            self.assertLessEqual(error.item(), 64 * epsilon + 1e-6)
+        again = program.run("export", out, self.folder / "model-again")  # of an exported folder, as it is stored
+        self.assertEqual(again.code, 0, again)
+        self.assertIn("float16", again.out)
+        (self.folder / "taken").mkdir()
+        (self.folder / "taken" / "config.json").write_text("mine")
+        refused = program.run("export", out, self.folder / "taken")
+        self.assertEqual(refused.code, 1, refused)
+        self.assertEqual((self.folder / "taken" / "config.json").read_text(), "mine")
+
+    def test_export_inside_superposition_warns(self):
+        self.train("superposed", "--train.steps", "4", "--phases", "[{share = 1.0, bag_size = 2}]", "--evaluation.every", "0")
+        result = program.run("export", self.run_folder("superposed"), self.folder / "superposed-model")
+        self.assertEqual(result.code, 0, result)
+        self.assertIn("warning", result.out)
+        self.assertIn("superposition", result.out)
 
     def test_tokenizer(self):
         self.train("tokenizer", "--train.steps", "2", "--phases", "[]")

@@ -1,8 +1,8 @@
 // Inner loops of the CPU kernels: free functions on pointers and sizes, built once per instruction
-// set (SUPERPOSE_ISA names the namespace) and chosen at run time by active_bag_rows and
-// active_cross_entropy_rows. Their sources include nothing but this header and <bit>: an inline
-// function of a larger header, compiled with AVX-512 and kept by the linker for the whole program,
-// would fail on a CPU without it.
+// set (SUPERPOSE_ISA names the namespace) and chosen at run time (kLevels of kernels.cpp). Their
+// sources include nothing but this header and <bit>: an inline function of a larger header,
+// compiled with AVX-512 and kept by the linker for the whole program, would fail on a CPU without
+// it.
 #pragma once
 
 #include <cstdint>

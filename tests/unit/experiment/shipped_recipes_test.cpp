@@ -30,6 +30,18 @@ std::vector<std::string> recipe_files(const std::string& folder = "/recipes") {
 
 INSTANTIATE_TEST_SUITE_P(All, ShippedRecipes, ::testing::ValuesIn(recipe_files()));
 
+TEST(PaperRecipes, CanBeReadAndBuilt) {
+  const std::vector<std::string> names = recipe_files("/recipes/paper");
+  EXPECT_EQ(names.size(), 18U);
+  for (const std::string& name : names) {
+    SCOPED_TRACE(name);
+    const auto recipe =
+        read_recipe(std::string(SUPERPOSE_SOURCE_DIR) + "/recipes/paper/" + name, {});
+    const model::ModelConfig shape = model::resolve(recipe.base.model, 0);
+    EXPECT_LE(recipe.base.train.sequence_length, shape.max_positions);
+  }
+}
+
 TEST(BenchRecipes, CanBeRead) {
   for (const std::string& name : recipe_files("/bench/recipes")) {
     EXPECT_NO_THROW(read_recipe(std::string(SUPERPOSE_SOURCE_DIR) + "/bench/recipes/" + name, {}))

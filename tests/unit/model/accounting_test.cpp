@@ -44,6 +44,14 @@ TEST(Accounting, CountsWhatIsBuiltForEveryVariant) {
   }
 }
 
+TEST(Accounting, CountsBiases) {
+  ModelConfig config = resolve(test::small_config(), 0);
+  const std::int64_t without = built_count(config);
+  config.qkv_bias = Toggle::kOn;
+  EXPECT_EQ(parameter_count(config), built_count(config));
+  EXPECT_EQ(built_count(config) - without, config.num_layers * (4 + 2 + 2) * 8);
+}
+
 TEST(Accounting, PresetsHaveTheirPublishedSizes) {
   EXPECT_EQ(parameter_count(preset("demo")), 473'952);
   EXPECT_EQ(parameter_count(preset("tiny")), 2'755'008);
@@ -52,6 +60,17 @@ TEST(Accounting, PresetsHaveTheirPublishedSizes) {
   EXPECT_NEAR(static_cast<double>(parameter_count(preset("paper-270m"))), 267e6, 0.5e6);
   EXPECT_NEAR(static_cast<double>(parameter_count(preset("paper-600m"))), 600e6, 0.5e6);
   EXPECT_NEAR(static_cast<double>(parameter_count(preset("paper-3b"))), 3.34e9, 0.01e9);
+  EXPECT_EQ(parameter_count(preset("smollm2-135m")), 134'515'008);
+  EXPECT_EQ(parameter_count(preset("smollm2-360m")), 361'821'120);
+  EXPECT_EQ(parameter_count(preset("smollm3-3b")), 3'075'098'624);
+  EXPECT_EQ(parameter_count(preset("qwen3-0.6b")), 596'049'920);
+  EXPECT_EQ(parameter_count(preset("qwen3-30b-a3b")), 30'532'122'624);
+  EXPECT_NEAR(static_cast<double>(active_parameter_count(preset("qwen3-30b-a3b"))), 3.35e9, 0.01e9);
+  EXPECT_NEAR(static_cast<double>(parameter_count(preset("paper-10b-a1b"))), 10.1e9, 0.1e9);
+  EXPECT_NEAR(
+      static_cast<double>(active_parameter_count(preset("paper-10b-a1b")) - 128'256 * 1'536),
+      1.01e9, 0.01e9);
+  EXPECT_EQ(active_parameter_count(preset("tiny")), parameter_count(preset("tiny")));
 }
 
 TEST(Accounting, FlopsAreThoseOfTheProducts) {

@@ -31,6 +31,31 @@ TEST(ModelConfig, FillsWhatIsLeftOpen) {
   EXPECT_EQ(resolved.max_positions, 2048);
   EXPECT_EQ(resolved.tie_embeddings, Toggle::kOff);
   EXPECT_EQ(resolved.qk_norm, Toggle::kOff);
+  EXPECT_EQ(resolved.qkv_bias, Toggle::kOff);
+  EXPECT_TRUE(resolved.rotates(0));
+}
+
+TEST(ModelConfig, PresetsBringTheirArchitecture) {
+  ModelConfig config;
+  config.preset = "smollm3-3b";
+  const ModelConfig smollm3 = resolve(config, 0);
+  EXPECT_TRUE(smollm3.rotates(2));
+  EXPECT_FALSE(smollm3.rotates(3));
+  EXPECT_EQ(smollm3.max_positions, 65'536);
+  config.preset = "qwen3-0.6b";
+  const ModelConfig qwen3 = resolve(config, 0);
+  EXPECT_TRUE(qwen3.has_qk_norm());
+  EXPECT_EQ(qwen3.head_dim, 128);
+  EXPECT_EQ(qwen3.norm_eps, 1e-6);
+}
+
+TEST(ModelConfig, RefusesWhatNoArchitectureHas) {
+  ModelConfig config = test::small_config();
+  config.qk_norm = Toggle::kOn;
+  config.no_rope_interval = 4;
+  EXPECT_THAT(error_of(config), HasSubstr("model: only one of qk_norm"));
+  config.no_rope_interval = -1;
+  EXPECT_THAT(error_of(config), HasSubstr("model.no_rope_interval: must be >= 0, got -1"));
 }
 
 // A preset's vocabulary is what bench measures; a corpus may need more rows.

@@ -1,0 +1,289 @@
+#include "train/model_export.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/isfinite.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <optional>
+#include <sstream>
+
+#include "checkpoint/checkpoint.h"
+#include "checkpoint/model_files.h"
+#include "metrics/reader.h"
+#include "model/decoder.h"
+#include "model/decoder_layout.h"
+#include "train/checkpoints.h"
+#include "train/run_state.h"
+#include "util/error.h"
+#include "util/files.h"
+#include "util/json.h"
+#include "util/text.h"
+
+namespace superpose::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::int64_t kPromptLength = 16;
+constexpr double kMostRoundings = 64;
+constexpr const char* kCard = "README.md";
+// What other programs read next to the weights; copied as it is, where it is there.
+constexpr std::array kTokenizerFiles = {"tokenizer.json",
+                                        "tokenizer_config.json",
+                                        "special_tokens_map.json",
+                                        "chat_template.jinja",
+                                        "vocab.json",
+                                        "merges.txt",
+                                        "added_tokens.json"};
+constexpr const char* kHead = "lm_head.weight";
+
+fs::path folder_of(const fs::path& from) {
+  const bool is_model = fs::exists(from / "config.json");
+  return is_model ? from : checkpoint::locate(from);
+}
+
+struct Original {
+  fs::path folder;
+  checkpoint::HuggingFaceModel config;
+  std::vector<checkpoint::NamedTensor> weights;  // as stored, in the model's order
+  std::optional<RunState> state;                 // of a checkpoint of ours
+};
+
+Original read_original(const fs::path& from) {
+  Original original;
+  original.folder = folder_of(from);
+  const fs::path config = original.folder / "config.json";
+  original.config = checkpoint::from_config_json(util::read_file(config), config.string());
+  const fs::path state = original.folder / "trainer" / "state.json";
+  if (fs::exists(state)) {
+    checkpoint::verify(original.folder);
+    original.state = run_state_from_json(util::parse_json(util::read_file(state), state.string()),
+                                         state.string());
+  }
+  const checkpoint::ModelFiles files(original.folder);
+  std::map<std::string, bool> used;
+  for (const std::string& name : files.names()) used[name] = false;
+  if (original.config.tie_word_embeddings) used.erase(kHead);
+  for (const model::UnitSpec& unit : model::decoder_units(from_hugging_face(original.config))) {
+    for (const model::ParameterSpec& weight : unit.weights) {
+      util::require(used.contains(weight.name), original.folder.string(), ": tensor ", weight.name,
+                    ": missing");
+      util::require(files.shape(weight.name) == weight.shape, original.folder.string(), ": tensor ",
+                    weight.name, ": has another shape than config.json says");
+      used[weight.name] = true;
+      original.weights.push_back({weight.name, files.tensor(weight.name)});
+    }
+  }
+  for (const auto& [name, is_used] : used) {
+    util::require(is_used, original.folder.string(), ": tensor ", name,
+                  ": the model has no such weight");
+  }
+  return original;
+}
+
+at::ScalarType scalar_of(ExportType type, const std::string& stored) {
+  switch (type) {
+    case ExportType::kF32:
+      return at::kFloat;
+    case ExportType::kBf16:
+      return at::kBFloat16;
+    case ExportType::kF16:
+      return at::kHalf;
+    case ExportType::kStored:
+      break;
+  }
+  if (stored == "float32") return at::kFloat;
+  if (stored == "bfloat16") return at::kBFloat16;
+  util::require(stored == "float16",
+                "export: --dtype must be f32, bf16 or f16, as the folder stores ", stored);
+  return at::kHalf;
+}
+
+std::string name_of(at::ScalarType type) {
+  return type == at::kFloat ? "float32" : type == at::kBFloat16 ? "bfloat16" : "float16";
+}
+
+double epsilon_of(at::ScalarType type) {
+  return type == at::kFloat ? 0x1p-23 : type == at::kBFloat16 ? 0x1p-7 : 0x1p-10;
+}
+
+std::vector<checkpoint::NamedTensor> converted(const Original& original, at::ScalarType type) {
+  std::vector<checkpoint::NamedTensor> result;
+  for (const checkpoint::NamedTensor& item : original.weights) {
+    util::require(at::isfinite(item.tensor).all().item<bool>(), original.folder.string(),
+                  ": tensor ", item.name, ": holds values that are not finite");
+    at::Tensor values = item.tensor.to(type);
+    if (!at::isfinite(values).all().item<bool>()) {
+      const double largest = item.tensor.to(at::kFloat).abs().max().item<double>();
+      util::fail(original.folder.string(), ": tensor ", item.name, ": ", name_of(type),
+                 " cannot hold ", util::format_double(largest), "; export as bf16 or f32");
+    }
+    result.push_back({item.name, std::move(values)});
+  }
+  return result;
+}
+
+// Logits of the ids 0, 1, 2, ..., computed in f32 from the weights as they are stored.
+at::Tensor prompt_logits(const checkpoint::HuggingFaceModel& config,
+                         const std::vector<checkpoint::NamedTensor>& weights) {
+  model::ModelConfig shape = from_hugging_face(config);
+  model::FlatParameters parameters(model::decoder_units(shape), at::kCPU, at::kFloat);
+  for (const checkpoint::NamedTensor& item : weights) {
+    parameters.view(item.name).copy_(item.tensor);
+  }
+  const model::Decoder decoder(shape, parameters);
+  const std::int64_t length = std::min(kPromptLength, shape.max_positions);
+  const at::Tensor ids = at::arange(length, at::TensorOptions().dtype(at::kLong))
+                             .remainder(shape.vocab_size)
+                             .view({1, length, 1});
+  return decoder.logits(ids);
+}
+
+double rms(const at::Tensor& values) {
+  return std::sqrt(values.to(at::kDouble).square().mean().item<double>());
+}
+
+// The records of the run that the checkpoint lies in.
+std::optional<metrics::RunRecords> records_of(const Original& original) {
+  const fs::path run = original.folder.parent_path().parent_path();
+  const bool has_records = original.state && metrics::find_records(run / "metrics.jsonl") ==
+                                                 metrics::FoundRecords::kSome;
+  return has_records ? std::optional(metrics::read_run(run)) : std::nullopt;
+}
+
+// Whether the step that the checkpoint holds was a superposed one.
+bool is_superposed(const RunState& state, const metrics::RunRecords& records) {
+  const auto& phases = records.header.phases;
+  return std::any_of(phases.begin(), phases.end(), [&state](const auto& phase) {
+    const bool is_bag = phase.bag_size > 1 || phase.target_size > 1;
+    return is_bag && state.step > phase.first_step &&
+           state.step <= phase.first_step + phase.num_steps;
+  });
+}
+
+std::string join_phases(const RunState& state) {
+  const std::string phases = setting_value(state.settings, "phases");
+  return phases.empty() ? "the default: bags of 6 for the first 0.3 of the steps" : phases;
+}
+
+// The last validation up to the checkpoint's step.
+std::optional<metrics::ValidationRecord> last_validation(
+    const RunState& state, const std::optional<metrics::RunRecords>& records) {
+  std::optional<metrics::ValidationRecord> last;
+  if (!records) return last;
+  for (const metrics::ValidationRecord& record : records->validations) {
+    if (record.step <= state.step) last = record;
+  }
+  return last;
+}
+
+std::string card(const Original& original, const std::optional<metrics::RunRecords>& records,
+                 const std::string& type, const std::string& program) {
+  const checkpoint::HuggingFaceModel& model = original.config;
+  const model::ModelConfig shape = from_hugging_face(model);
+  std::int64_t parameters = 0;
+  for (const checkpoint::NamedTensor& item : original.weights) parameters += item.tensor.numel();
+  std::ostringstream text;
+  text << "---\nlibrary_name: transformers\npipeline_tag: text-generation\n---\n\n# "
+       << checkpoint::traits_of(model.architecture).class_name << ", "
+       << util::format_count(parameters) << " parameters\n\n"
+       << "| | |\n|---|---|\n"
+       << "| Shape | width " << shape.hidden_size << ", " << shape.num_layers << " layers, "
+       << shape.num_heads << " heads (" << shape.num_kv_heads << " of keys and values), vocabulary "
+       << shape.vocab_size << " |\n"
+       << "| Stored as | " << type << " |\n"
+       << "| Exported by | " << program << " |\n";
+  if (original.state) {
+    const RunState& state = *original.state;
+    text << "| Steps | " << util::with_commas(state.step) << " |\n"
+         << "| Phases | `" << join_phases(state) << "` |\n"
+         << "| Positions computed; raw tokens read | " << util::format_count(state.clocks.positions)
+         << "; " << util::format_count(state.clocks.raw_tokens) << " |\n"
+         << "| Corpus (fingerprint) | `" << state.corpus_fingerprint << "` |\n"
+         << "| Trained with | libtorch " << state.environment.libtorch << ", "
+         << state.environment.precision << " on " << state.environment.device << " |\n";
+    for (const metrics::ParentInfo& parent : state.parents) {
+      text << "| Began from | " << parent.kind << " `" << parent.weights << "` at step "
+           << parent.step << " |\n";
+    }
+    const auto validation = last_validation(state, records);
+    if (validation) {
+      text << "| Held-out loss | " << util::fixed(validation->loss, 4) << " nats per token at step "
+           << util::with_commas(validation->step) << " |\n";
+    }
+  }
+  text
+      << "\nToken superposition (Peng, Gigant and Quesnelle, arXiv 2605.06546): for the first part "
+         "of its steps a model reads bags\nof contiguous tokens, the mean of their embeddings, and "
+         "predicts the next bag; then it is trained on the next token. The\nmodel that results is "
+         "an ordinary one.\n\n"
+         "```python\nfrom transformers import AutoModelForCausalLM, AutoTokenizer\n"
+         "model = AutoModelForCausalLM.from_pretrained(\"FOLDER\")\n```\n";
+  return text.str();
+}
+
+void check_read_back(const fs::path& folder, const std::vector<checkpoint::NamedTensor>& weights) {
+  const checkpoint::ModelFiles files(folder);
+  for (const checkpoint::NamedTensor& item : weights) {
+    util::require(files.tensor(item.name).equal(item.tensor), folder.string(), ": tensor ",
+                  item.name, ": is not what was written");
+  }
+}
+
+}  // namespace
+
+ExportResult export_model(const ExportRequest& request) {
+  const Original original = read_original(request.from);
+  const at::ScalarType type = scalar_of(request.type, original.config.dtype);
+  const std::vector<checkpoint::NamedTensor> weights = converted(original, type);
+  const std::optional<metrics::RunRecords> records = records_of(original);
+  checkpoint::HuggingFaceModel config = original.config;
+  config.dtype = name_of(type);
+
+  const util::OutputFolder out(request.to, request.overwrite);
+  util::AtomicDirectory staged = out.stage();
+  ExportResult result;
+  result.from = original.folder;
+  result.type = config.dtype;
+  const auto write = [&](const std::string& name, const std::string& content) {
+    util::write_file_atomic(staged.path() / name, content);
+    result.files.push_back(name);
+  };
+  for (const auto& [name, digest] : checkpoint::write_model(staged.path(), weights)) {
+    result.files.push_back(name);
+  }
+  write("config.json", checkpoint::to_config_json(config));
+  write("generation_config.json", checkpoint::to_generation_config_json(config));
+  write(kCard, card(original, records, config.dtype, request.program));
+  for (const char* name : kTokenizerFiles) {
+    if (fs::exists(original.folder / name)) write(name, util::read_file(original.folder / name));
+  }
+
+  check_read_back(staged.path(), weights);
+  const at::Tensor before = prompt_logits(original.config, original.weights);
+  const at::Tensor after = prompt_logits(config, weights);
+  result.logit_error = rms(after - before) / std::max(rms(before), 1e-30);
+  const double most = kMostRoundings * epsilon_of(type);
+  util::require(result.logit_error <= most, "export: the logits of a fixed prompt moved by ",
+                util::format_double(result.logit_error), " of their size, more than ",
+                util::format_double(most), ", which is what ", config.dtype,
+                " explains: nothing was written");
+  out.commit(staged);
+
+  if (!fs::exists(original.folder / "tokenizer.json")) {
+    result.warnings.push_back("no tokenizer.json in " + original.folder.string() +
+                              ": the exported folder has none");
+  }
+  if (records && is_superposed(*original.state, *records)) {
+    result.warnings.push_back(
+        "this checkpoint lies inside superposition: it predicts bags, and is "
+        "not a language model until it has been trained on the next token");
+  }
+  return result;
+}
+
+}  // namespace superpose::train
