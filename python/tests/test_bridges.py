@@ -8,6 +8,7 @@ import time
 import types
 
 import pytest
+
 from superpose import bridges
 from superpose.recorder import Recorder
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+
 from superpose.recorder import Recorder, fingerprint, load_run, read_records
 
 PHASES = {
