@@ -63,8 +63,8 @@ def _choose() -> Backend:
             torch.ops.load_library(library)
         except OSError as error:
             raise RuntimeError(
-                f"{LIBRARY_VARIABLE}: cannot load {library} into torch {torch.__version__} (it is built for one version "
-                f"of torch; unset the variable to use the composed form): {error}"
+                f"{LIBRARY_VARIABLE}: cannot load {library} into torch {torch.__version__} (it is built for one "
+                f"version of torch; unset the variable to use the composed form): {error}"
             ) from error
         if not _is_loaded():
             raise RuntimeError(f"{LIBRARY_VARIABLE}: {library} does not hold the operators of superpose")

@@ -184,7 +184,9 @@ def multi_hot_forward(
     dtype = accumulate_type(hidden.dtype)
     products = _Products(valid_weight)
     loss = hidden.new_zeros((), dtype=dtype)
-    grad_hidden = torch.empty_like(hidden, memory_format=torch.contiguous_format) if hidden_grad else hidden.new_empty(0)
+    grad_hidden = (
+        torch.empty_like(hidden, memory_format=torch.contiguous_format) if hidden_grad else hidden.new_empty(0)
+    )
     total = weight.new_zeros(weight.shape, dtype=dtype) if weight_grad else None  # [V, D]
     rows = chunk_rows if chunk_rows > 0 else rows_of_chunk(num_valid_rows, hidden.device)
     for first in range(0, hidden.shape[0], rows):

@@ -90,10 +90,10 @@ class BagCollator:
         collate = BagCollator(sequence_length=1024, phase=phases.phase_at(0))
         loader = DataLoader(rows, batch_size=B, collate_fn=collate)
 
-    Each example holds one raw row of exactly a L + b ids: as it is, or as the value of `key` in a mapping. A row that is
-    short is refused, also where there are a times more of them: rows of L ids, a times as many, would make each step a
-    different one. At a switch, make a new collator and a new loader over longer rows: loaders whose workers are running
-    do not see a change.
+    Each example holds one raw row of exactly a L + b ids: as it is, or as the value of `key` in a mapping. A row that
+    is short is refused, also where there are a times more of them: rows of L ids, a times as many, would make each step
+    a different one. At a switch, make a new collator and a new loader over longer rows: loaders whose workers are
+    running do not see a change.
 
     Args:
         sequence_length: L, the same in every phase.
@@ -103,8 +103,8 @@ class BagCollator:
             another document than the last token of its bag does not count.
         ignore_index: of targets that do not count.
 
-    Calling it returns a dict: `inputs` [B, L, a] int64 with -1 for padding, `targets` [B, L, b] int64. Raises ValueError
-    on a row of another length.
+    Calling it returns a dict: `inputs` [B, L, a] int64 with -1 for padding, `targets` [B, L, b] int64. Raises
+    ValueError on a row of another length.
     """
 
     def __init__(

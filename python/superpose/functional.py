@@ -1,8 +1,8 @@
 """The method as functions: bags in, bags out, and the cut between them.
 
-Token superposition (arXiv 2605.06546) feeds a decoder the mean of the embeddings of s tokens (`bag_embedding`), and asks
-it for the s tokens that follow (`multi_hot_linear_cross_entropy`). `fold` cuts raw ids into both. With s = 1 all three
-are ordinary next-token prediction.
+Token superposition (arXiv 2605.06546) feeds a decoder the mean of the embeddings of s tokens (`bag_embedding`), and
+asks it for the s tokens that follow (`multi_hot_linear_cross_entropy`). `fold` cuts raw ids into both. With s = 1 all
+three are ordinary next-token prediction.
 
 Legend: B rows of a batch, L positions, N = B L, D width, V vocabulary rows, a tokens of a bag, b targets of a position,
 s both where they are equal.
@@ -12,7 +12,6 @@ activation checkpointing, DDP and `fully_shard`, meta and fake tensors.
 """
 
 import contextlib
-import math
 from collections.abc import Sequence
 from typing import Optional, Union
 
@@ -28,11 +27,6 @@ _TYPES = (torch.float32, torch.bfloat16, torch.float64)
 _TYPE_NAMES = "float32, bfloat16 or float64"
 
 
-def _require(condition: bool, message: str) -> None:
-    if not condition:
-        raise ValueError(message)
-
-
 def _shape(tensor: Tensor) -> list:
     return list(tensor.shape)
 
@@ -41,11 +35,14 @@ def _shape(tensor: Tensor) -> list:
 # Opaque to compilers, so that loops over chunks are not unrolled into a graph.
 
 
+def _autocasts(tensor: Tensor) -> bool:
+    return not tensor.is_meta and torch.is_autocast_enabled(tensor.device.type)
+
+
 def _without_autocast(tensor: Tensor) -> contextlib.AbstractContextManager:
     """Operators compute in the types that they are given, also where a caller has switched autocast on."""
-    device = tensor.device.type
-    if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
-        return torch.autocast(device, enabled=False)
+    if _autocasts(tensor):
+        return torch.autocast(tensor.device.type, enabled=False)
     return contextlib.nullcontext()
 
 
@@ -200,18 +197,21 @@ def bag_embedding(weight: Tensor, ids: Tensor, *, padding_idx: int = -1) -> Tens
     `index_add_` is deterministic there. It can be differentiated again. Autocast changes nothing.
 
     Raises:
-        ValueError: a wrong shape, type or device; on the CPU also an id out of range or a bag of padding alone (on other
-            devices an asynchronous assert, on meta and fake tensors no check of values).
+        ValueError: a wrong shape, type or device; on the CPU also an id out of range or a bag of padding alone (on
+            other devices an asynchronous assert, on meta and fake tensors no check of values).
 
     Source: arXiv 2605.06546, section 3.
     """
-    who = "bag_embedding"
-    _require(weight.dtype in _TYPES, f"{who}: expected weight of type {_TYPE_NAMES}, got {weight.dtype}")
-    _require(ids.dtype == torch.int64, f"{who}: expected ids of type int64, got {ids.dtype}")
-    _require(ids.device == weight.device, f"{who}: expected ids on {weight.device}, got {ids.device}")
-    is_matrix = weight.dim() == 2 and weight.shape[1] >= 1
-    _require(is_matrix, f"{who}: expected weight [V, D], got {_shape(weight)}")
-    _require(ids.dim() >= 1 and ids.shape[-1] >= 1, f"{who}: expected ids [..., s] with s >= 1, got {_shape(ids)}")
+    if weight.dtype not in _TYPES:
+        raise ValueError(f"bag_embedding: expected weight of type {_TYPE_NAMES}, got {weight.dtype}")
+    if ids.dtype != torch.int64:
+        raise ValueError(f"bag_embedding: expected ids of type int64, got {ids.dtype}")
+    if ids.device != weight.device:
+        raise ValueError(f"bag_embedding: expected ids on {weight.device}, got {ids.device}")
+    if weight.dim() != 2 or weight.shape[1] < 1:
+        raise ValueError(f"bag_embedding: expected weight [V, D], got {_shape(weight)}")
+    if ids.dim() < 1 or ids.shape[-1] < 1:
+        raise ValueError(f"bag_embedding: expected ids [..., s] with s >= 1, got {_shape(ids)}")
     if padding_idx != -1:
         ids = ids.masked_fill(ids == padding_idx, -1)
     return _bag_embedding_forward(weight, ids)
@@ -223,48 +223,55 @@ def count_targets(targets: Tensor, *, ignore_index: int = -100) -> Tensor:
     A step of several micro-batches or ranks adds these up before its first forward, and gives the sum to
     `multi_hot_linear_cross_entropy` as `counts`.
     """
-    _require(targets.dim() >= 1, f"count_targets: expected targets [..., b], got {_shape(targets)}")
-    return (targets != ignore_index).flatten(0, -2).sum(0) if targets.dim() > 1 else (targets != ignore_index).long()
+    if targets.dim() < 1:
+        raise ValueError(f"count_targets: expected targets [..., b], got {_shape(targets)}")
+    return (targets != ignore_index).reshape(-1, targets.shape[-1]).sum(0)
 
 
 def _cast_for_autocast(hidden: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
     """As `torch.nn.functional.linear` does it: to autocast's type, except for f64."""
-    device = hidden.device.type
-    if not torch.amp.is_autocast_available(device) or not torch.is_autocast_enabled(device):
+    if not _autocasts(hidden):
         return hidden, weight
-    dtype = torch.get_autocast_dtype(device)
+    dtype = torch.get_autocast_dtype(hidden.device.type)
     return tuple(x.to(dtype) if x.is_floating_point() and x.dtype != torch.float64 else x for x in (hidden, weight))
 
 
 def _check_options(dtype: torch.dtype, z_loss: float, logit_soft_cap: float, ignore_index: int) -> None:
-    least = torch.finfo(dtype if dtype == torch.float64 else torch.float32).tiny
+    # Normal numbers of the type that logits are in: neither they nor their inverses overflow or lose bits.
+    least = torch.finfo(composed.accumulate_type(dtype)).tiny
     most = 1 / least
-    _require(0 <= z_loss <= most, f"{_LOSS}: expected z_loss in [0, {most:g}], got {z_loss}")
-    is_cap = logit_soft_cap == 0 or least <= logit_soft_cap <= most
-    expected = f"expected logit_soft_cap 0 (off) or in [{least:g}, {most:g}]"
-    _require(is_cap and not math.isnan(logit_soft_cap), f"{_LOSS}: {expected}, got {logit_soft_cap}")
-    _require(ignore_index < 0, f"{_LOSS}: expected a negative ignore_index, got {ignore_index}")
+    if not 0 <= z_loss <= most:
+        raise ValueError(f"{_LOSS}: expected z_loss in [0, {most:g}], got {z_loss}")
+    if not (logit_soft_cap == 0 or least <= logit_soft_cap <= most):
+        expected = f"expected logit_soft_cap 0 (off) or in [{least:g}, {most:g}]"
+        raise ValueError(f"{_LOSS}: {expected}, got {logit_soft_cap}")
+    if ignore_index >= 0:
+        raise ValueError(f"{_LOSS}: expected a negative ignore_index, got {ignore_index}")
 
 
 def _check_tensors(hidden: Tensor, weight: Tensor, targets: Tensor, slots: Tensor) -> None:
-    who = _LOSS
-    _require(hidden.dtype in _TYPES, f"{who}: expected hidden of type {_TYPE_NAMES}, got {hidden.dtype}")
-    is_same = weight.dtype == hidden.dtype
-    _require(is_same, f"{who}: expected weight of type {hidden.dtype} like hidden, got {weight.dtype}")
-    _require(targets.dtype == torch.int64, f"{who}: expected targets of type int64, got {targets.dtype}")
-    _require(slots.is_floating_point(), f"{who}: expected floating point slot_weights, got {slots.dtype}")
+    if hidden.dtype not in _TYPES:
+        raise ValueError(f"{_LOSS}: expected hidden of type {_TYPE_NAMES}, got {hidden.dtype}")
+    if weight.dtype != hidden.dtype:
+        raise ValueError(f"{_LOSS}: expected weight of type {hidden.dtype} like hidden, got {weight.dtype}")
+    if targets.dtype != torch.int64:
+        raise ValueError(f"{_LOSS}: expected targets of type int64, got {targets.dtype}")
+    if not slots.is_floating_point():
+        raise ValueError(f"{_LOSS}: expected floating point slot_weights, got {slots.dtype}")
     for name, tensor in (("weight", weight), ("targets", targets), ("slot_weights", slots)):
-        _require(tensor.device == hidden.device, f"{who}: expected {name} on {hidden.device}, got {tensor.device}")
-    _require(hidden.dim() == 2 and hidden.shape[1] >= 1, f"{who}: expected hidden [N, D], got {_shape(hidden)}")
+        if tensor.device != hidden.device:
+            raise ValueError(f"{_LOSS}: expected {name} on {hidden.device}, got {tensor.device}")
+    if hidden.dim() != 2 or hidden.shape[1] < 1:
+        raise ValueError(f"{_LOSS}: expected hidden [N, D], got {_shape(hidden)}")
     rows, width = hidden.shape
-    is_head = weight.dim() == 2 and weight.shape[0] >= 1 and weight.shape[1] == width
-    _require(is_head, f"{who}: expected weight [V, {width}], got {_shape(weight)}")
-    fits = targets.dim() == 2 and targets.shape[0] == rows and targets.shape[1] >= 1
-    _require(fits, f"{who}: expected targets [{rows}, s] with s >= 1, got {_shape(targets)}")
-    is_row = slots.dim() == 1 and slots.shape[0] == targets.shape[1]
-    _require(is_row, f"{who}: expected slot_weights [{targets.shape[1]}], got {_shape(slots)}")
-    what = f"{who}: has no gradient for slot_weights, got one that requires a gradient"
-    _require(not slots.requires_grad, what)
+    if weight.dim() != 2 or weight.shape[0] < 1 or weight.shape[1] != width:
+        raise ValueError(f"{_LOSS}: expected weight [V, {width}], got {_shape(weight)}")
+    if targets.dim() != 2 or targets.shape[0] != rows or targets.shape[1] < 1:
+        raise ValueError(f"{_LOSS}: expected targets [{rows}, s] with s >= 1, got {_shape(targets)}")
+    if slots.dim() != 1 or slots.shape[0] != targets.shape[1]:
+        raise ValueError(f"{_LOSS}: expected slot_weights [{targets.shape[1]}], got {_shape(slots)}")
+    if slots.requires_grad:
+        raise ValueError(f"{_LOSS}: has no gradient for slot_weights, got one that requires a gradient")
 
 
 def multi_hot_linear_cross_entropy(
@@ -286,10 +293,10 @@ def multi_hot_linear_cross_entropy(
 
         loss = sum_i (w_i / n_i) * sum_j [lse_j + z_loss * lse_j^2 - z_j[targets_ji]]
 
-    over the rows j with a valid target in slot i. n_i counts the valid targets of slot i, so each slot is a mean over its
-    own valid positions; w is `slot_weights`, renormalised to sum 1 over the slots with n_i > 0. A token twice in a row's
-    bag counts twice. With s = 1 and z_loss = 0 this is the mean cross-entropy. If no slot has a valid target, or those
-    that have weigh 0, the loss and its gradients are 0.
+    over the rows j with a valid target in slot i. n_i counts the valid targets of slot i, so each slot is a mean over
+    its own valid positions; w is `slot_weights`, renormalised to sum 1 over the slots with n_i > 0. A token twice in a
+    row's bag counts twice. With s = 1 and z_loss = 0 this is the mean cross-entropy. If no slot has a valid target, or
+    those that have weigh 0, the loss and its gradients are 0.
 
     Args:
         hidden: [N, D], float32, bfloat16 or float64.
@@ -312,12 +319,13 @@ def multi_hot_linear_cross_entropy(
     [N, V] is never stored. Softmax and sums are in f32 (f64); in bf16, logits and their gradients are rounded to bf16
     where the device multiplies bf16, and the weight's gradient is summed over chunks in f32. Where hidden or weight
     requires a gradient, forward forms both, and backward scales them by the incoming gradient. Equal targets of a row
-    are summed without atomics. Under autocast, hidden and weight are cast like those of a linear layer; the loss is f32.
+    are summed without atomics. Under autocast, hidden and weight are cast like those of a linear layer; the loss is
+    f32.
 
     Raises:
         ValueError: a wrong shape, type, device or option; on the CPU also a target out of range, a slot weight that is
-            negative or not finite, weights whose sum overflows, or `counts` below those of this call (on other devices an
-            asynchronous assert, on meta and fake tensors no check of values).
+            negative or not finite, weights whose sum overflows, or `counts` below those of this call (on other devices
+            an asynchronous assert, on meta and fake tensors no check of values).
         NotImplementedError: a second derivative.
 
     Source: arXiv 2605.06546, section 3 and appendix A.
@@ -329,15 +337,16 @@ def multi_hot_linear_cross_entropy(
     hidden, weight = _cast_for_autocast(hidden, weight)
     _check_tensors(hidden, weight, targets, slot_weights)
     _check_options(hidden.dtype, z_loss, logit_soft_cap, ignore_index)
-    is_count = num_valid_rows == -1 or 1 <= num_valid_rows <= weight.shape[0]
-    _require(is_count, f"{_LOSS}: expected num_valid_rows in [1, {weight.shape[0]}] or -1, got {num_valid_rows}")
-    _require(chunk_rows is None or chunk_rows >= 1, f"{_LOSS}: expected chunk_rows >= 1, got {chunk_rows}")
+    if num_valid_rows != -1 and not 1 <= num_valid_rows <= weight.shape[0]:
+        raise ValueError(f"{_LOSS}: expected num_valid_rows in [1, {weight.shape[0]}] or -1, got {num_valid_rows}")
+    if chunk_rows is not None and chunk_rows < 1:
+        raise ValueError(f"{_LOSS}: expected chunk_rows >= 1, got {chunk_rows}")
     own_counts = count_targets(targets, ignore_index=ignore_index)
     if counts is None:
         counts = own_counts
-    fits = counts.dtype == torch.int64 and counts.shape == own_counts.shape and counts.device == hidden.device
-    got = f"{_shape(counts)} of type {counts.dtype} on {counts.device}"
-    _require(fits, f"{_LOSS}: expected counts {_shape(own_counts)} of type int64 on {hidden.device}, got {got}")
+    if counts.dtype != torch.int64 or counts.shape != own_counts.shape or counts.device != hidden.device:
+        expected = f"expected counts {_shape(own_counts)} of type int64 on {hidden.device}"
+        raise ValueError(f"{_LOSS}: {expected}, got {_shape(counts)} of type {counts.dtype} on {counts.device}")
     coefficients = _coefficients(slot_weights, counts, own_counts, composed.accumulate_type(hidden.dtype))
     recording = torch.is_grad_enabled()
     loss, _, _ = _multi_hot_forward(
@@ -374,8 +383,8 @@ def fold(
         ids: [..., a L + b], int64: raw windows, each a times as long as L positions, plus the targets of the last bag.
         bag_size: a >= 1.
         target_size: b >= 1; None: a.
-        documents: [..., a L + b], integers: the number of the document of each raw position. A target in another document
-            than the last token of its bag does not count. None: documents do not matter.
+        documents: [..., a L + b], integers: the number of the document of each raw position. A target in another
+            document than the last token of its bag does not count. None: documents do not matter.
         padding_idx: raw id that is not a token: -1 in the inputs, and no target.
         ignore_index: what a target that does not count becomes.
 
@@ -390,18 +399,21 @@ def fold(
     Source: arXiv 2605.06546, appendix A, without its partial tail.
     """
     a, b = bag_size, bag_size if target_size is None else target_size
-    _require(a >= 1 and b >= 1, f"fold: expected bag_size and target_size >= 1, got {a} and {b}")
-    _require(ids.dtype == torch.int64, f"fold: expected ids of type int64, got {ids.dtype}")
-    fits = ids.dim() >= 1 and ids.shape[-1] >= a + b and (ids.shape[-1] - b) % a == 0
-    _require(fits, f"fold: expected ids [..., {a} L + {b}] with L >= 1, got {_shape(ids)}")
+    if a < 1 or b < 1:
+        raise ValueError(f"fold: expected bag_size and target_size >= 1, got {a} and {b}")
+    if ids.dtype != torch.int64:
+        raise ValueError(f"fold: expected ids of type int64, got {ids.dtype}")
+    if ids.dim() < 1 or ids.shape[-1] < a + b or (ids.shape[-1] - b) % a != 0:
+        raise ValueError(f"fold: expected ids [..., {a} L + {b}] with L >= 1, got {_shape(ids)}")
     length = (ids.shape[-1] - b) // a
     is_token = ids != padding_idx
     inputs = torch.where(is_token, ids, -1)[..., : a * length].unflatten(-1, (length, a))
-    counts = is_token[..., a:].unfold(-1, b, a)  # [..., L, b]
+    is_target = is_token[..., a:].unfold(-1, b, a)  # [..., L, b]
     if documents is not None:
-        _require(documents.shape == ids.shape, f"fold: expected documents {_shape(ids)}, got {_shape(documents)}")
+        if documents.shape != ids.shape:
+            raise ValueError(f"fold: expected documents {_shape(ids)}, got {_shape(documents)}")
         used = is_token[..., : a * length].unflatten(-1, (length, a))
         last = (used * torch.arange(a, device=ids.device)).amax(-1, keepdim=True)  # of the bag, its last token
         bags = documents[..., : a * length].unflatten(-1, (length, a))
-        counts = counts & (documents[..., a:].unfold(-1, b, a) == bags.gather(-1, last))
-    return inputs, torch.where(counts, ids[..., a:].unfold(-1, b, a), ignore_index)
+        is_target = is_target & (documents[..., a:].unfold(-1, b, a) == bags.gather(-1, last))
+    return inputs, torch.where(is_target, ids[..., a:].unfold(-1, b, a), ignore_index)

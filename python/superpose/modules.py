@@ -15,11 +15,6 @@ from superpose.functional import bag_embedding, multi_hot_linear_cross_entropy
 __all__ = ["BagEmbedding", "BagHead"]
 
 
-def _require(condition: bool, message: str) -> None:
-    if not condition:
-        raise ValueError(message)
-
-
 def _require_whole(who: str, weight: Tensor) -> None:
     if hasattr(weight, "placements"):
         raise ValueError(f"{who}: expected a whole weight, got a sharded one: apply fully_shard to the {who} itself")
@@ -32,8 +27,8 @@ class BagEmbedding(nn.Module):
     module serves both phases and evaluation, where bagging is off.
 
     Args:
-        embedding: the model's `nn.Embedding`; it stays the owner of the weight. Its `padding_idx`, if any, is padding in
-            bags: it does not count. `max_norm`, `scale_grad_by_freq` and `sparse` are refused.
+        embedding: the model's `nn.Embedding`; it stays the owner of the weight. Its `padding_idx`, if any, is padding
+            in bags: it does not count. `max_norm`, `scale_grad_by_freq` and `sparse` are refused.
 
     Shapes: ids [B, L] or [B, L, a] int64 (-1 in bags: padding) -> [B, L, D] of the weight's type.
 
@@ -42,14 +37,17 @@ class BagEmbedding(nn.Module):
 
     def __init__(self, embedding: nn.Embedding):
         super().__init__()
-        _require(isinstance(embedding, nn.Embedding), f"BagEmbedding: expected an nn.Embedding, got {type(embedding)}")
+        if not isinstance(embedding, nn.Embedding):
+            raise ValueError(f"BagEmbedding: expected an nn.Embedding, got {type(embedding)}")
         for name in ("max_norm", "scale_grad_by_freq", "sparse"):
             value = getattr(embedding, name)
-            _require(not value, f"BagEmbedding: expected an embedding without {name}, got {value}")
+            if value:
+                raise ValueError(f"BagEmbedding: expected an embedding without {name}, got {value}")
         self.embedding = embedding
 
     def forward(self, ids: Tensor) -> Tensor:
-        _require(ids.dim() in (2, 3), f"BagEmbedding: expected ids [B, L] or [B, L, a], got {list(ids.shape)}")
+        if ids.dim() not in (2, 3):
+            raise ValueError(f"BagEmbedding: expected ids [B, L] or [B, L, a], got {list(ids.shape)}")
         if ids.dim() == 2:
             return self.embedding(ids)
         _require_whole("BagEmbedding", self.embedding.weight)
@@ -64,8 +62,8 @@ class BagHead(nn.Module):
         head: the `nn.Linear` without bias, the `nn.Embedding` whose weight is tied, or the weight [V, D] itself.
         z_loss, logit_soft_cap, num_valid_rows, ignore_index, chunk_rows: see `multi_hot_linear_cross_entropy`.
 
-    Shapes: hidden [..., D] and targets [..., b] -> loss, a scalar in f32 (f64). `slot_weights` and `counts` are those of
-    `multi_hot_linear_cross_entropy`. `logits` gives [..., V] for evaluation and generation.
+    Shapes: hidden [..., D] and targets [..., b] -> loss, a scalar in f32 (f64). `slot_weights` and `counts` are those
+    of `multi_hot_linear_cross_entropy`. `logits` gives [..., V] for evaluation and generation.
 
     With `fully_shard` or other wrappers that gather weights, wrap this module, not the head inside.
     """
@@ -81,10 +79,10 @@ class BagHead(nn.Module):
         chunk_rows: int | None = None,
     ):
         super().__init__()
-        is_head = isinstance(head, (nn.Linear, nn.Embedding, nn.Parameter))
-        _require(is_head, f"BagHead: expected an nn.Linear, nn.Embedding or nn.Parameter, got {type(head)}")
-        has_bias = getattr(head, "bias", None) is not None
-        _require(not has_bias, "BagHead: expected a head without bias, got one with")
+        if not isinstance(head, (nn.Linear, nn.Embedding, nn.Parameter)):
+            raise ValueError(f"BagHead: expected an nn.Linear, nn.Embedding or nn.Parameter, got {type(head)}")
+        if getattr(head, "bias", None) is not None:
+            raise ValueError("BagHead: expected a head without bias, got one with")
         self.head = head
         self.z_loss = z_loss
         self.logit_soft_cap = logit_soft_cap
@@ -105,9 +103,11 @@ class BagHead(nn.Module):
         *,
         counts: Tensor | None = None,
     ) -> Tensor:
-        fits = hidden.dim() >= 2 and hidden.shape[:-1] == targets.shape[:-1]
-        shapes = f"{list(hidden.shape)} and {list(targets.shape)}"
-        _require(fits, f"BagHead: expected hidden [..., D] and targets [..., b] of the same positions, got {shapes}")
+        if hidden.dim() < 2 or hidden.shape[:-1] != targets.shape[:-1]:
+            shapes = f"{list(hidden.shape)} and {list(targets.shape)}"
+            raise ValueError(
+                f"BagHead: expected hidden [..., D] and targets [..., b] of the same positions, got {shapes}"
+            )
         _require_whole("BagHead", self.weight)
         loss, _ = multi_hot_linear_cross_entropy(
             hidden.flatten(0, -2),

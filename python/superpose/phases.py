@@ -29,10 +29,12 @@ def make_slot_weights(weighting: str, target_size: int, numbers: Sequence[float]
     uniform: 1; inverse: 1 / i; exponential: e^-(i - 1); explicit: `numbers` as given (arXiv 2605.06546: g(i), published
     default 1).
 
-    Raises ValueError where target_size < 1, or where `numbers` does not hold exactly target_size finite numbers >= 0 with
-    a positive sum (explicit) or is not empty (the others).
+    Raises ValueError where target_size < 1, or where `numbers` does not hold exactly target_size finite numbers >= 0
+    with a positive sum (explicit) or is not empty (the others).
     """
-    _require(weighting in SLOT_WEIGHTINGS, f"slot_weighting: must be one of {', '.join(SLOT_WEIGHTINGS)}, got {weighting}")
+    _require(
+        weighting in SLOT_WEIGHTINGS, f"slot_weighting: must be one of {', '.join(SLOT_WEIGHTINGS)}, got {weighting}"
+    )
     _require(target_size >= 1, f"target_size: must be >= 1, got {target_size}")
     if weighting == "explicit":
         fits = len(numbers) == target_size

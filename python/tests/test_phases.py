@@ -111,7 +111,11 @@ def test_slot_weights():
     exponential = make_slot_weights("exponential", 3)
     assert exponential[1] / exponential[0] == pytest.approx(math.exp(-1)) and sum(exponential) == pytest.approx(1)
     assert make_slot_weights("explicit", 2, [3, 1]) == (0.75, 0.25)
-    for numbers, message in [([0, 0], "positive sum"), ([1, -1], "finite and >= 0"), ([1, math.inf], "finite and >= 0")]:
+    for numbers, message in [
+        ([0, 0], "positive sum"),
+        ([1, -1], "finite and >= 0"),
+        ([1, math.inf], "finite and >= 0"),
+    ]:
         with pytest.raises(ValueError, match=message):
             make_slot_weights("explicit", 2, numbers)
     with pytest.raises(ValueError, match="must be empty unless"):
