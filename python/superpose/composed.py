@@ -8,6 +8,8 @@ gradients, autocast and tensors without values.
 
 from __future__ import annotations
 
+import importlib.util
+
 import torch
 from torch import Tensor
 
@@ -121,9 +123,9 @@ class _Products:
         return matrix.to(self.dtype if self.widens else self.weight.dtype)
 
     def logits(self, hidden: Tensor) -> Tensor:
-        """[R, D] -> [R, V], f32 (f64)."""
+        """[R, D] -> [R, V], of the type of the operand."""
         if not self.widens:
-            return torch.mm(hidden, self.weight.t()).to(self.dtype)
+            return torch.mm(hidden, self.weight.t())
         result = hidden.new_empty((hidden.shape[0], self.weight.shape[0]))
         for tile, rows in self._tiles():
             result[:, tile] = torch.mm(hidden, rows.t())
@@ -157,6 +159,51 @@ def subtract_targets(grad: Tensor, index: Tensor, share: Tensor) -> None:
     grad.scatter_(1, index, grad.gather(1, index) - total)
 
 
+def loss_rows(
+    logits: Tensor,
+    targets: Tensor,
+    coefficients: Tensor,
+    z_loss: float,
+    logit_soft_cap: float,
+    ignore_index: int,
+    wants_grad: bool,
+) -> tuple[Tensor, Tensor | None]:
+    """Loss of each row and its gradient with respect to the logits, which are overwritten.
+
+    logits [R, V], targets [R, s], coefficients [s] (w_i / n_i) -> losses [R], gradient [R, V], both f32 (f64).
+    """
+    valid = targets != ignore_index  # [R, s]
+    share = torch.where(valid, coefficients, 0)
+    row_share = share.sum(1, keepdim=True)  # [R, 1]
+    index = targets.masked_fill(~valid, 0)
+    ignored = ~valid.any(1, keepdim=True)
+    logits = logits.to(accumulate_type(logits.dtype))
+    if logit_soft_cap > 0:
+        logits.div_(logit_soft_cap).tanh_()
+        slope = 1 - logits.square() if wants_grad else None
+        logits.mul_(logit_soft_cap)
+    picked = logits.gather(1, index)
+    top = logits.amax(1, keepdim=True)
+    exps = logits.sub_(top).exp_()
+    exp_sum = exps.sum(1, keepdim=True)
+    lse = exp_sum.log() + top
+    losses = row_share * (lse + z_loss * lse.square()) - (share * picked).sum(1, keepdim=True)
+    # A row without a valid target is left out, even where its logits are not finite.
+    losses = losses.masked_fill(ignored, 0).squeeze(1)
+    if not wants_grad:
+        return losses, None
+    grad = exps.mul_(row_share * (1 + 2 * z_loss * lse) / exp_sum)
+    subtract_targets(grad, index, share)
+    if logit_soft_cap > 0:
+        grad.mul_(slope)
+    return losses, grad.masked_fill_(ignored, 0)
+
+
+def has_triton_rows(device: torch.device, dtype: torch.dtype) -> bool:
+    """Whether the Triton kernel takes the rows of such logits: f32 and bf16 on CUDA, where triton is installed."""
+    return device.type == "cuda" and dtype != torch.float64 and importlib.util.find_spec("triton") is not None
+
+
 def multi_hot_forward(
     hidden: Tensor,
     weight: Tensor,
@@ -173,52 +220,30 @@ def multi_hot_forward(
     """Loss [] and the gradients of hidden [N, D] and weight [V, D] ([0] where not wanted), a chunk of rows at a time.
 
     Cost: one product of N x D x V, three with gradients, and about ten passes over a chunk's logits. Memory: the
-    logits of `chunk_rows` rows twice (0: chosen here), and the gradients.
+    logits of `chunk_rows` rows (0: chosen here) two or three times, and the gradients.
     """
-    valid_weight = weight[:num_valid_rows]
     check_values(
         f"multi_hot_linear_cross_entropy: expected targets in [0, {num_valid_rows}) or {ignore_index}",
         targets,
         ((targets >= 0) & (targets < num_valid_rows)) | (targets == ignore_index),
     )
     dtype = accumulate_type(hidden.dtype)
-    products = _Products(valid_weight)
+    products = _Products(weight[:num_valid_rows])
+    rows_of = loss_rows
+    if has_triton_rows(hidden.device, hidden.dtype):
+        from superpose.triton_loss import loss_rows as rows_of
     loss = hidden.new_zeros((), dtype=dtype)
-    grad_hidden = (
-        torch.empty_like(hidden, memory_format=torch.contiguous_format) if hidden_grad else hidden.new_empty(0)
-    )
+    grad_hidden = hidden.new_empty(hidden.shape if hidden_grad else 0)
     total = weight.new_zeros(weight.shape, dtype=dtype) if weight_grad else None  # [V, D]
     rows = chunk_rows if chunk_rows > 0 else rows_of_chunk(num_valid_rows, hidden.device)
+    options = (coefficients, z_loss, logit_soft_cap, ignore_index, hidden_grad or weight_grad)
     for first in range(0, hidden.shape[0], rows):
         chunk = slice(first, first + rows)
         h = products.operand(hidden[chunk])  # [R, D]
-        valid = targets[chunk] != ignore_index  # [R, s]
-        share = torch.where(valid, coefficients, 0)
-        row_share = share.sum(1, keepdim=True)  # [R, 1]
-        index = targets[chunk].masked_fill(~valid, 0)
-        ignored = ~valid.any(1, keepdim=True)
-
-        logits = products.logits(h)  # [R, V]
-        if logit_soft_cap > 0:
-            logits.div_(logit_soft_cap).tanh_()
-            slope = 1 - logits.square() if hidden_grad or weight_grad else None
-            logits.mul_(logit_soft_cap)
-        picked = logits.gather(1, index)
-        top = logits.amax(1, keepdim=True)
-        exps = logits.sub_(top).exp_()
-        exp_sum = exps.sum(1, keepdim=True)
-        lse = exp_sum.log() + top
-        row_loss = row_share * (lse + z_loss * lse.square()) - (share * picked).sum(1, keepdim=True)
-        # A row without a valid target is left out, even where its logits are not finite.
-        loss += row_loss.masked_fill(ignored, 0).sum()
-        if not (hidden_grad or weight_grad):
+        losses, grad = rows_of(products.logits(h), targets[chunk], *options)
+        loss += losses.sum()
+        if grad is None:
             continue
-
-        grad = exps.mul_(row_share * (1 + 2 * z_loss * lse) / exp_sum)
-        subtract_targets(grad, index, share)
-        if logit_soft_cap > 0:
-            grad.mul_(slope)
-        grad.masked_fill_(ignored, 0)
         grad = products.operand(grad)
         if hidden_grad:
             grad_hidden[chunk] = products.grad_hidden(grad)
