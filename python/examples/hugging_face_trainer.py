@@ -7,8 +7,8 @@
 model nor `Trainer` is patched. `RawRows` cuts the data, and `AtSwitch` is the callback for the switch. transformers 5;
 tested in one process. Weights must be whole (for sharded ones see `superpose.BagEmbedding`).
 
-To resume, make the model from the checkpoint (`from_pretrained`) as `main` does: `Trainer` of transformers 5.23 by itself
-leaves the weights of experts as they are, as the checkpoint has other names for them, and only warns (its issue 48805).
+To resume, make the model from the checkpoint (`from_pretrained`) as `main` does: `Trainer` of transformers 5.23 by
+itself leaves the weights of experts as they are, as the checkpoint has other names for them (its issue 48805).
 """
 
 import argparse
