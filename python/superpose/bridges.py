@@ -5,9 +5,11 @@ The records stay the source: a run is sent after the fact (or again and again wh
 trainer depends on no tracker. Nothing here needs a network: W&B writes its offline folder by default, MLflow and
 trackio write local files.
 
-    superpose.bridges.to_wandb("runs/tst-1", project="tst")                # then: wandb sync wandb/offline-run-...
-    superpose.bridges.to_mlflow("runs/tst-1", experiment="tst", tracking_uri="sqlite:///mlflow.db")
-    superpose.bridges.to_trackio("runs/tst-1", project="tst")
+    from superpose import bridges
+
+    bridges.to_wandb("runs/tst-1", project="tst")  # then: wandb sync wandb/offline-run-...
+    bridges.to_mlflow("runs/tst-1", experiment="tst", tracking_uri="sqlite:///mlflow.db")
+    bridges.to_trackio("runs/tst-1", project="tst")
 
 Names of series are those of the program's TensorBoard files (docs/formats/metrics.md): a bag loss and a next-token loss
 never share a name. The x axis is the step.

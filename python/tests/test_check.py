@@ -378,6 +378,12 @@ def test_each_check_has_a_planted_bug():
     assert {name for name, _ in PLANTED.values()} == names
 
 
+def test_the_page_lists_all_checks():
+    page = pathlib.Path(__file__).parents[1] / "docs" / "check.md"
+    names = re.findall(r"^\| ([\w= ]+) \| (?!what)", page.read_text(), re.MULTILINE)
+    assert names == [result.name for result in superpose.check(**Trainer().arguments())]
+
+
 def test_what_cannot_be_checked_says_what_it_needs():
     trainer = Trainer()
     report = superpose.check(trainer.embed, trainer.loss, trainer.batch)
