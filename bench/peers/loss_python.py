@@ -10,8 +10,8 @@ Sides:
     operators                    the same through the program's compiled operators (with --library)
     listing, listing-compiled    one cross_entropy per slot over f32 logits, as in the paper's listing
     gather-compiled              one log_softmax and a gather, compiled
-    linear-cross-entropy         torch.nn.functional.linear_cross_entropy of torch 2.13 with dense soft targets, which are
-                                 made in the time that is measured
+    linear-cross-entropy         torch.nn.functional.linear_cross_entropy of torch 2.13 with dense soft targets, which
+                                 are made in the time that is measured
 
 Prints medians of the timed rounds and how far one round raises the peak memory of a process above inputs and gradients
 (each side in a process of its own). A side that does not fit is named and left out. --rows makes everything smaller.

@@ -1,6 +1,6 @@
 """Token superposition training (arXiv 2605.06546) for any PyTorch trainer."""
 
-from superpose.check import check
+from superpose.check import CheckError, check
 from superpose.data import BagCollator, pad_documents, window
 from superpose.functional import bag_embedding, count_targets, fold, multi_hot_linear_cross_entropy
 from superpose.modules import BagEmbedding, BagHead
@@ -13,6 +13,7 @@ __all__ = [
     "BagCollator",
     "BagEmbedding",
     "BagHead",
+    "CheckError",
     "Phase",
     "PhaseConfig",
     "Phases",

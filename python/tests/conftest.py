@@ -1,5 +1,5 @@
-"""One thread: the tests are small, and threads that spin on a busy machine are slower than one. The composed form of the
-operators, whatever the environment names; test_backend.py compares it with the compiled one."""
+"""One thread: the tests are small, and threads that spin on a busy machine are slower than one. The composed form of
+the operators, whatever the environment names; test_backend.py compares it with the compiled one."""
 
 import os
 
