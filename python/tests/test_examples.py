@@ -37,6 +37,15 @@ def test_plain_loop(tmp_path):
     assert steps[-1]["loss"] < steps[3]["loss"] - 0.5
 
 
+def test_windows_of_the_plain_loop_follow_one_another():
+    import plain_loop
+
+    phases = superpose.Phases([{"steps": 2, "bag_size": 3}], 4)
+    made = list(plain_loop.batches(torch.arange(2 * 40), 2, 4, phases))
+    assert [inputs[0].flatten()[0].item() for inputs, _ in made] == [0, 12, 24, 28]
+    assert made[2][0][1].flatten().tolist() == [40 + 24, 40 + 25, 40 + 26, 40 + 27], "row 1 reads its own part"
+
+
 def test_plain_loop_passes_its_check():
     import plain_loop
 
@@ -112,6 +121,17 @@ def padded_rows(width):
     mask[1, width // 2 :] = 0
     ids[mask == 0] = 0
     return [{"input_ids": row, "attention_mask": attended} for row, attended in zip(ids, mask)]
+
+
+def test_padding_in_front():
+    """A bag of padding alone is not attended to, predicts nothing, and is not counted as a position."""
+    mask = torch.tensor([0] * 7 + [1] * 8)
+    row = {"input_ids": torch.arange(15), "attention_mask": mask, "phase": superpose.Phase(0, 1, S, S, (1 / S,) * S)}
+    batch = hf.collate([row])
+    assert batch["attention_mask"].tolist() == [[0, 0, 1, 1]]
+    assert batch["position_ids"].tolist() == [[0, 0, 0, 1]]
+    assert batch["bags"].tolist() == [[[0, -1, -1], [0, -1, -1], [-1, 7, 8], [9, 10, 11]]]
+    assert batch["labels"].tolist() == [[[-100] * 3, [-100] * 3, [9, 10, 11], [12, 13, 14]]]
 
 
 @pytest.mark.parametrize("name", MODELS)
