@@ -103,12 +103,12 @@ struct Plan {
 
   std::int64_t parameters = 0;
   std::int64_t active_parameters = 0;  // of one position: fewer with experts
-  double flops_per_position = 0;  // forward and backward
-  double total_flops = 0;         // of the whole schedule
-  double flops_left = 0;          // from first_step to last_step
-  double validation_flops = 0;    // of the validations in between, forward alone
-  double final_score_flops = 0;   // of the final scores; 0 where this call does not end the run
-  std::optional<Speed> speed;     // where it was asked for
+  double flops_per_position = 0;       // forward and backward
+  double total_flops = 0;              // of the whole schedule
+  double flops_left = 0;               // from first_step to last_step
+  double validation_flops = 0;         // of the validations in between, forward alone
+  double final_score_flops = 0;  // of the final scores; 0 where this call does not end the run
+  std::optional<Speed> speed;    // where it was asked for
 
   // Learning rates are shares of the peak.
   std::int64_t warmup_steps = 0;
