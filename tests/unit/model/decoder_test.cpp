@@ -24,10 +24,9 @@ constexpr std::int64_t kRows = 2;
 constexpr std::int64_t kLength = 12;
 
 // Weights loud enough that every path shows in the output.
-SmallDecoder loud_decoder(Toggle qk_norm = Toggle::kOff) {
+SmallDecoder loud_decoder() {
   ModelConfig config = test::small_config();
   config.init_std = 0.3;
-  config.qk_norm = qk_norm;
   return SmallDecoder(config);
 }
 
