@@ -3,6 +3,8 @@
 
 #include <ATen/core/Tensor.h>
 
+// Installed, as superpose/ops/bag_embedding.h: includes nothing of ours, and what it declares is
+// visible outside libsuperpose_ops.so.
 namespace superpose::ops {
 
 // Legend: V vocabulary rows, D width, B batch, L positions, s tokens per bag.
@@ -24,7 +26,8 @@ namespace superpose::ops {
 // without a valid id (other devices: asynchronous assert; meta: no value checks).
 //
 // Schema: superpose::bag_embedding(Tensor weight, Tensor ids) -> Tensor
-at::Tensor bag_embedding(const at::Tensor& weight, const at::Tensor& ids);
+[[gnu::visibility("default")]] at::Tensor bag_embedding(const at::Tensor& weight,
+                                                        const at::Tensor& ids);
 
 // The trainer's form: the same values, and backward adds the weight's gradient into `grad_weight`
 // in place.
@@ -34,7 +37,8 @@ at::Tensor bag_embedding(const at::Tensor& weight, const at::Tensor& ids);
 // Anchor: with grad_weight defined and grad mode on, the result requires a gradient whether or not
 // `weight` does, through a leaf of its own that never receives one; `weight` itself gets no
 // gradient. In no-grad mode nothing is recorded. Backward may not be differentiated again.
-at::Tensor bag_embedding_accumulate(const at::Tensor& weight, const at::Tensor& ids,
-                                    const at::Tensor& grad_weight);
+[[gnu::visibility("default")]] at::Tensor bag_embedding_accumulate(const at::Tensor& weight,
+                                                                   const at::Tensor& ids,
+                                                                   const at::Tensor& grad_weight);
 
 }  // namespace superpose::ops

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <tuple>
 
+// Installed, as superpose/ops/multi_hot_linear_cross_entropy.h: includes nothing of ours, and what
+// it declares is visible outside libsuperpose_ops.so.
 namespace superpose::ops {
 
 // Legend: N rows (positions), D width, V vocabulary rows, s targets per row.
@@ -49,7 +51,7 @@ struct MultiHotOptions {
 //   Tensor hidden, Tensor weight, Tensor targets, Tensor slot_weights, *, float z_loss=0.,
 //   float logit_soft_cap=0., SymInt num_valid_rows=-1, int ignore_index=-100)
 //   -> (Tensor loss, Tensor counts)
-std::tuple<at::Tensor, at::Tensor> multi_hot_linear_cross_entropy(
+[[gnu::visibility("default")]] std::tuple<at::Tensor, at::Tensor> multi_hot_linear_cross_entropy(
     const at::Tensor& hidden, const at::Tensor& weight, const at::Tensor& targets,
     const at::Tensor& slot_weights, const MultiHotOptions& options = {});
 
@@ -66,11 +68,9 @@ std::tuple<at::Tensor, at::Tensor> multi_hot_linear_cross_entropy(
 // anything else throws on CPU, asserts asynchronously on other devices. In no-grad mode only the
 // loss is computed. The result requires a gradient whenever grad_weight is defined (see
 // bag_embedding_accumulate) or hidden requires one; `weight` itself gets none.
-at::Tensor multi_hot_linear_cross_entropy_accumulate(const at::Tensor& hidden,
-                                                     const at::Tensor& weight,
-                                                     const at::Tensor& targets,
-                                                     const at::Tensor& coefficients,
-                                                     const at::Tensor& grad_weight,
-                                                     const MultiHotOptions& options = {});
+[[gnu::visibility("default")]] at::Tensor multi_hot_linear_cross_entropy_accumulate(
+    const at::Tensor& hidden, const at::Tensor& weight, const at::Tensor& targets,
+    const at::Tensor& coefficients, const at::Tensor& grad_weight,
+    const MultiHotOptions& options = {});
 
 }  // namespace superpose::ops

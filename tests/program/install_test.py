@@ -9,6 +9,7 @@ import sys
 
 import program
 
+OPERATORS = ("bag_embedding", "multi_hot_linear_cross_entropy")
 LOAD_OPERATORS = """
 import sys, torch
 torch.ops.load_library(sys.argv[1])
@@ -19,6 +20,10 @@ hidden, targets, slots = torch.ones(2, 3), torch.tensor([[1], [2]]), torch.ones(
 loss = torch.ops.superpose.multi_hot_linear_cross_entropy(hidden, weight, targets, slots)[0]
 print(torch.allclose(loss, torch.nn.functional.cross_entropy(hidden @ weight.T, targets[:, 0])))
 """
+
+
+def pinned_torch():
+    return re.search(r"^torch==([0-9.]+)", (program.ROOT / "requirements.txt").read_text(), re.M).group(1)
 
 
 class Install(program.ProgramTest):
@@ -41,6 +46,9 @@ class Install(program.ProgramTest):
         recipes = {f"share/superpose/recipes/{path.name}" for path in (program.ROOT / "recipes").iterdir()}
         if (pathlib.Path(program.ARGUMENTS.build_folder) / "src/data/libsuperpose_parquet.so").exists():
             expected.add("lib/libsuperpose_parquet.so")
+        expected |= {f"include/superpose/ops/{name}.h" for name in OPERATORS}
+        scripts = ("FindLibtorch", "PythonWheel", "superposeConfig", "superposeConfigVersion")
+        expected |= {f"lib/cmake/superpose/{name}.cmake" for name in scripts}
         self.assertEqual(files, expected | recipes)
 
     def test_build_folder_is_forgotten(self):
@@ -139,7 +147,7 @@ class Install(program.ProgramTest):
 
     def test_no_torch_of_that_version(self):
         installed, packages = self.orphan()
-        pinned = re.search(r"^torch==([0-9.]+)", (program.ROOT / "requirements.txt").read_text(), re.M).group(1)
+        pinned = pinned_torch()
         for name, python, found in (
             ("older", self.python("older", packages, version="1.13.1"), "1.13.1"),
             ("no such Python", self.folder / "nowhere" / "python3", "none"),
@@ -154,6 +162,39 @@ class Install(program.ProgramTest):
         command = [sys.executable, "-c", LOAD_OPERATORS, library]
         result = subprocess.run(command, capture_output=True, text=True, cwd=self.folder)
         self.assertEqual((result.returncode, result.stdout), (0, "True\nTrue\n"), result.stderr)
+
+    # --- A C++ project of someone else
+
+    def configure(self, build, *options):
+        command = [program.ARGUMENTS.cmake, "-G", "Ninja", "-S", program.ROOT / "examples" / "cpp", "-B", build]
+        command += [f"-DCMAKE_PREFIX_PATH={self.prefix}", *options]
+        return subprocess.run(command, capture_output=True, text=True)
+
+    def test_operators_in_cpp(self):
+        build = self.folder / "example"
+        result = self.configure(build)
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        command = [program.ARGUMENTS.cmake, "--build", build]
+        result = subprocess.run(command, capture_output=True, text=True)
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        result = subprocess.run([build / "bags"], capture_output=True, text=True)
+        expected = "loss 2.3979, log V 2.3979\ngradient of [11, 4]\n"  # log 11
+        self.assertEqual((result.returncode, result.stdout), (0, expected), result.stderr)
+
+    def test_operators_in_cpp_need_their_libtorch(self):
+        result = self.configure(self.folder / "no-libtorch", f"-DLibtorch_ROOT={self.folder}")
+        self.assertNotEqual(result.returncode, 0)
+        message = " ".join(result.stderr.split())  # which CMake breaks into lines
+        self.assertIn("no torch wheel found", message)
+        self.assertIn(f'exact version "{pinned_torch()}"', message)
+
+    def test_library_shows_its_operators_alone(self):
+        """Those of its headers, and nothing else of their namespace."""
+        library = self.prefix / "lib" / "libsuperpose_ops.so"
+        command = ["nm", "-DC", "--defined-only", library]
+        symbols = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        shown = set(re.findall(r" T superpose::ops::(\w+)\(", symbols))
+        self.assertEqual(shown, {name + form for name in OPERATORS for form in ("", "_accumulate")})
 
 
 program.main()

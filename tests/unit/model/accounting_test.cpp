@@ -34,10 +34,10 @@ TEST(Accounting, CountsWhatIsBuiltForEveryPreset) {
 
 TEST(Accounting, CountsWhatIsBuiltForEveryVariant) {
   for (const Toggle tied : {Toggle::kOff, Toggle::kOn}) {
-    for (const Toggle qk_norm : {Toggle::kOff, Toggle::kOn}) {
-      ModelConfig config = test::small_config();
+    for (const auto& [name, shape] : test::architectures()) {
+      SCOPED_TRACE(name);
+      ModelConfig config = shape;
       config.tie_embeddings = tied;
-      config.qk_norm = qk_norm;
       config = resolve(config, 0);
       EXPECT_EQ(parameter_count(config), built_count(config));
     }

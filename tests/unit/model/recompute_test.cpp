@@ -18,12 +18,10 @@ struct Gradient {
 };
 
 // Loss and gradient of four layers; a decoder of its own, with the same weights each time.
-Gradient gradient_of(std::int64_t recompute_every, Toggle qk_norm, at::ScalarType compute,
+Gradient gradient_of(std::int64_t recompute_every, ModelConfig config, at::ScalarType compute,
                      const at::Tensor& ids, const at::Tensor& targets) {
-  ModelConfig config = test::small_config();
   config.num_layers = 4;
   config.init_std = 0.3;
-  config.qk_norm = qk_norm;
   SmallDecoder small(config, at::kCPU, compute);
   DecoderOptions options;
   options.recompute_every = recompute_every;
@@ -41,11 +39,12 @@ TEST(Recompute, GivesTheSameBits) {
   const at::Tensor ids = random_ids(64, {2, 12, 3});
   const at::Tensor targets = random_ids(64, {2, 12, 3});
   for (const at::ScalarType compute : {at::kFloat, at::kBFloat16}) {
-    for (const Toggle qk_norm : {Toggle::kOff, Toggle::kOn}) {
-      const Gradient kept = gradient_of(0, qk_norm, compute, ids, targets);
+    for (const auto& [name, config] : test::architectures()) {
+      SCOPED_TRACE(name);
+      const Gradient kept = gradient_of(0, config, compute, ids, targets);
       EXPECT_GT(kept.values.abs().max().item<double>(), 0);
       for (const std::int64_t every : {1, 2, 3, 9}) {
-        const Gradient recomputed = gradient_of(every, qk_norm, compute, ids, targets);
+        const Gradient recomputed = gradient_of(every, config, compute, ids, targets);
         EXPECT_TRUE(recomputed.loss.equal(kept.loss)) << every;
         EXPECT_TRUE(recomputed.values.equal(kept.values)) << every;
       }

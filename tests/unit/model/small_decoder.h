@@ -7,6 +7,9 @@
 #include <c10/core/CPUAllocator.h>
 
 #include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "model/decoder.h"
 #include "model/initialize.h"
@@ -23,6 +26,26 @@ inline model::ModelConfig small_config() {
   config.head_dim = 8;
   config.ffn_size = 40;
   return config;
+}
+
+// small_config() in each architecture that there is: what it is called, and its shape.
+inline std::vector<std::pair<std::string, model::ModelConfig>> dense_architectures() {
+  model::ModelConfig qwen3 = small_config();
+  qwen3.qk_norm = model::Toggle::kOn;
+  model::ModelConfig qwen2 = small_config();
+  qwen2.qkv_bias = model::Toggle::kOn;
+  model::ModelConfig smollm3 = small_config();
+  smollm3.no_rope_interval = 2;
+  return {{"llama", small_config()}, {"qwen3", qwen3}, {"qwen2", qwen2}, {"smollm3", smollm3}};
+}
+
+inline std::vector<std::pair<std::string, model::ModelConfig>> architectures() {
+  auto all = dense_architectures();
+  model::ModelConfig moe = small_config();
+  moe.qk_norm = model::Toggle::kOn;
+  moe.moe = {.num_experts = 6, .experts_per_token = 2, .ffn_size = 12, .dense_layers = {0}};
+  all.emplace_back("qwen3_moe", moe);
+  return all;
 }
 
 struct SmallDecoder {
