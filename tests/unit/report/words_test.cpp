@@ -86,7 +86,7 @@ TEST_F(WordsTest, HowMuchTextIsSaidOrSaidToBeUnknown) {
   test::SyntheticRun run = small_run("tst", 1, 1.0);
   run.says_scored = false;
   add(run);
-  EXPECT_THAT(in_words(analyze(experiment_)), HasSubstr("text that not all records name"));
+  EXPECT_THAT(in_words(analyze(experiment_)), HasSubstr("text (size not recorded for all runs)"));
 }
 
 TEST_F(WordsTest, VerdictComesFromTheInterval) {
@@ -120,7 +120,7 @@ TEST_F(WordsTest, RepeatedDataIsInTheHeadline) {
   run.final_loss = 1.1;
   add(run);
   EXPECT_THAT(put_in_words(analyze(experiment_)).headline,
-              HasSubstr("(one seed; tst read its text 1.8 times)"));
+              HasSubstr("; tst read its text 1.8 times)"));
 }
 
 TEST_F(WordsTest, OtherFlopsAreInTheHeadline) {
