@@ -434,7 +434,7 @@ class Surface(program.ProgramTest):
         self.assertEqual(result.code, 2, result)
         self.assertIn("--device: must be one of auto, cpu, cuda, got tpu", result.err)
         self.assertNotIn("->", program.run("tokenizer", "train", "--help").out)
-        self.assertIn("list of ids a line to", program.run("tokenizer", "decode", "--help").out)
+        self.assertIn("list of ids per line to", program.run("tokenizer", "decode", "--help").out)
 
     # --- Checkpoints that are wrong, and resumes that are refused
 
