@@ -42,5 +42,6 @@ def test_loop_of_the_readme():
     exec(loop.replace("    loss.backward()", "    losses.append(loss.item())\n    loss.backward()"), names)
     assert len(losses) == steps and names["phases"].switch_steps == [18]
     assert abs(losses[0] - math.log(vocabulary)) < 0.1
-    # The task is easier after the switch, and can be learned entirely.
-    assert losses[18] < losses[17] and losses[-1] < 0.2
+    # Bags cannot be predicted entirely, next tokens can. Right after the switch the loss may be higher: one token is
+    # read where a mean was.
+    assert losses[-1] < 0.2

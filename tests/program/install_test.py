@@ -43,7 +43,8 @@ class Install(program.ProgramTest):
     def test_what_is_there(self):
         files = {str(path.relative_to(self.prefix)) for path in self.prefix.rglob("*") if path.is_file()}
         expected = {"bin/superpose", "libexec/superpose", "lib/libsuperpose_ops.so", "share/superpose/plotly.min.js"}
-        recipes = {f"share/superpose/recipes/{path.name}" for path in (program.ROOT / "recipes").iterdir()}
+        folder = program.ROOT / "recipes"
+        recipes = {f"share/superpose/recipes/{path.relative_to(folder)}" for path in folder.rglob("*.toml")}
         if (pathlib.Path(program.ARGUMENTS.build_folder) / "src/data/libsuperpose_parquet.so").exists():
             expected.add("lib/libsuperpose_parquet.so")
         expected |= {f"include/superpose/ops/{name}.h" for name in OPERATORS}
