@@ -258,7 +258,7 @@ TEST_F(Compare, ArmsMayBeAddedToAFinishedComparison) {
   recipe.compare.arms[3].overrides["optim.decay_share"] = "0.4";
   EXPECT_THAT(error_of(recipe), HasSubstr("arm early has other overrides"));
   recipe.compare.arms.pop_back();
-  EXPECT_THAT(error_of(recipe), HasSubstr("no arm early"));
+  EXPECT_THAT(error_of(recipe), HasSubstr("arm early is missing"));
 }
 
 // Checkpoint 20 of the finished run is beyond where 0.5 would leave it.
@@ -408,7 +408,7 @@ TEST_F(Compare, ASweepShowsARunByALineNotByItsPlan) {
   for (const char* part : {"schedule  ", "phase 1", "switch at step", "checkpoint at step"}) {
     EXPECT_THAT(printed_, Not(HasSubstr(part)));
   }
-  EXPECT_EQ(count(printed_, "a run this short"), 1u) << "what is wrong with an arm is said once";
+  EXPECT_EQ(count(printed_, "expect no gain"), 1u) << "what is wrong with an arm is said once";
 }
 
 TEST_F(Compare, ChecksThePlanOfEveryBudget) {
