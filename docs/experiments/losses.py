@@ -29,7 +29,8 @@ def main() -> None:
     other = final_losses(report, arm)
     seeds = sorted(baseline.keys() & other.keys())
     speed_up = comparison["speed_up"]
-    factor = speed_up.get("factor", {})
+    # Where some seeds lie above the measured budgets and some below, a mean of their bounds says nothing.
+    factor = speed_up.get("factor", {}) if speed_up.get("determined") else {}
     result = {
         "baseline": [baseline[seed] for seed in seeds],
         "tst": [other[seed] for seed in seeds],
@@ -38,7 +39,7 @@ def main() -> None:
             "value": factor.get("mean"),
             "low": factor.get("low"),
             "high": factor.get("high"),
-            "bound": speed_up.get("bound"),
+            "bound": speed_up.get("bound") if factor else None,
         },
     }
     json.dump(result, sys.stdout, indent=2)
