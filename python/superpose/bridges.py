@@ -114,8 +114,7 @@ def to_wandb(
     """Sends a run to Weights & Biases. Returns the number of steps sent.
 
     `mode` is that of `wandb.init`: "offline" writes a folder for `wandb sync`, "online" sends at once. Further
-    arguments go to
-    `wandb.init` (entity, group, dir, tags). Raises ImportError without wandb.
+    arguments go to `wandb.init` (entity, group, dir, tags). Raises ImportError without wandb.
     """
     wandb = _package("wandb", "superpose.bridges.to_wandb")
     points = series(folder)

@@ -1,8 +1,7 @@
 """The records of a run, written by any trainer, for `superpose report`.
 
-The format is that of docs/formats/metrics.md (schema 1): one JSON object per line in `metrics.jsonl`. Needs only
-Python;
-`load_run` needs pandas too.
+The format is that of docs/formats/metrics.md (schema 1): one JSON object per line in `metrics.jsonl`. Needs Python
+alone; `load_run` needs pandas too.
 
     recorder = superpose.Recorder("runs/tst-1", phases=phases, seed=1, positions_per_step=rows * length,
                                   flops_per_position=6 * parameters, recipe=settings, data="fineweb-10B",

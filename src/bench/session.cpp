@@ -23,7 +23,7 @@ train::RunConfig checked(train::RunConfig config, const train::Machine& machine)
 model::ModelConfig resolved(const train::RunConfig& config) {
   constexpr std::int64_t kLeftToCorpus = 1;
   distributed::LocalCollective alone;
-  const auto initial = train::find_initial_weights(config.model.init_from, alone);
+  const auto initial = train::find_initial_weights(config.model.init_from, {}, alone);
   model::ModelConfig model = model::resolve(
       initial ? train::with_initial_weights(config, *initial).model : config.model, kLeftToCorpus);
   if (model.vocab_size == kLeftToCorpus) model.vocab_size = tokenizer::kPaddedByteVocabulary;

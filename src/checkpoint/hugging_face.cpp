@@ -20,53 +20,28 @@ constexpr std::array kArchitectures = {
     ArchitectureTraits{.value = Architecture::kLlama,
                        .class_name = "LlamaForCausalLM",
                        .model_type = "llama",
-                       .has_qk_norm = false,
-                       .has_qkv_bias = false,
-                       .skips_rotary = false,
-                       .has_experts = false,
-                       .rope_theta = 10'000,
-                       .head_dim = 0,
-                       .tied = false},
+                       .has_mlp_bias_key = true,
+                       .has_window_keys = false},
     ArchitectureTraits{.value = Architecture::kQwen2,
                        .class_name = "Qwen2ForCausalLM",
                        .model_type = "qwen2",
-                       .has_qk_norm = false,
-                       .has_qkv_bias = true,
-                       .skips_rotary = false,
-                       .has_experts = false,
-                       .rope_theta = 10'000,
-                       .head_dim = 0,
-                       .tied = false},
+                       .has = {.qkv_bias = true}},
     ArchitectureTraits{.value = Architecture::kQwen3,
                        .class_name = "Qwen3ForCausalLM",
                        .model_type = "qwen3",
-                       .has_qk_norm = true,
-                       .has_qkv_bias = false,
-                       .skips_rotary = false,
-                       .has_experts = false,
-                       .rope_theta = 10'000,
-                       .head_dim = 128,
-                       .tied = false},
+                       .has = {.qk_norm = true},
+                       .head_dim = 128},
     ArchitectureTraits{.value = Architecture::kSmolLM3,
                        .class_name = "SmolLM3ForCausalLM",
                        .model_type = "smollm3",
-                       .has_qk_norm = false,
-                       .has_qkv_bias = false,
-                       .skips_rotary = true,
-                       .has_experts = false,
+                       .has = {.skips_rotary = true},
+                       .has_mlp_bias_key = true,
                        .rope_theta = 2'000'000,
-                       .head_dim = 0,
                        .tied = true},
     ArchitectureTraits{.value = Architecture::kQwen3Moe,
                        .class_name = "Qwen3MoeForCausalLM",
                        .model_type = "qwen3_moe",
-                       .has_qk_norm = true,
-                       .has_qkv_bias = false,
-                       .skips_rotary = false,
-                       .has_experts = true,
-                       .rope_theta = 10'000,
-                       .head_dim = 0,
-                       .tied = false},
+                       .has = {.qk_norm = true, .experts = true}},
 };
 
 // SmolLM3Config's, where neither the list nor the interval is given.
@@ -223,12 +198,16 @@ Architecture read_architecture(Reader& reader) {
              type.empty() ? "none" : type);
 }
 
-// no_rope_layers has a 1 for each layer that rotates.
+// no_rope_layers: a 1 for each layer that rotates.
+std::vector<int> rotating_layers(std::int64_t num_layers, std::int64_t interval) {
+  std::vector<int> rotates;
+  for (std::int64_t i = 1; i <= num_layers; ++i) rotates.push_back(i % interval == 0 ? 0 : 1);
+  return rotates;
+}
+
 std::int64_t read_no_rope_interval(Reader& reader, std::int64_t num_layers) {
   const std::int64_t interval = reader.size_or("no_rope_layer_interval", kDefaultNoRopeInterval);
-  json rotates = json::array();
-  for (std::int64_t i = 1; i <= num_layers; ++i) rotates.push_back(i % interval == 0 ? 0 : 1);
-  reader.only("no_rope_layers", rotates);
+  reader.only("no_rope_layers", rotating_layers(num_layers, interval));
   return interval;
 }
 
@@ -261,7 +240,7 @@ HuggingFaceExperts read_experts(Reader& reader) {
 
 void refuse_unsupported(Reader& reader, const ArchitectureTraits& traits, std::int64_t num_layers) {
   reader.only("hidden_act", "silu");
-  reader.only("attention_bias", traits.has_qkv_bias);
+  reader.only("attention_bias", traits.has.qkv_bias);
   reader.only("mlp_bias", false);
   reader.only("attention_dropout", 0);
   reader.only("pretraining_tp", 1);
@@ -347,35 +326,19 @@ void put_experts(const HuggingFaceExperts& experts, Json& config) {
 }
 
 // The keys that one family has and another lacks.
-void put_family(const HuggingFaceModel& model, Json& config) {
-  switch (model.architecture) {
-    case Architecture::kLlama:
-      config["attention_bias"] = false;
-      config["mlp_bias"] = false;
-      return;
-    case Architecture::kQwen2:
-      break;
-    case Architecture::kQwen3:
-    case Architecture::kQwen3Moe:
-      config["attention_bias"] = false;
-      break;
-    case Architecture::kSmolLM3: {
-      config["attention_bias"] = false;
-      config["mlp_bias"] = false;
-      config["no_rope_layer_interval"] = model.no_rope_interval;
-      Json rotates = Json::array();
-      for (std::int64_t i = 1; i <= model.num_hidden_layers; ++i) {
-        rotates.push_back(i % model.no_rope_interval == 0 ? 0 : 1);
-      }
-      config["no_rope_layers"] = std::move(rotates);
-      break;
-    }
-  }
-  config["use_sliding_window"] = false;
-  config["sliding_window"] = nullptr;
-  if (model.architecture != Architecture::kSmolLM3) {
+void put_family(const HuggingFaceModel& model, const ArchitectureTraits& traits, Json& config) {
+  if (!traits.has.qkv_bias) config["attention_bias"] = false;  // which would be o's, too
+  if (traits.has_mlp_bias_key) config["mlp_bias"] = false;
+  if (traits.has_window_keys) {
+    config["use_sliding_window"] = false;
+    config["sliding_window"] = nullptr;
     config["max_window_layers"] = model.num_hidden_layers;
   }
+  if (traits.has.skips_rotary) {
+    config["no_rope_layer_interval"] = model.no_rope_interval;
+    config["no_rope_layers"] = rotating_layers(model.num_hidden_layers, model.no_rope_interval);
+  }
+  if (traits.has.experts) put_experts(model.experts, config);
 }
 
 }  // namespace
@@ -387,16 +350,12 @@ const ArchitectureTraits& traits_of(Architecture value) {
   util::fail("config.json: no such architecture");
 }
 
-Architecture find_architecture(const ArchitectureNeeds& needs) {
+Architecture find_architecture(const ArchitectureFeatures& features) {
   for (const ArchitectureTraits& traits : kArchitectures) {
-    if (traits.has_qk_norm == needs.has_qk_norm && traits.has_qkv_bias == needs.has_qkv_bias &&
-        traits.skips_rotary == needs.skips_rotary && traits.has_experts == needs.has_experts) {
-      return traits.value;
-    }
+    if (traits.has == features) return traits.value;
   }
-  util::fail(
-      "config.json: no Hugging Face architecture has this combination of qk_norm, qkv_bias, ",
-      "no_rope_interval and experts");
+  util::fail("config.json: no Hugging Face architecture has this combination of qk_norm, ",
+             "qkv_bias, no_rope_interval and experts");
 }
 
 std::string to_config_json(const HuggingFaceModel& model) {
@@ -416,8 +375,7 @@ std::string to_config_json(const HuggingFaceModel& model) {
   put_rope(model, config);
   config["hidden_act"] = "silu";
   config["attention_dropout"] = 0.0;
-  put_family(model, config);
-  if (traits.has_experts) put_experts(model.experts, config);
+  put_family(model, traits, config);
   config["initializer_range"] = model.initializer_range;
   config["tie_word_embeddings"] = model.tie_word_embeddings;
   config["bos_token_id"] = token_json(model.bos_token_id);
@@ -448,10 +406,10 @@ HuggingFaceModel from_config_json(const std::string& text, const std::string& wh
   const Rope rope = read_rope(reader, traits.rope_theta);
   model.rope_theta = rope.theta;
   model.rope_scaling = rope.scaling;
-  if (traits.skips_rotary) {
+  if (traits.has.skips_rotary) {
     model.no_rope_interval = read_no_rope_interval(reader, model.num_hidden_layers);
   }
-  if (traits.has_experts) model.experts = read_experts(reader);
+  if (traits.has.experts) model.experts = read_experts(reader);
   util::require(reader.find("rms_norm_eps") != nullptr, who, ": rms_norm_eps: missing");
   model.rms_norm_eps = reader.number_or("rms_norm_eps", 0);
   model.initializer_range = reader.number_or("initializer_range", model.initializer_range);

@@ -10,28 +10,34 @@ namespace superpose::checkpoint {
 
 enum class Architecture { kLlama, kQwen2, kQwen3, kSmolLM3, kQwen3Moe };
 
-// In what the architectures differ: a family is a row of this table.
+// What an architecture computes beyond Llama's.
+struct ArchitectureFeatures {
+  bool qk_norm = false;       // RMS norm of queries and keys over each head
+  bool qkv_bias = false;      // biases of queries, keys and values
+  bool skips_rotary = false;  // every no_rope_interval-th layer has no rotary positions
+  bool experts = false;       // mixtures of experts, in some layers at least
+
+  bool operator==(const ArchitectureFeatures&) const = default;
+};
+
+// A family is a row of a table of these.
 struct ArchitectureTraits {
   Architecture value;
   const char* class_name;
   const char* model_type;
-  bool has_qk_norm;   // RMS norm of queries and keys over each head
-  bool has_qkv_bias;  // biases of queries, keys and values
-  bool skips_rotary;  // every no_rope_interval-th layer has no rotary positions
-  bool has_experts;   // feed-forwards are mixtures of experts, in some layers at least
-  // What transformers takes where config.json is silent.
-  double rope_theta;
-  std::int64_t head_dim;  // 0: hidden_size / num_attention_heads
-  bool tied;
+  ArchitectureFeatures has = {};
+  // Which keys its config.json has, and what transformers takes where they are absent.
+  bool has_mlp_bias_key = false;
+  bool has_window_keys = true;  // use_sliding_window and its like
+  double rope_theta = 10'000;
+  std::int64_t head_dim = 0;  // 0: hidden_size / num_attention_heads
+  bool tied = false;
 };
 
 const ArchitectureTraits& traits_of(Architecture value);
 
-// The one that has exactly these.
-struct ArchitectureNeeds {
-  bool has_qk_norm = false, has_qkv_bias = false, skips_rotary = false, has_experts = false;
-};
-Architecture find_architecture(const ArchitectureNeeds& needs);
+// The one that has exactly these. Throws util::Error where there is none.
+Architecture find_architecture(const ArchitectureFeatures& features);
 
 // A mixture of experts, under transformers' names; without experts all is as here.
 struct HuggingFaceExperts {

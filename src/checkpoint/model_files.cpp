@@ -126,6 +126,19 @@ void ModelFiles::copy_to(const std::string& name, const at::Tensor& out) const {
   file_of(name).copy_to(name, out);
 }
 
+void ModelFiles::require_exactly(const std::map<std::string, std::vector<std::int64_t>>& shapes,
+                                 bool is_tied) const {
+  for (const auto& [name, expected] : shapes) {
+    util::require(contains(name), folder_.string(), ": tensor ", name, ": missing");
+    util::require(shape(name) == expected, folder_.string(), ": tensor ", name, ": expected shape ",
+                  util::Json(expected).dump(), ", got ", util::Json(shape(name)).dump());
+  }
+  for (const auto& [name, file] : file_of_tensor_) {
+    util::require(shapes.contains(name) || (is_tied && name == "lm_head.weight"), folder_.string(),
+                  ": tensor ", name, ": the model has no such weight");
+  }
+}
+
 const SafetensorsFile& ModelFiles::file_of(const std::string& name) const {
   const auto found = file_of_tensor_.find(name);
   util::require(found != file_of_tensor_.end(), folder_.string(), ": no tensor ", name);

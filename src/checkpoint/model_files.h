@@ -38,6 +38,12 @@ class ModelFiles {
   at::Tensor tensor(const std::string& name) const;  // see SafetensorsFile
   void copy_to(const std::string& name, const at::Tensor& out) const;
 
+  // Throws util::Error that names the tensor where one of `shapes` is missing or has another shape,
+  // or where there is one that is not among them. With `is_tied` a stored lm_head.weight is left
+  // out: a model that was untied once may have it.
+  void require_exactly(const std::map<std::string, std::vector<std::int64_t>>& shapes,
+                       bool is_tied) const;
+
  private:
   const SafetensorsFile& file_of(const std::string& name) const;
 

@@ -67,12 +67,6 @@ class Layout final : public CLI::Formatter {
   }
 };
 
-}  // namespace
-
-std::shared_ptr<CLI::FormatterBase> help_layout() { return std::make_shared<Layout>(); }
-
-namespace {
-
 // The last column: the head, and experts where there are any.
 std::string head_of(const model::ModelConfig& shape) {
   std::string text = shape.tied() ? "tied" : "untied";
@@ -84,6 +78,8 @@ std::string head_of(const model::ModelConfig& shape) {
 }
 
 }  // namespace
+
+std::shared_ptr<CLI::FormatterBase> help_layout() { return std::make_shared<Layout>(); }
 
 std::string preset_table() {
   // The rows of a corpus of bytes, where the preset's own are fewer.

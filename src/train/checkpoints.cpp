@@ -37,10 +37,10 @@ std::string describe(std::int64_t value) { return std::to_string(value); }
 
 checkpoint::HuggingFaceModel to_hugging_face(const model::ModelConfig& model) {
   checkpoint::HuggingFaceModel result;
-  result.architecture = checkpoint::find_architecture({.has_qk_norm = model.has_qk_norm(),
-                                                       .has_qkv_bias = model.has_qkv_bias(),
+  result.architecture = checkpoint::find_architecture({.qk_norm = model.has_qk_norm(),
+                                                       .qkv_bias = model.has_qkv_bias(),
                                                        .skips_rotary = model.no_rope_interval > 0,
-                                                       .has_experts = model.moe.num_experts > 0});
+                                                       .experts = model.moe.num_experts > 0});
   if (model.moe.num_experts > 0) {
     result.experts = {.num_experts = model.moe.num_experts,
                       .num_experts_per_tok = model.moe.experts_per_token,
@@ -84,8 +84,8 @@ model::ModelConfig from_hugging_face(const checkpoint::HuggingFaceModel& read) {
   config.head_dim = read.head_dim;
   config.ffn_size = read.intermediate_size;
   config.tie_embeddings = toggle(read.tie_word_embeddings);
-  config.qk_norm = toggle(traits.has_qk_norm);
-  config.qkv_bias = toggle(traits.has_qkv_bias);
+  config.qk_norm = toggle(traits.has.qk_norm);
+  config.qkv_bias = toggle(traits.has.qkv_bias);
   config.no_rope_interval = read.no_rope_interval;
   config.rope_theta = read.rope_theta;
   config.norm_eps = read.rms_norm_eps;
@@ -95,7 +95,7 @@ model::ModelConfig from_hugging_face(const checkpoint::HuggingFaceModel& read) {
                            read.rope_scaling->low_freq_factor, read.rope_scaling->high_freq_factor,
                            read.rope_scaling->original_max_position_embeddings};
   }
-  if (traits.has_experts) {
+  if (traits.has.experts) {
     config.moe = {.num_experts = read.experts.num_experts,
                   .experts_per_token = read.experts.num_experts_per_tok,
                   .ffn_size = read.experts.moe_intermediate_size,
@@ -125,10 +125,10 @@ std::vector<std::string> model_changes(const checkpoint::HuggingFaceModel& check
   compare("head_dim", checkpoint.head_dim, now.head_dim);
   compare("ffn_size", checkpoint.intermediate_size, now.intermediate_size);
   compare("tie_embeddings", checkpoint.tie_word_embeddings, now.tie_word_embeddings);
-  const checkpoint::ArchitectureTraits& had = checkpoint::traits_of(checkpoint.architecture);
-  const checkpoint::ArchitectureTraits& has = checkpoint::traits_of(now.architecture);
-  compare("qk_norm", toggle(had.has_qk_norm), toggle(has.has_qk_norm));
-  compare("qkv_bias", toggle(had.has_qkv_bias), toggle(has.has_qkv_bias));
+  const checkpoint::ArchitectureFeatures had = checkpoint::traits_of(checkpoint.architecture).has;
+  const checkpoint::ArchitectureFeatures has = checkpoint::traits_of(now.architecture).has;
+  compare("qk_norm", toggle(had.qk_norm), toggle(has.qk_norm));
+  compare("qkv_bias", toggle(had.qkv_bias), toggle(has.qkv_bias));
   compare("no_rope_interval", checkpoint.no_rope_interval, now.no_rope_interval);
   compare("rope_theta", checkpoint.rope_theta, now.rope_theta);
   compare("norm_eps", checkpoint.rms_norm_eps, now.rms_norm_eps);

@@ -5,6 +5,7 @@
 #include <map>
 #include <vector>
 
+#include "checkpoint/checkpoint.h"
 #include "checkpoint/model_files.h"
 #include "train/checkpoints.h"
 #include "train/tokenizer_changes.h"
@@ -17,10 +18,7 @@
 namespace superpose::train {
 namespace {
 
-// A tied model may store its head all the same: transformers does, where it was untied once.
-constexpr const char* kHead = "lm_head.weight";
-
-std::string hash_of(const std::filesystem::path& file) {
+std::string hash_of_file(const std::filesystem::path& file) {
   util::Hasher hasher;
   const util::MappedFile mapped(file);
   hasher.update(mapped.bytes());
@@ -29,12 +27,12 @@ std::string hash_of(const std::filesystem::path& file) {
 
 std::string weights_hash(const std::filesystem::path& folder) {
   if (std::filesystem::exists(folder / checkpoint::kModelFile)) {
-    return hash_of(folder / checkpoint::kModelFile);
+    return hash_of_file(folder / checkpoint::kModelFile);
   }
   std::map<std::string, std::string> hashes;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     if (entry.path().extension() != ".safetensors") continue;
-    hashes.emplace(entry.path().filename().string(), hash_of(entry.path()));
+    hashes.emplace(entry.path().filename().string(), hash_of_file(entry.path()));
   }
   util::Hasher hasher;
   for (const auto& [name, hash] : hashes) hasher.update(name + " " + hash + "\n");
@@ -45,13 +43,15 @@ std::string read_if_there(const std::filesystem::path& file) {
   return std::filesystem::exists(file) ? util::read_file(file) : std::string();
 }
 
-util::Json look(const std::filesystem::path& folder) {
+util::Json look(std::filesystem::path folder, const std::filesystem::path& checkpoints) {
+  const std::vector<std::filesystem::path> own = checkpoint::list(checkpoints);
+  if (!std::filesystem::exists(folder) && !own.empty()) folder = own.back();
   const std::filesystem::path config = folder / "config.json";
   util::require(std::filesystem::is_regular_file(config), "model.init_from: ", folder.string(),
                 " is not the folder of a Hugging Face model: it holds no config.json");
   const checkpoint::ModelFiles files(folder);  // refuses what is not whole
-  return {{"config", util::read_file(config)},
-          {"hash", weights_hash(folder)},
+  return {{"folder", folder.string()},
+          {"config", util::read_file(config)},
           {"tokenizer", read_if_there(folder / "tokenizer.json")}};
 }
 
@@ -86,27 +86,25 @@ class Shape {
   std::vector<std::string>& contradictions_;
 };
 
-void check_finite(const InitialWeights& weights, const model::Parameter& parameter,
-                  const at::Tensor& values) {
-  util::require(at::isfinite(values).all().item<bool>(), weights.folder.string(), ": tensor ",
-                parameter.name, ": holds values that are not finite");
-}
-
 }  // namespace
 
 std::optional<InitialWeights> find_initial_weights(const std::string& folder,
+                                                   const std::filesystem::path& checkpoints,
                                                    distributed::Collective& collective) {
   if (folder.empty()) return std::nullopt;
   const std::string text =
-      collective.broadcast_result([&folder] { return look(folder).dump(); }, 0);
+      collective.broadcast_result([&] { return look(folder, checkpoints).dump(); }, 0);
   const util::Json found = util::parse_json(text, "model.init_from");
   InitialWeights weights;
-  weights.folder = folder;
+  weights.folder = found.at("folder").get<std::string>();
   weights.model = checkpoint::from_config_json(found.at("config").get<std::string>(),
                                                (weights.folder / "config.json").string());
-  found.at("hash").get_to(weights.hash);
   found.at("tokenizer").get_to(weights.tokenizer_json);
   return weights;
+}
+
+std::string hash_of(const InitialWeights& weights, distributed::Collective& collective) {
+  return collective.broadcast_result([&weights] { return weights_hash(weights.folder); }, 0);
 }
 
 RunConfig with_initial_weights(const RunConfig& recipe, const InitialWeights& weights) {
@@ -175,20 +173,16 @@ void load_initial_weights(const InitialWeights& weights, const model::ModelConfi
   collective.broadcast_result(
       [&] {
         const checkpoint::ModelFiles files(weights.folder);
-        std::map<std::string, bool> used;
-        for (const std::string& name : files.names()) used[name] = false;
-        if (resolved.tied()) used.erase(kHead);
+        std::map<std::string, std::vector<std::int64_t>> shapes;
         for (const model::Parameter& parameter : parameters.list()) {
-          util::require(used.contains(parameter.name), weights.folder.string(), ": tensor ",
-                        parameter.name, ": missing");
-          used[parameter.name] = true;
+          shapes.emplace(parameter.name, parameter.shape);
+        }
+        files.require_exactly(shapes, resolved.tied());
+        for (const model::Parameter& parameter : parameters.list()) {
           const at::Tensor values = parameters.view(parameter.name);
           files.copy_to(parameter.name, values);
-          check_finite(weights, parameter, values);
-        }
-        for (const auto& [name, is_used] : used) {
-          util::require(is_used, weights.folder.string(), ": tensor ", name,
-                        ": the model has no such weight");
+          util::require(at::isfinite(values).all().item<bool>(), weights.folder.string(),
+                        ": tensor ", parameter.name, ": holds values that are not finite");
         }
         return std::string();
       },

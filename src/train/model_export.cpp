@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <map>
 #include <optional>
 #include <sstream>
@@ -39,7 +38,6 @@ constexpr std::array kTokenizerFiles = {"tokenizer.json",
                                         "vocab.json",
                                         "merges.txt",
                                         "added_tokens.json"};
-constexpr const char* kHead = "lm_head.weight";
 
 fs::path folder_of(const fs::path& from) {
   const bool is_model = fs::exists(from / "config.json");
@@ -49,7 +47,7 @@ fs::path folder_of(const fs::path& from) {
 struct Original {
   fs::path folder;
   checkpoint::HuggingFaceModel config;
-  std::vector<checkpoint::NamedTensor> weights;  // as stored, in the model's order
+  std::vector<checkpoint::NamedTensor> weights;  // as stored
   std::optional<RunState> state;                 // of a checkpoint of ours
 };
 
@@ -65,23 +63,14 @@ Original read_original(const fs::path& from) {
                                          state.string());
   }
   const checkpoint::ModelFiles files(original.folder);
-  std::map<std::string, bool> used;
-  for (const std::string& name : files.names()) used[name] = false;
-  if (original.config.tie_word_embeddings) used.erase(kHead);
+  std::map<std::string, std::vector<std::int64_t>> shapes;
   for (const model::UnitSpec& unit : model::decoder_units(from_hugging_face(original.config))) {
     for (const model::ParameterSpec& weight : unit.weights) {
-      util::require(used.contains(weight.name), original.folder.string(), ": tensor ", weight.name,
-                    ": missing");
-      util::require(files.shape(weight.name) == weight.shape, original.folder.string(), ": tensor ",
-                    weight.name, ": has another shape than config.json says");
-      used[weight.name] = true;
-      original.weights.push_back({weight.name, files.tensor(weight.name)});
+      shapes.emplace(weight.name, weight.shape);
     }
   }
-  for (const auto& [name, is_used] : used) {
-    util::require(is_used, original.folder.string(), ": tensor ", name,
-                  ": the model has no such weight");
-  }
+  files.require_exactly(shapes, original.config.tie_word_embeddings);
+  for (const auto& [name, shape] : shapes) original.weights.push_back({name, files.tensor(name)});
   return original;
 }
 
@@ -237,6 +226,8 @@ void check_read_back(const fs::path& folder, const std::vector<checkpoint::Named
 }  // namespace
 
 ExportResult export_model(const ExportRequest& request) {
+  const util::OutputFolder out(request.to, request.overwrite);
+  out.check({"config.json", checkpoint::kModelFile, kCard});  // before the work
   const Original original = read_original(request.from);
   const at::ScalarType type = scalar_of(request.type, original.config.dtype);
   const std::vector<checkpoint::NamedTensor> weights = converted(original, type);
@@ -244,7 +235,6 @@ ExportResult export_model(const ExportRequest& request) {
   checkpoint::HuggingFaceModel config = original.config;
   config.dtype = name_of(type);
 
-  const util::OutputFolder out(request.to, request.overwrite);
   util::AtomicDirectory staged = out.stage();
   ExportResult result;
   result.from = original.folder;

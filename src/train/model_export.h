@@ -24,7 +24,7 @@ struct ExportRequest {
   std::filesystem::path to;
   ExportType type = ExportType::kStored;
   util::Overwrite overwrite = util::Overwrite::kOwn;
-  std::string program;  // name and version, for the card
+  std::string program = {};  // name and version, for the card
 };
 
 struct ExportResult {

@@ -35,7 +35,7 @@ std::string describe_model(const model::ModelConfig& model) {
          << model.moe.experts_per_token << " per position";
   }
   if (model.no_rope_interval > 0) {
-    text << ", no rotary positions in every " << model.no_rope_interval << "th layer";
+    text << ", no rotary positions in 1 of " << model.no_rope_interval << " layers";
   }
   return text.str();
 }
@@ -250,7 +250,8 @@ Plan make_plan(const RunSpec& spec, const Setup& setup, int world_size) {
   plan.run_folder = spec.config.run.dir;
   plan.start = describe(setup.start);
   if (setup.initial && setup.start.kind == Start::Kind::kFresh) {
-    plan.start = "weights of " + setup.initial->folder.string() + " (XXH3 " + setup.initial->hash +
+    plan.start = "weights of " + setup.initial->folder.string() + " (XXH3 " +
+                 setup.start.state.parents.back().weights +
                  "), optimizer and data from their start";
   }
   plan.model = describe_model(setup.model);

@@ -164,20 +164,22 @@ void warn_of_environment(Setup& setup) {
 }
 
 // A fresh run that begins with the weights of a folder says so, and checks that it knows its ids.
-void begin_with_initial_weights(Setup& setup) {
+void begin_with_initial_weights(Setup& setup, distributed::Collective& collective) {
   if (!setup.initial || setup.start.kind != Start::Kind::kFresh) return;
   const InitialWeights& weights = *setup.initial;
   const auto warning =
       check_tokenizer(weights, setup.corpus.tokenizer.tokenizer_json, setup.corpus.vocabulary_size);
   if (warning) setup.start.warnings.push_back(*warning);
-  setup.start.state.parents.push_back({"weights", weights.folder.string(), 0, 0, weights.hash});
+  setup.start.state.parents.push_back(
+      {"weights", weights.folder.string(), 0, 0, hash_of(weights, collective)});
 }
 
 }  // namespace
 
 Setup set_up(const RunSpec& spec, distributed::Collective& collective) {
   Setup setup;
-  setup.initial = find_initial_weights(spec.config.model.init_from, collective);
+  setup.initial = find_initial_weights(spec.config.model.init_from,
+                                       checkpoints_folder(spec.config.run.dir), collective);
   util::require(
       !setup.initial || !spec.start_from,
       "model.init_from: a run begins with these weights or with the checkpoint of --from, "
@@ -217,7 +219,7 @@ Setup set_up(const RunSpec& spec, distributed::Collective& collective) {
                              .total_steps = config.train.steps,
                              .may_start_stage = spec.may_start_stage,
                              .continues_schedule = config.train.continue_schedule});
-  begin_with_initial_weights(setup);
+  begin_with_initial_weights(setup, collective);
   warn_of_environment(setup);
   open_stream(setup, spec, collective);
   find_end(setup, spec);

@@ -61,7 +61,7 @@ class InitialWeightsTest : public ::testing::Test {
   }
 
   InitialWeights found() {
-    return find_initial_weights(folder_.path().string(), collective_).value();
+    return find_initial_weights(folder_.path().string(), {}, collective_).value();
   }
 
   std::string loading_error() {
@@ -82,8 +82,8 @@ TEST_F(InitialWeightsTest, AreThoseOfTheFolder) {
   model::FlatParameters into(model::decoder_units(config_), at::kCPU, at::kFloat);
   load_initial_weights(found(), config_, into, collective_);
   EXPECT_TRUE(at::equal(into.master(), parameters_.master()));
-  EXPECT_EQ(found().hash.size(), 16U);
-  EXPECT_FALSE(find_initial_weights("", collective_).has_value());
+  EXPECT_EQ(hash_of(found(), collective_).size(), 16U);
+  EXPECT_FALSE(find_initial_weights("", {}, collective_).has_value());
 }
 
 TEST_F(InitialWeightsTest, StoredInHalfAreWidened) {
@@ -170,7 +170,7 @@ TEST(InitFrom, ARunBeginsWhereTheFolderEnds) {
   second.model = {};
   second.model.init_from = model.string();
   test::run_alone(second);
-  const std::vector<double> before = test::losses_of(first.run.dir);
+  const double untrained = test::losses_of(first.run.dir).front();
   EXPECT_GT(test::largest_difference(model, test::checkpoint_of(second, 5)), 0);
   const auto header = util::read_file(std::filesystem::path(second.run.dir) / "metrics.jsonl");
   EXPECT_THAT(header, HasSubstr("\"kind\":\"weights\""));
@@ -178,10 +178,14 @@ TEST(InitFrom, ARunBeginsWhereTheFolderEnds) {
   RunConfig third = test::tiny_config(folder.path(), "third");
   third.model = {};
   third.model.init_from = model.string();
+  train::RunSpec stopped = test::make_spec(third);
+  stopped.stop_after_step = 9;
+  test::run_alone(stopped);
+  std::filesystem::remove_all(first.run.dir);  // a resume needs the folder no more
   test::run_alone(third);
   EXPECT_EQ(test::fingerprint_of(test::checkpoint_of(second, 20)),
             test::fingerprint_of(test::checkpoint_of(third, 20)));
-  EXPECT_LT(test::losses_of(second.run.dir).front(), before.front());
+  EXPECT_LT(test::losses_of(second.run.dir).front(), untrained);
 }
 
 }  // namespace
