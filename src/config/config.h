@@ -10,6 +10,8 @@
 //     v.section("model", self.model, "the decoder");             // a visitable struct: [model]
 //     v.list("phases", self.phases, "in order");                 // vector of them: [[phases]]
 //     v.added().field("z_loss", self.z_loss, "weight");          // a key that old versions lack
+//     v.corpus().field("include", self.include, "globs");        // decides what a corpus holds
+//     v.order().field("lanes", self.lanes, "lanes");             // decides which rows are read
 //   }
 //
 // A key (choice, section, list) added after runs were made with a version that lacks it is marked

@@ -16,16 +16,21 @@
 
 namespace superpose::config {
 
+// What a key of [data] decides, said where it is visited. kCorpus: which ids a prepared corpus
+// holds. kOrder: which rows are read from it, and when. kNone: neither.
+enum class DataRole { kNone, kCorpus, kOrder };
+
 struct Entry {
   enum class Kind { kLeaf, kSection, kList };
 
   Kind kind = Kind::kLeaf;
   std::string name;
   std::string doc;
-  std::string value;                 // leaf: TOML text
-  bool operational = false;          // leaf: may change at resume
-  bool added = false;                // no setting while at its default, see config.h
-  bool at_default = false;           // of an added entry
+  std::string value;         // leaf: TOML text
+  bool operational = false;  // leaf: may change at resume
+  bool added = false;        // no setting while at its default, see config.h
+  bool at_default = false;   // of an added entry
+  DataRole role = DataRole::kNone;
   std::vector<std::string> choices;  // leaf: the names allowed, if it is a choice
   std::vector<Entry> children;       // section: its keys; list: one nameless section per element
   std::vector<Entry> element_keys;   // list: the keys of a default element
@@ -51,6 +56,8 @@ class Outliner {
     next_is_added_ = true;
     return *this;
   }
+  Outliner& corpus() { return next_has(DataRole::kCorpus); }
+  Outliner& order() { return next_has(DataRole::kOrder); }
 
   template <class Value>
   void field(std::string_view name, const Value& value, std::string_view doc) {
@@ -111,11 +118,18 @@ class Outliner {
     entry.name = name;
     entry.doc = doc;
     entry.added = std::exchange(next_is_added_, false);
+    entry.role = std::exchange(next_role_, DataRole::kNone);
     return entry;
+  }
+
+  Outliner& next_has(DataRole role) {
+    next_role_ = role;
+    return *this;
   }
 
   std::vector<Entry> entries_;
   bool next_is_added_ = false;
+  DataRole next_role_ = DataRole::kNone;
 };
 
 // One key that a recipe may hold: "optim.learning_rate", "phases[].share".

@@ -73,6 +73,8 @@ class Reader {
   Reader(const Node& node, std::string path, ReadLog& log);
 
   Reader& added() { return *this; }
+  Reader& corpus() { return *this; }
+  Reader& order() { return *this; }
 
   template <class Value>
   void field(std::string_view name, Value& value, std::string_view /*doc*/) {
@@ -146,6 +148,8 @@ class Validator {
   Validator(std::string path, const ReadLog& log) : path_(std::move(path)), log_(log) {}
 
   Validator& added() { return *this; }
+  Validator& corpus() { return *this; }
+  Validator& order() { return *this; }
 
   template <class Value>
   void field(std::string_view, const Value&, std::string_view) {}

@@ -1,5 +1,5 @@
-// The [data] section of a recipe. A key that changes what a corpus holds also goes into
-// update_settings (prepare_plan.cpp).
+// The [data] section of a recipe. Each key says its role; one of the corpus also goes into
+// update_settings or request_key (prepare_plan.cpp), which data_keys_test checks.
 #pragma once
 
 #include <array>
@@ -71,63 +71,71 @@ struct DataConfig {
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {
-    v.field("sources", self.sources, "text or source files, folders, globs (** crosses folders)");
-    v.field("python_distributions", self.python_distributions,
-            "installed Python distributions whose files are read, by their RECORD");
+    v.corpus().field("sources", self.sources,
+                     "text or source files, folders, globs (** crosses folders)");
+    v.corpus().field("python_distributions", self.python_distributions,
+                     "installed Python distributions whose files are read, by their RECORD");
     v.operational("site_packages", self.site_packages,
                   "folder that holds them; empty = that of the environment built against");
-    v.field("include", self.include,
-            "globs of files to take from folders and distributions; empty = all");
-    v.field("exclude", self.exclude, "globs of files to leave out of them");
-    v.choice("format", self.format, kTokenFormatNames,
-             "layout of sources that hold token ids; auto = text, JSON lines or Parquet by their "
-             "names, .bin and .npy by how they begin");
-    v.field(
+    v.corpus().field("include", self.include,
+                     "globs of files to take from folders and distributions; empty = all");
+    v.corpus().field("exclude", self.exclude, "globs of files to leave out of them");
+    v.corpus().choice(
+        "format", self.format, kTokenFormatNames,
+        "layout of sources that hold token ids; auto = text, JSON lines or Parquet by their "
+        "names, .bin and .npy by how they begin");
+    v.corpus().field(
         "document_separator", self.document_separator,
         "text between two documents of a file (\\n a line end, CR LF too); empty = a file is one "
         "document");
-    v.field("text_field", self.text_field,
-            "JSON lines and Parquet: dotted path of the field or column that holds the text");
-    v.choice("on_bad_record", self.on_bad_record, kBadRecordNames,
-             "a line or row without such a text: error, or skip and count it");
-    v.choice("on_invalid_utf8", self.on_invalid_utf8, kInvalidUtf8Names,
-             "a document that is not UTF-8: keep its bytes, replace what is wrong by U+FFFD, skip "
-             "and count it, or error");
-    v.added().choice(
+    v.corpus().field(
+        "text_field", self.text_field,
+        "JSON lines and Parquet: dotted path of the field or column that holds the text");
+    v.corpus().choice("on_bad_record", self.on_bad_record, kBadRecordNames,
+                      "a line or row without such a text: error, or skip and count it");
+    v.corpus().choice(
+        "on_invalid_utf8", self.on_invalid_utf8, kInvalidUtf8Names,
+        "a document that is not UTF-8: keep its bytes, replace what is wrong by U+FFFD, skip "
+        "and count it, or error");
+    v.added().corpus().choice(
         "on_binary", self.on_binary, kOnBinaryNames,
         "a file that holds no text (an image, an archive): auto = error where it is named "
         "itself, left out and counted where it is found in a folder; error, skip, or keep its "
         "bytes as text");
-    v.field("min_document_bytes", self.min_document_bytes,
-            "shorter documents are left out and counted");
-    v.field("max_document_bytes", self.max_document_bytes,
-            "longer documents are left out and counted; 0 = none");
-    v.field("deduplicate", self.deduplicate,
-            "of documents with the same text, only the first is taken");
-    v.field("tokenizer", self.tokenizer,
-            "bytes, or a tokenizer.json, a folder that holds one, or a tiktoken file");
-    v.field("end_of_document", self.end_of_document,
-            "text of the token that ends a document, any of the vocabulary; empty = the "
-            "tokenizer's own");
-    v.choice("special_tokens", self.special_tokens, kSpecialTokensNames,
-             "text of a special token inside a document: text like any other, or that token");
-    v.field("validation", self.validation,
-            "files, folders, globs held out for validation; empty = validation_share decides");
-    v.field("validation_share", self.validation_share,
-            "share held out: documents drawn by the hash of their content; of too few documents, "
-            "the end of each");
-    v.field("block_tokens", self.block_tokens,
-            "tokens of the blocks that an epoch shuffles; 0 = 65536, fewer for a small corpus");
-    v.field("lanes", self.lanes,
-            "positions of the corpus read in parallel; fewer are used for a small corpus");
-    v.field("document_aware", self.document_aware,
-            "bags and targets do not reach from one document into the next");
+    v.corpus().field("min_document_bytes", self.min_document_bytes,
+                     "shorter documents are left out and counted");
+    v.corpus().field("max_document_bytes", self.max_document_bytes,
+                     "longer documents are left out and counted; 0 = none");
+    v.corpus().field("deduplicate", self.deduplicate,
+                     "of documents with the same text, only the first is taken");
+    v.corpus().field("tokenizer", self.tokenizer,
+                     "bytes, or a tokenizer.json, a folder that holds one, or a tiktoken file");
+    v.corpus().field("end_of_document", self.end_of_document,
+                     "text of the token that ends a document, any of the vocabulary; empty = the "
+                     "tokenizer's own");
+    v.corpus().choice(
+        "special_tokens", self.special_tokens, kSpecialTokensNames,
+        "text of a special token inside a document: text like any other, or that token");
+    v.corpus().field(
+        "validation", self.validation,
+        "files, folders, globs held out for validation; empty = validation_share decides");
+    v.corpus().field(
+        "validation_share", self.validation_share,
+        "share held out: documents drawn by the hash of their content; of too few documents, "
+        "the end of each");
+    v.order().field(
+        "block_tokens", self.block_tokens,
+        "tokens of the blocks that an epoch shuffles; 0 = 65536, fewer for a small corpus");
+    v.order().field("lanes", self.lanes,
+                    "positions of the corpus read in parallel; fewer are used for a small corpus");
+    v.order().field("document_aware", self.document_aware,
+                    "bags and targets do not reach from one document into the next");
     v.field("reset_attention", self.reset_attention,
             "no document attends to another in its row; needs document_aware");
     v.field("reset_positions", self.reset_positions,
             "positions count from the start of each document; needs document_aware");
-    v.choice("when_exhausted", self.when_exhausted, kWhenExhaustedNames,
-             "after one epoch: continue with the next, or stop");
+    v.order().choice("when_exhausted", self.when_exhausted, kWhenExhaustedNames,
+                     "after one epoch: continue with the next, or stop");
     v.operational("cache_dir", self.cache_dir,
                   "folder for prepared token shards; empty = the program's cache folder");
     v.operational("shard_tokens", self.shard_tokens,

@@ -24,19 +24,21 @@ struct MixtureConfig {
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {
-    v.field("name", self.name,
-            "what phases, records and messages call it: letters, digits, - and _");
-    v.field("sources", self.sources, "files, folders, globs, as in data.sources");
-    v.field("weight", self.weight,
-            "share of the tokens read, before scaling to sum 1; auto = its number of tokens");
-    v.field("max_epochs", self.max_epochs,
-            "passes over it at most, may be fractional; 0 = no limit, or 1 where "
-            "data.when_exhausted = \"stop\"");
-    v.field("max_tokens", self.max_tokens, "tokens read of it at most, all epochs; 0 = no limit");
-    v.field("format", self.format, "overrides data.format; empty = as there");
-    v.field("document_separator", self.document_separator,
-            "overrides data.document_separator; empty = as there");
-    v.field("text_field", self.text_field, "overrides data.text_field; empty = as there");
+    v.order().field("name", self.name,
+                    "what phases, records and messages call it: letters, digits, - and _");
+    v.corpus().field("sources", self.sources, "files, folders, globs, as in data.sources");
+    v.order().field(
+        "weight", self.weight,
+        "share of the tokens read, before scaling to sum 1; auto = its number of tokens");
+    v.order().field("max_epochs", self.max_epochs,
+                    "passes over it at most, may be fractional; 0 = no limit, or 1 where "
+                    "data.when_exhausted = \"stop\"");
+    v.order().field("max_tokens", self.max_tokens,
+                    "tokens read of it at most, all epochs; 0 = no limit");
+    v.corpus().field("format", self.format, "overrides data.format; empty = as there");
+    v.corpus().field("document_separator", self.document_separator,
+                     "overrides data.document_separator; empty = as there");
+    v.corpus().field("text_field", self.text_field, "overrides data.text_field; empty = as there");
   }
 
   // Throws util::Error "<key>: rule, got value" (key relative to the entry).

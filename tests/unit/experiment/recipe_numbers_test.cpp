@@ -37,6 +37,8 @@ class NumberKeys {
         found_(found) {}
 
   NumberKeys& added() { return *this; }
+  NumberKeys& corpus() { return *this; }
+  NumberKeys& order() { return *this; }
 
   template <class Value>
   void field(std::string_view name, const Value& /*value*/, std::string_view /*doc*/) {
