@@ -5,14 +5,16 @@
 
 #include <atomic>
 #include <chrono>
+#include <optional>
+#include <semaphore>
 #include <stdexcept>
+#include <thread>
 
 #include "stream_support.h"
 
 namespace superpose::data {
 namespace {
 
-using namespace std::chrono_literals;
 using ::testing::HasSubstr;
 
 Batch batch_of(std::int64_t step) {
@@ -48,20 +50,23 @@ TEST(Prefetcher, EqualsLoadingDirectly) {
 }
 
 TEST(Prefetcher, LoadsAheadButNoFurtherThanItsDepth) {
-  std::atomic<std::int64_t> loaded = 0;
+  constexpr std::int64_t kDepth = 3;
+  std::atomic<std::int64_t> asked = 0;
+  std::atomic<bool> goes_too_far = false;
+  std::counting_semaphore<> loads(0);
   Prefetcher prefetcher(
       [&](std::int64_t step) {
-        ++loaded;
+        if (step >= asked + kDepth) goes_too_far = true;
+        loads.release();
         return batch_of(step);
       },
-      0, 100, 3);
-  for (int i = 0; i < 1000 && loaded < 3; ++i) std::this_thread::sleep_for(1ms);
-  std::this_thread::sleep_for(20ms);
-  EXPECT_EQ(loaded, 3);
-  prefetcher.next();
-  for (int i = 0; i < 1000 && loaded < 4; ++i) std::this_thread::sleep_for(1ms);
-  std::this_thread::sleep_for(20ms);
-  EXPECT_EQ(loaded, 4);
+      0, 100, kDepth);
+  for (std::int64_t i = 0; i < kDepth; ++i) loads.acquire();  // before anyone asks
+  for (std::int64_t step = 0; step < 100; ++step) {
+    ++asked;
+    EXPECT_EQ(prefetcher.next().step, step);
+  }
+  EXPECT_FALSE(goes_too_far);
 }
 
 TEST(Prefetcher, ErrorSurfacesAtItsStepAndStays) {
@@ -81,39 +86,63 @@ TEST(Prefetcher, ErrorSurfacesAtItsStepAndStays) {
   }
 }
 
+// As long as the calls took, at most; more than nothing, as no batch is loaded before it is asked
+// for.
 TEST(Prefetcher, WaitingIsMeasured) {
-  const auto load = [](std::int64_t step) {
-    std::this_thread::sleep_for(20ms);
+  std::counting_semaphore<> asked(0);
+  const auto load = [&](std::int64_t step) {
+    asked.acquire();
     return batch_of(step);
   };
   Prefetcher prefetcher(load, 0, 5, 2);
-  for (int i = 0; i < 5; ++i) prefetcher.next();
-  EXPECT_GE(prefetcher.waited_seconds(), 0.09);  // 5 loads, the first may have begun before
-  Prefetcher ready(batch_of, 0, 1, 1);
-  std::this_thread::sleep_for(50ms);
-  ready.next();
-  EXPECT_LT(ready.waited_seconds(), 0.04);
+  EXPECT_EQ(prefetcher.waited_seconds(), 0);
+  const auto start = std::chrono::steady_clock::now();
+  for (int i = 0; i < 5; ++i) {
+    asked.release();
+    prefetcher.next();
+  }
+  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+  EXPECT_GT(prefetcher.waited_seconds(), 0);
+  EXPECT_LE(prefetcher.waited_seconds(), elapsed.count());
 }
 
-TEST(Prefetcher, StopsPromptlyWithAFullQueueAndDuringALoad) {
-  const auto start = std::chrono::steady_clock::now();
-  {
-    Prefetcher full(batch_of, 0, 1000000, 2);
-    std::this_thread::sleep_for(10ms);
-  }
+TEST(Prefetcher, StopsWithAFullQueue) {
+  std::counting_semaphore<> loads(0);
+  Prefetcher full(
+      [&](std::int64_t step) {
+        loads.release();
+        return batch_of(step);
+      },
+      0, 1000000, 2);
+  loads.acquire();
+  loads.acquire();
+}
+
+TEST(Prefetcher, StopsDuringALoad) {
+  std::counting_semaphore<> begun(0), permits(0);
   std::atomic<std::int64_t> loaded = 0;
-  {
-    Prefetcher busy(
-        [&](std::int64_t step) {
-          ++loaded;
-          std::this_thread::sleep_for(50ms);
-          return batch_of(step);
-        },
-        0, 1000, 100);
-    std::this_thread::sleep_for(10ms);
+  std::atomic<bool> is_gone = false;
+  std::optional<Prefetcher> busy(
+      std::in_place,
+      [&](std::int64_t step) {
+        ++loaded;
+        begun.release();
+        permits.acquire();
+        return batch_of(step);
+      },
+      0, 1000, 100);
+  begun.acquire();
+  std::thread ending([&] {
+    busy.reset();
+    is_gone = true;
+  });
+  // A load that began before the end was asked for may be followed by another, not by all of them.
+  while (!is_gone) {
+    permits.release();
+    while (!is_gone && !begun.try_acquire()) std::this_thread::yield();
   }
-  EXPECT_EQ(loaded, 1);
-  EXPECT_LT(std::chrono::steady_clock::now() - start, 2s);
+  ending.join();
+  EXPECT_LT(loaded, 100);
 }
 
 TEST(Prefetcher, RefusesNoDepth) {
