@@ -230,9 +230,11 @@ CLI::App* add_selftest(CLI::App& app, Arguments& arguments) {
 
 CLI::App* add_report(CLI::App& app, Arguments& arguments) {
   CLI::App* command = app.add_subcommand(
-      "report", "Rebuild a report from existing records (a comparison, or runs of any trainer)");
-  command->add_option("folders", arguments.report.folders,
-                      "Folders of one comparison; parts from several machines are merged");
+      "report",
+      "Report on a run, or rebuild the report of a comparison (runs of any trainer, too)");
+  command->add_option(
+      "folders", arguments.report.folders,
+      "A run, or the folders of one comparison; parts from several machines are merged");
   command
       ->add_option("--arm", arguments.report.arms,
                    "name=PATH,PATH: run folders or record files (.jsonl, .csv) of one arm; repeat; "

@@ -29,7 +29,10 @@ report::ArmPaths parse_arm(const std::string& text) {
 report::Experiment gather(const ReportOptions& options) {
   util::require(
       options.folders.empty() != options.arms.empty(),
-      "report: give either folders of one comparison or --arm name=PATH,... (twice or more)");
+      "report: give a run, folders of one comparison, or --arm name=PATH,... (twice or more)");
+  if (options.folders.size() == 1 && report::is_one_run(options.folders.front())) {
+    return report::experiment_of_run(options.folders.front());
+  }
   if (!options.folders.empty()) {
     return report::merge_experiments({options.folders.begin(), options.folders.end()});
   }
@@ -43,7 +46,9 @@ report::Experiment gather(const ReportOptions& options) {
 int report_command(const ReportOptions& options) {
   const report::Experiment experiment = gather(options);
   std::string out = options.out;
-  if (out.empty()) out = options.folders.empty() ? "." : options.folders.front();
+  const bool has_folder =
+      !options.folders.empty() && std::filesystem::is_directory(options.folders.front());
+  if (out.empty()) out = has_folder ? options.folders.front() : ".";
   const util::OutputFolder folder = report::open_output(out, options.overwrite);
   folder.check(report::kReportFiles);
   const report::Analysis analysis = report::analyze(experiment);

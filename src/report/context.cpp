@@ -84,10 +84,10 @@ std::string copying_words(const std::vector<SeedCopying>& seeds) {
   const bool any = std::any_of(seeds.begin(), seeds.end(),
                                [](const SeedCopying& seed) { return seed.from_step.has_value(); });
   if (!any) {
-    return " makes little use of its context: " + at_the_end + task + second_copy(last) +
-           " than the first, and from 0.5 nats on it would count as copying";
+    return " did not learn to copy from its context: " + at_the_end + task + second_copy(last) +
+           " than the first (0.5 nats per token or more count as copying)";
   }
-  return " uses its context: " + when_words(seeds) + task +
+  return " learned to copy from its context: " + when_words(seeds) + task +
          "by more than 0.5 nats per token better than the first (" + second_copy(last) + " " +
          at_the_end + ")";
 }
@@ -150,7 +150,7 @@ std::string late_warning(const std::vector<ArmSummary>& arms) {
     if (std::string seeds = late_seeds(arm); !seeds.empty()) late.push_back(std::move(seeds));
   }
   if (late.empty()) return "";
-  return "Did not copy from their context at the last check before the learning rate began to "
+  return "Did not copy from their context at the last validation before the learning rate began to "
          "decay: " +
          util::join(late, "; ") +
          ". Whether such a run still learns to, and how far it gets, is a matter of luck, and so "

@@ -41,17 +41,18 @@ std::vector<Recovery> recoveries(const Comparison& comparison) {
 
 std::string one_recovery(const std::string& arm, const Recovery& way) {
   const Crossing& crossing = way.crossing;
-  std::string text = "The switch to next-token training came at step " +
-                     util::with_commas(crossing.switch_step) +
-                     "; at the first check after it (step " + util::with_commas(way.first.step) +
-                     ") " + arm + " was " + format_gain(way.first.gap);
-  const std::string at_the_end = "at the last check it was " + format_gain(way.last.gap) + ".";
-  if (!crossing.first_ahead) return text + ". It was never ahead at a later check; " + at_the_end;
+  std::string text =
+      "The switch to next-token training came at step " + util::with_commas(crossing.switch_step) +
+      "; at the first validation after it (step " + util::with_commas(way.first.step) + ") " + arm +
+      " was " + format_gain(way.first.gap);
+  const std::string at_the_end = "at the last validation it was " + format_gain(way.last.gap) + ".";
+  if (!crossing.first_ahead)
+    return text + ". It was never ahead at a later validation; " + at_the_end;
   if (*crossing.first_ahead != way.first.step) {
     text += ". It got ahead at step " + util::with_commas(*crossing.first_ahead) + ", " +
             count_of(*crossing.first_ahead - crossing.switch_step, "step") + " after the switch";
   }
-  if (crossing.stays) return text + ", and stayed ahead to the last check.";
+  if (crossing.stays) return text + ", and stayed ahead to the last validation.";
   return text + ", but did not stay ahead; " + at_the_end;
 }
 
@@ -67,13 +68,14 @@ std::string several_recoveries(const std::string& arm, const std::vector<Recover
     ++overtook;
     latest = std::max(latest, *way.crossing.first_ahead - way.crossing.switch_step);
   }
-  const std::string text = "At the first check after the switch to next-token training " + arm +
-                           " was " + format_gain(first_gaps / static_cast<double>(ways.size())) +
-                           " on average. It got ahead in " + std::to_string(overtook) + " of " +
-                           count_of(std::ssize(ways), "seed");
+  const std::string text =
+      "At the first validation after the switch to next-token training " + arm + " was " +
+      format_gain(first_gaps / static_cast<double>(ways.size())) + " on average. It got ahead in " +
+      std::to_string(overtook) + " of " + count_of(std::ssize(ways), "seed");
   if (overtook == 0) return text + ".";
   return text + ", at the latest " + count_of(latest, "step") +
-         " after the switch, and stayed ahead to the last check in " + std::to_string(stayed) + ".";
+         " after the switch, and stayed ahead to the last validation in " +
+         (stayed == 0 ? "none of them" : std::to_string(stayed)) + ".";
 }
 
 // How often an arm's curve lay above the baseline's while superposed.
@@ -89,7 +91,7 @@ std::string position_while_superposed(const std::string& baseline, const Compari
   }
   if (checks == 0) return "";
   return " While superposed, " + comparison.arm + " had a higher loss than " + baseline + " at " +
-         std::to_string(above) + " of " + count_of(checks, "check") + ".";
+         std::to_string(above) + " of " + count_of(checks, "validation") + ".";
 }
 
 }  // namespace

@@ -45,7 +45,7 @@ std::string why_no_documents(const Analysis& analysis, const GainOutcome& outcom
   if (analysis.quoted != QuotedLoss::kWhole) {
     return "the records do not say which documents are in the half that is quoted";
   }
-  if (outcome.mean.match == Match::kInterpolated) return "the loss is read off between budgets";
+  if (outcome.mean.match == Match::kInterpolated) return "the loss is interpolated between budgets";
   for (const Run* run : runs) {
     if (!run->quotes_final_scores || primary(*run).document_tokens.empty()) {
       return "not all records hold the documents' losses";

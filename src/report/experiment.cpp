@@ -87,11 +87,9 @@ void write_experiment(const util::OutputFolder& folder, const Experiment& experi
 Experiment read_experiment(const std::filesystem::path& folder) {
   const std::filesystem::path path = folder / kExperimentFile;
   const std::string where = path.string();
-  const bool is_one_run =
-      !std::filesystem::exists(path) && std::filesystem::exists(folder / "metrics.jsonl");
-  util::require(!is_one_run, folder.string(),
-                ": is one run, not a comparison: superpose report --arm NAME=", folder.string(),
-                " --arm NAME=ANOTHER compares runs");
+  util::require(!is_one_run(folder), folder.string(),
+                ": is one run, not a part of a comparison: superpose report --arm NAME=",
+                folder.string(), " --arm NAME=ANOTHER compares runs");
   const Json json = util::parse_json(util::read_file(path), where);
   std::int64_t schema = 0;
   util::JsonReader reader(json, where);
@@ -105,6 +103,38 @@ Experiment read_experiment(const std::filesystem::path& folder) {
     run.folder = absolute_folder(run.folder, base);
     run.parent = absolute_folder(run.parent, base);
   }
+  return experiment;
+}
+
+bool is_one_run(const std::filesystem::path& path) {
+  namespace fs = std::filesystem;
+  if (fs::exists(path / kExperimentFile)) return false;
+  return fs::is_regular_file(path) || fs::exists(path / "metrics.jsonl") ||
+         fs::exists(path / "metrics.csv");
+}
+
+Experiment experiment_of_run(const std::filesystem::path& path) {
+  namespace fs = std::filesystem;
+  const metrics::RunHeader header = metrics::read_run(path).header;
+  const fs::path folder = fs::absolute(path).lexically_normal();
+  Experiment experiment;
+  // A folder may have been given with a slash at its end.
+  experiment.title = (folder.has_filename() ? folder : folder.parent_path()).filename().string();
+  experiment.baseline = header.arm.empty() ? "run" : header.arm;
+  experiment.arms = {experiment.baseline};
+  experiment.recipe_fingerprint = header.fingerprints.recipe;
+  if (!header.command.empty()) experiment.commands = {header.command};
+  const fs::path recipe = folder / "recipe.toml";
+  if (fs::is_regular_file(recipe)) {
+    experiment.recipe_name = recipe.filename().string();
+    experiment.recipe_text = util::read_file(recipe);
+  }
+  RunEntry run;
+  run.arm = experiment.baseline;
+  run.seed = header.seed;
+  run.learning_rate = header.learning_rate;
+  run.folder = folder.string();
+  experiment.runs = {run};
   return experiment;
 }
 

@@ -160,6 +160,12 @@ void write_experiment(const util::OutputFolder& folder, const Experiment& experi
 // and field.
 Experiment read_experiment(const std::filesystem::path& folder);
 
+// Whether `path` holds the records of a run and no comparison: a run folder, a .jsonl or .csv file.
+bool is_one_run(const std::filesystem::path& path);
+
+// A run by itself as an experiment of one arm, with its recipe and command where they are there.
+Experiment experiment_of_run(const std::filesystem::path& path);
+
 // One experiment out of parts that ran on several machines. Parts whose recipe fingerprint differs
 // are refused by name; a run that two parts hold is taken from the part where it finished.
 Experiment merge_experiments(const std::vector<std::filesystem::path>& folders);

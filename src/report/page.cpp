@@ -10,6 +10,7 @@
 #include "report/page_tables.h"
 #include "report/plot_data.h"
 #include "report/ranking.h"
+#include "report/run_words.h"
 #include "report/text.h"
 #include "report/verdict.h"
 #include "report/words.h"
@@ -103,6 +104,26 @@ std::string tiles(const Analysis& analysis) {
   return html.empty() ? "" : "<div class=\"tiles\">" + html + "</div>\n";
 }
 
+// Of a run by itself, whether it has ended or not.
+std::string run_tiles(const Run& run) {
+  std::string html;
+  if (!run.records.validations.empty()) {
+    const metrics::ValidationRecord& last = run.records.validations.back();
+    html += tile("Held-out loss", format_loss(last.loss),
+                 "nats per token, step " + util::with_commas(last.step));
+    html += tile("Perplexity", util::fixed(last.perplexity, 2), "of the same text");
+  }
+  if (!run.records.steps.empty()) {
+    const metrics::StepRecord& last = run.records.steps.back();
+    html += tile("Raw text read", format_tokens(static_cast<double>(last.raw_tokens)),
+                 "tokens, " + util::fixed(last.epoch, 2) + " epochs");
+    html += tile("Time of the steps", util::format_duration(last.seconds),
+                 util::with_commas(last.step) + " of " +
+                     util::with_commas(run.records.header.total_steps) + " steps");
+  }
+  return html.empty() ? "" : "<div class=\"tiles\">" + html + "</div>\n";
+}
+
 std::string callouts(const Analysis& analysis) {
   std::string html;
   for (const std::string& warning : analysis.warnings)
@@ -123,30 +144,35 @@ std::string hero(const Analysis& analysis, const Words& words) {
   const Verdict verdict =
       best.comparison == nullptr ? Verdict::kNone : verdict_of(best.comparison->equal_flops);
   std::string html = std::string("<header class=\"") + chip_of(verdict) + "\">\n";
-  html += element("p", "eyebrow", "Superpose comparison: " + analysis.experiment.title);
+  const Run* run = only_run(analysis);
+  html += element(
+      "p", "eyebrow",
+      (run != nullptr ? "Superpose run: " : "Superpose comparison: ") + analysis.experiment.title);
   html += "<h1>" + escape_html(words.headline) + "</h1>\n";
   html += list_of("words opening", words.opening);
-  return html + tiles(analysis) + callouts(analysis) + "</header>\n";
+  html += run != nullptr ? run_tiles(*run) : tiles(analysis);
+  return html + callouts(analysis) + "</header>\n";
 }
 
 std::string budget_plot(const Analysis& analysis) {
   if (!analysis.has_budgets) return "";
-  return section("budgets", "Final loss against compute", "",
-                 figure("plot-budgets",
-                        "Each point is a finished run, each line an arm's budgets of one seed. The "
-                        "arrow leads from what " +
-                            analysis.experiment.baseline +
-                            " needs for a loss to what the arm needs for the same one: to the left "
-                            "is less compute. Costs are read between points, never beyond them."));
+  return section(
+      "budgets", "Final loss against compute", "",
+      figure("plot-budgets",
+             "Each point is a finished run, each line an arm's budgets of one seed. The "
+             "arrow leads from what " +
+                 analysis.experiment.baseline +
+                 " needs for a loss to what the arm needs for the same one: to the left "
+                 "is less compute. Costs are interpolated between points, never extrapolated."));
 }
 
 std::string noise_blocks(const Analysis& analysis) {
   std::string html;
   for (const Comparison& comparison : analysis.comparisons) {
     if (comparison.noise_block.empty()) continue;
-    html += "<details><summary>The noise of " + escape_html(comparison.arm) +
-            ", for a recipe with fewer seeds and the same settings</summary><pre>" +
-            escape_html(comparison.noise_block) + "</pre></details>\n";
+    html += "<details><summary>For a recipe with the same settings and fewer seeds: the noise of " +
+            escape_html(comparison.arm) + "</summary><pre>" + escape_html(comparison.noise_block) +
+            "</pre></details>\n";
   }
   return html;
 }
@@ -167,6 +193,7 @@ std::string one_outcome(const Analysis& analysis, const Comparison& comparison) 
 }
 
 std::string outcomes(const Analysis& analysis) {
+  if (analysis.comparisons.empty()) return "";
   const Best best = best_comparison(analysis);
   std::string body;
   std::string others;  // of many arms the best alone is shown at once
@@ -192,12 +219,12 @@ std::string outcomes(const Analysis& analysis) {
 std::string ranking(const Analysis& analysis) {
   const bool has_grid = !analysis.experiment.grid.empty();
   if (!has_grid && analysis.comparisons.size() < 2) return "";
-  std::string html =
-      section("ranking", "Arms by gain",
-              "Gain over " + analysis.experiment.baseline +
-                  " at equal compute, mean over seeds. The first of many arms is partly the "
-                  "luckiest; intervals are not corrected for that.",
-              ranking_table(analysis));
+  std::string html = section(
+      "ranking", "Arms by gain",
+      "Gain over " + analysis.experiment.baseline +
+          " at equal compute, mean over seeds. Where there are many, the first is partly there by "
+          "luck; intervals are not corrected for that.",
+      ranking_table(analysis));
   const std::string maps = heat_map_tables(analysis);
   if (maps.empty()) return html;
   return html + section("grid", "Gain over the grid",
@@ -257,6 +284,17 @@ std::string plots(const Analysis& analysis) {
          gap_plot(analysis) + context_plots(analysis) + rate_plot(analysis);
 }
 
+std::string step_plot(const Analysis& analysis) {
+  const bool has_steps =
+      std::any_of(analysis.runs.begin(), analysis.runs.end(),
+                  [](const Run& run) { return has_curve(run) && !run.records.steps.empty(); });
+  if (!has_steps) return "";
+  return section("steps", "Step by step", "",
+                 figure("plot-steps",
+                        "What the records hold of each step; a point is the mean over neighbouring "
+                        "records. Dotted: the switch."));
+}
+
 std::string bag_plot(const Analysis& analysis) {
   const bool has_bag_loss =
       std::any_of(analysis.runs.begin(), analysis.runs.end(), [](const Run& run) {
@@ -295,7 +333,7 @@ std::string optional_section(const std::string& id, const std::string& title,
 std::string sets_hint(const Analysis& analysis) {
   std::string hint =
       "Next-token loss over both halves of each set, nats per token, and the same in bits per byte "
-      "of text, which tokenizers do not change; at budget 1, mean over each arm's seeds.";
+      "of text, comparable across tokenizers; at budget 1, mean over each arm's seeds.";
   if (analysis.sets.size() > 1) {
     hint += " Every other figure of this page is of " + analysis.sets.front().name + ".";
   }
@@ -305,7 +343,7 @@ std::string sets_hint(const Analysis& analysis) {
 std::string settings_hint(const Analysis& analysis) {
   for (const Run& run : analysis.runs) {
     if (!run.records.header.settings.empty()) continue;
-    return "As far as records hold settings: those of " + run.label() + " hold none.";
+    return "Incomplete: the records of " + run.label() + " hold no settings.";
   }
   return "Every other setting is the same.";
 }
@@ -328,17 +366,22 @@ std::string html_page(const Analysis& analysis, std::string_view plotly_script) 
   std::string html = head(analysis) + "<body><main>\n" + hero(analysis, words) +
                      budget_plot(analysis) + outcomes(analysis) + ranking(analysis);
   html += optional_section("words", "In words", "", list_of("words", words.sentences));
-  html += plots(analysis) + bag_plot(analysis);
+  html += plots(analysis) + bag_plot(analysis) + step_plot(analysis);
   html += optional_section("spread", "Spread over seeds",
                            "How far the final losses of seeds lie apart, nats per token.",
                            spread_table(analysis) + noise_blocks(analysis));
   html += optional_section("sets", "Validation sets", sets_hint(analysis), sets_table(analysis));
-  html +=
-      optional_section("runs", "All runs", "Loss at the last check of each run, nats per token.",
-                       runs_table(analysis));
+  if (only_run(analysis) == nullptr) {
+    html +=
+        optional_section("runs", "All runs",
+                         "Nats per token. Finished runs: the final loss. Unfinished ones and "
+                         "trunks (the part that runs "
+                         "of other budgets branch from): the last validation, on fewer windows.",
+                         runs_table(analysis));
+  }
   html += optional_section("speed", "Throughput",
-                           "Means over a phase, time of the steps alone with loading; "
-                           "evaluation and checkpoints stand apart.",
+                           "Averages per phase over the training steps, with loading; "
+                           "evaluation and checkpoints are listed separately.",
                            speed_table(analysis));
   html += optional_section("settings", "What differs between the arms", settings_hint(analysis),
                            settings_table(analysis));

@@ -67,7 +67,7 @@ std::string cost_figure(double log_cost, Bound bound, Bound at_most) {
 
 std::string speed_details(const Comparison& comparison, const ToldSpeedUp& told) {
   std::string text = speed_up_support(*told.flops);
-  if (told.time->available) text += "; in time of the steps " + speed_up_figure(*told.time);
+  if (told.time->available) text += "; by training time " + speed_up_figure(*told.time);
   if (!told.is_secondary && comparison.speed_up_secondary.available) {
     text += "; at the final loss of " + comparison.arm + " " +
             speed_up_figure(comparison.speed_up_secondary);
@@ -154,7 +154,7 @@ std::string outcome_table(const Analysis& analysis, const Comparison& comparison
                                comparison, comparison.equal_flops));
   if (comparison.equal_flops.documents.low) {
     html.rows.back().back().sub +=
-        "; error from the text alone: " + document_support(comparison.equal_flops.documents);
+        "; 95 % interval over documents: " + document_support(comparison.equal_flops.documents);
   }
   html.rows.push_back(speed_row(comparison, analysis));
   html.rows.push_back(gain_row({"Same text", "equal raw tokens: whose loss is lower?"}, analysis,
@@ -248,9 +248,10 @@ std::string sets_table(const Analysis& analysis) {
 std::string runs_table(const Analysis& analysis) {
   HtmlTable html;
   html.css_class = "plain";
-  html.head = {{"Run", ""},      number("Peak rate"), number("Loss, whole"), number("Half A"),
-               number("Half B"), number("Bits/byte"), number("FLOPs"),       number("Raw tokens"),
-               number("Epochs"), number("Step time")};
+  html.head = {
+      {"Run", ""},      number("Peak rate"),    number("Loss, whole"), number("Half A"),
+      number("Half B"), number("Bits/byte"),    number("FLOPs"),       number("Raw tokens"),
+      number("Epochs"), number("Training time")};
   for (const Run& run : analysis.runs) {
     if (run.records.validations.empty()) continue;
     const metrics::ValidationRecord& last = run.records.validations.back();

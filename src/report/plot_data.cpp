@@ -6,6 +6,7 @@
 #include "report/load.h"
 #include "report/ranking.h"
 #include "report/sets.h"
+#include "report/step_curves.h"
 #include "report/text.h"
 #include "report/verdict.h"
 
@@ -123,6 +124,7 @@ Json runs_json(const Analysis& analysis) {
     json["copying"] = copying_curve(run);
     json["sets"] = set_curves(analysis, run);
     json["bag"] = bag_curve(run);
+    json["steps"] = step_curves(run);
     runs.push_back(std::move(json));
   }
   return runs;
@@ -256,7 +258,8 @@ Json positions_json(const Analysis& analysis) {
 }  // namespace
 
 bool has_curve(const Run& run) {
-  return is_result(run.entry.role) && run.entry.budget == 1 && !run.records.validations.empty();
+  const bool has_records = !run.records.validations.empty() || !run.records.steps.empty();
+  return is_result(run.entry.role) && run.entry.budget == 1 && has_records;
 }
 
 Json plot_data(const Analysis& analysis) {

@@ -14,9 +14,9 @@ bool is_same(const metrics::PhaseInfo& a, const metrics::PhaseInfo& b) {
   return a.num_steps == b.num_steps && a.bag_size == b.bag_size && a.target_size == b.target_size;
 }
 
-std::vector<metrics::PhaseInfo> phases_of(const Run& run) {
+std::vector<metrics::PhaseInfo> phases_of(const metrics::RunHeader& header) {
   std::vector<metrics::PhaseInfo> phases;
-  for (const metrics::PhaseInfo& phase : run.records.header.phases) {
+  for (const metrics::PhaseInfo& phase : header.phases) {
     if (phase.num_steps > 0) phases.push_back(phase);
   }
   return phases;
@@ -40,20 +40,23 @@ std::string clause(const metrics::PhaseInfo& phase) {
 std::string schedule_sentence(const Analysis& analysis, const std::string& arm) {
   const std::vector<const Run*> runs = analysis.results(arm, 1);
   if (runs.empty()) return "";
-  const std::vector<metrics::PhaseInfo> phases = phases_of(*runs.front());
-  if (phases.empty()) return "";
+  const std::vector<metrics::PhaseInfo> phases = phases_of(runs.front()->records.header);
   for (const Run* run : runs) {
-    const std::vector<metrics::PhaseInfo> other = phases_of(*run);
+    const std::vector<metrics::PhaseInfo> other = phases_of(run->records.header);
     if (!std::equal(phases.begin(), phases.end(), other.begin(), other.end(), is_same)) {
       return "The runs of " + arm + " differ in their phases.";
     }
   }
-  if (!is_superposed(runs.front()->records.header)) {
-    return arm + " trained on next tokens throughout.";
-  }
+  return schedule_sentence(arm, runs.front()->records.header);
+}
+
+std::string schedule_sentence(const std::string& name, const metrics::RunHeader& header) {
+  const std::vector<metrics::PhaseInfo> phases = phases_of(header);
+  if (phases.empty()) return "";
+  if (!is_superposed(header)) return name + " trained on next tokens throughout.";
   std::vector<std::string> clauses;
   for (const metrics::PhaseInfo& phase : phases) clauses.push_back(clause(phase));
-  std::string text = arm + " trained by superposition: " + util::join(clauses, ", then ") + ".";
+  std::string text = name + " trained by superposition: " + util::join(clauses, ", then ") + ".";
   const metrics::PhaseInfo& last = phases.back();
   if (last.bag_size > 1 || last.target_size > 1) {
     text += " It never trained as an ordinary model, so it is not one.";

@@ -11,4 +11,7 @@ namespace superpose::report {
 // where no run of it has finished.
 std::string schedule_sentence(const Analysis& analysis, const std::string& arm);
 
+// The same of one run, which the sentence calls `name`. "" where its header holds no phases.
+std::string schedule_sentence(const std::string& name, const metrics::RunHeader& header);
+
 }  // namespace superpose::report

@@ -68,7 +68,8 @@ std::string given_rates_sentence(const Analysis& analysis) {
   }
   if (all.size() == 1 && *all.begin() > 0) {
     return "Every arm ran at the learning rate " + format_rate(*all.begin()) +
-           ", tuned for none of them here, so part of the difference may come from the rate.";
+           ", which was not tuned for any of them here, so part of the difference may come from "
+           "the rate.";
   }
   return "Each arm ran at the learning rate given for it (" + util::join(parts, ", ") +
          "); this comparison did not search for rates itself.";
@@ -118,14 +119,14 @@ std::string setting_sentence(const Analysis& analysis, const Comparison& compari
     case Match::kInterpolated:
       text += " are compared at the compute of " + baseline + " (" +
               format_flops(mean.baseline_flops) + "), the loss of " + comparison.arm +
-              " read off between its budgets,";
+              " interpolated between its budgets,";
       break;
     case Match::kUnmatched:
       text += " were trained with unequal compute (" + format_flops(mean.baseline_flops) + " and " +
               format_flops(mean.arm_flops) + ")";
       break;
   }
-  return text + " and judged on " + format_measured(analysis.measured) +
+  return text + " and evaluated on " + format_measured(analysis.measured) +
          ", held out. The loss, in nats per token, says how much each next token surprises the "
          "model; lower is better.";
 }
@@ -227,11 +228,11 @@ std::string speed_sentence(const Analysis& analysis, const Comparison& compariso
                      ": " + speed_up_figure(*told.flops) + speed_up_meaning(*told.flops) + " (" +
                      speed_up_support(*told.flops) + ")";
   if (told.time->available && told.time->determined) {
-    text += "; in time of the training steps " + speed_up_figure(*told.time);
+    text += "; by training time " + speed_up_figure(*told.time);
   }
   if (told.is_secondary) {
-    text += ". It is read off the budgets of " + baseline + ", as those of " + arm +
-            " do not give it at the final loss of " + baseline;
+    text += ". It is interpolated between the budgets of " + baseline + ", because those of " +
+            arm + " do not reach the final loss of " + baseline;
   }
   return text + ".";
 }

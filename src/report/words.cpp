@@ -10,6 +10,7 @@
 #include "report/load.h"
 #include "report/ranking.h"
 #include "report/report.h"
+#include "report/run_words.h"
 #include "report/schedule_words.h"
 #include "report/sentences.h"
 #include "report/text.h"
@@ -166,6 +167,7 @@ std::vector<std::string> told_notes(const Analysis& analysis) {
 
 Words put_in_words(const Analysis& analysis) {
   Words words;
+  if (const Run* run = only_run(analysis)) return run_in_words(analysis, *run);
   if (analysis.comparisons.empty()) {
     words.headline = "No result: only one arm was given, and a comparison needs two";
     return words;
@@ -199,8 +201,8 @@ std::string in_words(const Analysis& analysis) {
   for (const std::string& note : told_notes(analysis)) text += "  * " + note + "\n";
   for (const Comparison& comparison : analysis.comparisons) {
     if (comparison.noise_block.empty()) continue;
-    text += "\nThe noise of " + comparison.arm +
-            ", for a recipe with fewer seeds and the same settings:\n\n" + comparison.noise_block;
+    text += "\nA recipe with the same settings and fewer seeds takes the noise of " +
+            comparison.arm + " from here:\n\n" + comparison.noise_block;
   }
   return text;
 }

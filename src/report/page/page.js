@@ -97,6 +97,7 @@
   function closeUp(set) {
     const known = (run) => lossOn(run, set).filter((loss) => loss !== null);
     const all = data.runs.flatMap(known);
+    if (!all.length) return undefined;  // no check yet
     const low = Math.min(...all);
     const from = data.runs.filter((run) => run.arm === data.baseline && known(run).length).map((run) => {
       const loss = known(run);
@@ -144,6 +145,33 @@
       }));
       draw(id, traces, layout(axis(clocks[clock].title, { rangemode: "tozero" }), axis("bag loss, nats per token")));
     };
+    buttons(id, "Against", clockOptions, (key) => { clock = key; show(); });
+    show();
+  }
+
+  // One quantity of the step records at a time: a line for each run, or for each of its members.
+  function stepPlot() {
+    const id = "plot-steps";
+    if (!document.getElementById(id)) return;
+    const runs = data.runs.filter((run) => run.steps.step.length);
+    const names = [...new Set(runs.flatMap((run) => Object.keys(run.steps.series)))];
+    const first = ["training loss", "learning rate", "gradient norm", "positions per second", "waiting for data, %"];
+    const rank = (quantity) => (first.includes(quantity) ? first.indexOf(quantity) : first.length);
+    names.sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
+    const isOneRun = runs.length === 1;
+    let clock = "positions";
+    let quantity = names[0];
+    const show = () => {
+      const traces = runs.flatMap((run) => Object.entries(run.steps.series[quantity] || {}).map(([member, values], i) => ({
+        type: "scatter", mode: "lines", name: !member ? run.label : isOneRun ? member : run.label + ", " + member,
+        x: scaled(run.steps[clock], clocks[clock].scale), y: values, customdata: run.steps.step,
+        line: { color: isOneRun && member ? palette[i % palette.length] : color(run.arm), width: 1.5,
+          dash: member && !isOneRun ? dashes[i % dashes.length] : dash(run.seed) },
+        hovertemplate: "%{fullData.name}<br>step %{customdata:,}<br>%{y:.4g}<extra></extra>",
+      })));
+      draw(id, traces, layout(axis(clocks[clock].title, { rangemode: "tozero" }), axis(quantity.replaceAll("_", " ")), switchLines(clock)));
+    };
+    buttons(id, "Show", names.map((one) => [one, one.replaceAll("_", " ")]), (key) => { quantity = key; show(); });
     buttons(id, "Against", clockOptions, (key) => { clock = key; show(); });
     show();
   }
@@ -265,4 +293,5 @@
   positionPlot();
   ratePlot();
   bagPlot();
+  stepPlot();
 })();

@@ -24,10 +24,11 @@ WIDTH, PHONE_WIDTH = 1280, 390
 OWN_SCHEMES = ("data:", "blob:", "chrome:")  # in the page itself, or the browser's own start page
 # Plot -> number of traces, by sample.
 EXPECTED = {
-    "demo": {"plot-validation": 2, "plot-gap": 1, "plot-bag": 1},
-    "sets": {"plot-validation": 6, "plot-gap": 3, "plot-bag": 3, "plot-copying": 6, "plot-positions": 2},
-    "grid": {"plot-validation": 7, "plot-gap": 6, "plot-bag": 6, "plot-budgets": 7, "plot-positions": 7},
-    "full": {"plot-validation": 6, "plot-gap": 3, "plot-budgets": 6, "plot-rates": 2, "plot-bag": 3},
+    "demo": {"plot-validation": 2, "plot-gap": 1, "plot-bag": 1, "plot-steps": 2},
+    "sets": {"plot-validation": 6, "plot-gap": 3, "plot-bag": 3, "plot-copying": 6, "plot-positions": 2, "plot-steps": 6},
+    "grid": {"plot-validation": 7, "plot-gap": 6, "plot-bag": 6, "plot-budgets": 7, "plot-positions": 7, "plot-steps": 7},
+    "full": {"plot-validation": 6, "plot-gap": 3, "plot-budgets": 6, "plot-rates": 2, "plot-bag": 3, "plot-steps": 6},
+    "run": {"plot-validation": 1, "plot-bag": 1, "plot-copying": 1, "plot-positions": 1, "plot-steps": 1},
 }
 
 
@@ -118,13 +119,14 @@ def check_plots(browser, expected):
         check(paths == count, f"{plot}: expected {count} lines drawn, got {paths}")
 
 
-def check_buttons(browser):
+def check_buttons(browser, sample):
     positions = first_x(browser, "plot-validation")
     press(browser, "plot-validation", "seconds")
     seconds = first_x(browser, "plot-validation")
     check(max(seconds) < max(positions), "plot-validation: the time button did not change the x axis")
     press(browser, "plot-validation", "raw_tokens")
-    check(first_x(browser, "plot-validation") == positions, "plot-validation: baseline's raw tokens are its positions")
+    if sample != "run":  # which has no baseline
+        check(first_x(browser, "plot-validation") == positions, "plot-validation: baseline's raw tokens are its positions")
     press(browser, "plot-validation", "positions")
     near = browser.run("return document.getElementById('plot-validation').layout.yaxis.range[1]")
     press(browser, "plot-validation", "all")
@@ -153,15 +155,29 @@ def check_sets(browser):
     check(rows == 4, f"sets: expected a row for each of 2 sets and 2 arms, got {rows}")
 
 
+def check_steps(browser):
+    """A button for each quantity of the step records; a line for each member of a scalar."""
+    keys = browser.run("return Array.from(document.querySelectorAll('[data-for=plot-steps] button')).map(b => b.dataset.key)")
+    for key in ("training loss", "bag loss", "learning rate", "gradient norm", "positions per second", "update_ratio"):
+        check(key in keys, f"plot-steps: no button for {key}, only {keys}")
+    browser.run("document.querySelector('[data-for=plot-steps] button[data-key=update_ratio]').click()")
+    names = browser.run("return document.getElementById('plot-steps').data.map(t => t.name)")
+    check(names == ["matrix", "vector"], f"plot-steps: expected a line for each member, got {names}")
+
+
 def check_page(browser, page, sample, expected):
     browser.log("browser"), browser.log("performance")  # what came before
     browser.call("POST", "/url", {"url": page.as_uri()})
     check_plots(browser, expected)
-    check_buttons(browser)
+    check_buttons(browser, sample)
     if sample == "sets":
         check_sets(browser)
     title = browser.run("return document.querySelector('h1').textContent")
-    check("tst" in title and " ended 0.0" in title and " ahead of baseline" in title, f"headline: got {title!r}")
+    if sample == "run":
+        check_steps(browser)
+        check("held-out loss 1.1000" in title, f"headline: got {title!r}")
+    else:
+        check("tst" in title and " ended 0.0" in title and " ahead of baseline" in title, f"headline: got {title!r}")
     check(browser.run("return document.querySelectorAll('.eyebrow b, pre script').length") == 0, "text was not escaped")
     messages = [entry["message"] for entry in browser.log("browser")]
     check(not messages, f"console: expected nothing, got {messages}")

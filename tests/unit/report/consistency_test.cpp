@@ -345,7 +345,7 @@ void Said::curves_lie_where_the_caption_says() const {
     }
     const auto said =
         matches(page_, "While superposed, " + arm +
-                           " had a higher loss than baseline at (\\d+) of (\\d+) check");
+                           " had a higher loss than baseline at (\\d+) of (\\d+) validation");
     ASSERT_EQ(said.size(), checks > 0 ? 1U : 0U);
     if (said.empty()) continue;
     EXPECT_EQ(whole(said[0][1]), above) << said[0][0];
@@ -378,7 +378,8 @@ void Said::crossings_are_those_of_the_curves() const {
       overtook += ahead ? 1 : 0;
       stayed += stays ? 1 : 0;
     }
-    const std::string said = sentence(seeds == 1 ? "The switch to next" : "At the first check");
+    const std::string said =
+        sentence(seeds == 1 ? "The switch to next" : "At the first validation");
     if (seeds == 0 || said.find(" " + arm + " was ") == std::string::npos) continue;  // another's
     const auto first = matches(said, arm + " was " + kGain);
     EXPECT_NEAR(signed_gain(first.at(0)[1]), first_gaps / static_cast<double>(seeds),
@@ -386,7 +387,7 @@ void Said::crossings_are_those_of_the_curves() const {
     if (seeds == 1) {
       EXPECT_EQ(said.find("never ahead") == std::string::npos, overtook == 1) << said;
       EXPECT_EQ(said.find("and stayed ahead") != std::string::npos, stayed == 1) << said;
-      const auto end = matches(said, "at the last check it was " + kGain);
+      const auto end = matches(said, "at the last validation it was " + kGain);
       ASSERT_EQ(end.empty(), stayed == 1) << said;
       if (end.empty()) continue;
       EXPECT_NEAR(signed_gain(end[0][1]), last, kLastDigit / 2) << said;
@@ -396,8 +397,8 @@ void Said::crossings_are_those_of_the_curves() const {
     ASSERT_EQ(counts.size(), 1U) << said;
     EXPECT_EQ(whole(counts[0][1]), overtook) << said;
     EXPECT_EQ(whole(counts[0][2]), seeds) << said;
-    const auto to_the_end = matches(said, "to the last check in (\\d+)");
-    EXPECT_EQ(to_the_end.empty(), overtook == 0) << said;
+    const auto to_the_end = matches(said, "to the last validation in (\\d+)");
+    EXPECT_EQ(to_the_end.empty(), stayed == 0) << said;
     for (const auto& count : to_the_end) EXPECT_EQ(whole(count[1]), stayed) << said;
   }
 }
@@ -527,9 +528,9 @@ void Said::use_of_context_is_that_of_the_records() const {
       last += *run->validations.back().copying;
       copying += rounded(*run->validations.back().copying) < -0.5 ? 1U : 0U;
     }
-    const std::string uses = sentence(arm + " uses its context: ");
+    const std::string uses = sentence(arm + " learned to copy from its context: ");
     EXPECT_EQ(uses.empty(), copying == 0) << arm;
-    EXPECT_EQ(sentence(arm + " makes little use").empty(), probed == 0 || copying > 0) << arm;
+    EXPECT_EQ(sentence(arm + " did not learn to copy").empty(), probed == 0 || copying > 0) << arm;
     if (uses.empty()) continue;
     const auto of_seeds = matches(uses, "in (\\d+) of (\\d+) seeds");
     ASSERT_EQ(of_seeds.empty(), probed == 1) << uses;

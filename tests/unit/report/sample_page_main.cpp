@@ -1,5 +1,5 @@
 // Writes the report of a made-up comparison, for the browser test: sample_page FOLDER PLOTLY_SCRIPT
-// {demo|full|sets|grid}.
+// {demo|full|sets|grid|run}.
 #include <cmath>
 #include <iostream>
 #include <string>
@@ -119,11 +119,23 @@ report::Experiment grid(const std::filesystem::path& root) {
   return experiment;
 }
 
+// A run by itself, with a scalar of two members.
+report::Experiment run(const std::filesystem::path& root) {
+  test::SyntheticRun run;
+  run.arm = "";
+  run.bag_size = 4;
+  run.num_documents = 60;
+  run.copies_from = 4600;
+  run.has_scalars = true;
+  const report::RunEntry entry = test::add_synthetic_run(root, run, report::Role::kFinal);
+  return report::experiment_of_run(root / entry.folder);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   if (argc != 4) {
-    std::cerr << "usage: sample_page FOLDER PLOTLY_SCRIPT {demo|full|sets|grid}\n";
+    std::cerr << "usage: sample_page FOLDER PLOTLY_SCRIPT {demo|full|sets|grid|run}\n";
     return 2;
   }
   const std::filesystem::path root = argv[1];
@@ -132,6 +144,7 @@ int main(int argc, char** argv) {
   report::Experiment experiment = sample == "full"   ? full(root)
                                   : sample == "sets" ? sets(root)
                                   : sample == "grid" ? grid(root)
+                                  : sample == "run"  ? run(root)
                                                      : demo(root);
   experiment.recipe_name = "recipes/demo.toml";
   experiment.recipe_text =

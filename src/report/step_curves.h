@@ -1,0 +1,19 @@
+// What a run's step records hold, as curves over its steps.
+#pragma once
+
+#include "report/analysis.h"
+#include "util/json.h"
+
+namespace superpose::report {
+
+// Points of a curve at most; each is the mean over an equal range of records.
+inline constexpr std::size_t kStepCurvePoints = 250;
+
+// {"step": [..], "positions": [..], "raw_tokens": [..], "seconds": [..],
+//  "series": {"gradient norm": {"": [..]}, "update_ratio": {"matrix": [..], ...}, ...}}
+//
+// A scalar of a record belongs to the series that its name begins with, up to the first "/". A
+// series has null where a range of records does not hold it.
+util::Json step_curves(const Run& run);
+
+}  // namespace superpose::report
