@@ -68,6 +68,8 @@ struct DataConfig {
   // Not a key: the folder of the recipe, where relative paths of what is read are looked for that
   // the current folder does not have. Empty = nowhere else.
   std::string recipe_folder = {};
+  // Not a key: what messages call `sources`; empty = nothing.
+  std::string sources_key = "data.sources";
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {
