@@ -219,7 +219,7 @@ TEST_F(TrainResume, LossThatIsNotFiniteStopsBeforeWeightsChange) {
   EXPECT_THAT(error, HasSubstr("train: step "));
   EXPECT_THAT(error, HasSubstr("phase 1, bag_size 3"));
   EXPECT_THAT(error, HasSubstr("not finite"));
-  EXPECT_THAT(error, HasSubstr("last good checkpoint: "));
+  EXPECT_THAT(error, HasSubstr("last checkpoint: "));
   EXPECT_THAT(error, HasSubstr("step-0"));
 }
 
