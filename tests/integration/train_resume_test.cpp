@@ -195,7 +195,7 @@ TEST_F(TrainResume, AnotherThreadCountIsSaidToCostBitExactness) {
   distributed::LocalCollective collective;
   const train::Plan plan = train::plan_run(make_spec(config), collective);
   EXPECT_THAT(plan.start_warnings,
-              ::testing::Contains(AllOf(HasSubstr("bit-exact"), HasSubstr("threads 1 -> 2"))));
+              ::testing::Contains(AllOf(HasSubstr("bit for bit"), HasSubstr("threads 1 -> 2"))));
 }
 
 TEST_F(TrainResume, SecondProcessInTheSameFolderIsRefused) {
