@@ -121,7 +121,7 @@ struct DataConfig {
     v.field("block_tokens", self.block_tokens,
             "tokens of the blocks that an epoch shuffles; 0 = 65536, fewer for a small corpus");
     v.field("lanes", self.lanes,
-            "positions of the corpus read in parallel; fewer are used for a small corpus");
+            "equal parts of the corpus read in parallel; fewer are used for a small corpus");
     v.field("document_aware", self.document_aware,
             "bags and targets do not reach from one document into the next");
     v.field("reset_attention", self.reset_attention,
