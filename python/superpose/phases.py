@@ -174,8 +174,8 @@ class Phases(Sequence[Phase]):
             steps_so_far += config.steps or 0
             share_so_far += config.share or 0.0
             end = math.floor(steps_so_far + share_so_far * total_steps + _FLOOR_SLACK)
-            rule = f"phases must fit train.steps = {total_steps}"
-            _require(end <= total_steps, f"phases[{i}]: {rule}, got {end} steps so far")
+            rule = f"the phases up to here take {end} steps, more than train.steps = {total_steps}"
+            _require(end <= total_steps, f"phases[{i}]: {rule}")
             slot_weights = config.make_slot_weights()
             if end > first:
                 sizes = (config.bag_size, len(slot_weights))

@@ -75,7 +75,7 @@ def test_target_size_defaults_to_bag_size():
             r"phases\[0\].slot_weights: must hold target_size = 2 numbers, got 1",
         ),
         ([{"steps": 1, "slot_weighting": "harmonic"}], r"phases\[0\].slot_weighting: must be one of"),
-        ([{"steps": 60}, {"share": 0.5}], r"phases\[1\]: phases must fit train.steps = 100, got 110 steps so far"),
+        ([{"steps": 60}, {"share": 0.5}], r"phases\[1\]: the phases up to here take 110 steps, more than train.steps = 100"),
     ],
 )
 def test_errors_name_entry_and_key(configs, message):

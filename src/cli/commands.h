@@ -1,4 +1,4 @@
-// The sub-commands, whose options are declared in main.cpp: each takes what the command line said
+// The commands, whose options are declared in main.cpp: each takes what the command line said
 // and returns the program's exit code. Errors come out as util::Error or c10::Error; main() prints
 // them.
 #pragma once
@@ -123,7 +123,7 @@ int export_command(const ExportOptions& options);
 struct LaunchCommandOptions {
   int ranks = 1;
   bool all_output = false;
-  std::vector<std::string> command;  // a sub-command of ours with its arguments, or any program
+  std::vector<std::string> command;  // train or compare with its arguments, or any program
 };
 int launch_command(const LaunchCommandOptions& options);
 

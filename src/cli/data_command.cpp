@@ -39,8 +39,8 @@ void print_split(const char* name, const data::SplitStats& stats) {
   std::cout << util::format_count(stats.tokens) << " tokens";
   if (stats.bytes > 0) {
     std::cout << " (" << std::fixed << std::setprecision(3)
-              << static_cast<double>(stats.tokens) / static_cast<double>(stats.bytes) << " a byte)"
-              << std::defaultfloat;
+              << static_cast<double>(stats.tokens) / static_cast<double>(stats.bytes)
+              << " tokens per byte)" << std::defaultfloat;
   }
   std::cout << '\n';
 }
@@ -235,6 +235,13 @@ void refuse_recipe_keys(const DataOptions& options) {
              " is not a recipe");
 }
 
+// A folder of text is neither.
+void check_prepared(const fs::path& folder) {
+  util::require(
+      fs::exists(folder / "corpus.json"), folder.string(),
+      ": is neither a recipe (.toml) nor a prepared corpus folder (it has no corpus.json)");
+}
+
 // Text is not a token file, and a recipe needs its ending.
 void check_token_file_name(const DataOptions& options) {
   const fs::path ending = fs::path(options.target).extension();
@@ -276,7 +283,7 @@ void inspect(const NamedCorpus& named, const DataOptions& options) {
 bool verify(const std::string& prefix, const fs::path& folder) {
   const data::VerifyReport report = data::verify_corpus(folder);
   std::cout << prefix << folder.string() << ": " << report.shards << " shards as recorded, "
-            << report.sources << " sources unchanged\n";
+            << report.sources << " source files unchanged\n";
   for (const std::string& source : report.changed_sources) {
     std::cout << "  changed since: " << source << '\n';
   }
@@ -304,14 +311,18 @@ int data_inspect_command(const DataOptions& options) {
     return inspect_token_file(options);
   }
   refuse_token_file_options(options);
+  if (fs::is_directory(options.target)) check_prepared(options.target);
   for (const NamedCorpus& named : open(options)) inspect(named, options);
   return kDone;
 }
 
 int data_verify_command(const DataOptions& options) {
   const bool is_folder = fs::is_directory(options.target);
-  if (is_folder) refuse_recipe_keys(options);
-  if (is_folder) return verify("", options.target) ? kDone : kFailed;
+  if (is_folder) {
+    refuse_recipe_keys(options);
+    check_prepared(options.target);
+    return verify("", options.target) ? kDone : kFailed;
+  }
   const train::RunConfig recipe = load_recipe(options.target, options.overrides).base;
   bool unchanged = true;
   for (const data::FoundCorpus& found : train::find_texts(recipe)) {

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <iostream>
+#include <sstream>
 #include <vector>
 
 #include "ops/kernels.h"
@@ -52,6 +53,19 @@ fs::path default_site_packages() {
 fs::path program_file() {
   std::error_code ignored;
   return fs::read_symlink("/proc/self/exe", ignored);
+}
+
+bool has_program(const std::string& name) {
+  std::error_code ignored;
+  if (name.find('/') != std::string::npos) return fs::exists(name, ignored);
+  const char* path = ::getenv("PATH");
+  if (path == nullptr) return true;  // the system looks where it does by default
+  std::istringstream folders(path);
+  for (std::string folder; std::getline(folders, folder, ':');) {
+    const fs::path file = fs::path(folder) / name;  // an empty one is the current folder
+    if (fs::is_regular_file(file, ignored) && ::access(file.c_str(), X_OK) == 0) return true;
+  }
+  return false;
 }
 
 void restore_library_path() {

@@ -22,6 +22,9 @@ std::filesystem::path default_site_packages();
 // This program's file; empty where the system does not say.
 std::filesystem::path program_file();
 
+// Whether there is such a program: a path, or a name that PATH has.
+bool has_program(const std::string& name);
+
 // Undoes for programs started from here what superpose.sh.in did to LD_LIBRARY_PATH.
 void restore_library_path();
 

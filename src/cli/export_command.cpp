@@ -16,9 +16,9 @@ int export_command(const ExportOptions& options) {
                            .program = "superpose " + program_version()});
   for (const std::string& warning : result.warnings) std::cout << "warning: " << warning << '\n';
   std::cout << "written: " << options.to << " (" << util::join(result.files, ", ") << ")\n"
-            << "read back: every weight as written in " << result.type
-            << ", logits of a fixed prompt within " << util::format_double(result.logit_error)
-            << " of their size\n";
+            << "verified: weights read back equal (" << result.type
+            << "); logits on a test prompt differ by at most "
+            << util::format_double(result.logit_error) << " (relative)\n";
   return kDone;
 }
 

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <sstream>
+#include <string_view>
 
 #include "model/accounting.h"
 #include "model/presets.h"
@@ -29,6 +30,13 @@ class Layout final : public CLI::Formatter {
  public:
   std::string make_description(const CLI::App* app) const override {
     return wrapped(app->get_description(), kHelpColumns) + "\n";
+  }
+
+  std::string make_subcommands(const CLI::App* app, CLI::AppFormatMode mode) const override {
+    constexpr std::string_view kHeading = "\nSubcommands:\n";
+    std::string text = CLI::Formatter::make_subcommands(app, mode);
+    if (text.starts_with(kHeading)) text.replace(0, kHeading.size(), "\nCommands:\n");
+    return text;
   }
 
   // CLI11 does not know that a program with its own words follows.
@@ -79,7 +87,11 @@ std::string head_of(const model::ModelConfig& shape) {
 
 }  // namespace
 
-std::shared_ptr<CLI::FormatterBase> help_layout() { return std::make_shared<Layout>(); }
+std::shared_ptr<CLI::FormatterBase> help_layout() {
+  auto layout = std::make_shared<Layout>();
+  layout->label("SUBCOMMAND", "COMMAND");
+  return layout;
+}
 
 std::string preset_table() {
   // The rows of a corpus of bytes, where the preset's own are fewer.
@@ -102,7 +114,9 @@ std::string preset_table() {
                   head_of(shape).c_str());
     table += line;
   }
-  return table + "A corpus with more ids than the vocabulary makes it larger (bytes: 320).\n";
+  return table +
+         "If the tokenizer has more ids than a preset's vocabulary, the vocabulary is enlarged\n"
+         "to fit (bytes: 320). A model.vocab_size that you set is not enlarged.\n";
 }
 
 }  // namespace superpose::cli

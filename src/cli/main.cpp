@@ -1,5 +1,5 @@
 // superpose: pre-trains language models with Token Superposition Training. Wiring only: reads the
-// command line, calls a sub-command, turns errors into one line and an exit code.
+// command line, calls a command, turns errors into one line and an exit code.
 #include <c10/util/Exception.h>
 
 #include <CLI/CLI.hpp>
@@ -41,6 +41,11 @@ constexpr const char* kStopping =
     "continues. A second Ctrl-C exits at once. A closed output pipe (| head) does not stop the "
     "run.";
 
+// What the status line says of a step.
+constexpr const char* kLosses =
+    "The status line has the \"bag loss\" of superposed phases, the \"NTP loss\" of next-token\n"
+    "prediction (NTP), and \"val NTP\", the next-token loss on held-out text.\n";
+
 // Cuts the command off the words of `launch -n 2 -- command`; CLI11 would hand it to the program's
 // own parser. Without "--" the command begins at the first word that is not an option.
 std::vector<std::string> take_command(std::vector<std::string>& words) {
@@ -66,7 +71,7 @@ void add_overwrite(CLI::App* command, util::Overwrite& overwrite) {
       "Overwrite existing files even if superpose did not write them or they were changed since");
 }
 
-// What a parsed command line asks for; the chosen sub-command has filled its own member.
+// What a parsed command line asks for; the chosen command has filled its own member.
 struct Arguments {
   TrainOptions train;
   CompareOptions compare;
@@ -147,7 +152,7 @@ CLI::App* add_train(CLI::App& app, Arguments& arguments) {
                     "Print every recipe key with its default and meaning");
   add_isa(command, arguments.isa);
   add_recipe_keys(command, arguments, OnSignal::kContinuable,
-                  std::string("\n") + kStopping + more_on_models());
+                  std::string("\n") + kLosses + kStopping + more_on_models());
   return command;
 }
 
@@ -165,10 +170,12 @@ CLI::App* add_compare(CLI::App& app, Arguments& arguments) {
                                          "own arms, at equal compute, and write a report");
   command->add_option("recipe", arguments.compare.recipe, "Recipe file (TOML)")->required();
   command->add_flag("--dry-run", arguments.compare.dry_run,
-                    "List every run with its steps, hours, disk and raw tokens, as trees of shared "
-                    "first steps; say what differences the seeds can show; and stop");
+                    "List every run (steps, time, disk, raw tokens; runs that share their first "
+                    "steps are indented), print the smallest difference the seeds can show, and "
+                    "stop");
   command
-      ->add_option("--only", arguments.compare.only, "Run a part: arm=NAME,seed=N (either or both)")
+      ->add_option("--only", arguments.compare.only,
+                   "Run only a part: arm=NAME, seed=N, budget=X, comma-separated (any of them)")
       ->default_str("all of it");
   add_overwrite(command, arguments.compare.overwrite);
   add_isa(command, arguments.isa);
@@ -217,7 +224,9 @@ CLI::App* add_selftest(CLI::App& app, Arguments& arguments) {
       ->default_str("auto")
       ->type_name("NAME");
   add_isa(command, options.isa, /*takes_all=*/true);
-  command->add_option("--out", options.out, "File for all figures, to send to whoever asks")
+  command
+      ->add_option("--out", options.out,
+                   "Write all results to this JSON file (attach it to bug reports)")
       ->capture_default_str();
   add_overwrite(command, options.overwrite);
   command->footer(
@@ -250,19 +259,20 @@ CLI::App* add_report(CLI::App& app, Arguments& arguments) {
 CLI::App* add_launch(CLI::App& app, Arguments& arguments) {
   CLI::App* command = app.add_subcommand(
       "launch",
-      "Run a sub-command as several processes on this machine: superpose launch -n 2 train RECIPE");
+      "Run a command as several processes on this machine: superpose launch -n 2 train RECIPE");
   command->add_option("-n,--ranks", arguments.launch.ranks, "Number of processes")
       ->check(at_least(1))
+      ->type_name("N")
       ->required();
   command->add_flag("--all-output", arguments.launch.all_output, "Show the output of every rank");
   // No option of ours: CLI11 takes "[a, b]" apart, and a recipe key's value may look like that.
   command->prefix_command();
   command->footer(
-      "What follows the options, or --, is a sub-command or a program, with its arguments.");
+      "What follows the options, or --, is train, compare or a program, with its arguments.");
   return command;
 }
 
-// The sub-commands of `data`.
+// The commands of `data`.
 struct DataCommands {
   CLI::App* prepare;
   CLI::App* inspect;
@@ -280,8 +290,8 @@ void add_inspect_options(CLI::App* command, DataOptions& options) {
   command->add_flag("--held-out", options.held_out, "Look at the held-out documents");
   command->add_flag("--all-sources", options.all_sources, "List every source file");
   command->add_option("--tokenizer", options.tokenizer,
-                      "Of a token file: tokenizer.json, folder or tiktoken file");
-  command->add_option("--format", options.format, "Of a token file: as data.format in a recipe")
+                      "For token files: tokenizer.json, folder or tiktoken file");
+  command->add_option("--format", options.format, "For token files: as data.format in a recipe")
       ->capture_default_str();
 }
 
@@ -318,7 +328,7 @@ DataCommands add_data(CLI::App& app, Arguments& arguments) {
   return commands;
 }
 
-// The sub-commands of `tokenizer` that turn text into ids, and the way back.
+// The commands of `tokenizer` that turn text into ids, and the way back.
 struct TokenizerTextCommands {
   CLI::App* encode;
   CLI::App* decode;
@@ -344,7 +354,7 @@ TokenizerTextCommands add_tokenizer_text(CLI::App& tokenizer, Arguments& argumen
       "One list of ids per line to one {\"text\": ...} per line; without it the "
       "ids are separated by\nspaces and are one text");
   commands.encode->add_flag("--special-as-text", options.special_as_text,
-                            "Special tokens that stand in a text are text, not their ids");
+                            "Encode special tokens that occur in the text as ordinary text");
   return commands;
 }
 
@@ -372,8 +382,7 @@ CLI::App* add_tokenizer_train(CLI::App& tokenizer, Arguments& arguments) {
           ->capture_default_str();
   command
       ->add_flag("--no-special", options.no_special,
-                 "No special token: a recipe then names in data.end_of_document what ends a "
-                 "document")
+                 "No special tokens; recipes must then set data.end_of_document")
       ->excludes(special);
   command
       ->add_option("--min-frequency", options.min_frequency,
@@ -410,7 +419,7 @@ CLI::App* add_tokenizer_train(CLI::App& tokenizer, Arguments& arguments) {
 CLI::App* add_export(CLI::App& app, Arguments& arguments) {
   ExportOptions& options = arguments.export_model;
   CLI::App* command = app.add_subcommand(
-      "export", "A model folder for others, without the trainer's files, and a model card");
+      "export", "Write a Hugging Face model folder with a model card, without the trainer's files");
   command
       ->add_option("model", options.from,
                    "Checkpoint, a run's folder (its newest checkpoint), or a Hugging Face folder")

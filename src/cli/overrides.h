@@ -9,7 +9,7 @@
 namespace superpose::cli {
 
 // Takes the recipe keys out of `arguments` (argv without the program's name) and returns them in
-// their order; what is left is the sub-command's own. A recipe key is an option with a dot in its
+// their order; what is left is the command's own. A recipe key is an option with a dot in its
 // name, or a whole list: --phases, --validation, --mixture.
 //
 // Throws util::Error when a key has no value.

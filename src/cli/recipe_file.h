@@ -1,4 +1,4 @@
-// Recipe files as the sub-commands use them.
+// Recipe files as the commands use them.
 #pragma once
 
 #include <string>

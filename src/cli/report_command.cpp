@@ -44,6 +44,10 @@ report::Experiment gather(const ReportOptions& options) {
 }  // namespace
 
 int report_command(const ReportOptions& options) {
+  for (const std::string& folder : options.folders) {
+    util::require(std::filesystem::exists(folder), folder,
+                  ": no such folder; expected a run or the run.dir of a comparison");
+  }
   const report::Experiment experiment = gather(options);
   std::string out = options.out;
   const bool has_folder =

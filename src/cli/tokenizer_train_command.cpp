@@ -29,9 +29,11 @@ SourceDocuments open_sources(const TokenizerTrainOptions& options) {
                 options.max_bytes);
   data::DataConfig config;
   config.sources = options.sources;
+  config.sources_key.clear();
   data::ReadOptions read;
   read.document_separator = data::unescape_separator("--separator", options.separator);
   read.text_field = options.text_field;
+  read.bad_record_advice = "use --text-field NAME, or --skip-bad-records";
   read.on_bad_record = options.skip_bad_records ? data::BadRecord::kSkip : data::BadRecord::kError;
   std::vector<data::SourceFile> files = data::list_sources(config);
   data::leave_out_binaries(files, config, "");

@@ -13,6 +13,7 @@
 #include "distributed/rendezvous.h"
 #include "train/plan_text.h"
 #include "train/run.h"
+#include "util/text.h"
 
 namespace superpose::cli {
 namespace {
@@ -25,9 +26,9 @@ void print_end(const train::RunResult& result, const train::RunConfig& config) {
                 << result.checkpoint.string() << ". The same command resumes from there.\n";
       return;
     case train::RunStatus::kDataUsedUp:
-      std::cout << "The data are used up (data.when_exhausted = stop): ended after step "
-                << result.step << " of " << config.train.steps << "; model "
-                << result.checkpoint.string() << '\n';
+      std::cout << "The data is used up (data.when_exhausted = stop): ended after step "
+                << util::with_commas(result.step) << " of " << util::with_commas(config.train.steps)
+                << "; model " << result.checkpoint.string() << '\n';
       return;
     case train::RunStatus::kFinished:
     case train::RunStatus::kReachedStop:

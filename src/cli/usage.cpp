@@ -1,10 +1,12 @@
 #include "cli/usage.h"
 
 #include <algorithm>
+#include <cctype>
 #include <string_view>
 
 #include "config/synonyms.h"
 #include "experiment/recipe_names.h"
+#include "util/text.h"
 
 namespace superpose::cli {
 namespace {
@@ -159,6 +161,24 @@ std::string unknown_command(const std::string& word, const CLI::App& app) {
       problem, is_near ? paths[static_cast<std::size_t>(found - names.begin())] : "", app);
 }
 
+// CLI11 names what is missing in words of its own.
+std::string missing(const CLI::App& command, const std::string& text) {
+  std::vector<std::string> names;
+  for (const CLI::App* below : command.get_subcommands(nullptr)) names.push_back(below->get_name());
+  if (!names.empty()) {
+    return command.get_name() + ": a command is required (" + util::join(names, ", ") + ")";
+  }
+  for (const CLI::Option* option : command.get_options()) {
+    if (option->get_positional() || text != option->get_name() + " is required") continue;
+    const std::vector<std::string>& letters = option->get_snames();
+    std::string what = option->get_description();
+    if (!what.empty()) what.front() = static_cast<char>(std::tolower(what.front()));
+    return (letters.empty() ? option->get_name() : "-" + letters.front()) + " " +
+           option->get_type_name() + " (" + what + ") is required";
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string usage_message(const CLI::App& app, const CLI::ParseError& error,
@@ -183,6 +203,9 @@ std::string usage_message(const CLI::App& app, const CLI::ParseError& error,
   }
   // A value that is refused is named by its option; the rest is CLI11's own words.
   const std::string text = error.what();
+  if (error.get_name() == "RequiredError") {
+    return with_suggestion(missing(command, text), "", command);
+  }
   return text.starts_with("--") ? text : with_suggestion(text, "", command);
 }
 

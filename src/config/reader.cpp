@@ -154,6 +154,10 @@ void read_leaf(const Node& node, const std::string& key, std::vector<std::int64_
 }
 
 void read_leaf(const Node& node, const std::string& key, std::vector<std::string>& target) {
+  const auto* text = get<std::string>(node);
+  if (text != nullptr && node.typed) {  // as a shell needs it
+    fail_type(node, key, "a list of strings such as '[" + inline_text(*text) + "]'");
+  }
   read_list(node, key, "a list of strings such as [\"a\", \"b\"]", target);
 }
 
@@ -183,11 +187,16 @@ std::size_t read_choice(const Node& node, const std::string& key,
   const auto found = std::find(names.begin(), names.end(), *text);
   if (found == names.end()) {
     const std::string got = inline_text(*text);
-    const std::string meant = inline_text(meant_by(*text, synonyms.choices));
-    const bool is_known = std::find(quoted.begin(), quoted.end(), meant) != quoted.end();
+    const Synonym* synonym = find_synonym(*text, synonyms.choices);
+    const bool is_known =
+        synonym != nullptr && std::find(names.begin(), names.end(), synonym->meant) != names.end();
+    const std::string nearest =
+        is_known ? inline_text(synonym->meant) : util::nearest_name(got, quoted);
+    const bool needs_more = is_known && !synonym->how.empty();
     fail_at(node.origin, key,
-            "must be " + expected + ", got " + got + ", did you mean " +
-                (is_known ? meant : util::nearest_name(got, quoted)) + "?");
+            "must be " + expected + ", got " + got +
+                (needs_more ? ", the nearest is " + nearest + " " + std::string(synonym->how)
+                            : ", did you mean " + nearest + "?"));
   }
   return static_cast<std::size_t>(found - names.begin());
 }
@@ -217,6 +226,12 @@ std::string ReadLog::nearest_key(const std::string& key, bool is_table) const {
     if (!candidates.empty()) return with_indices(util::nearest_name(pattern, candidates), key);
   }
   return "";
+}
+
+void ReadLog::forget_elements(const std::string& list) {
+  const std::string prefix = list + "[";
+  auto it = origins_.lower_bound(prefix);
+  while (it != origins_.end() && it->first.starts_with(prefix)) it = origins_.erase(it);
 }
 
 void ReadLog::fail_unknown(const Node& node, const std::string& key) const {

@@ -46,6 +46,9 @@ class ReadLog {
 
   void note(const std::string& key, const std::string& origin) { origins_[key] = origin; }
 
+  // What was noted of the elements of `list` is void: another list replaces it.
+  void forget_elements(const std::string& list);
+
   // Names the valid key nearest to `key`.
   [[noreturn]] void fail_unknown(const Node& node, const std::string& key) const;
 
@@ -106,6 +109,7 @@ class Reader {
     const std::string path = path_of(name);
     if (const Node* node = take(name)) {
       elements.clear();
+      log_.forget_elements(path);
       for (const Node& item : items_of(*node, path, log_)) {
         const std::string element = path + "[" + std::to_string(elements.size()) + "]";
         log_.note(element, item.origin);

@@ -20,11 +20,16 @@ std::string plain_name(std::string_view name) {
   return plain;
 }
 
-std::string_view meant_by(std::string_view said, std::span<const Synonym> table) {
+const Synonym* find_synonym(std::string_view said, std::span<const Synonym> table) {
   const std::string plain = plain_name(said);
   const auto found = std::find_if(table.begin(), table.end(),
                                   [&](const Synonym& synonym) { return synonym.said == plain; });
-  return found == table.end() ? std::string_view() : found->meant;
+  return found == table.end() ? nullptr : &*found;
+}
+
+std::string_view meant_by(std::string_view said, std::span<const Synonym> table) {
+  const Synonym* found = find_synonym(said, table);
+  return found == nullptr ? std::string_view() : found->meant;
 }
 
 std::string key_meant_by(std::string_view name, std::span<const KnownKey> keys,

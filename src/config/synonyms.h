@@ -14,6 +14,7 @@ namespace superpose::config {
 struct Synonym {
   std::string_view said;   // lower case, '_' for '-': "n_layer"
   std::string_view meant;  // a key's pattern ("model.num_layers", "phases[].bag_size") or a choice
+  std::string_view how = "";  // of a choice that is near only with other settings: which
 };
 
 struct Synonyms {
@@ -23,6 +24,9 @@ struct Synonyms {
 
 // As names are compared: lower case, '_' for '-'.
 std::string plain_name(std::string_view name);
+
+// The entry of what is said; null where the table does not have it.
+const Synonym* find_synonym(std::string_view said, std::span<const Synonym> table);
 
 // What `said` stands for; "" where the table does not have it.
 std::string_view meant_by(std::string_view said, std::span<const Synonym> table);

@@ -191,8 +191,10 @@ std::int64_t BatchSource::source_rows_before(std::size_t source, std::int64_t st
 }
 
 std::optional<std::int64_t> BatchSource::exhaustion_step(std::size_t source) const {
-  return first_step_beyond({first_step(), end_step()}, 1, [&](std::int64_t step) {
-    return source_epoch_before(source, step + 1);
+  // What was consumed before is taken for steps of this plan's number of rows.
+  const std::int64_t before = std::min(first_step(), plan_->first_row / plan_->plan.rows_per_step);
+  return first_step_beyond({first_step() - before, end_step()}, 1, [&](std::int64_t step) {
+    return plan_->rows.epoch_before(source, plan_->row_of(step + 1));
   });
 }
 

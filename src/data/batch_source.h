@@ -64,7 +64,7 @@ class BatchSource {
 
   // Of a mixture. The rows of a phase are dealt to the sources by its weights (MixedRows). A source
   // that would pass its limit within a step is left out from that step on, for good, and the others
-  // take its share; where none with a weight is left, the data end (data_end). Also throws
+  // take its share; where none with a weight is left, the data ends (data_end). Also throws
   // util::Error for weights that name no source.
   BatchSource(std::vector<RowSource> sources, const BatchPlan& plan);
   ~BatchSource();
@@ -84,14 +84,14 @@ class BatchSource {
   std::int64_t source_rows_before(std::size_t source, std::int64_t step) const;
 
   // The first step by whose end more than one epoch of a source has been read, so the first to read
-  // text again; nullopt where it outlasts the run.
+  // text again; below first_step() where that was before. nullopt where it outlasts the run.
   std::optional<std::int64_t> exhaustion_step(std::size_t source = 0) const;
 
   // The first step without a source because it has reached its limit; nullopt where it does not
   // from first_step on.
   std::optional<std::int64_t> used_up_step(std::size_t source) const;
 
-  // The first step for which no source is left; nullopt where the data last.
+  // The first step for which no source is left; nullopt where the data lasts.
   std::optional<std::int64_t> data_end() const;
 
   const std::vector<RowSource>& sources() const;

@@ -68,6 +68,8 @@ struct DataConfig {
   // Not a key: the folder of the recipe, where relative paths of what is read are looked for that
   // the current folder does not have. Empty = nowhere else.
   std::string recipe_folder = {};
+  // Not a key: what messages call `sources`; empty = nothing.
+  std::string sources_key = "data.sources";
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {
@@ -126,8 +128,9 @@ struct DataConfig {
     v.order().field(
         "block_tokens", self.block_tokens,
         "tokens of the blocks that an epoch shuffles; 0 = 65536, fewer for a small corpus");
-    v.order().field("lanes", self.lanes,
-                    "positions of the corpus read in parallel; fewer are used for a small corpus");
+    v.order().field(
+        "lanes", self.lanes,
+        "equal parts of the corpus read in parallel; fewer are used for a small corpus");
     v.order().field("document_aware", self.document_aware,
                     "bags and targets do not reach from one document into the next");
     v.field("reset_attention", self.reset_attention,

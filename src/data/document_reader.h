@@ -19,6 +19,10 @@ struct ReadOptions {
   // Of JSON records and Parquet: dotted path of the field or column that holds the text.
   std::string text_field = "text";
   BadRecord on_bad_record = BadRecord::kError;
+  // What an error about such a JSON record says to do.
+  std::string bad_record_advice =
+      "set data.text_field to the field that holds the text, data.on_bad_record = \"skip\" to skip "
+      "such records, or data.exclude to leave the file out";
   // Reads as text what find_unreadable finds.
   bool keeps_binary = false;
 

@@ -60,9 +60,9 @@ bool DocumentRules::passes_utf8(std::string& text, DocumentCounts& counts) const
     case InvalidUtf8::kError:
       break;
   }
-  util::fail(
-      "is not UTF-8 at byte ", invalid,
-      " of the document; data.on_invalid_utf8 = \"keep\", \"replace\" or \"skip\" would continue");
+  util::fail("is not UTF-8 at byte ", invalid,
+             " of the document; set data.on_invalid_utf8 to \"keep\", \"replace\" or \"skip\" to "
+             "continue");
 }
 
 bool DocumentRules::is_held_out(std::uint64_t content) const {

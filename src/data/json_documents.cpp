@@ -24,6 +24,7 @@ class JsonDocuments final : public DocumentReader {
       : name_(std::move(name)),
         field_(options.text_field),
         on_bad_record_(options.on_bad_record),
+        bad_record_advice_(options.bad_record_advice),
         lines_(std::move(bytes), name_, JsonTextField::most_bytes()) {}
 
   bool next(std::string& text) override {
@@ -36,7 +37,7 @@ class JsonDocuments final : public DocumentReader {
       if (!std::exchange(seen_record_, true)) check_first(record);
       const std::optional<std::string> problem = extract(text);
       if (!problem) return true;
-      if (on_bad_record_ == BadRecord::kError) fail(*problem + kWaysOut);
+      if (on_bad_record_ == BadRecord::kError) fail(*problem + "; " + bad_record_advice_);
       ++bad_records_;
     }
     return false;
@@ -46,11 +47,6 @@ class JsonDocuments final : public DocumentReader {
   std::int64_t bad_records() const override { return bad_records_; }
 
  private:
-  static constexpr const char* kWaysOut =
-      "; text_field names the field that holds the text, exclude leaves out a file, on_bad_record "
-      "= "
-      "\"skip\" such records";
-
   [[noreturn]] void fail(std::string_view problem) const {
     util::fail(name_, ":", lines_.line_number(), ": ", problem);
   }
@@ -73,6 +69,7 @@ class JsonDocuments final : public DocumentReader {
   std::string name_;
   JsonTextField field_;
   BadRecord on_bad_record_;
+  std::string bad_record_advice_;
   LineReader lines_;
   std::string line_;
   bool seen_record_ = false;

@@ -92,7 +92,7 @@ struct JsonTextField::Parser {
       value = member;
       ++found;
     }
-    if (found == 0) return "there is no field \"" + field + "\"";
+    if (found == 0) return "no field \"" + field + "\"";
     if (found == 1) return std::nullopt;
     return "\"" + key + "\" of field \"" + field + "\" must occur once, got " +
            std::to_string(found);

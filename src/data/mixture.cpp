@@ -154,13 +154,15 @@ class HeldOut {
   ContentSet before_;  // of the corpora added
 };
 
-void check_held_out(const PreparedCorpus& whole, const PrepareOptions& options) {
-  util::require(
-      options.none_held_out || whole.validation_stats.documents > 0,
-      "data: nothing is held out of ", whole.train_stats.documents,
-      " documents, which are too short for data.validation_share of each: raise it, or name "
-      "files in data.validation or in [[validation]]. Where an earlier version prepared "
-      "them, removing its folders in data.cache_dir helps, too");
+void check_held_out(const PreparedCorpus& whole, const DataConfig& data,
+                    const PrepareOptions& options) {
+  const std::int64_t documents = whole.train_stats.documents;
+  util::require(options.none_held_out || whole.validation_stats.documents > 0,
+                "data: the corpus is too small to hold anything out (", documents,
+                documents == 1 ? " document" : " documents",
+                ", data.validation_share = ", data.validation_share,
+                "): add text, raise data.validation_share, or name validation files in "
+                "data.validation");
 }
 
 void join_held_out(const std::vector<PreparedSource>& sources, PreparedCorpus& whole) {
@@ -217,7 +219,7 @@ std::vector<PreparedSource> open_sources(const DataConfig& data,
 PreparedCorpus whole_corpus(const std::vector<PreparedSource>& sources, const DataConfig& data,
                             const PrepareOptions& options) {
   if (sources.size() == 1) {
-    check_held_out(sources[0].corpus, options);
+    check_held_out(sources[0].corpus, data, options);
     return sources[0].corpus;
   }
   const PreparedCorpus& first = sources[0].corpus;
@@ -242,7 +244,7 @@ PreparedCorpus whole_corpus(const std::vector<PreparedSource>& sources, const Da
   } else {
     take_held_out(first, whole);
   }
-  check_held_out(whole, options);
+  check_held_out(whole, data, options);
   whole.held_out_share = held_out_share(whole.train_stats, whole.validation_stats);
   return whole;
 }

@@ -35,14 +35,17 @@ void MixtureConfig::validate() const {
 
 void check_mixture(const std::vector<MixtureConfig>& mixture, const DataConfig& data) {
   if (mixture.empty()) return;
-  util::require(data.sources.empty() && data.python_distributions.empty(),
-                "mixture: its entries name the text, so data.sources and "
-                "data.python_distributions must be empty, got ",
-                data.sources.size() + data.python_distributions.size(), " of them");
+  util::require(
+      data.sources.empty(),
+      "data.sources: must be empty with [[mixture]]; move its files into a [[mixture]] entry");
+  util::require(
+      data.python_distributions.empty(),
+      "data.python_distributions: must be empty with [[mixture]]; name the folders of the "
+      "distributions in a [[mixture]] entry");
   std::set<std::string> names;
   for (const MixtureConfig& entry : mixture) {
-    util::require(names.insert(entry.name).second,
-                  "mixture: each name must stand once, got twice: ", entry.name);
+    util::require(names.insert(entry.name).second, "mixture: names must be unique, got \"",
+                  entry.name, "\" twice");
   }
   const auto weighted = std::count_if(mixture.begin(), mixture.end(),
                                       [](const auto& entry) { return entry.weight.has_value(); });
@@ -57,6 +60,7 @@ void check_mixture(const std::vector<MixtureConfig>& mixture, const DataConfig& 
 DataConfig data_config_of(const MixtureConfig& entry, const DataConfig& data) {
   DataConfig config = data;
   config.sources = entry.sources;
+  config.sources_key = "sources";
   config.python_distributions.clear();
   if (!entry.format.empty()) config.format = token_format_of(entry.format).value();
   if (!entry.document_separator.empty()) config.document_separator = entry.document_separator;

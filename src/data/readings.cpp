@@ -101,8 +101,8 @@ void print_readings(std::ostream& out, const BatchSource& source,
   }
   for (const SourceReading& reading : readings) print_ends(out, reading);
   if (source.data_end()) {
-    out << "the data end after step " << *source.data_end() << " of " << source.total_steps()
-        << '\n';
+    out << "the data ends after step " << util::with_commas(*source.data_end()) << " of "
+        << util::with_commas(source.total_steps()) << '\n';
   }
 }
 

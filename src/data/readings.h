@@ -24,7 +24,7 @@ struct SourceReading {
   std::string name;
   std::int64_t tokens = 0;  // available
   std::vector<PhaseReading> phases;
-  std::optional<std::int64_t> repeats_from;  // first step that reads text again
+  std::optional<std::int64_t> repeats_from;  // first step that reads text again, past ones too
   std::optional<std::int64_t> used_up_from;  // first step without it, by its limit
 };
 

@@ -117,10 +117,11 @@ fs::path spelled_out_folder(const fs::path& pattern) {
   return folder.empty() ? fs::path(".") : folder;
 }
 
-std::vector<SourceFile> list_glob(const std::string& pattern, const Filter& filter) {
+std::vector<SourceFile> list_glob(const std::string& pattern, const Filter& filter,
+                                  const std::string& who) {
   const fs::path folder = spelled_out_folder(pattern);
   std::error_code error;
-  util::require(fs::is_directory(folder, error), "data: source does not exist: ", pattern);
+  util::require(fs::is_directory(folder, error), who, "no such file or folder: ", pattern);
   const std::string below = fs::path(pattern).lexically_relative(folder).generic_string();
   std::vector<SourceFile> files;
   for (auto& [path, name] : walk(folder)) {
@@ -129,11 +130,14 @@ std::vector<SourceFile> list_glob(const std::string& pattern, const Filter& filt
   return files;
 }
 
-std::vector<SourceFile> list_path(const std::string& entry, const Filter& filter) {
+// `who` begins the message about an entry that is not there.
+std::vector<SourceFile> list_path(const std::string& entry, const Filter& filter,
+                                  const std::string& who) {
   const fs::path path(entry);
   std::error_code error;
   if (fs::is_directory(path, error)) return list_folder(path, filter);
-  if (!fs::exists(path, error) && is_glob(entry)) return list_glob(entry, filter);
+  if (!fs::exists(path, error) && is_glob(entry)) return list_glob(entry, filter, who);
+  util::require(fs::exists(path, error), who, "no such file or folder: ", entry);
   SourceFile file = make_source(path, path.filename().string());
   file.is_named = true;
   return {std::move(file)};
@@ -187,8 +191,9 @@ std::vector<SourceFile> list_distribution(const DataConfig& config, const std::s
 // Collects files, each path once.
 class Collection {
  public:
-  void add(std::vector<SourceFile> files, const std::string& entry, bool held_out) {
-    util::require(!files.empty(), "data: source yields no file: ", entry);
+  void add(std::vector<SourceFile> files, const std::string& who, const std::string& entry,
+           bool held_out) {
+    util::require(!files.empty(), who, is_glob(entry) ? "no file matches " : "no file in ", entry);
     std::sort(files.begin(), files.end(),
               [](const auto& x, const auto& y) { return x.name < y.name; });
     for (SourceFile& file : files) {
@@ -218,7 +223,7 @@ void check_state(const FileState& before) {
 FileState state_of(const fs::path& path) {
   std::error_code error;
   const auto status = fs::status(path, error);
-  util::require(fs::exists(status), "data: source does not exist: ", path.string());
+  util::require(fs::exists(status), "data: no such file: ", path.string());
   util::require(fs::is_regular_file(status), "data: source is not a regular file: ", path.string());
   FileState state;
   state.path = fs::absolute(path).lexically_normal();
@@ -248,19 +253,28 @@ SourceListing look_for_sources(const DataConfig& config) {
   const Filter filter(config);
   SourceListing listing;
   Collection collection;
-  const auto add = [&](const std::string& entry, bool held_out, const auto& list) {
+  const auto add = [&](const std::string& who, const std::string& entry, bool held_out,
+                       const auto& list) {
     try {
-      collection.add(list(entry), entry, held_out);
+      collection.add(list(entry), who, entry, held_out);
     } catch (const util::Error& error) {
       listing.problems.emplace_back(error.what());
     }
   };
-  const auto by_path = [&](const std::string& entry) { return list_path(entry, filter); };
-  for (const std::string& entry : config.sources) add(entry, false, by_path);
+  const auto add_paths = [&](const std::string& key, const std::vector<std::string>& entries,
+                             bool held_out) {
+    const std::string who = key.empty() ? "" : key + ": ";
+    for (const std::string& path : entries) {
+      add(who, path, held_out,
+          [&](const std::string& entry) { return list_path(entry, filter, who); });
+    }
+  };
+  add_paths(config.sources_key, config.sources, false);
   for (const std::string& name : config.python_distributions) {
-    add(name, false, [&](const auto& entry) { return list_distribution(config, entry, filter); });
+    add("data.python_distributions: ", name, false,
+        [&](const std::string& entry) { return list_distribution(config, entry, filter); });
   }
-  for (const std::string& entry : config.validation) add(entry, true, by_path);
+  add_paths("data.validation", config.validation, true);
   listing.files = collection.take();
   return listing;
 }

@@ -153,7 +153,9 @@ struct Start {
   if (start.standard_error >= 0) ::dup2(start.standard_error, STDERR_FILENO);
   start.signals->restore();
   ::execvpe(start.arguments[0], start.arguments, start.environment);
-  ::dprintf(STDERR_FILENO, "launch: cannot start %s: error %d\n", start.arguments[0], errno);
+  // Of glibc, and safe here where strerror is not.
+  ::dprintf(STDERR_FILENO, "launch: cannot start %s: %s\n", start.arguments[0],
+            ::strerrordesc_np(errno));
   ::_exit(kCannotStart);
 }
 

@@ -49,8 +49,9 @@ std::string describe_given_rates(const std::vector<Arm>& arms) {
     all_equal = all_equal && rate == arms.front().config.optim.learning_rate;
     parts.push_back(arm.name + " " + util::format_double(rate));
   }
-  if (all_equal) return "the learning rate is not tuned, every arm runs at the recipe's";
-  return "no rates are searched, each arm runs at its own (" + util::join(parts, ", ") + ")";
+  const std::string rates = all_equal ? util::format_double(arms.front().config.optim.learning_rate)
+                                      : util::join(parts, ", ");
+  return "so no rate is searched: each arm uses its own (" + rates + ")";
 }
 
 fs::path checkpoint_path(const fs::path& run_folder, std::int64_t step) {
@@ -328,7 +329,7 @@ void Comparison::print_plan(const std::vector<PlannedRun>& selected_runs) {
   print_shorter_runs(out_, listing(selected_runs, estimate), recipe_.compare);
   if (options_.dry_run) print_smallest_differences(out_, arms_, recipe_.compare, noise_);
   if (recipe_.compare.learning_rates.empty()) {
-    out_ << "note: compare.learning_rates is empty: " << describe_given_rates(arms_) << '\n';
+    out_ << "note: compare.learning_rates is empty, " << describe_given_rates(arms_) << '\n';
   }
   out_ << std::flush;
 }

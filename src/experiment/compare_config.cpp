@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <set>
+#include <vector>
 
 #include "util/error.h"
 #include "util/f32.h"
+#include "util/text.h"
 
 namespace superpose::experiment {
 namespace {
@@ -37,8 +39,11 @@ void check_arm_names(const CompareConfig& compare) {
                   arm.name, "\" twice");
     check_budgets(key + ".budgets", arm.budgets);
   }
-  util::require(names.empty() || names.contains(compare.baseline),
-                "compare.baseline: must be the name of an arm, got \"", compare.baseline, '"');
+  if (names.empty()) return;
+  std::vector<std::string> listed;
+  for (const ArmConfig& arm : compare.arms) listed.push_back(arm.name);
+  util::require(names.contains(compare.baseline), "compare.baseline: must name one of the arms (",
+                util::join(listed, ", "), "), got \"", compare.baseline, '"');
 }
 
 // Under these a standard deviation is hardly known.

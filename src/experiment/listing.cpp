@@ -9,7 +9,6 @@
 
 #include "experiment/prefix_tree.h"
 #include "train/checkpoint_count.h"
-#include "train/plan_text.h"
 #include "util/text.h"
 
 namespace superpose::experiment {
@@ -45,7 +44,7 @@ double flops_apart(const Listing& listing) {
 void print_saving(std::ostream& out, const Listing& listing, double flops) {
   const double apart = flops_apart(listing);
   if (flops >= apart) return;
-  out << "shared first steps save " << train::format_flops(apart - flops) << " FLOPs, "
+  out << "shared first steps save " << util::format_flops(apart - flops) << ", "
       << util::fixed(100 * (apart - flops) / apart, 1) << " % of all runs done separately\n";
 }
 
@@ -167,7 +166,7 @@ void print_listing(std::ostream& out, const Listing& listing) {
     const std::string indent(static_cast<std::size_t>(2 * depth), ' ');
     rows.push_back({indent + run.folder, kind(run),
                     std::to_string(run.first_step) + " - " + std::to_string(run.total_steps),
-                    train::format_flops(own_flops), util::format_count(work.raw_tokens),
+                    util::format_flops(own_flops), util::format_count(work.raw_tokens),
                     util::format_bytes(static_cast<std::uint64_t>(own_disk)),
                     time_text(listing.estimate.seconds(run.arm, own_flops)),
                     state(progress_of(run, listing.progress))});
@@ -177,9 +176,9 @@ void print_listing(std::ostream& out, const Listing& listing) {
   }
   out << listing.runs.size() << " runs:\n";
   print_table(out, rows);
-  out << "all together: " << train::format_flops(flops) << " FLOPs, "
-      << util::format_count(raw_tokens) << " raw tokens read, "
-      << util::format_bytes(static_cast<std::uint64_t>(disk)) << " of checkpoints ("
+  out << "total: " << util::format_flops(flops) << ", " << util::format_count(raw_tokens)
+      << " raw tokens read, " << util::format_bytes(static_cast<std::uint64_t>(disk))
+      << " of checkpoints ("
       << util::format_bytes(static_cast<std::uint64_t>(listing.free_disk_bytes)) << " free), "
       << time_text(seconds_left(listing)) << " still to run (" << listing.estimate.source()
       << ")\n";

@@ -60,8 +60,9 @@ void print_by_figure(std::ostream& out, const report::NoiseFigure& figure, std::
 
 void print_without_figure(std::ostream& out, std::int64_t seeds) {
   if (seeds < report::kFewestSeeds) {
-    out << "not known: one or two seeds cannot rule out chance. compare.seeds of six or more "
-           "give a noise figure, which [[compare.noise]] takes";
+    out << "unknown, as one or two seeds cannot rule out chance. Use three or more compare.seeds; "
+           "a "
+           "report over six or more prints a [[compare.noise]] block for recipes with fewer seeds.";
   } else {
     out << util::fixed(smallest_difference(1, seeds), 2)
         << " times the standard deviation of the difference over these seeds";

@@ -268,7 +268,7 @@ constexpr Synonym kChoices[] = {
     {"no", "off"},
     {"warmup_stable_decay", "wsd"},
     {"trapezoidal", "wsd"},
-    {"linear", "wsd"},
+    {"linear", "wsd", "with optim.decay_share near 1"},
     {"cosine_with_min_lr", "cosine"},
     {"cosine_annealing", "cosine"},
     {"constant_with_warmup", "constant"},

@@ -63,18 +63,18 @@ Selection parse_selection(const std::string& text, std::span<const Arm> arms,
   std::istringstream conditions(text);
   for (std::string condition; std::getline(conditions, condition, ',');) {
     const auto equals = condition.find('=');
-    util::require(equals != std::string::npos, "--only: must be key=value,..., got \"", condition,
-                  '"');
     const std::string key = condition.substr(0, equals);
+    const bool is_known = key == "arm" || key == "seed" || key == "budget";
+    util::require(equals != std::string::npos && is_known,
+                  "--only: must be arm=NAME, seed=N or budget=X, comma-separated, got \"",
+                  condition, '"');
     const std::string value = condition.substr(equals + 1);
     if (key == "arm") {
       add_arm(selection, value, arms);
     } else if (key == "seed") {
       add_seed(selection, value, compare);
-    } else if (key == "budget") {
-      add_budget(selection, value, arms);
     } else {
-      util::fail("--only: keys are arm, seed and budget, got \"", key, '"');
+      add_budget(selection, value, arms);
     }
   }
   return selection;

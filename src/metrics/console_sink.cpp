@@ -90,8 +90,9 @@ void ConsoleSink::final_scores(const FinalRecord& record) {
 
 void ConsoleSink::event(const EventRecord& record) {
   if (line_.on_terminal() && record.kind == EventKind::kCheckpoint) return;
-  const bool is_bad = record.kind == EventKind::kWarning || record.kind == EventKind::kError;
-  if (detail_ == ConsoleDetail::kBrief && !is_bad) return;
+  // The exception that follows says the same.
+  if (record.kind == EventKind::kError) return;
+  if (detail_ == ConsoleDetail::kBrief && record.kind != EventKind::kWarning) return;
   line_.print(word(record.kind) + " at step " + util::with_commas(record.step) + ": " +
               record.text);
 }
@@ -99,11 +100,11 @@ void ConsoleSink::event(const EventRecord& record) {
 void ConsoleSink::finish(const SummaryRecord& record) {
   std::string line = header_.run_name.empty() ? "" : header_.run_name + ": ";
   line += "done, " + util::with_commas(record.step) + " steps in " +
-          util::format_duration(record.seconds) + " (evaluation " +
-          util::format_duration(record.evaluation_seconds) + ", checkpoints " +
-          util::format_duration(record.checkpoint_seconds) + " apart)";
+          util::format_duration(record.seconds) + ", plus " +
+          util::format_duration(record.evaluation_seconds) + " evaluation and " +
+          util::format_duration(record.checkpoint_seconds) + " checkpoints";
   if (has_validation_ && !has_final_scores_)
-    line += ", validation NTP loss " + scores(last_validation_);
+    line += "; validation NTP loss " + scores(last_validation_);
   line_.print(line);
 }
 

@@ -9,13 +9,14 @@
 
 namespace superpose::metrics {
 
-// kBrief: of a run's events only warnings and errors get a line, and its end; for one run of many.
+// kBrief: of a run's events only warnings get a line, and its end; for one run of many.
 enum class ConsoleDetail { kFull, kBrief };
 
 // One status line: phase, step, loss (named bag loss or NTP loss), last validation, positions/s,
-// raw tokens/s, share of the time waited for data, time left. Switches, resumes, warnings, errors
-// and the end get a line of their own, and so do validations of more than one set; on a terminal
-// checkpoints do not, the status line is enough.
+// raw tokens/s, share of the time waited for data, time left. Switches, resumes, warnings and the
+// end get a line of their own, and so do validations of more than one set; on a terminal
+// checkpoints do not, the status line is enough. An error is left to the exception that ends the
+// run.
 class ConsoleSink : public Sink {
  public:
   ConsoleSink(std::ostream& stream, util::StatusLineOptions options,

@@ -150,7 +150,7 @@ Result run(const Options& options, std::ostream& progress) {
 void print(std::ostream& out, const Result& result) {
   out << "checks\n";
   for (const Check& check : result.checks) print_check(out, check);
-  out << "speed of the demo's model (16 rows of 256 positions)\n";
+  out << "speed of the preset `demo` (16 rows of 256 positions)\n";
   for (const Speed& speed : result.speeds) print_speed(out, speed);
   out << "peak memory " << util::format_bytes(static_cast<std::uint64_t>(result.peak_memory_bytes))
       << '\n';

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "util/error.h"
+#include "util/text.h"
 
 namespace superpose::superposition {
 namespace {
@@ -73,7 +74,8 @@ std::vector<Phase> make_phases(std::span<const PhaseConfig> configs, std::int64_
     const double from_shares = share_so_far * static_cast<double>(total_steps);
     const double end = std::floor(static_cast<double>(steps_so_far) + from_shares + kFloorSlack);
     util::require(end <= static_cast<double>(total_steps), "phases[", i,
-                  "]: phases must fit train.steps = ", total_steps, ", got ", end, " steps so far");
+                  "]: the phases up to here take ", util::fixed(end, 0),
+                  " steps, more than train.steps = ", total_steps);
     const std::int64_t target_size = target_size_of(config);
     append(
         static_cast<std::int64_t>(end),

@@ -9,6 +9,29 @@
 
 namespace superpose::train {
 
+namespace {
+
+// "avx512" of "swiglu:avx512 adamw_update:avx512": one level where all operators have the same.
+std::string one_level(const std::string& kernels) {
+  std::istringstream words(kernels);
+  std::string level;
+  for (std::string word; words >> word;) {
+    const std::string own = word.substr(word.find(':') + 1);  // of npos: the whole word
+    if (!level.empty() && own != level) return kernels;
+    level = own;
+  }
+  return level;
+}
+
+// In full where the levels alone do not tell them apart.
+std::string kernel_change(const std::string& before, const std::string& now) {
+  const std::string from = one_level(before);
+  const std::string to = one_level(now);
+  return from == to ? before + " -> " + now : from + " -> " + to;
+}
+
+}  // namespace
+
 std::string differences(const Environment& before, const Environment& now) {
   const util::Json old_values = util::fields_to_json(before);
   const util::Json new_values = util::fields_to_json(now);
@@ -16,7 +39,12 @@ std::string differences(const Environment& before, const Environment& now) {
   for (const auto& [key, value] : old_values.items()) {
     if (value == new_values.at(key)) continue;
     if (text.tellp() > 0) text << ", ";
-    text << key << ' ' << value.dump() << " -> " << new_values.at(key).dump();
+    text << key << ' ';
+    if (key == "kernels") {
+      text << kernel_change(before.kernels, now.kernels);
+    } else {
+      text << value.dump() << " -> " << new_values.at(key).dump();
+    }
   }
   return text.str();
 }

@@ -171,8 +171,9 @@ StepResult TrainingLoop::do_step(const data::Batch& batch) {
     std::ostringstream text;
     text << "train: step " << step_ + 1 << " of " << config_.train.steps << " (phase "
          << superposition::phase_index_at(phases, step_) + 1 << ", bag_size " << phase.bag_size
-         << "): " << error.what() << "; weights were not changed; last good checkpoint: "
-         << (result_.checkpoint.empty() ? "none" : result_.checkpoint.string());
+         << "): " << error.what() << "; weights were not changed; last checkpoint: "
+         << (result_.checkpoint.empty() ? "none" : result_.checkpoint.string())
+         << ". Try a lower optim.learning_rate or a longer optim.warmup_steps.";
     note_end(metrics::EventKind::kError, text.str());
     throw util::Error(text.str());
   }

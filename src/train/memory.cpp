@@ -57,8 +57,8 @@ std::string describe(const MemoryPlan& memory) {
   std::ostringstream text;
   text << "about " << bytes(memory.total()) << " per rank: " << bytes(memory.program)
        << " program and libtorch, " << bytes(memory.state) << " weights and optimizer, "
-       << bytes(memory.activations) << " activations and " << bytes(memory.gaps)
-       << " gaps between them, " << bytes(memory.corpus + memory.batches) << " corpus";
+       << bytes(memory.activations) << " activations, " << bytes(memory.gaps) << " allocator gaps, "
+       << bytes(memory.corpus + memory.batches) << " corpus";
   return text.str();
 }
 

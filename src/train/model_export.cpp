@@ -154,9 +154,36 @@ bool is_superposed(const RunState& state, const metrics::RunRecords& records) {
   });
 }
 
-std::string join_phases(const RunState& state) {
-  const std::string phases = setting_value(state.settings, "phases");
-  return phases.empty() ? "the default: bags of 6 for the first 0.3 of the steps" : phases;
+std::string describe_phase(const metrics::PhaseInfo& phase, std::int64_t steps) {
+  std::string text = util::with_commas(steps) + " steps ";
+  if (phase.bag_size == 1 && phase.target_size == 1) return text + "of next-token prediction";
+  text += "with bags of " + std::to_string(phase.bag_size);
+  if (phase.target_size == phase.bag_size) return text;
+  return text + " and targets of " + std::to_string(phase.target_size);
+}
+
+// Those that the checkpoint has been through. Without records the recipe's own text.
+std::string describe_phases(const RunState& state,
+                            const std::optional<metrics::RunRecords>& records) {
+  if (!records) {
+    const std::string phases = setting_value(state.settings, "phases");
+    return phases.empty() ? "" : "`" + phases + "`";
+  }
+  std::vector<std::string> parts;
+  for (const metrics::PhaseInfo& phase : records->header.phases) {
+    const std::int64_t steps = std::min(phase.num_steps, state.step - phase.first_step);
+    if (steps > 0) parts.push_back(describe_phase(phase, steps));
+  }
+  return util::join(parts, ", then ");
+}
+
+// The primary set's score, of a run that ended with this checkpoint.
+std::optional<metrics::FinalScore> final_score(const RunState& state,
+                                               const std::optional<metrics::RunRecords>& records) {
+  if (!records || !records->final_scores) return std::nullopt;
+  const metrics::FinalRecord& record = *records->final_scores;
+  if (record.step != state.step || record.sets.empty()) return std::nullopt;
+  return record.sets.front();
 }
 
 // The last validation up to the checkpoint's step.
@@ -188,9 +215,10 @@ std::string card(const Original& original, const std::optional<metrics::RunRecor
        << "| Exported by | " << program << " |\n";
   if (original.state) {
     const RunState& state = *original.state;
-    text << "| Steps | " << util::with_commas(state.step) << " |\n"
-         << "| Phases | `" << join_phases(state) << "` |\n"
-         << "| Positions computed; raw tokens read | " << util::format_count(state.clocks.positions)
+    text << "| Steps | " << util::with_commas(state.step) << " |\n";
+    const std::string phases = describe_phases(state, records);
+    if (!phases.empty()) text << "| Phases | " << phases << " |\n";
+    text << "| Positions computed; raw tokens read | " << util::format_count(state.clocks.positions)
          << "; " << util::format_count(state.clocks.raw_tokens) << " |\n"
          << "| Corpus (fingerprint) | `" << state.corpus_fingerprint << "` |\n"
          << "| Trained with | libtorch " << state.environment.libtorch << ", "
@@ -199,10 +227,14 @@ std::string card(const Original& original, const std::optional<metrics::RunRecor
       text << "| Began from | " << parent.kind << " `" << parent.weights << "` at step "
            << parent.step << " |\n";
     }
+    const auto score = final_score(state, records);
     const auto validation = last_validation(state, records);
-    if (validation) {
-      text << "| Held-out loss | " << util::fixed(validation->loss, 4) << " nats per token at step "
-           << util::with_commas(validation->step) << " |\n";
+    if (score) {
+      text << "| Final loss | " << util::fixed(score->loss, 4) << " nats per token over "
+           << util::with_commas(score->tokens) << " held-out tokens |\n";
+    } else if (validation) {
+      text << "| Validation loss at step " << util::with_commas(validation->step)
+           << " (running windows) | " << util::fixed(validation->loss, 4) << " nats per token |\n";
     }
   }
   text

@@ -126,7 +126,7 @@ struct Plan {
   double raw_tokens_factor = 1;                     // what bags multiply a baseline's tokens with
   std::int64_t raw_tokens_at_hand = 0;              // training tokens of the corpus
   double epochs = 0;                                // read when this call ends
-  std::optional<std::int64_t> first_epoch_ends_at;  // step in which it does, where it does
+  std::optional<std::int64_t> first_epoch_ends_at;  // step in which it does or did, where it does
   bool stops_with_data = false;              // this call ends there, as data.when_exhausted says
   double held_out_share = 0;                 // of the text of [data]
   std::vector<data::SourceReading> sources;  // of a mixture; else empty

@@ -144,9 +144,16 @@ class Checks {
            " of its peak at most; set it below ", std::max<std::int64_t>(1, stable));
     }
     const bool in_decay = plan_.switch_part == SchedulePart::kDecay && plan_.decay_steps > 0;
-    if (plan_.switch_step && (plan_.recovery_steps < kRecoverySteps || in_decay)) {
-      warn(Check::kRecovery, "superposition ends ", in_decay ? "during the decay, " : "only ",
-           counted(plan_.recovery_steps, "step"), " before the end of the run; expect no gain");
+    if (!plan_.switch_step) return;
+    const std::string follow = counted(plan_.recovery_steps, "step") +
+                               (plan_.recovery_steps == 1 ? " follows" : " follow");
+    if (in_decay) {
+      warn(Check::kRecovery, "the switch to next-token training falls into the decay, and ", follow,
+           ": expect no gain; shorten the superposed phase or lower optim.decay_share");
+    } else if (plan_.recovery_steps < kRecoverySteps) {
+      warn(Check::kRecovery, "only ", follow, " the switch to next-token training (fewer than ",
+           util::with_commas(kRecoverySteps),
+           "): expect no gain; raise train.steps or shorten the superposed phase");
     }
   }
 
@@ -181,8 +188,8 @@ class Checks {
       if (epochs <= kWorthwhileEpochs) return;
       warn(Check::kEpochs, who, " read ", util::fixed(epochs, 1), " times: beyond ",
            kWorthwhileEpochs,
-           " epochs text read again adds little (arXiv 2305.16264); give more "
-           "text, fewer steps or smaller bags");
+           " epochs text that is read again adds little (arXiv 2305.16264); give "
+           "more text, fewer steps or smaller bags");
     };
     if (plan_.sources.empty()) check("the corpus is", plan_.epochs);
     for (const data::SourceReading& source : plan_.sources) {

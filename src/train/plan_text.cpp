@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
-#include <iomanip>
 #include <ostream>
 #include <sstream>
 
@@ -12,9 +11,11 @@
 namespace superpose::train {
 namespace {
 
+// "30 %", "33.3 %"; of small shares two digits.
 std::string percent(double share) {
+  const double value = 100 * share;
   char text[32];
-  std::snprintf(text, sizeof(text), "%.3g %%", 100 * share);
+  std::snprintf(text, sizeof(text), value < 10 ? "%.2g %%" : "%.3g %%", value);
   return text;
 }
 
@@ -24,9 +25,10 @@ std::string bytes(std::int64_t count) {
 
 std::string describe_phase(const superposition::Phase& phase) {
   std::ostringstream text;
-  text << phase.num_steps << " steps from " << phase.first_step << ": ";
+  text << util::with_commas(phase.num_steps) << " steps from "
+       << util::with_commas(phase.first_step) << ": ";
   if (phase.is_ntp()) {
-    text << "next-token prediction";
+    text << "next-token prediction (NTP)";
   } else {
     text << "bags of " << phase.bag_size << " in, " << phase.target_size << " targets out";
   }
@@ -35,10 +37,10 @@ std::string describe_phase(const superposition::Phase& phase) {
 
 std::string describe_schedule(const Plan& plan) {
   std::ostringstream text;
-  text << "warm-up " << plan.warmup_steps << " steps";
+  text << "warm-up " << util::with_commas(plan.warmup_steps) << " steps";
   if (plan.decay_steps > 0) {
-    text << ", decay over the last " << plan.decay_steps << " (from "
-         << plan.total_steps - plan.decay_steps << ")";
+    text << ", decay over the last " << util::with_commas(plan.decay_steps) << " (from "
+         << util::with_commas(plan.total_steps - plan.decay_steps) << ")";
   }
   return text.str();
 }
@@ -46,11 +48,11 @@ std::string describe_schedule(const Plan& plan) {
 std::string describe_switch(const Plan& plan) {
   static constexpr const char* kParts[] = {"in the warm-up", "in the stable part", "in the decay"};
   std::ostringstream text;
-  text << "after " << *plan.switch_step << " steps ("
+  text << "after " << util::with_commas(*plan.switch_step) << " steps ("
        << percent(static_cast<double>(*plan.switch_step) / static_cast<double>(plan.total_steps))
        << "), " << kParts[static_cast<int>(plan.switch_part)] << " of the schedule at "
-       << percent(plan.switch_rate_share) << " of the peak rate; " << plan.recovery_steps
-       << " steps follow";
+       << percent(plan.switch_rate_share) << " of the peak rate; "
+       << util::with_commas(plan.recovery_steps) << " steps follow";
   return text.str();
 }
 
@@ -73,6 +75,11 @@ std::string describe_factor(const Plan& plan) {
   return text.str();
 }
 
+// A resumed run may have left the step behind.
+std::string ends_in(const Plan& plan, std::int64_t step) {
+  return (step < plan.first_step ? "ended in step " : "ends in step ") + util::with_commas(step);
+}
+
 std::string describe_source(const Plan& plan, const data::SourceReading& source) {
   std::ostringstream text;
   text << source.name << ": " << util::format_count(source.tokens) << " tokens available, weight ";
@@ -82,9 +89,10 @@ std::string describe_source(const Plan& plan, const data::SourceReading& source)
   }
   text << "; " << util::fixed(source.phases.back().epochs, 2) << " epochs at the end";
   if (source.used_up_from && *source.used_up_from < plan.last_step) {
-    text << "; used up after step " << *source.used_up_from << ", the others take its share";
+    text << "; used up after step " << util::with_commas(*source.used_up_from)
+         << ", the others take its share";
   } else if (source.repeats_from) {
-    text << "; its first epoch ends in step " << *source.repeats_from;
+    text << "; its first epoch " << ends_in(plan, *source.repeats_from);
   }
   return text.str();
 }
@@ -109,10 +117,11 @@ std::string describe_data(const Plan& plan) {
        << describe_factor(plan) << ", " << util::format_count(plan.raw_tokens_at_hand)
        << " available; " << util::fixed(plan.epochs, 2) << " epochs at the end";
   if (plan.stops_with_data) {
-    text << "; the run ends after step " << plan.last_step << ", when the data runs out";
+    text << "; the data runs out after step " << util::with_commas(plan.last_step) << " of "
+         << util::with_commas(plan.total_steps) << ", and the run ends there";
   } else if (plan.first_epoch_ends_at) {
-    text << "; the first epoch ends in step " << *plan.first_epoch_ends_at
-         << ", then the data are read again";
+    text << "; the first epoch " << ends_in(plan, *plan.first_epoch_ends_at)
+         << ", then the data is read again";
   }
   text << "; " << percent(plan.held_out_share) << " held out";
   if (plan.left_out_files > 0) {
@@ -127,10 +136,10 @@ std::string describe_validation(const Plan& plan) {
     const bool is_primary = &set == &plan.validation.front();
     text << (is_primary ? "" : "; ") << set.name;
     if (is_primary && plan.validation.size() > 1) text << " (primary)";
-    text << ": " << util::with_commas(set.windows) << " windows of " << set.documents
-         << " documents";
+    text << ": " << util::with_commas(set.windows) << " windows from "
+         << util::with_commas(set.documents) << " documents during the run";
     if (set.final_windows > 0) {
-      text << ", " << util::with_commas(set.final_windows) << " when the run is done";
+      text << ", " << util::with_commas(set.final_windows) << " at its end";
     }
   }
   if (plan.left_out_documents > 0) {
@@ -141,8 +150,10 @@ std::string describe_validation(const Plan& plan) {
 }
 
 std::string describe_cost(const Plan& plan) {
-  std::string text = format_flops(plan.total_flops) + " FLOPs";
-  if (plan.flops_left != plan.total_flops) text += ", " + format_flops(plan.flops_left) + " left";
+  std::string text = util::format_flops(plan.total_flops);
+  if (plan.flops_left != plan.total_flops) {
+    text += ", " + util::format_flops(plan.flops_left) + " left";
+  }
   if (plan.speed) {
     const auto duration = [&](double flops) {
       return util::format_duration(flops / plan.speed->flops_per_second);
@@ -160,12 +171,6 @@ std::string describe_cost(const Plan& plan) {
 
 }  // namespace
 
-std::string format_flops(double flops) {
-  std::ostringstream text;
-  text << std::setprecision(2) << std::scientific << flops;
-  return text.str();
-}
-
 void print_plan(std::ostream& out, const Plan& plan) {
   out << "run        " << std::filesystem::absolute(plan.run_folder).lexically_normal().string()
       << '\n';
@@ -176,10 +181,13 @@ void print_plan(std::ostream& out, const Plan& plan) {
               : "")
       << ": " << plan.model << '\n';
   out << "compute    " << plan.compute << "; a step is " << plan.rows_per_step << " rows of "
-      << plan.sequence_length << " positions, " << plan.micro_batch << " rows at once\n";
-  out << "steps      " << plan.total_steps;
-  if (plan.first_step > 0) out << ", resuming after " << plan.first_step;
-  if (plan.last_step != plan.total_steps) out << ", stopping after " << plan.last_step;
+      << plan.sequence_length << " positions, micro-batch " << plan.micro_batch
+      << (plan.micro_batch == 1 ? " row\n" : " rows\n");
+  out << "steps      " << util::with_commas(plan.total_steps);
+  if (plan.first_step > 0) out << ", resuming after " << util::with_commas(plan.first_step);
+  if (plan.last_step != plan.total_steps) {
+    out << ", stopping after " << util::with_commas(plan.last_step);
+  }
   out << '\n';
   for (std::size_t index = 0; index < plan.phases.size(); ++index) {
     out << "phase " << index + 1 << "    " << describe_phase(plan.phases[index]) << '\n';

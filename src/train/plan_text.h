@@ -2,14 +2,10 @@
 #pragma once
 
 #include <iosfwd>
-#include <string>
 
 #include "train/plan.h"
 
 namespace superpose::train {
-
-// "3.20e+09"
-std::string format_flops(double flops);
 
 // The plan as the lines that are printed before the first step, what was found wrong last.
 void print_plan(std::ostream& out, const Plan& plan);

@@ -66,8 +66,8 @@ struct TrainConfig {
     v.operational("threads", self.threads, "CPU threads of each rank; 0 = all cores");
     v.added().operational(
         "continue_schedule", self.continue_schedule,
-        "of a stage, begun with --from on other text: steps, phases and schedule continue from "
-        "the checkpoint's step; false = from 0");
+        "for a stage (--from with another corpus): steps, phases and schedule continue from the "
+        "checkpoint's step; false = from 0");
   }
   void validate() const;
 };
@@ -134,11 +134,12 @@ struct RunConfig {
     v.section("run", self.run, "where the run lives");
     v.section("model", self.model, "the decoder");
     v.section("data", self.data, "what it reads");
-    v.list("mixture", self.mixture, "corpora read side by side, instead of the one of [data]");
+    v.list("mixture", self.mixture, "several corpora mixed by weight, instead of data.sources");
     v.section("train", self.train, "how long, how much at once");
     v.section("optim", self.optim, "the optimizer and its learning-rate schedule");
     v.list("phases", self.phases,
-           "superposed phases in order; the remaining steps are ordinary next-token training");
+           "superposed phases in order, each with share or steps; bag_size is 1 unless given; the "
+           "remaining steps are ordinary next-token training");
     v.list("validation", self.validation, "sets of held-out text; the first is primary");
     v.section("evaluation", self.evaluation, "next-token loss on windows of these sets");
     v.section("checkpoint", self.checkpoint, "when to write, how many to keep");

@@ -16,10 +16,10 @@ namespace superpose::train {
 RunFolder::RunFolder(const std::filesystem::path& path) {
   std::error_code error;
   std::filesystem::create_directories(path, error);
-  util::require(!error, "run folder ", path.string(), ": cannot create it, ", error.message());
+  util::require(!error, "run folder ", path.string(), ": cannot create it: ", error.message());
   const std::string name = (path / ".lock").string();
   lock_ = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  util::require(lock_ >= 0, "run folder ", path.string(), ": cannot open ", name, ", ",
+  util::require(lock_ >= 0, "run folder ", path.string(), ": cannot open ", name, ": ",
                 std::strerror(errno));
   if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
     const int reason = errno;

@@ -160,7 +160,7 @@ void warn_of_environment(Setup& setup) {
   if (kind == Start::Kind::kFresh || kind == Start::Kind::kStage) return;
   const std::string changed = differences(setup.start.state.environment, setup.environment);
   if (changed.empty()) return;
-  setup.start.warnings.push_back("this run does not continue bit-exactly: " + changed);
+  setup.start.warnings.push_back("this run will not continue bit for bit: " + changed);
 }
 
 // A fresh run that begins with the weights of a folder says so, and checks that it knows its ids.

@@ -44,7 +44,7 @@ struct Setup {
   std::vector<eval::FinalWindows> final_windows;    // of each set; empty: no final scores wanted
   at::Tensor copying_sequences;  // from the primary set; undefined where rows are too short
   std::int64_t last_step = 0;    // where this call ends: all steps, or the spec's or the data's end
-  bool data_end_it = false;      // last_step is where the data are used up
+  bool data_end_it = false;      // last_step is where the data is used up
 };
 
 // How a run ends that reaches setup.last_step.

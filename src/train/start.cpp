@@ -52,7 +52,10 @@ util::Json look(const std::filesystem::path& checkpoints,
                 const std::optional<std::filesystem::path>& start_from) {
   std::vector<std::string> warnings;
   const auto refused = [&](const std::filesystem::path& folder, const std::string& why) {
-    warnings.push_back("checkpoint " + folder.string() + " refused: " + why);
+    const std::string who = "checkpoint " + folder.string();
+    const bool says_who = why.starts_with(who + ": ");
+    warnings.push_back(
+        who + " is not valid and was skipped: " + (says_who ? why.substr(who.size() + 2) : why));
   };
   const auto newest = checkpoint::latest_valid(checkpoints, refused);
   util::require(newest || warnings.empty(), "run folder ", checkpoints.parent_path().string(),
@@ -116,8 +119,12 @@ std::vector<util::Setting> branch_settings(const std::vector<util::Setting>& set
 void require_unchanged(const std::vector<std::string>& changes, const std::string& who,
                        const std::string& what_to_do) {
   if (changes.empty()) return;
-  util::fail(who, ": these keys must be as they were:\n  ", util::join(changes, "\n  "), "\n",
-             what_to_do);
+  util::fail(who, ": these settings differ from the checkpoint's:\n  ", util::join(changes, "\n  "),
+             "\n", what_to_do);
+}
+
+std::vector<std::string> branch_changes(const Start& start, const StartExpectation& expected) {
+  return setting_changes(branch_settings(start.state.settings), branch_settings(expected.settings));
 }
 
 std::string changed_files(const Start& start, const data::CorpusRecord& now) {
@@ -159,21 +166,23 @@ void add_parent(Start& start, const char* kind, std::int64_t first_step) {
 
 void check_resume(const Start& start, const StartExpectation& expected, const std::string& who) {
   const std::string from = "--from " + start.checkpoint.string();
+  const bool can_branch =
+      branch_changes(start, expected).empty() && model_changes(start.model, expected.model).empty();
   require_unchanged(setting_changes(start.state.settings, expected.settings), who,
-                    "Set them back to resume, or begin another run from there with another "
-                    "run.dir and " +
-                        from);
+                    can_branch ? "Set them back to resume, start a new run with another run.dir, "
+                                 "or continue from these weights with another run.dir and " +
+                                     from
+                               : "Set them back to resume, or start a new run with another "
+                                 "run.dir");
   check_corpus(
       start, expected.corpus, who,
       "; to train on other text from there, begin a stage with another run.dir and " + from);
 }
 
 void make_branch(Start& start, const StartExpectation& expected, const std::string& who) {
-  require_unchanged(
-      setting_changes(branch_settings(start.state.settings), branch_settings(expected.settings)),
-      who,
-      "A branch reads the same corpus on from where the checkpoint stands. Set them "
-      "back, or start without --from");
+  require_unchanged(branch_changes(start, expected), who,
+                    "A branch reads the same corpus on from where the checkpoint stands. Set them "
+                    "back, or start without --from");
   add_parent(start, "branch", start.state.step);
 }
 

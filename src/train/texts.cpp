@@ -10,6 +10,7 @@ namespace {
 
 data::DataConfig data_config_of(const eval::ValidationSetConfig& set, data::DataConfig data) {
   data.sources = set.sources;
+  data.sources_key = "sources";
   data.python_distributions.clear();
   data.include.clear();
   data.exclude.clear();

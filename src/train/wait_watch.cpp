@@ -10,11 +10,11 @@ constexpr double kSeconds = 10;
 
 std::string warning(double share, double seconds) {
   char numbers[96];
-  std::snprintf(numbers, sizeof numbers, "%.1f %% of the last %.0f s went into waiting for data",
+  std::snprintf(numbers, sizeof numbers, "%.1f %% of the last %.0f s was spent waiting for data",
                 100 * share, seconds);
   return std::string(numbers) +
-         ": a cold page cache passes by itself; else prepare the text first (superpose data "
-         "prepare), raise data.prefetch, or lower train.threads so that the loader has a core";
+         ". If this lasts beyond the first minutes (cold page cache), run superpose data prepare "
+         "first, raise data.prefetch, or lower train.threads to leave a core for the loader";
 }
 
 }  // namespace

@@ -94,9 +94,9 @@ void OutputFolder::check(const std::vector<std::string>& names) const {
             "another folder");
     if (overwrite_ == Overwrite::kOwn && !is_own(name, marker)) foreign.push_back(name);
   }
-  require(foreign.empty(), folder_.string(), ": must not replace ", join(foreign, ", "),
-          " (not written here by superpose, or changed since): choose another folder, or give "
-          "--overwrite");
+  require(foreign.empty(), folder_.string(), ": would overwrite ", join(foreign, ", "),
+          ", which superpose did not write or which ", foreign.size() == 1 ? "has" : "have",
+          " changed since; choose another folder, or give --overwrite");
 }
 
 bool OutputFolder::is_own(const std::string& name) const { return is_own(name, read_marker()); }
@@ -124,7 +124,7 @@ OutputFolder::Marker OutputFolder::read_marker() const {
     return json.at("files").get<Marker>();
   } catch (const std::exception& error) {
     if (overwrite_ == Overwrite::kAny) return {};
-    fail(folder_.string(), ": must not replace ", kMarkerName,
+    fail(folder_.string(), ": would overwrite ", kMarkerName,
          " (superpose lists its files there; this one is not its own: ", error.what(),
          "): choose another folder, or give --overwrite");
   }

@@ -99,6 +99,18 @@ std::string format_count(std::int64_t count) {
   return (negative ? "-" : "") + three_digits(value) + std::string(kUnits[unit]);
 }
 
+std::string format_flops(double flops) {
+  constexpr std::array<std::string_view, 6> kUnits = {"MFLOP", "GFLOP", "TFLOP",
+                                                      "PFLOP", "EFLOP", "ZFLOP"};
+  double value = flops / 1e6;
+  std::size_t unit = 0;
+  while (value >= 999.5 && unit + 1 < kUnits.size()) {
+    value /= 1000;
+    ++unit;
+  }
+  return three_digits(value) + " " + std::string(kUnits[unit]);
+}
+
 std::string format_duration(double seconds) {
   if (!std::isfinite(seconds) || seconds > 1e12) return "unknown";
   if (seconds < 0) return "-" + format_duration(-seconds);

@@ -30,6 +30,9 @@ std::string with_commas(std::int64_t value);
 // Three significant digits: 950, "12.3K", "12.3M", "1.50B", "2.00T".
 std::string format_count(std::int64_t count);
 
+// Three significant digits: "0.03 MFLOP", "2.15 GFLOP", "1.00 PFLOP".
+std::string format_flops(double flops);
+
 // "850 ms", "12.3 s", "4 m 05 s", "1 h 02 m", "3 d 04 h".
 std::string format_duration(double seconds);
 

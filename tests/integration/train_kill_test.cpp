@@ -149,7 +149,7 @@ TEST_F(TrainKill, GoesOnWithAnotherNumberOfRanks) {
       ASSERT_EQ(train_and_signal(name, 12, SIGTERM), 3) << output(name);
       ASSERT_EQ(start_two_ranks(name)->wait(), 0) << output(name);
     }
-    EXPECT_THAT(output(name), HasSubstr("bit-exact"));
+    EXPECT_THAT(output(name), HasSubstr("bit for bit"));
     const Fingerprint found = fingerprint_of(last_checkpoint(name));
     EXPECT_EQ(found.ids_hash, expected.ids_hash);
     EXPECT_EQ(found.consumed, expected.consumed);

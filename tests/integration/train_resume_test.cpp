@@ -195,7 +195,7 @@ TEST_F(TrainResume, AnotherThreadCountIsSaidToCostBitExactness) {
   distributed::LocalCollective collective;
   const train::Plan plan = train::plan_run(make_spec(config), collective);
   EXPECT_THAT(plan.start_warnings,
-              ::testing::Contains(AllOf(HasSubstr("bit-exact"), HasSubstr("threads 1 -> 2"))));
+              ::testing::Contains(AllOf(HasSubstr("bit for bit"), HasSubstr("threads 1 -> 2"))));
 }
 
 TEST_F(TrainResume, SecondProcessInTheSameFolderIsRefused) {
@@ -219,7 +219,7 @@ TEST_F(TrainResume, LossThatIsNotFiniteStopsBeforeWeightsChange) {
   EXPECT_THAT(error, HasSubstr("train: step "));
   EXPECT_THAT(error, HasSubstr("phase 1, bag_size 3"));
   EXPECT_THAT(error, HasSubstr("not finite"));
-  EXPECT_THAT(error, HasSubstr("last good checkpoint: "));
+  EXPECT_THAT(error, HasSubstr("last checkpoint: "));
   EXPECT_THAT(error, HasSubstr("step-0"));
 }
 

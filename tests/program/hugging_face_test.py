@@ -212,7 +212,10 @@ class HuggingFace(program.ProgramTest):
             result = program.run("export", self.run_folder("exported"), out, "--dtype", dtype)
             self.assertEqual(result.code, 0, result)
             self.assertFalse((out / "trainer").exists())
-            self.assertIn("raw tokens", (out / "README.md").read_text())
+            card = (out / "README.md").read_text()
+            self.assertIn("raw tokens", card)
+            self.assertRegex(card, r"\| Phases \| \d+ steps with bags of \d+, then \d+ steps of next-token prediction \|")
+            self.assertIn("| Final loss | ", card)
             model = transformers.AutoModelForCausalLM.from_pretrained(out).float().eval()
             self.assertEqual(transformers.AutoTokenizer.from_pretrained(out)("a<|endoftext|>")["input_ids"], [97, END])
             with torch.no_grad():

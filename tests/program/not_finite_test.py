@@ -28,12 +28,12 @@ def tensors(path):
 
 class NotFinite(program.ProgramTest):
     def check_stop(self, result, name, phase):
-        """One line that names step, phase and the last good checkpoint; returns the step that failed."""
+        """One line that names step, phase and the last checkpoint; returns the step that failed."""
         self.assert_one_line(result, "is not finite", "weights were not changed")
         said = re.search(r"step (\d+) of \d+ \(phase (\d+), bag_size (\d+)\)", result.err)
         self.assertIsNotNone(said, result)
         self.assertEqual(said.groups()[1:], phase, result)
-        good = re.search(r"last good checkpoint: (.*)\n", result.err).group(1)
+        good = re.search(r"last checkpoint: (.*)\. Try", result.err).group(1)
         kept = program.checkpoints(self.run_folder(name))
         self.assertEqual(good, str(kept[-1]) if kept else "none", result)
         return int(said.group(1))

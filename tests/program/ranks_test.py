@@ -106,7 +106,7 @@ class Ranks(program.ProgramTest):
         result = program.run(*self.launch_words("one-two", *GENTLE))
         self.assertEqual(result.code, 0, result)
         self.assertIn(f"resuming after {step}\n", result.out)
-        self.assertIn("bit-exactly: ", result.out)
+        self.assertIn("bit for bit: ", result.out)
         self.assert_same_run("one-two")
 
     def test_goes_on_with_fewer_ranks(self):
@@ -114,7 +114,7 @@ class Ranks(program.ProgramTest):
         self.stop("two-one", self.launch_words("two-one", *GENTLE))
         result = program.run(*self.train_words("two-one", *GENTLE))
         self.assertEqual(result.code, 0, result)
-        self.assertIn("bit-exactly: ", result.out)
+        self.assertIn("bit for bit: ", result.out)
         self.assert_same_run("two-one")
 
     def test_launched_rank_dies(self):

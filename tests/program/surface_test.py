@@ -34,7 +34,7 @@ def commands_below(words=()):
     result = program.run(*words, "--help")
     assert (result.code, result.err) == (0, ""), result
     found = {" ".join(words): result.out}
-    _, _, listed = result.out.partition("Subcommands:\n")
+    _, _, listed = result.out.partition("Commands:\n")
     for name in re.findall(r"^  ([a-z]+) ", listed, re.M):
         found.update(commands_below((*words, name)))
     return found
@@ -157,6 +157,30 @@ class Surface(program.ProgramTest):
                 self.assertEqual(result.err.count("\n"), 1, result)
         self.assertEqual(program.run().code, 2)
 
+    def test_what_is_required_is_named(self):
+        for words, part in (
+            (["launch", "train", "x"], "-n N"),
+            (["tokenizer", "train", "x", "--out", "y"], "--vocab-size"),
+            (["data"], "prepare, inspect, verify, mix"),
+            (["tokenizer"], "encode, decode, train"),
+            (["launch", "-n", "2", "trian", "x.toml"], "trian: no such command or program, did you mean train?"),
+            (["launch", "-n", "2", "frobnicate"], "frobnicate: no such command or program"),
+        ):
+            with self.subTest(words):
+                result = program.run(*words)
+                self.assertEqual((result.code, result.out), (2, ""), result)
+                self.assertEqual(result.err.count("\n"), 1, result)
+                self.assertIn(part, result.err)
+
+    def test_folders_of_something_else(self):
+        nowhere, text = self.folder / "nowhere", self.folder / "some-text"
+        text.mkdir()
+        (text / "a.txt").write_text("a")
+        self.assert_one_line(program.run("report", nowhere), f"{nowhere}: no such folder")
+        for command in ("inspect", "verify"):
+            with self.subTest(command):
+                self.assert_one_line(program.run("data", command, text), text, "corpus.json")
+
     def test_every_command_refuses_what_it_does_not_know(self):
         for command in COMMANDS:
             with self.subTest(command):
@@ -247,7 +271,7 @@ class Surface(program.ProgramTest):
             self.skipTest("this CPU has one instruction set")
         # A resume with others is said not to be bit-exact.
         result = program.run(*self.train_words("forced", *short, "--train.steps", "2"))
-        self.assertRegex(result.out, "bit-exactly: .*kernels")
+        self.assertRegex(result.out, "bit for bit: .*kernels")
 
     def test_launched_command_may_follow_two_dashes(self):
         for words in (["-n", "1", "--"], ["--ranks", "1", "--"], ["-n1", "--"], ["-n", "1"]):
@@ -270,12 +294,12 @@ class Surface(program.ProgramTest):
         words += ["0.05", "--data.cache_dir", self.folder / "cache", "--run.dir", self.run_folder("printed")]
         result = program.run("train", file, "--dry-run", *words)
         self.assertEqual((result.code, result.err), (0, ""), result)
-        self.assertRegex(result.out, r"steps +8000\n")
+        self.assertRegex(result.out, r"steps +8,000\n")
         self.assertFalse(self.run_folder("printed").exists())
 
     def test_dry_run_tells_time_and_what_cannot_work(self):
         result = self.train("dry", "--dry-run", "--optim.warmup_steps", "1000")
-        self.assertRegex(result.out, r"\ncost .*FLOPs.* about .* for the steps, .*from a few steps")
+        self.assertRegex(result.out, r"\ncost .*FLOP.* about .* for the steps, .*from a few steps")
         self.assertRegex(result.out, r"\nwarning +optim\.warmup_steps: .*1000")
         self.assertFalse(self.run_folder("dry").exists())
         huge = "--model.hidden_size 32768 --model.num_layers 2000 --model.num_heads 256 --model.ffn_size 131072"
@@ -350,10 +374,10 @@ class Surface(program.ProgramTest):
             empty.mkdir()
             no_text.mkdir()
             (no_text / "a.txt").touch()
-            refused(sources(self.folder / "nowhere"), "does not exist", self.folder / "nowhere")
+            refused(sources(self.folder / "nowhere"), "data.sources: no such file or folder", self.folder / "nowhere")
             refused(sources(self.folder / "*.nothing"), self.folder / "*.nothing")
             refused(sources(), "data.sources")
-            refused(sources(empty), "data:")
+            refused(sources(empty), "data.sources: no file in", empty)
             refused(sources(no_text), "corpus is empty")
             refused(["--data.python_distributions", '["no-such-thing"]'], "no-such-thing is not installed")
             # 40 bytes cannot fill a window of 64 tokens and the next; 900 not one of 32 bags of 32 and their targets.
@@ -408,7 +432,7 @@ class Surface(program.ProgramTest):
         self.assertEqual(alone.code, 0, alone)
         self.assertIn("some.bin: 1 documents, 4 tokens\n", alone.out)
         by_bytes = program.run("data", "inspect", named, *raw, "--tokenizer", "bytes")
-        self.assertIn("some.tokens: 2 documents, 3 B of text, 4 tokens (1.333 a byte)\n", by_bytes.out)
+        self.assertIn("some.tokens: 2 documents, 3 B of text, 4 tokens (1.333 tokens per byte)\n", by_bytes.out)
         self.assertEqual(program.run("data", "inspect", tokens, *raw, "--documents", "0").code, 0)
         words = self.recipe_words("inspected")
         for arguments, message in (

@@ -68,7 +68,7 @@ class TokenSet(program.ProgramTest):
         words = ("--data.sources", "[]", "--data.validation", f'["{self.tokens}"]')
         words += ("--mixture", f"[{', '.join(entries)}]", "--train.steps", "20")
         result = self.train("held-out-tokens", *words)
-        self.assertRegex(result.out, r"held_out: \d+ windows of 6 documents")
+        self.assertRegex(result.out, r"held_out: \d+ windows from 6 documents")
         self.assertEqual(len(program.records(self.run_folder("held-out-tokens"), "validation")), 2)
 
 

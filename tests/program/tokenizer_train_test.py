@@ -174,7 +174,7 @@ class TokenizerTrain(program.ProgramTest):
         corpus = self.corpus()
         for words, *parts in (
             (["--out", self.folder / "x", "--vocab-size", "256", corpus], "--vocab-size", "[257,", "got 256"),
-            (["--out", self.folder / "x", "--vocab-size", "300", self.folder / "no"], "source does not exist"),
+            (["--out", self.folder / "x", "--vocab-size", "300", self.folder / "no"], "superpose: no such file or folder"),
             (["--out", "/proc/x/y", "--vocab-size", "300", corpus], "/proc/x/y", "cannot create folder"),
             (["--out", self.folder / "x", "--vocab-size", "300", "--separator", r"\q", corpus], "--separator"),
             (["--out", self.folder / "x", "--vocab-size", "300", "--max-bytes", "-1", corpus], "--max-bytes"),

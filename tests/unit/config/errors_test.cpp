@@ -62,7 +62,8 @@ std::string error_with_synonyms(const std::string& toml) {
                                {"s", "phases[].bag_size"},
                                {"optimizer", "optim"},
                                {"elsewhere", "no.such_key"}};
-  constexpr Synonym kChoices[] = {{"rising_slowly", "rising"}, {"rise", "no such choice"}};
+  constexpr Synonym kChoices[] = {
+      {"rising_slowly", "rising"}, {"rise", "no such choice"}, {"steep", "rising", "with eps = 1"}};
   SampleRecipe recipe;
   try {
     read(recipe, "recipe.toml", toml, {}, {.keys = kKeys, .choices = kChoices});
@@ -86,6 +87,8 @@ TEST(RecipeErrors, SynonymsComeBeforeNamesThatLookAlike) {
            {"[optim]\nshape = 'rise'", "\"rising\""}}) {
     EXPECT_TRUE(error_with_synonyms(toml).ends_with(suggests(meant))) << error_with_synonyms(toml);
   }
+  const std::string with_more = error_with_synonyms("[optim]\nshape = 'steep'");
+  EXPECT_TRUE(with_more.ends_with("the nearest is \"rising\" with eps = 1")) << with_more;
 }
 
 TEST(RecipeErrors, WrongTypeNamesBoth) {
@@ -148,7 +151,7 @@ TEST(RecipeErrors, ImpossibleValueIsFoundAtItsLine) {
        "4: phases[1].share: give share or steps, got neither"},
       // Found only once all sections are read.
       {"[train]\nsteps = 10\n\n[[phases]]\nsteps = 11",
-       "4: phases[0]: phases must fit train.steps = 10, got 11 steps so far"},
+       "4: phases[0]: the phases up to here take 11 steps, more than train.steps = 10"},
   });
 }
 

@@ -1,3 +1,4 @@
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -96,6 +97,8 @@ TEST(Overrides, ErrorsNameTheOption) {
        "--train.steps: expected an integer, got a string: \"1\\nseeds = []\""},
       {{"optim.learning_rate", ".5"},
        "--optim.learning_rate: expected a number, got a string: \".5\""},
+      {{"train.sources", "x"},
+       "--train.sources: expected a list of strings such as '[\"x\"]', got a string: \"x\""},
       {{"optim.learning_rate", "-1"}, "--optim.learning_rate: must be > 0, got -1"},
       {{"optim.lr", "1"}, "--optim.lr: unknown key, did you mean optim.learning_rate?"},
       {{"optim", "{lr = 1}"}, "--optim: optim.lr: unknown key, did you mean optim.learning_rate?"},
@@ -121,6 +124,9 @@ TEST(Overrides, RefusedValueOfTheFileIsBlamedOnWhoGaveItLast) {
   EXPECT_EQ(error_of({{"optim.learning_rate", "-2"}}, "[optim]\nlearning_rate = 0"),
             "--optim.learning_rate: must be > 0, got -2");
   EXPECT_EQ(error_of({{"optim.learning_rate", "2"}}, "[optim]\nlearning_rate = 0"), "");
+  EXPECT_THAT(error_of({{"phases", "[{bag_size = 2}]"}}, "[[phases]]\nshare = 0.3\nsteps = 1"),
+              ::testing::StartsWith("--phases: phases[0].share: "))
+      << "the list of the command line has no share, whatever the file's had";
 }
 
 }  // namespace

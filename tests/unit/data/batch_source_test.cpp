@@ -306,6 +306,11 @@ TEST(BatchSource, EpochsAndExhaustionAreCounted) {
   EXPECT_DOUBLE_EQ(source.load(6).epoch, 0.65);
   EXPECT_DOUBLE_EQ(source.epoch_before(14), 1.0);
   EXPECT_EQ(source.exhaustion_step(), 14);  // steps 0..13 read the data once, exactly
+  // Also by a run that resumes after it.
+  BatchPlan later = make_plan({make_phase(0, 6, 2, 2), make_phase(6, 14, 1, 1)}, 10);
+  later.consumed = source.consumption_before(17);
+  later.first_step = 17;
+  EXPECT_EQ(BatchSource(numbered.stream, later).exhaustion_step(), 14);
   const BatchSource shorter(numbered.stream,
                             make_plan({make_phase(0, 6, 2, 2), make_phase(6, 8, 1, 1)}, 10));
   EXPECT_EQ(shorter.exhaustion_step(), std::nullopt);

@@ -191,7 +191,8 @@ TEST(JsonDocuments, BadRecordsAreErrorsWithTheirLine) {
   EXPECT_THAT(json_error(good + "{\"text\": \"\xff\"}"), HasSubstr("UTF-8"));
   EXPECT_THAT(json_error(good + "{\"text\": \"\\ud83d\"}"),
               HasSubstr(":2: field \"text\" must hold whole surrogate pairs, got half"));
-  EXPECT_THAT(json_error(good + "{\"tex\": 1}"), HasSubstr(":2: there is no field \"text\""));
+  EXPECT_THAT(json_error(good + "{\"tex\": 1}"),
+              HasSubstr(":2: no field \"text\"; set data.text_field"));
   EXPECT_THAT(json_error(good + "{\"text\": null}"),
               HasSubstr(":2: field \"text\" must be a string, got null"));
   EXPECT_THAT(json_error(good + "{\"text\": 1.5}"), HasSubstr("got a number"));

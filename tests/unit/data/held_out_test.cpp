@@ -299,7 +299,7 @@ TEST_F(GoneSources, WhatWasPreparedIsRead) {
   EXPECT_EQ(tokenized_, 0);
   EXPECT_EQ(prepare_without({set}).left_out_documents, 1);
   config_.min_document_bytes = 2;
-  EXPECT_THAT(error_of([&] { prepare(); }), HasSubstr("does not exist"));
+  EXPECT_THAT(error_of([&] { prepare(); }), HasSubstr("no such file"));
 }
 
 TEST_F(GoneSources, OthersThatChangedAreAnError) {

@@ -19,6 +19,7 @@ using test::error_of;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
+using ::testing::StartsWith;
 
 // Two corpora of 40 documents: books of 200 bytes, web of 100.
 class MixtureTest : public ::testing::Test {
@@ -281,7 +282,7 @@ TEST_F(MixtureTest, EachSourceHasAnOrderOfItsOwn) {
 
 TEST_F(MixtureTest, WrongListsAreRefusedByName) {
   mixture_[1].name = "books";
-  EXPECT_THAT(refusal(), HasSubstr("each name must stand once, got twice: books"));
+  EXPECT_THAT(refusal(), HasSubstr("got \"books\" twice"));
   mixture_[1] = entry("web");
   mixture_[1].weight = 0.5;
   EXPECT_THAT(refusal(), HasSubstr("for every source or for none, got it for 1 of 2"));
@@ -289,10 +290,10 @@ TEST_F(MixtureTest, WrongListsAreRefusedByName) {
   mixture_[1].weight = 0;
   EXPECT_THAT(refusal(), HasSubstr("a weight must be > 0, got 0 for all sources"));
   mixture_ = {entry("books"), entry("nowhere")};
-  EXPECT_THAT(refusal(), HasSubstr("mixture nowhere: data: source does not exist"));
+  EXPECT_THAT(refusal(), HasSubstr("mixture nowhere: sources: no such file or folder: "));
   mixture_ = {entry("books"), entry("web")};
   data_.sources = {"x"};
-  EXPECT_THAT(refusal(), HasSubstr("data.sources and data.python_distributions must be empty"));
+  EXPECT_THAT(refusal(), StartsWith("data.sources: must be empty"));
 }
 
 TEST_F(MixtureTest, DuplicatesAreThoseOfOneSource) {

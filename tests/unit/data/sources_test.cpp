@@ -16,6 +16,8 @@ using test::error_of;
 using test::write_text;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
+using ::testing::StrEq;
 
 std::vector<std::string> names(const std::vector<SourceFile>& sources) {
   std::vector<std::string> result;
@@ -96,10 +98,10 @@ TEST_F(Sources, LinksThatLeadNowhereAreNamed) {
   fs::create_symlink(dir_ / "tree/itself", dir_ / "tree/itself");
   config_.sources = {path("tree")};
   EXPECT_THAT(error_of([&] { list_sources(config_); }),
-              HasSubstr("does not exist: " + path("tree/broken.py")));
+              HasSubstr("no such file: " + path("tree/broken.py")));
   config_.exclude = {"*.py"};
   EXPECT_THAT(error_of([&] { list_sources(config_); }),
-              HasSubstr("does not exist: " + path("tree/itself")));
+              HasSubstr("no such file: " + path("tree/itself")));
   config_.exclude = {"broken.py", "itself"};
   EXPECT_EQ(list_sources(config_).size(), 4U);
 }
@@ -108,11 +110,14 @@ TEST_F(Sources, ErrorsNameWhatIsWrong) {
   EXPECT_THAT(error_of([&] { list_sources(config_); }), HasSubstr("set data.sources"));
   config_.sources = {path("absent.txt")};
   EXPECT_THAT(error_of([&] { list_sources(config_); }),
-              HasSubstr("does not exist: " + path("absent.txt")));
+              StrEq("data.sources: no such file or folder: " + path("absent.txt")));
   config_.sources = {path("tree/*.rs")};
-  EXPECT_THAT(error_of([&] { list_sources(config_); }), HasSubstr("yields no file"));
+  EXPECT_THAT(error_of([&] { list_sources(config_); }),
+              StrEq("data.sources: no file matches " + path("tree/*.rs")));
   config_.sources = {path("gone/*.rs")};
-  EXPECT_THAT(error_of([&] { list_sources(config_); }), HasSubstr("does not exist"));
+  EXPECT_THAT(error_of([&] { list_sources(config_); }), HasSubstr("no such file or folder"));
+  config_.sources_key = "";
+  EXPECT_THAT(error_of([&] { list_sources(config_); }), StartsWith("no such file or folder"));
   config_.sources = {"/dev/null"};
   EXPECT_THAT(error_of([&] { list_sources(config_); }), HasSubstr("not a regular file: /dev/null"));
 }
@@ -202,7 +207,7 @@ TEST_F(Distributions, ErrorsNameTheDistribution) {
   config_.python_distributions = {"absent"};
   EXPECT_THAT(error_of([&] { list_sources(config_); }), HasSubstr("absent is not installed in"));
   config_.python_distributions = {"my-pkg-extra"};
-  EXPECT_THAT(error_of([&] { list_sources(config_); }), HasSubstr("does not exist: "));
+  EXPECT_THAT(error_of([&] { list_sources(config_); }), HasSubstr("no such file: "));
   config_.site_packages = "";
   EXPECT_THAT(error_of([&] { list_sources(config_); }), HasSubstr("data.site_packages"));
   config_.site_packages = path("nowhere");

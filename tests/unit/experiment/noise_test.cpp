@@ -122,7 +122,7 @@ TEST(Noise, SaysWhatTheSeedsCanShow) {
               AllOf(HasSubstr("1 seed "), HasSubstr("0.0050"), Not(HasSubstr("alone"))));
   EXPECT_THAT(printed(small_recipe(three + figure)),
               AllOf(HasSubstr("0.0032"), HasSubstr("0.0050")));
-  EXPECT_THAT(printed(small_recipe()), HasSubstr("compare.seeds of six or more"));
+  EXPECT_THAT(printed(small_recipe()), HasSubstr("three or more compare.seeds"));
   EXPECT_THAT(printed(small_recipe(three)),
               AllOf(HasSubstr("2.48 times"), Not(HasSubstr("six or more"))));
   EXPECT_THAT(printed(small_recipe("[compare]\nlearning_rates = [0.1]\n" + figure)),

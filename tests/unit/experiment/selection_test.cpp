@@ -83,8 +83,8 @@ TEST(Selection, WhatTheRecipeDoesNotHaveIsAnError) {
   EXPECT_THAT(error_of("seed=0"), HasSubstr("--only: no seed 0"));  // no grid, so no tuning seed
   EXPECT_THAT(error_of("seed=one"), HasSubstr("must be a number, got \"one\""));
   EXPECT_THAT(error_of("budget=2"), HasSubstr("--only: no arm has budget 2"));
-  EXPECT_THAT(error_of("sed=1"), HasSubstr("keys are arm, seed and budget"));
-  EXPECT_THAT(error_of("tst"), HasSubstr("must be key=value"));
+  EXPECT_THAT(error_of("sed=1"), HasSubstr("got \"sed=1\""));
+  EXPECT_THAT(error_of("tst"), HasSubstr("got \"tst\""));
 }
 
 }  // namespace

@@ -130,11 +130,13 @@ TEST(Phases, WeightsOfSourcesAreNumbers) {
 }
 
 TEST(Phases, ListThatIsLongerThanTheRunIsAnError) {
-  EXPECT_THAT(error_of({{.share = 0.6}, {.share = 0.6}}), StartsWith("phases[1]: phases must fit"));
-  EXPECT_THAT(error_of({{.steps = 101}}), StartsWith("phases[0]: phases must fit"));
+  EXPECT_THAT(error_of({{.share = 0.6}, {.share = 0.6}}),
+              StartsWith("phases[1]: the phases up to here take 120 steps"));
+  EXPECT_THAT(error_of({{.steps = 101}}),
+              StartsWith("phases[0]: the phases up to here take 101 steps"));
   EXPECT_THAT(error_of({{.steps = std::numeric_limits<std::int64_t>::max()},
                         {.steps = std::numeric_limits<std::int64_t>::max()}}),
-              StartsWith("phases[0]: phases must fit"));
+              StartsWith("phases[0]: the phases up to here take"));
   EXPECT_EQ(error_of({{.steps = 100}}), "");
 }
 

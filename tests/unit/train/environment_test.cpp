@@ -28,7 +28,19 @@ TEST(Environment, DifferencesNameWhatChanged) {
   EXPECT_EQ(differences(sample(), now), "");
   now.ranks = 2;
   now.kernels = "avx512";
-  EXPECT_EQ(differences(sample(), now), "ranks 1 -> 2, kernels \"avx2\" -> \"avx512\"");
+  EXPECT_EQ(differences(sample(), now), "ranks 1 -> 2, kernels avx2 -> avx512");
+}
+
+TEST(Environment, DifferencesNameOneLevelOfAllKernels) {
+  Environment before = sample();
+  Environment now = sample();
+  before.kernels = "swiglu:avx512 rotary:avx512";
+  now.kernels = "swiglu:avx2 rotary:avx2";
+  EXPECT_EQ(differences(before, now), "kernels avx512 -> avx2");
+  now.kernels = "swiglu:avx512 rotary:default";
+  EXPECT_EQ(differences(before, now), "kernels avx512 -> swiglu:avx512 rotary:default");
+  now.kernels = "swiglu:avx512";
+  EXPECT_EQ(differences(before, now), "kernels swiglu:avx512 rotary:avx512 -> swiglu:avx512");
 }
 
 TEST(ThreadScope, PutsTheOldCountBack) {

@@ -135,12 +135,12 @@ TEST_F(PlanTest, PrintsWhatTheRunWillDo) {
   std::ostringstream out;
   print_plan(out, plan(recipe));
   for (const char* part :
-       {"phase 1    1200 steps from 0: bags of 3 in, 3 targets out",
-        "phase 2    2800 steps from 1200: next-token prediction",
-        "after 1200 steps (30 %), in the stable part", "2800 steps follow",
+       {"phase 1    1,200 steps from 0: bags of 3 in, 3 targets out",
+        "phase 2    2,800 steps from 1,200: next-token prediction",
+        "after 1,200 steps (30 %), in the stable part", "2,800 steps follow",
         "raw tokens needed (1.60 times the baseline's: 1 + r (s - 1) with r = 0.30, s = 3)",
-        "available", "the first epoch ends in step", "held out", "memory", "disk", "FLOPs",
-        "decay over the last 800 (from 3200)"}) {
+        "available", "the first epoch ends in step", "held out", "memory", "disk", "FLOP",
+        "decay over the last 800 (from 3,200)"}) {
     EXPECT_THAT(out.str(), HasSubstr(part));
   }
 }

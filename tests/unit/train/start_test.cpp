@@ -67,11 +67,15 @@ std::string error_of(Start start, const StartExpectation& expected) {
 TEST(SettleStart, ResumeWantsEverySettingAsItWas) {
   const Start start = start_at(Start::Kind::kResume, 5);
   EXPECT_EQ(error_of(start, expectation("1", "20")), "");
+  EXPECT_THAT(error_of(start, expectation("1", "30")),
+              AllOf(HasSubstr("\n  train.steps (checkpoint 20, recipe 30)\n"),
+                    HasSubstr("--from old/step")))
+      << "what to do next";
   EXPECT_THAT(error_of(start, expectation("2", "30")),
               AllOf(HasSubstr("\n  train.seed (checkpoint 1, recipe 2)\n"),
                     HasSubstr("\n  train.steps (checkpoint 20, recipe 30)\n"),
-                    HasSubstr("--from old/step")))
-      << "a line each, and what to do next";
+                    ::testing::Not(HasSubstr("--from"))))
+      << "a line each; a branch would refuse another seed";
 }
 
 TEST(SettleStart, ResumeOfAFinishedRunIsFine) {

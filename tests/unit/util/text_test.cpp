@@ -82,6 +82,13 @@ TEST(FormatCount, RoundsIntoTheNextUnit) {
   EXPECT_EQ(format_count(999'500), "1.00M");
 }
 
+TEST(FormatFlops, ThreeSignificantDigits) {
+  EXPECT_EQ(format_flops(0), "0.00 MFLOP");
+  EXPECT_EQ(format_flops(3.5e6), "3.50 MFLOP");
+  EXPECT_EQ(format_flops(1.148e14), "115 TFLOP");
+  EXPECT_EQ(format_flops(9.996e14), "1.00 PFLOP");
+}
+
 TEST(FormatDuration, TwoUnits) {
   EXPECT_EQ(format_duration(0), "0 ms");
   EXPECT_EQ(format_duration(0.85), "850 ms");
