@@ -14,6 +14,7 @@
 
 #include "cli/commands.h"
 #include "cli/environment.h"
+#include "cli/generate_options.h"
 #include "cli/help.h"
 #include "cli/option_checks.h"
 #include "cli/overrides.h"
@@ -84,6 +85,7 @@ struct Arguments {
   TokenizerTrainOptions tokenizer_train;
   std::string checkpoint;
   ExportOptions export_model;
+  GenerateOptions generate;
   std::string isa;  // of those that compute; selftest has its own
   bool print_recipe = false;
   bool version = false;
@@ -98,7 +100,7 @@ void expand_paths(Arguments& arguments) {
         &arguments.selftest.out, &arguments.report.out, &arguments.data.target,
         &arguments.data.tokenizer, &arguments.tokenizer_text.tokenizer,
         &arguments.tokenizer_train.out, &arguments.checkpoint, &arguments.export_model.from,
-        &arguments.export_model.to}) {
+        &arguments.export_model.to, &arguments.generate.model, &arguments.generate.prompts}) {
     expand(*path);
   }
   for (std::optional<std::string>* path :
@@ -433,6 +435,13 @@ CLI::App* add_export(CLI::App& app, Arguments& arguments) {
   return command;
 }
 
+CLI::App* add_generate(CLI::App& app, Arguments& arguments) {
+  CLI::App* command = app.add_subcommand("generate", "Text that continues a prompt");
+  add_generate_options(*command, arguments.generate);
+  add_isa(command, arguments.isa);
+  return command;
+}
+
 // All commands; the words of a command line choose one of them.
 struct Commands {
   const CLI::App* train;
@@ -446,6 +455,7 @@ struct Commands {
   const CLI::App* tokenizer_train;
   CLI::App* verify;
   CLI::App* export_model;
+  const CLI::App* generate;
 };
 
 Commands add_commands(CLI::App& app, Arguments& arguments) {
@@ -472,6 +482,7 @@ Commands add_commands(CLI::App& app, Arguments& arguments) {
                    "Checkpoint folder, or a run's: its newest checkpoint")
       ->required();
   commands.export_model = add_export(app, arguments);
+  commands.generate = add_generate(app, arguments);
   return commands;
 }
 
@@ -527,6 +538,7 @@ int dispatch(const Commands& commands, Arguments& arguments,
   if (*commands.selftest) return selftest_command(arguments.selftest);
   if (*commands.report) return report_command(arguments.report);
   if (*commands.export_model) return export_command(arguments.export_model);
+  if (*commands.generate) return generate_command(arguments.generate);
   if (*commands.verify) return verify_checkpoint_command(arguments.checkpoint);
   if (*commands.tokenizer_text.encode) return tokenizer_encode_command(arguments.tokenizer_text);
   if (*commands.tokenizer_text.decode) return tokenizer_decode_command(arguments.tokenizer_text);
