@@ -8,7 +8,7 @@
 #include "bench/report.h"
 #include "checkpoint/hugging_face.h"
 #include "checkpoint/model_files.h"
-#include "train/checkpoints.h"
+#include "checkpoint/model_shape.h"
 #include "util/files.h"
 
 namespace superpose::bench {
@@ -44,7 +44,7 @@ void export_session(Session& session, const util::OutputFolder& folder) {
   checkpoint::write_model(directory.path(), weights);
   checkpoint::write_safetensors(directory.path() / "batches.safetensors", batches_of(session), {});
   util::write_file_atomic(directory.path() / "config.json",
-                          checkpoint::to_config_json(train::to_hugging_face(session.model())));
+                          checkpoint::to_config_json(checkpoint::to_hugging_face(session.model())));
   util::write_file_atomic(directory.path() / "bench.json", settings(session).dump(2) + "\n");
   folder.commit(directory);
 }

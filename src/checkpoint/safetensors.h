@@ -64,7 +64,8 @@ class SafetensorsFile {
   // A copy, owned by the caller.
   at::Tensor tensor(const std::string& name) const;
 
-  // Copies into `out` (same shape; any dtype or device, converted), with no other copy between.
+  // Copies into `out` (same shape; any dtype or device, converted), with no other copy between, and
+  // then gives back the memory that the mapped tensor took.
   void copy_to(const std::string& name, const at::Tensor& out) const;
 
   // Copies elements [begin, begin + out.numel()) of the flattened tensor into `out` (1-D).

@@ -2,7 +2,10 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
 #include <c10/core/GradMode.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
+#include <cstdint>
 #include <cstring>
 #include <optional>
 #include <utility>
@@ -18,6 +21,9 @@ struct SafetensorsFile::Contents {
   std::filesystem::path path;
   util::MappedFile file;
   Header header;
+
+  const std::byte* data() const { return file.data() + header.data_begin; }
+  void drop_pages(const Entry& entry) const;
 };
 
 namespace {
@@ -52,6 +58,16 @@ at::Tensor view(const std::byte* bytes, const std::vector<std::int64_t>& shape,
 
 }  // namespace
 
+// A process that reads every tensor of a file would otherwise hold the whole file in addition to
+// its copies. Pages that are needed later are read again.
+void SafetensorsFile::Contents::drop_pages(const Entry& entry) const {
+  static const auto kPage = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto address = reinterpret_cast<std::uintptr_t>(data());
+  const std::uintptr_t begin = (address + entry.begin + kPage - 1) / kPage * kPage;
+  const std::uintptr_t end = (address + entry.end) / kPage * kPage;
+  if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+}
+
 SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) {
   util::MappedFile file(path);
   Header header = parse_header(file.bytes(), path.string());
@@ -78,8 +94,7 @@ at::Tensor SafetensorsFile::mapped(const std::string& name) const {
   const std::optional<c10::ScalarType> scalar = scalar_type(entry.dtype);
   util::require(scalar.has_value(), path().string(), ": tensor ", name, ": dtype ", entry.dtype,
                 " cannot be read");
-  const std::byte* data = contents_->file.data() + contents_->header.data_begin;
-  return view(data + entry.begin, entry.shape, *scalar);
+  return view(contents_->data() + entry.begin, entry.shape, *scalar);
 }
 
 at::Tensor SafetensorsFile::tensor(const std::string& name) const { return mapped(name).clone(); }
@@ -90,6 +105,7 @@ void SafetensorsFile::copy_to(const std::string& name, const at::Tensor& out) co
                 ": expected shape ", shape_text(out.sizes()), ", got ", shape_text(source.sizes()));
   const c10::AutoGradMode no_grad(false);
   out.copy_(source);
+  contents_->drop_pages(entries().at(name));
 }
 
 void SafetensorsFile::copy_range_to(const std::string& name, std::int64_t begin,

@@ -28,14 +28,16 @@ std::int64_t ParameterSpec::numel() const { return product(shape); }
 std::int64_t Parameter::numel() const { return product(shape); }
 
 FlatParameters::FlatParameters(const std::vector<UnitSpec>& units, at::Device device,
-                               at::ScalarType compute_type) {
+                               at::ScalarType compute_type, GradientBuffer gradients) {
   TORCH_CHECK_VALUE(compute_type == at::kFloat || compute_type == at::kBFloat16,
                     "FlatParameters: compute type must be float32 or bfloat16, got ", compute_type);
   for (const UnitSpec& unit : units) lay_out(unit);
   const auto options = at::TensorOptions().dtype(at::kFloat).device(device);
   master_ = at::zeros({size_}, options);
-  gradient_with_mailbox_ = at::zeros({size_ + kMailbox}, options);
-  gradient_ = gradient_with_mailbox_.narrow(0, 0, size_);
+  if (gradients == GradientBuffer::kAllocate) {
+    gradient_with_mailbox_ = at::zeros({size_ + kMailbox}, options);
+    gradient_ = gradient_with_mailbox_.narrow(0, 0, size_);
+  }
   compute_ = compute_type == at::kFloat ? master_ : at::zeros({size_}, options.dtype(compute_type));
 }
 
@@ -72,7 +74,8 @@ at::Tensor FlatParameters::mailbox() const {
 at::Tensor FlatParameters::view(std::string_view name) const { return shaped(master_, find(name)); }
 
 at::Tensor FlatParameters::gradient_view(std::string_view name) const {
-  return shaped(gradient_, find(name));
+  const Parameter& parameter = find(name);
+  return gradient_.defined() ? shaped(gradient_, parameter) : at::Tensor();
 }
 
 at::Tensor FlatParameters::compute_view(std::string_view name) const {
@@ -94,7 +97,7 @@ at::Tensor FlatParameters::joined(const at::Tensor& flat, std::string_view first
 
 at::Tensor FlatParameters::joined_gradient_view(std::string_view first,
                                                 std::string_view last) const {
-  return joined(gradient_, first, last);
+  return gradient_.defined() ? joined(gradient_, first, last) : at::Tensor();
 }
 
 at::Tensor FlatParameters::joined_compute_view(std::string_view first,

@@ -55,11 +55,14 @@ struct Unit {
   std::int64_t begin = 0, vectors = 0, end = 0;  // elements
 };
 
+// Whether a model has memory for gradients: one that is never trained does without.
+enum class GradientBuffer { kAllocate, kNone };
+
 // Three flat buffers with the same offsets:
 //
 //   master    f32: what the optimizer updates and a checkpoint stores
 //   gradient  f32: cleared once per step by zero_gradient(), and added to by every backward until
-//             the next
+//             the next; with GradientBuffer::kNone it and its views are undefined
 //   compute   bf16 copy, written by the optimizer and refresh_compute(); the master itself where
 //             compute is f32
 //
@@ -74,8 +77,8 @@ class FlatParameters {
 
   // compute_type: kFloat or kBFloat16. Everything starts as zero. Throws c10::ValueError for a name
   // that occurs twice.
-  FlatParameters(const std::vector<UnitSpec>& units, at::Device device,
-                 at::ScalarType compute_type);
+  FlatParameters(const std::vector<UnitSpec>& units, at::Device device, at::ScalarType compute_type,
+                 GradientBuffer gradients = GradientBuffer::kAllocate);
 
   const std::vector<Parameter>& list() const { return list_; }  // in the order of the buffers
   const std::vector<Unit>& units() const { return units_; }

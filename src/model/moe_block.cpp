@@ -85,7 +85,7 @@ class MoeBlock : public Block {
   Weight by_expert(const Weight& weight) const {
     const std::int64_t rows = weight.value.size(0) / moe_.num_experts;
     const auto split = [&](const at::Tensor& all) {
-      return all.view({moe_.num_experts, rows, all.size(1)});
+      return all.defined() ? all.view({moe_.num_experts, rows, all.size(1)}) : all;
     };
     return {split(weight.value), split(weight.gradient)};
   }

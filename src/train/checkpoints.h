@@ -16,12 +16,6 @@
 
 namespace superpose::train {
 
-// What config.json says of a resolved shape.
-checkpoint::HuggingFaceModel to_hugging_face(const model::ModelConfig& model);
-
-// The shape that a config.json describes, resolved.
-model::ModelConfig from_hugging_face(const checkpoint::HuggingFaceModel& read);
-
 // What a checkpoint keeps of the corpus; borrowed.
 struct CorpusFiles {
   const tokenizer::ModelFolder& tokenizer;

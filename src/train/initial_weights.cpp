@@ -1,13 +1,12 @@
 #include "train/initial_weights.h"
 
-#include <ATen/ops/isfinite.h>
-
 #include <map>
 #include <vector>
 
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/model_files.h"
-#include "train/checkpoints.h"
+#include "checkpoint/model_shape.h"
+#include "inference/load.h"
 #include "train/tokenizer_changes.h"
 #include "util/error.h"
 #include "util/files.h"
@@ -172,18 +171,7 @@ void load_initial_weights(const InitialWeights& weights, const model::ModelConfi
                           model::FlatParameters& parameters, distributed::Collective& collective) {
   collective.broadcast_result(
       [&] {
-        const checkpoint::ModelFiles files(weights.folder);
-        std::map<std::string, std::vector<std::int64_t>> shapes;
-        for (const model::Parameter& parameter : parameters.list()) {
-          shapes.emplace(parameter.name, parameter.shape);
-        }
-        files.require_exactly(shapes, resolved.tied());
-        for (const model::Parameter& parameter : parameters.list()) {
-          const at::Tensor values = parameters.view(parameter.name);
-          files.copy_to(parameter.name, values);
-          util::require(at::isfinite(values).all().item<bool>(), weights.folder.string(),
-                        ": tensor ", parameter.name, ": holds values that are not finite");
-        }
+        inference::read_weights(weights.folder, resolved.tied(), parameters);
         return std::string();
       },
       0);

@@ -12,10 +12,10 @@
 
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/model_files.h"
+#include "checkpoint/model_shape.h"
+#include "inference/load.h"
 #include "metrics/reader.h"
-#include "model/decoder.h"
 #include "model/decoder_layout.h"
-#include "train/checkpoints.h"
 #include "train/run_state.h"
 #include "util/error.h"
 #include "util/files.h"
@@ -39,11 +39,6 @@ constexpr std::array kTokenizerFiles = {"tokenizer.json",
                                         "merges.txt",
                                         "added_tokens.json"};
 
-fs::path folder_of(const fs::path& from) {
-  const bool is_model = fs::exists(from / "config.json");
-  return is_model ? from : checkpoint::locate(from);
-}
-
 struct Original {
   fs::path folder;
   checkpoint::HuggingFaceModel config;
@@ -53,9 +48,8 @@ struct Original {
 
 Original read_original(const fs::path& from) {
   Original original;
-  original.folder = folder_of(from);
-  const fs::path config = original.folder / "config.json";
-  original.config = checkpoint::from_config_json(util::read_file(config), config.string());
+  original.folder = inference::find_model(from);
+  original.config = inference::read_description(original.folder);
   const fs::path state = original.folder / "trainer" / "state.json";
   if (fs::exists(state)) {
     checkpoint::verify(original.folder);
@@ -64,7 +58,8 @@ Original read_original(const fs::path& from) {
   }
   const checkpoint::ModelFiles files(original.folder);
   std::map<std::string, std::vector<std::int64_t>> shapes;
-  for (const model::UnitSpec& unit : model::decoder_units(from_hugging_face(original.config))) {
+  for (const model::UnitSpec& unit :
+       model::decoder_units(checkpoint::from_hugging_face(original.config))) {
     for (const model::ParameterSpec& weight : unit.weights) {
       shapes.emplace(weight.name, weight.shape);
     }
@@ -116,20 +111,15 @@ std::vector<checkpoint::NamedTensor> converted(const Original& original, at::Sca
   return result;
 }
 
-// Logits of the ids 0, 1, 2, ..., computed in f32 from the weights as they are stored.
-at::Tensor prompt_logits(const checkpoint::HuggingFaceModel& config,
-                         const std::vector<checkpoint::NamedTensor>& weights) {
-  model::ModelConfig shape = from_hugging_face(config);
-  model::FlatParameters parameters(model::decoder_units(shape), at::kCPU, at::kFloat);
-  for (const checkpoint::NamedTensor& item : weights) {
-    parameters.view(item.name).copy_(item.tensor);
-  }
-  const model::Decoder decoder(shape, parameters);
+// Logits of the ids 0, 1, 2, ..., computed in f32 from a folder's weights.
+at::Tensor prompt_logits(const fs::path& folder) {
+  const inference::LoadedModel model = inference::load_model(folder);
+  const model::ModelConfig& shape = model.decoder.config();
   const std::int64_t length = std::min(kPromptLength, shape.max_positions);
   const at::Tensor ids = at::arange(length, at::TensorOptions().dtype(at::kLong))
                              .remainder(shape.vocab_size)
                              .view({1, length, 1});
-  return decoder.logits(ids);
+  return model.decoder.logits(ids);
 }
 
 double rms(const at::Tensor& values) {
@@ -173,7 +163,7 @@ std::optional<metrics::ValidationRecord> last_validation(
 std::string card(const Original& original, const std::optional<metrics::RunRecords>& records,
                  const std::string& type, const std::string& program) {
   const checkpoint::HuggingFaceModel& model = original.config;
-  const model::ModelConfig shape = from_hugging_face(model);
+  const model::ModelConfig shape = checkpoint::from_hugging_face(model);
   std::int64_t parameters = 0;
   for (const checkpoint::NamedTensor& item : original.weights) parameters += item.tensor.numel();
   std::ostringstream text;
@@ -254,8 +244,8 @@ ExportResult export_model(const ExportRequest& request) {
   }
 
   check_read_back(staged.path(), weights);
-  const at::Tensor before = prompt_logits(original.config, original.weights);
-  const at::Tensor after = prompt_logits(config, weights);
+  const at::Tensor before = prompt_logits(original.folder);
+  const at::Tensor after = prompt_logits(staged.path());
   result.logit_error = rms(after - before) / std::max(rms(before), 1e-30);
   const double most = kMostRoundings * epsilon_of(type);
   util::require(result.logit_error <= most, "export: the logits of a fixed prompt moved by ",

@@ -11,9 +11,9 @@
 
 #include "checkpoint/hugging_face.h"
 #include "checkpoint/model_files.h"
+#include "checkpoint/model_shape.h"
 #include "model/decoder.h"
 #include "support/tolerances.h"
-#include "train/checkpoints.h"
 #include "util/files.h"
 #include "util/json.h"
 
@@ -26,7 +26,7 @@ inline util::Json read_json(const std::filesystem::path& path) {
 struct HuggingFaceDecoder {
   explicit HuggingFaceDecoder(const std::filesystem::path& folder,
                               at::ScalarType compute = at::kFloat)
-      : config(train::from_hugging_face(checkpoint::from_config_json(
+      : config(checkpoint::from_hugging_face(checkpoint::from_config_json(
             util::read_file(folder / "config.json"), (folder / "config.json").string()))),
         parameters(model::decoder_units(config), at::kCPU, compute),
         decoder(config, parameters) {

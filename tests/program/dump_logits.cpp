@@ -10,34 +10,18 @@
 #include <exception>
 #include <filesystem>
 
-#include "checkpoint/hugging_face.h"
-#include "checkpoint/model_files.h"
 #include "checkpoint/safetensors.h"
-#include "model/decoder.h"
-#include "train/checkpoints.h"
+#include "inference/load.h"
 #include "util/error.h"
-#include "util/files.h"
 
 namespace superpose::test {
 namespace {
 
 void dump(const std::filesystem::path& folder, const std::filesystem::path& ids_file,
           const std::filesystem::path& out) {
-  const std::filesystem::path config_file = folder / "config.json";
-  const model::ModelConfig config = train::from_hugging_face(
-      checkpoint::from_config_json(util::read_file(config_file), config_file.string()));
-  model::FlatParameters parameters(model::decoder_units(config), at::kCPU, at::kFloat);
-  const checkpoint::ModelFiles files(folder);
-  util::require(files.names().size() == parameters.list().size(),
-                "dump_logits: the folder must hold as many tensors as the model has weights, got ",
-                files.names().size(), " and ", parameters.list().size());
-  for (const model::Parameter& parameter : parameters.list()) {
-    files.copy_to(parameter.name, parameters.view(parameter.name));
-  }
-  parameters.refresh_compute();
-  const model::Decoder decoder(config, parameters);
+  const inference::LoadedModel model = inference::load_model(folder);
   const at::Tensor ids = checkpoint::SafetensorsFile(ids_file).tensor("ids");
-  checkpoint::write_safetensors(out, {{"logits", decoder.logits(ids.unsqueeze(2))}},
+  checkpoint::write_safetensors(out, {{"logits", model.decoder.logits(ids.unsqueeze(2))}},
                                 {{"format", "pt"}});
 }
 

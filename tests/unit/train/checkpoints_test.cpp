@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "checkpoint/model_shape.h"
 #include "model/initialize.h"
 #include "support/temp_dir.h"
 #include "util/files.h"
@@ -67,7 +68,7 @@ TEST(Checkpoints, RoundTripIsExact) {
 }
 
 TEST(Checkpoints, SayInWhatTheirModelDiffers) {
-  const checkpoint::HuggingFaceModel saved = to_hugging_face(tiny_model(32, false));
+  const checkpoint::HuggingFaceModel saved = checkpoint::to_hugging_face(tiny_model(32, false));
   EXPECT_THAT(model_changes(saved, tiny_model(32, false)), ::testing::IsEmpty());
   EXPECT_THAT(model_changes(saved, tiny_model(64, true)),
               ::testing::ElementsAre("model.ffn_size (checkpoint 32, recipe 64)",

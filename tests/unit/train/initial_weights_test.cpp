@@ -11,6 +11,7 @@
 #include <limits>
 
 #include "checkpoint/model_files.h"
+#include "checkpoint/model_shape.h"
 #include "model/decoder_layout.h"
 #include "model/initialize.h"
 #include "support/error_of.h"
@@ -57,7 +58,7 @@ class InitialWeightsTest : public ::testing::Test {
     change(tensors);
     checkpoint::write_model(folder_.path(), tensors);
     util::write_file_atomic(folder_ / "config.json",
-                            checkpoint::to_config_json(to_hugging_face(config_)));
+                            checkpoint::to_config_json(checkpoint::to_hugging_face(config_)));
   }
 
   InitialWeights found() {

@@ -6,11 +6,11 @@
 #include <limits>
 
 #include "checkpoint/model_files.h"
+#include "checkpoint/model_shape.h"
 #include "model/decoder_layout.h"
 #include "model/initialize.h"
 #include "support/error_of.h"
 #include "support/temp_dir.h"
-#include "train/checkpoints.h"
 #include "util/files.h"
 
 namespace superpose::train {
@@ -37,7 +37,7 @@ void write_model(const std::filesystem::path& folder, float value) {
   std::filesystem::create_directories(folder);
   checkpoint::write_model(folder, tensors);
   util::write_file_atomic(folder / "config.json",
-                          checkpoint::to_config_json(to_hugging_face(shape)));
+                          checkpoint::to_config_json(checkpoint::to_hugging_face(shape)));
 }
 
 class ModelExport : public ::testing::Test {

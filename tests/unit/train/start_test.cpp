@@ -5,9 +5,9 @@
 
 #include <string>
 
+#include "checkpoint/model_shape.h"
 #include "support/error_of.h"
 #include "support/temp_dir.h"
-#include "train/checkpoints.h"
 #include "util/error.h"
 
 namespace superpose::train {
@@ -37,7 +37,7 @@ Start start_at(Start::Kind kind, std::int64_t step) {
   start.state.step = step;
   start.state.corpus_fingerprint = "abc";
   start.state.settings = {{"train.seed", "1", false}, {"train.steps", "20", false}};
-  start.model = to_hugging_face(tiny_model());
+  start.model = checkpoint::to_hugging_face(tiny_model());
   start.tokenizer_json = kTokenizer;
   start.weights_hash = "0011";
   return start;

@@ -1,0 +1,63 @@
+#include "inference/load.h"
+
+#include <ATen/ops/isfinite.h>
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "checkpoint/checkpoint.h"
+#include "checkpoint/model_files.h"
+#include "checkpoint/model_shape.h"
+#include "util/error.h"
+#include "util/files.h"
+
+namespace superpose::inference {
+namespace {
+
+namespace fs = std::filesystem;
+
+}  // namespace
+
+fs::path find_model(const fs::path& path) {
+  return fs::exists(path / "config.json") ? path : checkpoint::locate(path);
+}
+
+checkpoint::HuggingFaceModel read_description(const fs::path& folder) {
+  const fs::path config = folder / "config.json";
+  return checkpoint::from_config_json(util::read_file(config), config.string());
+}
+
+void read_weights(const fs::path& folder, bool is_tied, model::FlatParameters& parameters) {
+  const checkpoint::ModelFiles files(folder);
+  std::map<std::string, std::vector<std::int64_t>> shapes;
+  for (const model::Parameter& parameter : parameters.list()) {
+    shapes.emplace(parameter.name, parameter.shape);
+  }
+  files.require_exactly(shapes, is_tied);
+  for (const model::Parameter& parameter : parameters.list()) {
+    const at::Tensor values = parameters.view(parameter.name);
+    files.copy_to(parameter.name, values);
+    util::require(at::isfinite(values).all().item<bool>(), folder.string(), ": tensor ",
+                  parameter.name, ": holds values that are not finite");
+  }
+  parameters.refresh_compute();
+}
+
+LoadedModel load_model(const fs::path& path, at::ScalarType compute_type) {
+  const fs::path folder = find_model(path);
+  if (fs::exists(folder / "trainer")) checkpoint::verify(folder, checkpoint::Check::kSizes);
+  checkpoint::HuggingFaceModel description = read_description(folder);
+  const model::ModelConfig shape = checkpoint::from_hugging_face(description);
+  model::FlatParameters parameters(model::decoder_units(shape), at::kCPU, compute_type,
+                                   model::GradientBuffer::kNone);
+  read_weights(folder, shape.tied(), parameters);
+  const fs::path tokenizer = folder / "tokenizer.json";
+  model::Decoder decoder(shape, parameters);
+  return {folder, std::move(description), fs::exists(tokenizer) ? tokenizer : fs::path(),
+          std::move(parameters), std::move(decoder)};
+}
+
+}  // namespace superpose::inference

@@ -1,0 +1,81 @@
+#include "inference/load.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <limits>
+
+#include "support/error_of.h"
+#include "support/small_model_folder.h"
+#include "support/temp_dir.h"
+
+namespace superpose::inference {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr const char* kEmbedding = "model.embed_tokens.weight";
+
+TEST(LoadModel, GivesTheLogitsOfEveryArchitectureWithoutGradients) {
+  for (const auto& [name, shape] : test::architectures()) {
+    const test::SmallDecoder model(shape);
+    const test::TempDir folder;
+    test::SmallModelFolder(model).write(folder.path());
+    const LoadedModel loaded = load_model(folder.path());
+    EXPECT_FALSE(loaded.parameters.gradient_with_mailbox().defined()) << name;
+    EXPECT_TRUE(loaded.tokenizer.empty());
+    const at::Tensor ids = test::random_ids(64, {2, 5, 1});
+    EXPECT_TRUE(loaded.decoder.logits(ids).equal(model.decoder.logits(ids))) << name;
+  }
+}
+
+TEST(LoadModel, ReadsShardsAndOtherTypes) {
+  const test::SmallDecoder model;
+  test::SmallModelFolder files(model);
+  for (checkpoint::NamedTensor& item : files.weights) item.tensor = item.tensor.to(at::kBFloat16);
+  const test::TempDir folder;
+  files.write(folder.path(), /*max_shard_bytes=*/4000);
+  util::write_file_atomic(folder / "tokenizer.json", "{}");
+  ASSERT_TRUE(std::filesystem::exists(folder / checkpoint::kModelIndexFile));
+  const LoadedModel loaded = load_model(folder.path());
+  EXPECT_EQ(loaded.tokenizer, folder / "tokenizer.json");
+  for (const checkpoint::NamedTensor& item : files.weights) {
+    EXPECT_TRUE(loaded.parameters.view(item.name).equal(item.tensor.to(at::kFloat))) << item.name;
+  }
+  const LoadedModel rounded = load_model(folder.path(), at::kBFloat16);
+  EXPECT_TRUE(
+      rounded.parameters.compute_view(kEmbedding).equal(files.weight(kEmbedding)));  // refreshed
+}
+
+TEST(LoadModel, NamesTheTensorThatIsWrong) {
+  const test::SmallDecoder model;
+  const test::TempDir folder;
+  const auto error_of = [&](const auto& change) {
+    test::SmallModelFolder files(model);
+    change(files);
+    std::filesystem::remove(folder / checkpoint::kModelFile);
+    files.write(folder.path());
+    return test::error_of([&] { load_model(folder.path()); });
+  };
+  for (const float bad :
+       {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity()}) {
+    EXPECT_THAT(error_of([&](auto& files) { files.weight(kEmbedding).view(-1)[77].fill_(bad); }),
+                HasSubstr("tensor model.embed_tokens.weight: holds values that are not finite"));
+  }
+  EXPECT_THAT(error_of([](auto& files) { files.weights.pop_back(); }), HasSubstr(": missing"));
+  EXPECT_THAT(error_of([](auto& files) { files.weights[0].name += "x"; }), HasSubstr("tensor "));
+  EXPECT_EQ(error_of([](auto&) {}), "");
+}
+
+TEST(FindModel, RefusesWhatHoldsNone) {
+  const test::TempDir folder;
+  EXPECT_THAT(test::error_of([&] { find_model(folder.path()); }),
+              HasSubstr("without a checkpoint"));
+  EXPECT_THAT(test::error_of([&] { find_model(folder / "none"); }), HasSubstr("no such folder"));
+  util::write_file_atomic(folder / "config.json", "{}");
+  EXPECT_EQ(find_model(folder.path()), folder.path());
+  EXPECT_THAT(test::error_of([&] { load_model(folder.path()); }), HasSubstr("config.json"));
+}
+
+}  // namespace
+}  // namespace superpose::inference
