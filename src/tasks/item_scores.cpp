@@ -200,6 +200,7 @@ std::vector<TaskScore> summarize(const TaskConfig& task, std::span<const ItemSco
   }
   for (const auto& [group, members] : groups) {
     scores.push_back(score_of(task, task.name + "/" + group, members));
+    scores.back().is_detail = !task.groups.empty();
   }
   return scores;
 }

@@ -60,6 +60,7 @@ struct TaskScore {
   std::string name;  // "mmlu", "mmlu/stem", "mmlu/anatomy"
   std::int64_t items = 0;
   std::vector<std::pair<std::string, Estimate>> metrics;  // the task's own first
+  bool is_detail = false;  // a single value of group_by, of a task that has named groups
 
   const Estimate* find(const std::string& metric) const;
 };

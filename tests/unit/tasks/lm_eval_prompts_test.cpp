@@ -32,7 +32,10 @@ TEST(LmEvalPrompts, EveryTextIsTheSame) {
       task_name = name;
       examples = num_fewshot;
       const TaskConfig task = find_task(name + "@" + std::to_string(num_fewshot));
-      items = make_items(task, rows_of(name), rows_of(name + "_train"));
+      const bool is_mmlu = name == "mmlu";
+      items = make_items(
+          task, rows_of(is_mmlu ? "mmlu_test" : name),
+          num_fewshot == 0 ? std::vector<Row>() : rows_of(is_mmlu ? "mmlu_dev" : name + "_train"));
     }
     const auto index = expected.fields["index"].get<std::size_t>();
     ASSERT_LT(index, items.size());
