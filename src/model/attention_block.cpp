@@ -3,6 +3,7 @@
 #include <tuple>
 
 #include "ops/bias.h"
+#include "ops/cached_attention.h"
 #include "ops/causal_attention.h"
 
 namespace superpose::model {
@@ -86,7 +87,11 @@ class AttentionBlock : public Block {
   // From queries, keys and values of all heads, as the product makes them, to the update.
   at::Tensor attend(const at::Tensor& projected, const Pass& pass) const;
 
+  at::Tensor mix(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                 const Pass& pass) const;
+
   ModelConfig config_;
+  std::size_t layer_;
   bool rotates_;
   Weight norm_, qkv_, bias_, query_norm_, key_norm_, output_;
 };
@@ -94,6 +99,7 @@ class AttentionBlock : public Block {
 AttentionBlock::AttentionBlock(const ModelConfig& config, const LayerId& layer,
                                const FlatParameters& parameters)
     : config_(config),
+      layer_(static_cast<std::size_t>(layer.index)),
       rotates_(config.rotates(layer.index)),
       norm_(weight_of(parameters, layer.prefix + "input_layernorm.weight")),
       qkv_(joined_weight(parameters, layer.prefix + "self_attn.q_proj.weight",
@@ -106,6 +112,14 @@ AttentionBlock::AttentionBlock(const ModelConfig& config, const LayerId& layer,
   if (!config.has_qk_norm()) return;
   query_norm_ = weight_of(parameters, layer.prefix + "self_attn.q_norm.weight");
   key_norm_ = weight_of(parameters, layer.prefix + "self_attn.k_norm.weight");
+}
+
+at::Tensor AttentionBlock::mix(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                               const Pass& pass) const {
+  if (pass.continued == nullptr) return ops::causal_attention(q, k, v, pass.document_starts);
+  const Continued& continued = *pass.continued;
+  return ops::cached_attention(q, k, v, continued.layers[layer_], continued.slots,
+                               continued.starts);
 }
 
 at::Tensor AttentionBlock::attend(const at::Tensor& projected, const Pass& pass) const {
@@ -121,9 +135,7 @@ at::Tensor AttentionBlock::attend(const at::Tensor& projected, const Pass& pass)
         rotates_ ? pass.angles : pass.no_angles, layout, norms);
   });
   const at::Tensor mixed = named_part("attention", [&] {
-    return ops::causal_attention(std::get<0>(heads), std::get<1>(heads), std::get<2>(heads),
-                                 pass.document_starts)
-        .flatten(0, 1);
+    return mix(std::get<0>(heads), std::get<1>(heads), std::get<2>(heads), pass).flatten(0, 1);
   });
   return product("o", mixed, output_, pass.gradients);
 }

@@ -16,6 +16,7 @@
 #include "model/model_config.h"
 #include "model/recompute.h"
 #include "model/step_parts.h"
+#include "ops/cached_attention.h"
 #include "ops/rotary_heads.h"
 
 namespace superpose::model {
@@ -24,6 +25,12 @@ namespace superpose::model {
 // FlatParameters::gradient(). kNone: no graph, nothing kept.
 enum class Gradients { kNone, kAccumulate };
 
+// What a pass continues: sequences whose keys and values are kept.
+struct Continued {
+  std::vector<ops::KeyValueSlots> layers;  // of each layer
+  at::Tensor slots, starts;                // [B] int64, as ops::cached_attention takes them
+};
+
 // What all blocks of a pass share.
 struct Pass {
   std::int64_t rows = 0;        // B
@@ -31,6 +38,7 @@ struct Pass {
   ops::RotaryAngles no_angles;  // 0 at every position: nothing turns
   at::Tensor document_starts;   // for attention; undefined: a row is one document
   Gradients gradients = Gradients::kNone;
+  const Continued* continued = nullptr;  // null: rows begin with this pass
 };
 
 // A weight as operators take it: its values in the compute type, and the f32 view that its gradient

@@ -3,16 +3,28 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/ones_like.h>
+#include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros_like.h>
 #include <c10/core/GradMode.h>
 
 #include <utility>
 
+#include "model/key_value_cache.h"
 #include "model/rotary_table.h"
+#include "ops/row_by_row.h"
 
 // B rows, L positions, N = B * L, D hidden_size.
 
 namespace superpose::model {
+namespace {
+
+// Those of layers that do not rotate, like `angles`; undefined where every layer does.
+ops::RotaryAngles unrotated(const ModelConfig& config, const ops::RotaryAngles& angles) {
+  if (config.no_rope_interval == 0) return {};
+  return {at::ones_like(angles.cosines), at::zeros_like(angles.sines)};
+}
+
+}  // namespace
 
 Decoder::Decoder(const ModelConfig& resolved, const FlatParameters& parameters,
                  const DecoderOptions& options)
@@ -34,9 +46,7 @@ Pass Decoder::begin(const DecoderInput& input, Gradients gradients) const {
   pass.rows = input.ids.size(0);
   pass.gradients = gradients;
   pass.angles = {cosines_.narrow(0, 0, length), sines_.narrow(0, 0, length)};
-  if (config_.no_rope_interval > 0) {
-    pass.no_angles = {at::ones_like(pass.angles.cosines), at::zeros_like(pass.angles.sines)};
-  }
+  pass.no_angles = unrotated(config_, pass.angles);
   const at::Tensor& starts = input.document_starts;
   if (!starts.defined()) return pass;
   TORCH_CHECK_VALUE(starts.sizes() == at::IntArrayRef({pass.rows, length}),
@@ -96,6 +106,59 @@ at::Tensor Decoder::token_losses(const DecoderInput& input, const at::Tensor& ta
                     "decoder: targets must be [rows, positions] of ids ", input.ids.sizes(),
                     ", got ", targets.sizes());
   return head_.token_losses(hidden(input, Gradients::kNone), targets.flatten()).view_as(targets);
+}
+
+Pass Decoder::continuation(const Continued& continued, std::int64_t length) const {
+  const at::Tensor& starts = continued.starts;
+  const at::Tensor positions =
+      starts.unsqueeze(1).add(at::arange(length, starts.options())).flatten();
+  const auto of_each = [&](const at::Tensor& table) {
+    return table.index_select(0, positions).view({starts.size(0), length, -1});
+  };
+  Pass pass;
+  pass.rows = starts.size(0);
+  pass.angles = {of_each(cosines_), of_each(sines_)};
+  pass.no_angles = unrotated(config_, pass.angles);
+  pass.continued = &continued;
+  return pass;
+}
+
+KeyValueCache Decoder::make_cache(std::int64_t num_slots, std::int64_t capacity) const {
+  return {config_, num_slots, capacity, head_.options()};
+}
+
+at::Tensor Decoder::extend(const at::Tensor& ids, const std::vector<std::int64_t>& slots,
+                           KeyValueCache& cache) const {
+  const auto rows = static_cast<std::int64_t>(slots.size());
+  TORCH_CHECK_VALUE(ids.dim() == 2 && ids.numel() > 0 && ids.size(0) == rows,
+                    "decoder: ids must be [", rows, ", positions] and not empty, got ",
+                    ids.sizes());
+  const std::int64_t length = ids.size(1);
+  std::vector<std::int64_t> starts;
+  for (const std::int64_t slot : slots) {
+    starts.push_back(cache.length(slot));
+    TORCH_CHECK_VALUE(starts.back() + length <= cache.capacity(),
+                      "decoder: a sequence must have at most ", cache.capacity(),
+                      " positions, got ", starts.back(), " and ", length, " more");
+  }
+  const c10::AutoGradMode no_grad(false);
+  const ops::RowByRow row_by_row;
+  const Continued continued{cache.layers_, at::tensor(slots, at::kLong).to(device()),
+                            at::tensor(starts, at::kLong).to(device())};
+  const Pass pass = continuation(continued, length);
+  Residual stream{embedding_.forward(ids.unsqueeze(2), Gradients::kNone), {}};
+  for (const Layer& layer : layers_) {
+    for (const std::unique_ptr<Block>& block : layer) stream = block->forward(stream, pass);
+  }
+  const at::Tensor states = head_.states(stream, Gradients::kNone);
+  for (const std::int64_t slot : slots) cache.lengths_[static_cast<std::size_t>(slot)] += length;
+  return states.view({rows, length, config_.hidden_size});
+}
+
+at::Tensor Decoder::logits_of(const at::Tensor& states) const {
+  const c10::AutoGradMode no_grad(false);
+  const ops::RowByRow row_by_row;
+  return head_.logits(states);
 }
 
 at::Tensor Decoder::logits(const DecoderInput& input) const {

@@ -20,6 +20,8 @@
 
 namespace superpose::model {
 
+class KeyValueCache;
+
 // What a decoder reads. Made of ids alone where each row is one text.
 struct DecoderInput {
   // NOLINTNEXTLINE(google-explicit-constructor): ids are the whole of most inputs.
@@ -84,15 +86,36 @@ class Decoder {
   //   returns  [B, L] f32 on the device of the weights, nats; 0 where ignored
   at::Tensor token_losses(const DecoderInput& input, const at::Tensor& targets) const;
 
-  // Logits of all positions, [B, L, V] f32, without a graph: for generation and tests, not for
+  // Logits of all positions, [B, L, V] f32, without a graph: for evaluation and tests, not for
   // training.
   at::Tensor logits(const DecoderInput& input) const;
+
+  // Room for `num_slots` sequences of this decoder, as KeyValueCache has it.
+  KeyValueCache make_cache(std::int64_t num_slots, std::int64_t capacity) const;
+
+  // Continues the sequences in some slots of a cache by L tokens each, and keeps their keys and
+  // values there. No graph.
+  //
+  //   ids      [B, L]        int64: the next tokens of each sequence
+  //   slots    [B]           all different; sequences may differ in length
+  //   returns  [B, L, D]     states, for logits_of()
+  //
+  // In f32 on a CPU, states and logits of a token have the same bits whatever else is in the batch,
+  // however the tokens before it were cut into calls, and for any number of threads
+  // (ops/row_by_row.h). Throws c10::ValueError for ids of another shape, and for sequences that
+  // would be longer than the cache's capacity; the cache is then as it was.
+  at::Tensor extend(const at::Tensor& ids, const std::vector<std::int64_t>& slots,
+                    KeyValueCache& cache) const;
+
+  // Of states [N, D]: [N, V] f32.
+  at::Tensor logits_of(const at::Tensor& states) const;
 
  private:
   // The blocks of one layer, which are recomputed together.
   using Layer = std::vector<std::unique_ptr<Block>>;
 
   Pass begin(const DecoderInput& input, Gradients gradients) const;
+  Pass continuation(const Continued& continued, std::int64_t length) const;
 
   ModelConfig config_;
   DecoderOptions options_;

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "ops/linear.h"
 #include "ops/multi_hot_linear_cross_entropy.h"
 #include "ops/rms_norm.h"
 
@@ -79,7 +80,7 @@ at::Tensor Head::token_losses(const at::Tensor& states, const at::Tensor& target
 }
 
 at::Tensor Head::logits(const at::Tensor& states) const {
-  return at::mm(states, head_.value.t()).to(at::kFloat);
+  return ops::linear_accumulate(states, head_.value, {}).to(at::kFloat);
 }
 
 }  // namespace superpose::model

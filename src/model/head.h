@@ -29,6 +29,7 @@ class Head {
   at::Tensor logits(const at::Tensor& states) const;  // [N, V] f32
 
   at::Device device() const { return head_.value.device(); }
+  at::TensorOptions options() const { return head_.value.options(); }  // of states
 
  private:
   double norm_eps_;

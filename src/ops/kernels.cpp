@@ -9,6 +9,7 @@
 #include "ops/cpu/decoder_rows.h"
 #include "ops/cpu/f32_products.h"
 #include "ops/cpu/micro_kernels.h"
+#include "ops/cpu/row_dots.h"
 #include "ops/cpu/row_kernels.h"
 #include "ops/cpu/tile_product.h"
 #include "ops/cpu/transpose.h"
@@ -24,6 +25,8 @@ struct Level {
   const cpu::DecoderRows* decoder_rows;
   const cpu::AttentionRows* attention_rows;
   cpu::TileProduct* tile_product;
+  cpu::TileProduct* own_tile_product;
+  cpu::RowDots* row_dots;
   cpu::Transpose* transpose;
   cpu::PairRows* pair_rows;
   bool (*runs_here)();
@@ -42,20 +45,22 @@ bool has_avx512() {
 constexpr std::array kLevels = {
     Level{"default", &cpu::isa_default::kBagRows, &cpu::isa_default::kCrossEntropyRows,
           &cpu::isa_default::kDecoderRows, &cpu::isa_default::kAttentionRows,
-          cpu::isa_default::tile_product, cpu::isa_default::transpose, cpu::isa_default::pair_rows,
+          cpu::isa_default::tile_product, cpu::isa_default::tile_product,
+          cpu::isa_default::row_dots, cpu::isa_default::transpose, cpu::isa_default::pair_rows,
           [] { return true; }},
     Level{"avx2", &cpu::avx2::kBagRows, &cpu::avx2::kCrossEntropyRows, &cpu::avx2::kDecoderRows,
-          &cpu::avx2::kAttentionRows, cpu::avx2::tile_product, cpu::avx2::transpose,
-          cpu::avx2::pair_rows, has_avx2},
+          &cpu::avx2::kAttentionRows, cpu::avx2::tile_product, cpu::avx2::tile_product,
+          cpu::avx2::row_dots, cpu::avx2::transpose, cpu::avx2::pair_rows, has_avx2},
     Level{"avx512", &cpu::avx512::kBagRows, &cpu::avx512::kCrossEntropyRows,
           &cpu::avx512::kDecoderRows, &cpu::avx512::kAttentionRows, cpu::micro_kernel_product,
-          cpu::avx512::transpose, cpu::avx512::pair_rows, has_avx512}};
+          cpu::avx512::tile_product, cpu::avx512::row_dots, cpu::avx512::transpose,
+          cpu::avx512::pair_rows, has_avx512}};
 #else
-constexpr std::array kLevels = {
-    Level{"default", &cpu::isa_default::kBagRows, &cpu::isa_default::kCrossEntropyRows,
-          &cpu::isa_default::kDecoderRows, &cpu::isa_default::kAttentionRows,
-          cpu::isa_default::tile_product, cpu::isa_default::transpose, cpu::isa_default::pair_rows,
-          [] { return true; }}};
+constexpr std::array kLevels = {Level{
+    "default", &cpu::isa_default::kBagRows, &cpu::isa_default::kCrossEntropyRows,
+    &cpu::isa_default::kDecoderRows, &cpu::isa_default::kAttentionRows,
+    cpu::isa_default::tile_product, cpu::isa_default::tile_product, cpu::isa_default::row_dots,
+    cpu::isa_default::transpose, cpu::isa_default::pair_rows, [] { return true; }}};
 #endif
 
 const Level* best_level() {
@@ -85,6 +90,14 @@ const AttentionRows& active_attention_rows() { return *active_level().attention_
 void tile_product(const ProductSize& size, const Matrix& a, const Matrix& b, float* out,
                   std::int64_t out_stride, Into into) {
   active_level().tile_product(size, a, b, out, out_stride, into);
+}
+void own_tile_product(const ProductSize& size, const Matrix& a, const Matrix& b, float* out,
+                      std::int64_t out_stride, Into into) {
+  active_level().own_tile_product(size, a, b, out, out_stride, into);
+}
+void row_dots(const ProductSize& size, const Matrix& a, const Matrix& b, float* out,
+              std::int64_t out_stride) {
+  active_level().row_dots(size, a, b, out, out_stride);
 }
 void transpose(const Matrix& from, std::int64_t rows, std::int64_t columns, float* to,
                std::int64_t to_stride) {

@@ -5,7 +5,9 @@
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/cos.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/full.h>
+#include <ATen/ops/full_like.h>
 #include <ATen/ops/linspace.h>
 #include <ATen/ops/logsumexp.h>
 #include <ATen/ops/matmul.h>
@@ -30,6 +32,7 @@
 
 #include "ops/adamw.h"
 #include "ops/bag_embedding.h"
+#include "ops/cached_attention.h"
 #include "ops/causal_attention.h"
 #include "ops/lean_linear.h"
 #include "ops/linear.h"
@@ -182,25 +185,54 @@ OperatorCase rotary_heads(bool with_norms) {
           }};
 }
 
-OperatorCase causal_attention() {
+// Of q, k, v.
+at::Tensor plain_attention(const Tensors& in, const Tensors& /*buffers*/) {
+  const std::int64_t times = kHeads.num_heads / kHeads.num_kv_heads;
+  const at::Tensor q = in[0].transpose(1, 2);
+  const at::Tensor k = in[1].transpose(1, 2).repeat_interleave(times, 1);
+  const at::Tensor v = in[2].transpose(1, 2).repeat_interleave(times, 1);
+  const at::Tensor mask =
+      at::triu(at::full({kL, kL}, -std::numeric_limits<double>::infinity(), f64()), 1);
+  const at::Tensor scores =
+      at::matmul(q, k.transpose(2, 3)) / std::sqrt(static_cast<double>(kHeads.head_dim)) + mask;
+  return at::matmul(at::softmax(scores, -1), v).transpose(1, 2).flatten(2);
+}
+
+std::vector<Operand> attention_operands(Role role) {
   const std::int64_t h = kHeads.head_dim;
+  return {{normal({kB, kL, kHeads.num_heads, h}), role},
+          {normal({kB, kL, kHeads.num_kv_heads, h}), role},
+          {normal({kB, kL, kHeads.num_kv_heads, h}), role}};
+}
+
+OperatorCase causal_attention() {
   return {
-      "causal_attention",
-      {{normal({kB, kL, kHeads.num_heads, h})},
-       {normal({kB, kL, kHeads.num_kv_heads, h})},
-       {normal({kB, kL, kHeads.num_kv_heads, h})}},
+      "causal_attention", attention_operands(Role::kInput),
       [](const Tensors& in, const Tensors&) { return ops::causal_attention(in[0], in[1], in[2]); },
-      [h](const Tensors& in, const Tensors&) {
-        const std::int64_t times = kHeads.num_heads / kHeads.num_kv_heads;
-        const at::Tensor q = in[0].transpose(1, 2);
-        const at::Tensor k = in[1].transpose(1, 2).repeat_interleave(times, 1);
-        const at::Tensor v = in[2].transpose(1, 2).repeat_interleave(times, 1);
-        const at::Tensor mask =
-            at::triu(at::full({kL, kL}, -std::numeric_limits<double>::infinity(), f64()), 1);
-        const at::Tensor scores =
-            at::matmul(q, k.transpose(2, 3)) / std::sqrt(static_cast<double>(h)) + mask;
-        return at::matmul(at::softmax(scores, -1), v).transpose(1, 2).flatten(2);
-      }};
+      plain_attention};
+}
+
+// The same in two calls. Has no derivative.
+OperatorCase cached_attention() {
+  constexpr std::int64_t kFirst = 30;
+  return {"cached_attention", attention_operands(Role::kState),
+          [](const Tensors& in, const Tensors&) {
+            const auto make = [&] {
+              return at::empty({kB, kHeads.num_kv_heads, kL, kHeads.head_dim}, in[1].options());
+            };
+            const ops::KeyValueSlots cache{make(), make()};
+            const at::Tensor slots = at::arange(kB, in[0].options().dtype(at::kLong));
+            const auto call = [&](std::int64_t begin, std::int64_t end) {
+              const auto part = [&](const at::Tensor& x) {
+                return x.narrow(1, begin, end - begin);
+              };
+              return ops::cached_attention(part(in[0]), part(in[1]), part(in[2]), cache, slots,
+                                           at::full_like(slots, begin));
+            };
+            const at::Tensor first = call(0, kFirst);
+            return at::cat({first, call(kFirst, kL)}, 1);
+          },
+          plain_attention};
 }
 
 OperatorCase swiglu() {
@@ -353,17 +385,10 @@ Check check(const OperatorCase& item, at::ScalarType compute, at::Device device)
 std::vector<Check> check_operators(at::Device device) {
   const c10::AutoGradMode with_gradients(true);
   at::manual_seed(1);
-  const std::vector<OperatorCase> items = {bag_embedding(),
-                                           add_rms_norm(),
-                                           add_rms_norm_linear(),
-                                           rotary_heads(false),
-                                           rotary_heads(true),
-                                           linear(),
-                                           causal_attention(),
-                                           swiglu(),
-                                           swiglu_linear(),
-                                           multi_hot(),
-                                           adamw()};
+  const std::vector<OperatorCase> items = {
+      bag_embedding(),    add_rms_norm(),  add_rms_norm_linear(), rotary_heads(false),
+      rotary_heads(true), linear(),        causal_attention(),    cached_attention(),
+      swiglu(),           swiglu_linear(), multi_hot(),           adamw()};
   std::vector<Check> checks;
   for (const OperatorCase& item : items) {
     checks.push_back(check(item, at::kFloat, device));

@@ -1,9 +1,12 @@
 // Logits, loss and every gradient of Hugging Face checkpoints.
+#include <ATen/ops/cat.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/full_like.h>
 #include <gtest/gtest.h>
 
 #include "hugging_face_decoder.h"
+#include "inference/load.h"
+#include "model/key_value_cache.h"
 #include "support/shared.h"
 
 namespace superpose {
@@ -43,6 +46,29 @@ TEST_P(Checkpoints, LogitsLossAndGradientsAreThoseOfTransformers) {
   test::expect_gradients(
       model.parameters, reference, "grad.",
       kTimesReference * rounding["gradients"]["max_rel_to_tensor_max"].get<double>());
+}
+
+// A key-value cache, filled row by row in calls of one token and of several: the logits of whole
+// rows, and of transformers.
+TEST_P(Checkpoints, LogitsWithACacheAreThoseOfTransformers) {
+  const std::string folder = std::string("golden/checkpoints/") + GetParam();
+  if (!test::has_shared(folder)) GTEST_SKIP() << test::missing_shared(folder);
+  const inference::LoadedModel model = inference::load_model(test::shared_path(folder));
+  const checkpoint::SafetensorsFile reference(test::shared_path(folder + "/reference.safetensors"));
+  const util::Json json = test::read_json(test::shared_path(folder + "/reference.json"));
+  const double tolerance = kTimesReference * json["against_f64"]["logits"].get<double>();
+  const at::Tensor ids = reference.tensor("input_ids");  // [2, 24]
+  for (const std::int64_t step : {1, 7, 24}) {
+    model::KeyValueCache cache = model.decoder.make_cache(ids.size(0), ids.size(1));
+    std::vector<at::Tensor> logits;
+    for (std::int64_t begin = 0; begin < ids.size(1); begin += step) {
+      const std::int64_t count = std::min(step, ids.size(1) - begin);
+      const at::Tensor states = model.decoder.extend(ids.narrow(1, begin, count), {0, 1}, cache);
+      logits.push_back(model.decoder.logits_of(states.flatten(0, 1)).view({2, count, -1}));
+    }
+    test::expect_values(at::cat(logits, 1), reference.tensor("logits"), tolerance,
+                        "logits in calls of " + std::to_string(step));
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Golden, Checkpoints,

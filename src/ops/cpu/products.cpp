@@ -8,7 +8,9 @@
 #include "ops/cpu/f32_products.h"
 #include "ops/cpu/parallel.h"
 #include "ops/cpu/row_kernels.h"
+#include "ops/cpu/row_products.h"
 #include "ops/kernels.h"
+#include "ops/row_by_row.h"
 
 namespace superpose::ops::cpu {
 namespace {
@@ -18,6 +20,10 @@ constexpr std::int64_t kGrain = 32768;
 bool takes_own_product(const at::Tensor& a, const at::Tensor& b) {
   return a.is_cpu() && a.scalar_type() == at::kFloat && a.numel() > 0 && b.numel() > 0 &&
          prefers_f32_products();
+}
+
+bool takes_row_product(const at::Tensor& x) {
+  return is_row_by_row() && x.is_cpu() && x.scalar_type() == at::kFloat;
 }
 
 }  // namespace
@@ -57,6 +63,10 @@ void add_transposed_product(const at::Tensor& a, const at::Tensor& b, const at::
 }
 
 void times_transposed_out(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& out) {
+  if (takes_row_product(x)) {
+    row_product_transposed(x.contiguous(), weight.contiguous(), out);
+    return;
+  }
   if (takes_own_product(x, weight)) {
     f32_product_transposed(x.contiguous(), weight.contiguous(), out);
     return;
@@ -75,7 +85,7 @@ void times_out(const at::Tensor& grad, const at::Tensor& weight, const at::Tenso
 }
 
 at::Tensor times_transposed(const at::Tensor& x, const at::Tensor& weight) {
-  if (!takes_own_product(x, weight)) return at::mm(x, weight.t());
+  if (!takes_row_product(x) && !takes_own_product(x, weight)) return at::mm(x, weight.t());
   at::Tensor out = at::empty({x.size(0), weight.size(0)}, x.options());
   times_transposed_out(x, weight, out);
   return out;

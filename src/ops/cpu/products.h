@@ -21,7 +21,8 @@ bool has_fast_bf16_products();
 void add_transposed_product(const at::Tensor& a, const at::Tensor& b, const at::Tensor& sum);
 
 // x weight^T, and grad weight: the products of a linear layer forward and backward. Any dtype and
-// device; where the CPU prefers them (f32_products.h), through own f32 products.
+// device; where the CPU prefers them (f32_products.h), through own f32 products. x weight^T is row
+// by row where that is asked for (row_by_row.h).
 //
 //   x     [R, in]   weight [out, in]   returns [R, out]
 //   grad  [R, out]  weight [out, in]   returns [R, in]

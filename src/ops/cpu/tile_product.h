@@ -28,8 +28,15 @@ TileProduct tile_product;
 namespace avx2 {
 TileProduct tile_product;
 }  // namespace avx2
+namespace avx512 {
+TileProduct tile_product;
+}  // namespace avx512
 
 // That of the level in force (kernels.h); with AVX-512 oneDNN's (micro_kernels.h).
 TileProduct tile_product;
+
+// Our own at every level: an element depends on its row of a and on b alone, and not on how many
+// other rows there are.
+TileProduct own_tile_product;
 
 }  // namespace superpose::ops::cpu
