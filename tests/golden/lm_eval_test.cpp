@@ -70,6 +70,14 @@ class LmEval : public testing::Test {
     return make_items(task, rows_of("mmlu_test.jsonl.zst"), rows_of("mmlu_dev.jsonl.zst"));
   }
 
+  // Lists of thousands are not printed.
+  void expect_ids(ScoreRequest request, const Json& context, const Json& continuation,
+                  const Json& cut) const {
+    EXPECT_TRUE(Json(request.context) == context);
+    EXPECT_TRUE(Json(request.continuation) == continuation);
+    EXPECT_EQ(fit(request, scorer_->max_positions()), cut.get<std::int64_t>());
+  }
+
   void expect_item(const TaskConfig& task, const Item& item, const Json& expected);
   void expect_score(const Score& score, const Json& log_likelihood, const Json& is_greedy) {
     EXPECT_NEAR(score.log_likelihood, log_likelihood.get<double>(), kTolerance);
@@ -89,10 +97,9 @@ void LmEval::expect_item(const TaskConfig& task, const Item& item, const Json& e
     const TextPair& pair = item.pairs[i];
     EXPECT_EQ(pair.context, expected["context"].get<std::string>());
     EXPECT_EQ(pair.continuation, expected["continuations"][i].get<std::string>());
-    ScoreRequest request = encoder_->encode_pair(pair.context, pair.continuation);
-    EXPECT_EQ(fit(request, scorer_->max_positions()), expected["cut_from_left"][i].get<int>());
-    EXPECT_EQ(Json(request.context), expected["context_ids"]);
-    EXPECT_EQ(Json(request.continuation), expected["continuation_ids"][i]);
+    const ScoreRequest request = encoder_->encode_pair(pair.context, pair.continuation);
+    expect_ids(request, expected["context_ids"], expected["continuation_ids"][i],
+               expected["cut_from_left"][i]);
   }
   if (task.kind != TaskKind::kChoices) return;
   EXPECT_EQ(item.answer, expected["gold"].get<std::size_t>());
@@ -152,11 +159,10 @@ TEST_F(LmEval, BareRequests) {
   const RequestResult result = score_requests(requests, *encoder_, *scorer_);
   for (std::size_t i = 0; i < expected.size(); ++i) {
     SCOPED_TRACE(requests[i].where);
-    ScoreRequest request =
+    const ScoreRequest request =
         encoder_->encode_pair(requests[i].pair.context, requests[i].pair.continuation);
-    EXPECT_EQ(fit(request, scorer_->max_positions()), expected[i]["cut_from_left"].get<int>());
-    EXPECT_EQ(Json(request.context), expected[i]["context_ids"]);
-    EXPECT_EQ(Json(request.continuation), expected[i]["continuation_ids"]);
+    expect_ids(request, expected[i]["context_ids"], expected[i]["continuation_ids"],
+               expected[i]["cut_from_left"]);
     expect_score(result.scores[i], expected[i]["loglikelihood"], expected[i]["is_greedy"]);
   }
 }
