@@ -135,6 +135,22 @@ struct GenerateOptions {
 };
 int generate_command(const GenerateOptions& options);
 
+struct EvalOptions {
+  std::vector<std::string> models;  // folders, as inference::find_model takes them
+  std::vector<std::string> tasks;   // names or files, as tasks::find_task takes them
+  std::string data;                 // folder
+  std::int64_t samples = 0;         // rows of a task or of each of its groups; 0 = all
+  std::string requests;             // file
+  std::vector<std::string> texts;   // files, or folders of prepared corpora
+  std::string text_field = "text";
+  std::string separator;                     // between the documents of a text file, with escapes
+  std::string tokenizer;                     // empty: the model's own
+  std::optional<std::string> records, json;  // files
+  std::int64_t threads = 0;                  // 0 = all cores
+  util::Overwrite overwrite = util::Overwrite::kOwn;
+};
+int eval_command(const EvalOptions& options);
+
 struct LaunchCommandOptions {
   int ranks = 1;
   bool all_output = false;

@@ -14,11 +14,13 @@
 
 #include "cli/commands.h"
 #include "cli/environment.h"
+#include "cli/eval_options.h"
 #include "cli/generate_options.h"
 #include "cli/help.h"
 #include "cli/option_checks.h"
 #include "cli/overrides.h"
 #include "cli/paths.h"
+#include "cli/tokenizer_train_options.h"
 #include "cli/usage.h"
 #include "data/corpus.h"
 #include "ops/kernels.h"
@@ -86,6 +88,7 @@ struct Arguments {
   std::string checkpoint;
   ExportOptions export_model;
   GenerateOptions generate;
+  EvalOptions eval;
   std::string isa;  // of those that compute; selftest has its own
   bool print_recipe = false;
   bool version = false;
@@ -100,15 +103,20 @@ void expand_paths(Arguments& arguments) {
         &arguments.selftest.out, &arguments.report.out, &arguments.data.target,
         &arguments.data.tokenizer, &arguments.tokenizer_text.tokenizer,
         &arguments.tokenizer_train.out, &arguments.checkpoint, &arguments.export_model.from,
-        &arguments.export_model.to, &arguments.generate.model, &arguments.generate.prompts}) {
+        &arguments.export_model.to, &arguments.generate.model, &arguments.generate.prompts,
+        &arguments.eval.data, &arguments.eval.requests, &arguments.eval.tokenizer}) {
     expand(*path);
   }
   for (std::optional<std::string>* path :
-       {&arguments.train.from, &arguments.bench.json, &arguments.bench.export_folder}) {
+       {&arguments.train.from, &arguments.bench.json, &arguments.bench.export_folder,
+        &arguments.eval.records, &arguments.eval.json}) {
     if (*path) expand(**path);
   }
   for (std::string& path : arguments.report.folders) expand(path);
   for (std::string& path : arguments.tokenizer_train.sources) expand(path);
+  for (std::string& path : arguments.eval.models) expand(path);
+  for (std::string& path : arguments.eval.tasks) expand(path);
+  for (std::string& path : arguments.eval.texts) expand(path);
 }
 
 // What becomes of a command that a signal interrupts.
@@ -361,60 +369,10 @@ TokenizerTextCommands add_tokenizer_text(CLI::App& tokenizer, Arguments& argumen
 }
 
 CLI::App* add_tokenizer_train(CLI::App& tokenizer, Arguments& arguments) {
-  TokenizerTrainOptions& options = arguments.tokenizer_train;
   CLI::App* command = tokenizer.add_subcommand(
       "train", "Train byte-level BPE on text, to Hugging Face's tokenizer.json");
-  command
-      ->add_option("sources", options.sources,
-                   "Files, folders, globs: text or JSON lines, plain or .gz, .zst, .xz; Parquet")
-      ->required();
-  command->add_option("--out", options.out, "Folder for the tokenizer")->required();
-  command
-      ->add_option("--vocab-size", options.vocab_size,
-                   "Tokens in all, with the 256 bytes and the special tokens")
-      ->check(at_least(1))
-      ->required();
-  // One word per option: CLI11 would take "[PAD]" apart as a list.
-  CLI::Option* special =
-      command
-          ->add_option("--special", options.special_tokens,
-                       "Special token; repeat; ids 0, 1, ... Documents end with <|endoftext|> or, "
-                       "where it is not\nnamed, the first")
-          ->allow_extra_args(false)
-          ->capture_default_str();
-  command
-      ->add_flag("--no-special", options.no_special,
-                 "No special tokens; recipes must then set data.end_of_document")
-      ->excludes(special);
-  command
-      ->add_option("--min-frequency", options.min_frequency,
-                   "How often a pair must occur to be merged")
-      ->check(at_least(0))
-      ->capture_default_str();
-  command
-      ->add_option("--pattern", options.pattern,
-                   "How text is split into words: gpt2, llama3 or qwen2")
-      ->transform(number_of(tokenizer::kSplitPatternNames))
-      ->default_str("gpt2")
-      ->type_name("NAME");
-  command->add_option("--threads", options.threads, "CPU threads; 0 = all cores")
-      ->check(at_least(0))
-      ->capture_default_str();
-  command
-      ->add_option("--text-field", options.text_field,
-                   "Field of JSON lines, column of Parquet, as a dotted path")
-      ->capture_default_str();
-  command
-      ->add_option("--separator", options.separator,
-                   "Text between the documents of a text file, for example \\n\\n")
-      ->default_str("one document per file");
-  command->add_option("--max-bytes", options.max_bytes, "Stop after this many bytes; 0 = read all")
-      ->check(at_least(0))
-      ->capture_default_str();
-  command->add_flag(
-      "--skip-bad-records", options.skip_bad_records,
-      "Leave out and count JSON lines and rows without the field, instead of stopping");
-  add_overwrite(command, options.overwrite);
+  add_tokenizer_train_options(*command, arguments.tokenizer_train);
+  add_overwrite(command, arguments.tokenizer_train.overwrite);
   return command;
 }
 
@@ -442,6 +400,15 @@ CLI::App* add_generate(CLI::App& app, Arguments& arguments) {
   return command;
 }
 
+CLI::App* add_eval(CLI::App& app, Arguments& arguments) {
+  CLI::App* command = app.add_subcommand(
+      "eval", "Scores of models: question answering tasks, given continuations, whole texts");
+  add_eval_options(*command, arguments.eval);
+  add_overwrite(command, arguments.eval.overwrite);
+  add_isa(command, arguments.isa);
+  return command;
+}
+
 // All commands; the words of a command line choose one of them.
 struct Commands {
   const CLI::App* train;
@@ -456,6 +423,7 @@ struct Commands {
   CLI::App* verify;
   CLI::App* export_model;
   const CLI::App* generate;
+  const CLI::App* eval;
 };
 
 Commands add_commands(CLI::App& app, Arguments& arguments) {
@@ -483,6 +451,7 @@ Commands add_commands(CLI::App& app, Arguments& arguments) {
       ->required();
   commands.export_model = add_export(app, arguments);
   commands.generate = add_generate(app, arguments);
+  commands.eval = add_eval(app, arguments);
   return commands;
 }
 
@@ -514,9 +483,11 @@ void check_together(const Commands& commands, Arguments& arguments,
 // Whether a command's product is files: it then works to its end, whoever reads its output.
 bool writes_files(const Commands& commands, const Arguments& arguments) {
   const BenchOptions& bench = arguments.bench;
+  const EvalOptions& eval = arguments.eval;
   return (*commands.train && !arguments.print_recipe) || *commands.compare || *commands.selftest ||
          *commands.report || *commands.data.prepare || *commands.tokenizer_train ||
-         *commands.export_model || (*commands.bench && (bench.json || bench.export_folder));
+         *commands.export_model || (*commands.bench && (bench.json || bench.export_folder)) ||
+         (*commands.eval && (eval.records || eval.json));
 }
 
 int dispatch(const Commands& commands, Arguments& arguments,
@@ -539,6 +510,7 @@ int dispatch(const Commands& commands, Arguments& arguments,
   if (*commands.report) return report_command(arguments.report);
   if (*commands.export_model) return export_command(arguments.export_model);
   if (*commands.generate) return generate_command(arguments.generate);
+  if (*commands.eval) return eval_command(arguments.eval);
   if (*commands.verify) return verify_checkpoint_command(arguments.checkpoint);
   if (*commands.tokenizer_text.encode) return tokenizer_encode_command(arguments.tokenizer_text);
   if (*commands.tokenizer_text.decode) return tokenizer_decode_command(arguments.tokenizer_text);

@@ -19,12 +19,19 @@ constexpr int kBinding = 0;
 constexpr int kBinding = RTLD_DEEPBIND;
 #endif
 
-// The library's function, or null and why not. The library stays until the program ends.
-OpenParquet* load(std::string& why_not) {
+// A function of the library, or an error that says what to install. The library stays until the
+// program ends.
+template <class Function>
+Function* load(const char* name, const std::filesystem::path& path) {
   void* const library = dlopen(kParquetLibrary, RTLD_NOW | RTLD_LOCAL | kBinding);
-  void* const function = library == nullptr ? nullptr : dlsym(library, kOpenParquet);
-  if (function == nullptr) why_not = dlerror();
-  return reinterpret_cast<OpenParquet*>(function);
+  void* const function = library == nullptr ? nullptr : dlsym(library, name);
+  if (function == nullptr) {
+    util::fail(path.string(),
+               ": this build reads no Parquet: install pyarrow into .venv, configure again with "
+               "cmake and build, or convert the file to JSON lines (",
+               dlerror(), ")");
+  }
+  return reinterpret_cast<Function*>(function);
 }
 
 }  // namespace
@@ -32,15 +39,15 @@ OpenParquet* load(std::string& why_not) {
 std::unique_ptr<DocumentReader> open_parquet_documents(const std::filesystem::path& path,
                                                        const ReadOptions& options) {
   open_raw(path);  // for the error of the operating system
-  static std::string why_not;
-  static OpenParquet* const open = load(why_not);
-  util::require(open != nullptr, path.string(),
-                ": this build reads no Parquet: install pyarrow into .venv, configure again with "
-                "cmake and build, or convert the file to JSON lines (",
-                why_not, ")");
+  auto* const open = load<OpenParquet>(kOpenParquet, path);
   return std::unique_ptr<DocumentReader>(open({path, options, [](const char* bytes, std::size_t n) {
                                                  return simdjson::validate_utf8(bytes, n);
                                                }}));
+}
+
+std::unique_ptr<DocumentReader> open_parquet_rows(const std::filesystem::path& path) {
+  open_raw(path);
+  return std::unique_ptr<DocumentReader>(load<OpenParquetRows>(kOpenParquetRows, path)(path));
 }
 
 }  // namespace superpose::data

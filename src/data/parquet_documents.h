@@ -18,9 +18,14 @@ namespace superpose::data {
 std::unique_ptr<DocumentReader> open_parquet_documents(const std::filesystem::path& path,
                                                        const ReadOptions& options);
 
+// Every row of a Parquet file as a JSON object, with all columns under their names: texts, numbers,
+// truth values, nulls, and lists and structs of them. A column of another type is left out. Errors
+// as above.
+std::unique_ptr<DocumentReader> open_parquet_rows(const std::filesystem::path& path);
+
 // The reader itself is a library of its own, libsuperpose_parquet.so, loaded by the first call and
 // closed off: Arrow's libraries export copies of libraries that the program uses in other versions
-// (simdjson), and a program that linked both would call the wrong one. It has this one function.
+// (simdjson), and a program that linked both would call the wrong one. It has these two functions.
 inline constexpr const char* kParquetLibrary = "libsuperpose_parquet.so";
 inline constexpr const char* kOpenParquet = "superpose_open_parquet";
 struct ParquetRequest {
@@ -29,5 +34,8 @@ struct ParquetRequest {
   bool (*is_utf8)(const char* bytes, std::size_t size);
 };
 using OpenParquet = DocumentReader*(const ParquetRequest&);
+
+inline constexpr const char* kOpenParquetRows = "superpose_open_parquet_rows";
+using OpenParquetRows = DocumentReader*(const std::filesystem::path& path);
 
 }  // namespace superpose::data

@@ -46,16 +46,20 @@ struct Original {
   std::optional<RunState> state;                 // of a checkpoint of ours
 };
 
+// Of a checkpoint of ours.
+std::optional<RunState> state_of(const fs::path& folder) {
+  const fs::path state = folder / "trainer" / "state.json";
+  if (!fs::exists(state)) return std::nullopt;
+  return run_state_from_json(util::parse_json(util::read_file(state), state.string()),
+                             state.string());
+}
+
 Original read_original(const fs::path& from) {
   Original original;
   original.folder = inference::find_model(from);
   original.config = inference::read_description(original.folder);
-  const fs::path state = original.folder / "trainer" / "state.json";
-  if (fs::exists(state)) {
-    checkpoint::verify(original.folder);
-    original.state = run_state_from_json(util::parse_json(util::read_file(state), state.string()),
-                                         state.string());
-  }
+  if (fs::exists(original.folder / "trainer" / "state.json")) checkpoint::verify(original.folder);
+  original.state = state_of(original.folder);
   const checkpoint::ModelFiles files(original.folder);
   std::map<std::string, std::vector<std::int64_t>> shapes;
   for (const model::UnitSpec& unit :
@@ -127,10 +131,10 @@ double rms(const at::Tensor& values) {
 }
 
 // The records of the run that the checkpoint lies in.
-std::optional<metrics::RunRecords> records_of(const Original& original) {
-  const fs::path run = original.folder.parent_path().parent_path();
-  const bool has_records = original.state && metrics::find_records(run / "metrics.jsonl") ==
-                                                 metrics::FoundRecords::kSome;
+std::optional<metrics::RunRecords> records_of(const fs::path& checkpoint) {
+  const fs::path run = checkpoint.parent_path().parent_path();
+  const bool has_records =
+      metrics::find_records(run / "metrics.jsonl") == metrics::FoundRecords::kSome;
   return has_records ? std::optional(metrics::read_run(run)) : std::nullopt;
 }
 
@@ -253,7 +257,8 @@ ExportResult export_model(const ExportRequest& request) {
   const Original original = read_original(request.from);
   const at::ScalarType type = scalar_of(request.type, original.config.dtype);
   const std::vector<checkpoint::NamedTensor> weights = converted(original, type);
-  const std::optional<metrics::RunRecords> records = records_of(original);
+  const std::optional<metrics::RunRecords> records =
+      original.state ? records_of(original.folder) : std::nullopt;
   checkpoint::HuggingFaceModel config = original.config;
   config.dtype = name_of(type);
 
@@ -296,6 +301,14 @@ ExportResult export_model(const ExportRequest& request) {
         "not a language model until it has been trained on the next token");
   }
   return result;
+}
+
+bool lies_inside_superposition(const fs::path& folder) {
+  const std::optional<RunState> state = state_of(folder);
+  if (!state) return false;
+  const fs::path whole = fs::weakly_canonical(folder);
+  const std::optional<metrics::RunRecords> records = records_of(whole);
+  return records && is_superposed(*state, *records);
 }
 
 }  // namespace superpose::train

@@ -46,4 +46,8 @@ struct ExportResult {
 // that is missing or that the model has no place for.
 ExportResult export_model(const ExportRequest& request);
 
+// Whether a checkpoint of ours lies inside superposition, by the records of its run; false for
+// every other folder, and where the records are gone.
+bool lies_inside_superposition(const std::filesystem::path& folder);
+
 }  // namespace superpose::train

@@ -24,6 +24,8 @@ void replay(const std::string& name, void (*target)(std::string_view)) {
 TEST(FuzzCases, Jsonl) { replay("jsonl", jsonl); }
 TEST(FuzzCases, MegatronIdx) { replay("megatron_idx", megatron_idx); }
 TEST(FuzzCases, Safetensors) { replay("safetensors", safetensors); }
+TEST(FuzzCases, ScoreRequests) { replay("score_requests", score_requests); }
+TEST(FuzzCases, TaskToml) { replay("task_toml", task_toml); }
 TEST(FuzzCases, Text) { replay("text", text); }
 TEST(FuzzCases, Tiktoken) { replay("tiktoken", tiktoken); }
 TEST(FuzzCases, TokenFile) { replay("token_file", token_file); }

@@ -10,6 +10,8 @@ namespace superpose::fuzz {
 void jsonl(std::string_view input);
 void megatron_idx(std::string_view input);
 void safetensors(std::string_view input);
+void score_requests(std::string_view input);
+void task_toml(std::string_view input);
 void text(std::string_view input);
 void tiktoken(std::string_view input);
 void token_file(std::string_view input);

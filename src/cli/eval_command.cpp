@@ -1,0 +1,351 @@
+#include <algorithm>
+#include <filesystem>
+#include <iostream>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cli/commands.h"
+#include "cli/environment.h"
+#include "cli/eval_output.h"
+#include "data/byte_stream.h"
+#include "data/corpus.h"
+#include "data/document_reader.h"
+#include "data/text_documents.h"
+#include "eval/decoder_scorer.h"
+#include "inference/load.h"
+#include "tasks/evaluate.h"
+#include "tokenizer/config_tokens.h"
+#include "tokenizer/load.h"
+#include "train/environment.h"
+#include "train/model_export.h"
+#include "util/error.h"
+#include "util/files.h"
+#include "util/json.h"
+#include "util/output_folder.h"
+#include "util/resources.h"
+#include "util/status_line.h"
+#include "util/text.h"
+
+namespace superpose::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using tasks::RequestEncoder;
+using tasks::ScoreProgress;
+using tasks::TaskConfig;
+using tasks::TaskScore;
+using util::Json;
+
+// Tokens of whole texts that are scored at a time.
+constexpr std::int64_t kTextTokens = std::int64_t{1} << 18;
+
+struct LoadedTask {
+  TaskConfig config;
+  std::vector<tasks::Item> items;
+};
+
+// Everything that is asked, read before the first model: bad input is known at once.
+struct Questions {
+  std::vector<LoadedTask> tasks;
+  std::vector<tasks::TextRequest> requests;
+};
+
+void check_options(const EvalOptions& options) {
+  util::require(!options.tasks.empty() || !options.requests.empty() || !options.texts.empty(),
+                "--tasks: or --requests or --text must say what is evaluated");
+  util::require(options.requests.empty() || options.records.has_value(),
+                "--records: must name a file for the scores of --requests");
+  util::require(options.requests.empty() ||
+                    (options.tasks.empty() && options.texts.empty() && options.models.size() == 1),
+                "--requests: goes with one model, and without --tasks and --text");
+}
+
+fs::path data_folder(const EvalOptions& options, const std::string& task) {
+  if (!options.data.empty()) return options.data;
+  const std::string file = task.substr(0, task.rfind('@'));
+  util::require(file.find('/') != file.npos || file.ends_with(".toml"),
+                "--data: must name the folder of the data set of ", task);
+  const fs::path folder = fs::path(file).parent_path();
+  return folder.empty() ? "." : folder;
+}
+
+Questions read_questions(const EvalOptions& options) {
+  Questions questions;
+  for (const std::string& name : options.tasks) {
+    LoadedTask task{tasks::find_task(name), {}};
+    task.items = tasks::load_items(task.config, data_folder(options, name), options.samples);
+    // With examples and without them are two rows of a table.
+    if (task.config.few_shot.examples > 0) {
+      task.config.name += "@" + std::to_string(task.config.few_shot.examples);
+    }
+    questions.tasks.push_back(std::move(task));
+  }
+  if (!options.requests.empty()) {
+    questions.requests =
+        tasks::read_requests(data::open_decompressed(options.requests).bytes, options.requests);
+  }
+  return questions;
+}
+
+// How far some work is that begins now, on a terminal or in a log.
+class Watch {
+ public:
+  explicit Watch(std::string name)
+      : name_(std::move(name)),
+        line_(terminal_columns() > 0 ? std::cout : std::cerr, {.columns = terminal_columns()}),
+        began_(line_.now()) {
+    line_.postpone();
+  }
+  ~Watch() { line_.clear(); }
+  Watch(const Watch&) = delete;
+  Watch& operator=(const Watch&) = delete;
+
+  // `share` of the work, in [0, 1].
+  void show(double share) {
+    if (share <= 0 || !line_.is_due()) return;
+    line_.show(name_ + ": " + util::fixed(100 * share, 1) + " % | ETA " +
+               util::format_duration((line_.now() - began_) * (1 - share) / share));
+  }
+  ScoreProgress progress() {
+    return [this](std::int64_t done, std::int64_t all) {
+      show(static_cast<double>(done) / static_cast<double>(all));
+    };
+  }
+
+ private:
+  std::string name_;
+  util::StatusLine line_;
+  double began_;
+};
+
+// A model with the tokenizer that its questions are put in.
+class Subject {
+ public:
+  Subject(const std::string& path, const std::string& tokenizer)
+      : model_(inference::load_model(path)),
+        spec_(tokenizer.empty() ? model_.tokenizer.string() : tokenizer),
+        tokenizer_(open(spec_, model_)),
+        encoder_(tokenizer_, prefix_of(spec_, tokenizer_, model_.description)),
+        scorer_(model_.decoder, model_.parameters) {}
+
+  RequestEncoder& encoder() { return encoder_; }
+  const tasks::Scorer& scorer() const { return scorer_; }
+  const tokenizer::Tokenizer& tokenizer() const { return tokenizer_; }
+  const fs::path& folder() const { return model_.folder; }
+
+ private:
+  static tokenizer::Tokenizer open(const std::string& spec, const inference::LoadedModel& model) {
+    util::require(!spec.empty(), model.folder.string(),
+                  ": has no tokenizer.json: name a tokenizer with --tokenizer");
+    tokenizer::Tokenizer tokenizer = tokenizer::open_tokenizer(spec);
+    util::require(tokenizer.vocabulary_size() <= model.description.vocab_size, spec, ": has ",
+                  tokenizer.vocabulary_size(), " ids, more than the ", model.description.vocab_size,
+                  " of ", model.folder.string());
+    return tokenizer;
+  }
+
+  // The token that begins texts, else the one that ends them.
+  static std::int32_t prefix_of(const std::string& spec, const tokenizer::Tokenizer& tokenizer,
+                                const checkpoint::HuggingFaceModel& model) {
+    const fs::path file = fs::is_directory(spec) ? fs::path(spec) / "x" : fs::path(spec);
+    if (!fs::exists(file.parent_path() / "tokenizer_config.json")) {
+      const std::optional<std::int64_t> known = model.bos_token_id || model.eos_token_ids.empty()
+                                                    ? model.bos_token_id
+                                                    : std::optional(model.eos_token_ids.front());
+      if (known && *known < tokenizer.vocabulary_size()) return static_cast<std::int32_t>(*known);
+    }
+    const tokenizer::LoadedTokenizer loaded = tokenizer::load_tokenizer(spec);
+    const Json config = util::parse_json(loaded.config_json, spec);
+    const std::string begin = tokenizer::config_token(config, "bos_token");
+    const std::optional<std::int32_t> id = begin.empty() ? std::nullopt : tokenizer.find(begin);
+    return id.value_or(loaded.end_of_document);
+  }
+
+  inference::LoadedModel model_;
+  std::string spec_;
+  tokenizer::Tokenizer tokenizer_;
+  RequestEncoder encoder_;
+  eval::DecoderScorer scorer_;
+};
+
+// The documents of --text one after the other.
+class Documents {
+ public:
+  Documents(const std::string& path, const EvalOptions& options, Subject& subject)
+      : subject_(subject) {
+    if (fs::is_directory(path)) {
+      corpus_.emplace(data::open_corpus(path));
+      const auto other = tokenizer::Tokenizer::from_json(corpus_->tokenizer.tokenizer_json, path);
+      util::require(other.hash() == subject.tokenizer().hash(), path,
+                    ": was prepared with another tokenizer than the model's");
+      util::require(corpus_->validation != nullptr, path, ": holds out no documents");
+      return;
+    }
+    data::ReadOptions read;
+    read.document_separator = data::unescape_separator("--separator", options.separator);
+    read.text_field = options.text_field;
+    reader_ = data::open_documents(path, read);
+    file_bytes_ = static_cast<std::int64_t>(fs::file_size(path));
+  }
+
+  double share_done() const {
+    const auto share = [](std::int64_t part, std::int64_t whole) {
+      return whole > 0 ? static_cast<double>(part) / static_cast<double>(whole) : 1;
+    };
+    return corpus_ ? share(begin_, corpus_->validation->num_tokens())
+                   : share(reader_->bytes_read(), file_bytes_);
+  }
+
+  bool next(tasks::TextDocument& document) {
+    if (corpus_) return next_of_corpus(document);
+    std::string text;
+    do {
+      if (!reader_->next(text)) return false;
+    } while (text.empty());
+    document = tasks::encode_document(text, subject_.encoder());
+    return true;
+  }
+
+ private:
+  bool next_of_corpus(tasks::TextDocument& document) {
+    const data::TokenShards& shards = *corpus_->validation;
+    if (next_ == shards.num_documents()) return false;
+    const std::int64_t end = shards.document_ends()[static_cast<std::size_t>(next_++)];
+    document = {};
+    document.ids.resize(static_cast<std::size_t>(end - begin_));
+    shards.read(begin_, document.ids);
+    for (const std::int32_t id : document.ids) {
+      document.bytes += corpus_->bytes_per_id[static_cast<std::size_t>(id)];
+    }
+    begin_ = end;
+    return true;
+  }
+
+  Subject& subject_;
+  std::unique_ptr<data::DocumentReader> reader_;
+  std::int64_t file_bytes_ = 0;
+  std::optional<data::PreparedCorpus> corpus_;
+  std::int64_t next_ = 0;   // document of the corpus
+  std::int64_t begin_ = 0;  // its first token
+};
+
+// What is measured, model by model.
+class Evaluation {
+ public:
+  explicit Evaluation(const EvalOptions& options) : options_(options) {}
+
+  ModelScores run(const std::string& path, const Questions& questions) {
+    Subject subject(path, options_.tokenizer);
+    if (train::lies_inside_superposition(subject.folder())) {
+      std::cerr << "warning: " << path
+                << " lies inside superposition: it predicts bags, and these measures are of the "
+                   "next token\n";
+    }
+    ModelScores result{.model = path, .scores = {}};
+    for (const LoadedTask& task : questions.tasks) run_task(task, subject, result);
+    if (!questions.requests.empty()) run_requests(questions.requests, subject);
+    for (const std::string& text : options_.texts) run_text(text, subject, result);
+    return result;
+  }
+
+  const std::string& records() const { return records_; }
+
+ private:
+  void add_record(const std::string& model, const Json& record) {
+    Json line = Json::object();
+    if (options_.models.size() > 1) line["model"] = model;
+    line.update(record);
+    records_ += line.dump() + "\n";
+  }
+
+  void report_cut(const std::string& name, std::int64_t cut) const {
+    if (cut == 0) return;
+    std::cerr << "warning: " << name << ": " << util::with_commas(cut)
+              << " contexts were cut from the left, as the model reads no more tokens\n";
+  }
+
+  void run_task(const LoadedTask& task, Subject& subject, ModelScores& result) {
+    Watch watch(task.config.name);
+    const tasks::TaskResult scored = tasks::evaluate(task.config, task.items, subject.encoder(),
+                                                     subject.scorer(), watch.progress());
+    report_cut(task.config.name, scored.cut_requests);
+    for (const tasks::ItemScore& item : scored.items) {
+      add_record(result.model, tasks::to_record(task.config.name, item));
+    }
+    std::vector<TaskScore> scores = tasks::summarize(task.config, scored.items);
+    std::move(scores.begin(), scores.end(), std::back_inserter(result.scores));
+  }
+
+  void run_requests(const std::vector<tasks::TextRequest>& requests, Subject& subject) {
+    Watch watch("requests");
+    const tasks::RequestResult scored =
+        tasks::score_requests(requests, subject.encoder(), subject.scorer(), watch.progress());
+    report_cut("requests", scored.cut_requests);
+    for (const tasks::Score& score : scored.scores) {
+      records_ +=
+          Json{{"loglikelihood", score.log_likelihood}, {"is_greedy", score.is_greedy}}.dump() +
+          "\n";
+    }
+  }
+
+  void run_text(const std::string& path, Subject& subject, ModelScores& result) {
+    Documents documents(path, options_, subject);
+    std::vector<tasks::TextScore> scores;
+    std::vector<tasks::TextDocument> batch;
+    Watch watch(path);
+    const auto score_batch = [&] {
+      const auto scored = tasks::score_texts(batch, subject.encoder().prefix(), subject.scorer());
+      scores.insert(scores.end(), scored.begin(), scored.end());
+      batch.clear();
+      watch.show(documents.share_done());
+    };
+    std::int64_t tokens = 0;
+    for (tasks::TextDocument document; documents.next(document);) {
+      tokens += std::ssize(document.ids);
+      batch.push_back(std::move(document));
+      if (tokens < kTextTokens) continue;
+      score_batch();
+      tokens = 0;
+    }
+    score_batch();
+    util::require(!scores.empty(), path, ": holds no text");
+    for (std::size_t i = 0; i < scores.size(); ++i) {
+      Json record{{"text", path},
+                  {"index", i},
+                  {"loglikelihood", scores[i].log_likelihood},
+                  {"tokens", scores[i].tokens},
+                  {"bytes", scores[i].bytes}};
+      if (scores[i].words > 0) record["words"] = scores[i].words;
+      add_record(result.model, record);
+    }
+    result.scores.push_back(tasks::summarize_texts(path, scores));
+  }
+
+  const EvalOptions& options_;
+  std::string records_;
+};
+
+}  // namespace
+
+int eval_command(const EvalOptions& options) {
+  check_options(options);
+  std::optional<util::OutputFile> records, json;
+  if (options.records) records.emplace(*options.records, options.overwrite).check();
+  if (options.json) json.emplace(*options.json, options.overwrite).check();
+  const Questions questions = read_questions(options);
+  const train::ThreadScope threads(options.threads > 0 ? options.threads : util::available_cores());
+  Evaluation evaluation(options);
+  std::vector<ModelScores> models;
+  for (const std::string& model : options.models)
+    models.push_back(evaluation.run(model, questions));
+  if (records) records->write(evaluation.records());
+  if (json) json->write(scores_to_json(models).dump(1) + "\n");
+  if (!models.front().scores.empty()) print_scores(std::cout, models);
+  return kDone;
+}
+
+}  // namespace superpose::cli

@@ -1,0 +1,174 @@
+// Requests of about one length go through the decoder together: sorted by what they read, longest
+// first, and cut into batches of about kBatchPositions padded positions. Causal attention does not
+// see the padding behind a row.
+#include "eval/decoder_scorer.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/logsumexp.h>
+#include <ATen/ops/mm.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <numeric>
+
+#include "util/error.h"
+
+namespace superpose::eval {
+namespace {
+
+using tasks::Score;
+using tasks::ScoreRequest;
+
+// Enough to fill the cores, little memory.
+constexpr std::int64_t kBatchPositions = 4096;
+// f32 logits that exist at a time: 64 MiB.
+constexpr std::int64_t kLogitsAtOnce = std::int64_t{1} << 24;
+
+// What the decoder reads for a request: all ids but the last.
+std::int64_t length_of(const ScoreRequest& request) {
+  return std::ssize(request.context) + std::ssize(request.continuation) - 1;
+}
+
+std::int32_t id_at(const ScoreRequest& request, std::int64_t index) {
+  const std::int64_t inside = index - std::ssize(request.context);
+  return inside < 0 ? request.context[static_cast<std::size_t>(index)]
+                    : request.continuation[static_cast<std::size_t>(inside)];
+}
+
+// By length, longest first, then by ids: requests that read the same are neighbours.
+bool reads_before(const ScoreRequest& a, const ScoreRequest& b) {
+  const std::int64_t length = length_of(a);
+  if (length != length_of(b)) return length > length_of(b);
+  for (std::int64_t i = 0; i < length; ++i) {
+    const std::int32_t left = id_at(a, i), right = id_at(b, i);
+    if (left != right) return left < right;
+  }
+  return false;
+}
+
+void check_ids(const ScoreRequest& request, std::int64_t vocabulary_size) {
+  for (const auto* ids : {&request.context, &request.continuation}) {
+    for (const std::int32_t id : *ids) {
+      util::require(id >= 0 && id < vocabulary_size, "eval: the model knows ids below ",
+                    vocabulary_size, ", got ", id, ": is the tokenizer another model's?");
+    }
+  }
+}
+
+// Requests that go through the decoder together. `rows[i]` is the row of requests[i].
+struct Batch {
+  std::vector<std::size_t> requests;
+  std::vector<std::int64_t> rows;
+  std::int64_t num_rows = 0;
+  std::int64_t length = 0;  // of the longest row
+};
+
+std::vector<Batch> make_batches(std::span<const ScoreRequest> requests) {
+  std::vector<std::size_t> order(requests.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return reads_before(requests[a], requests[b]);
+  });
+  std::vector<Batch> batches;
+  const ScoreRequest* last = nullptr;
+  for (const std::size_t index : order) {
+    const ScoreRequest& request = requests[index];
+    const bool is_new_row = last == nullptr || reads_before(*last, request);
+    const bool is_full =
+        batches.empty() || (batches.back().num_rows + 1) * batches.back().length > kBatchPositions;
+    if (is_new_row && is_full) batches.push_back({.requests = {}, .rows = {}});
+    Batch& batch = batches.back();
+    if (batch.num_rows == 0) batch.length = length_of(request);
+    if (is_new_row) ++batch.num_rows;
+    batch.requests.push_back(index);
+    batch.rows.push_back(batch.num_rows - 1);
+    last = &request;
+  }
+  return batches;
+}
+
+// What a model says of single tokens.
+struct TokenScores {
+  at::Tensor losses;   // [n] f32 on the CPU: -log p, nats
+  at::Tensor is_best;  // [n] bool likewise: no other token is likelier
+};
+
+// Of states [n, D] and the ids [n] that follow them. Logits exist for some rows at a time.
+TokenScores score_tokens(const at::Tensor& states, const at::Tensor& head, const at::Tensor& ids) {
+  const TokenScores scores{at::empty({ids.size(0)}, at::kFloat),
+                           at::empty({ids.size(0)}, at::kBool)};
+  const std::int64_t block = std::max<std::int64_t>(1, kLogitsAtOnce / head.size(1));
+  for (std::int64_t begin = 0; begin < ids.size(0); begin += block) {
+    const std::int64_t count = std::min(block, ids.size(0) - begin);
+    const at::Tensor targets = ids.narrow(0, begin, count);
+    const at::Tensor logits = at::mm(states.narrow(0, begin, count).to(at::kFloat), head);
+    const at::Tensor of_targets = logits.gather(1, targets.unsqueeze(1)).squeeze(1);
+    scores.losses.narrow(0, begin, count).copy_(at::logsumexp(logits, 1) - of_targets);
+    scores.is_best.narrow(0, begin, count).copy_(logits.argmax(1).eq(targets));
+  }
+  return scores;
+}
+
+void score_batch(const model::Decoder& decoder, const at::Tensor& head,
+                 std::span<const ScoreRequest> requests, const Batch& batch,
+                 std::vector<Score>& scores) {
+  at::Tensor ids = at::zeros({batch.num_rows, batch.length, 1}, at::kLong);
+  auto* const id_values = ids.mutable_data_ptr<std::int64_t>();
+  std::vector<std::int64_t> positions, targets;
+  for (std::size_t i = 0; i < batch.requests.size(); ++i) {
+    const ScoreRequest& request = requests[batch.requests[i]];
+    const std::int64_t begin = batch.rows[i] * batch.length;
+    for (std::int64_t j = 0; j < length_of(request); ++j) {
+      id_values[begin + j] = id_at(request, j);
+    }
+    std::int64_t position = begin + std::ssize(request.context) - 1;
+    for (const std::int32_t id : request.continuation) {
+      positions.push_back(position++);
+      targets.push_back(id);
+    }
+  }
+  const at::Device device = decoder.device();
+  const at::Tensor states = decoder.hidden({ids.to(device)}, model::Gradients::kNone)
+                                .index_select(0, at::tensor(positions, at::kLong).to(device));
+  const TokenScores result = score_tokens(states, head, at::tensor(targets, at::kLong).to(device));
+  const auto* loss = result.losses.const_data_ptr<float>();
+  const auto* is_best = result.is_best.const_data_ptr<bool>();
+  for (const std::size_t index : batch.requests) {
+    Score score{.log_likelihood = 0, .is_greedy = true};
+    for (std::size_t i = 0; i < requests[index].continuation.size(); ++i) {
+      score.log_likelihood -= double{*loss++};
+      score.is_greedy = *is_best++ && score.is_greedy;
+    }
+    scores[index] = score;
+  }
+}
+
+}  // namespace
+
+DecoderScorer::DecoderScorer(const model::Decoder& decoder, const model::FlatParameters& parameters)
+    : decoder_(decoder),
+      head_(
+          parameters.view(decoder.config().tied() ? "model.embed_tokens.weight" : "lm_head.weight")
+              .t()) {}
+
+std::vector<Score> DecoderScorer::score(std::span<const ScoreRequest> requests,
+                                        const tasks::ScoreProgress& progress) const {
+  for (const ScoreRequest& request : requests) check_ids(request, decoder_.config().vocab_size);
+  const std::vector<Batch> batches = make_batches(requests);
+  std::int64_t all = 0;
+  for (const Batch& batch : batches) all += batch.num_rows * batch.length;
+  std::vector<Score> scores(requests.size());
+  std::int64_t done = 0;
+  for (const Batch& batch : batches) {
+    score_batch(decoder_, head_, requests, batch, scores);
+    done += batch.num_rows * batch.length;
+    if (progress) progress(done, all);
+  }
+  return scores;
+}
+
+}  // namespace superpose::eval

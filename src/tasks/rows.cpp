@@ -1,0 +1,98 @@
+#include "tasks/rows.h"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <limits>
+#include <system_error>
+#include <utility>
+
+#include "data/document_reader.h"
+#include "data/glob.h"
+#include "data/line_reader.h"
+#include "data/parquet_documents.h"
+#include "util/error.h"
+#include "util/json.h"
+#include "util/utf8.h"
+
+namespace superpose::tasks {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A row of a data set is a few lines of text; a longer one is another kind of file.
+constexpr std::size_t kLongestLine = std::size_t{1} << 28;
+
+bool matches(const std::string& pattern, const std::string& name) {
+  if (data::glob_matches(pattern, name)) return true;
+  if (!pattern.ends_with(".jsonl")) return false;
+  constexpr std::array<std::string_view, 3> kEndings{".gz", ".zst", ".xz"};
+  return std::any_of(kEndings.begin(), kEndings.end(), [&](std::string_view ending) {
+    return name.ends_with(ending) &&
+           data::glob_matches(pattern, name.substr(0, name.size() - ending.size()));
+  });
+}
+
+bool is_white(std::string_view line) { return line.find_first_not_of(" \t\r") == line.npos; }
+
+}  // namespace
+
+std::vector<fs::path> find_files(const fs::path& folder, std::span<const std::string> patterns) {
+  std::error_code error;
+  fs::recursive_directory_iterator entry(folder, fs::directory_options::follow_directory_symlink,
+                                         error);
+  util::require(!error, folder.string(), ": cannot be read: ", error.message());
+  std::vector<std::string> names;
+  for (; entry != fs::recursive_directory_iterator(); entry.increment(error)) {
+    util::require(!error, folder.string(), ": cannot be read: ", error.message());
+    if (entry->is_regular_file(error)) {
+      names.push_back(entry->path().lexically_relative(folder).generic_string());
+    }
+  }
+  std::sort(names.begin(), names.end());
+  for (const std::string& pattern : patterns) {
+    std::vector<fs::path> files;
+    for (const std::string& name : names) {
+      if (matches(pattern, name)) files.push_back(folder / name);
+    }
+    if (!files.empty()) return files;
+  }
+  return {};
+}
+
+void read_json_rows(std::unique_ptr<data::ByteStream> bytes, const std::string& name,
+                    const TakeRow& take) {
+  data::LineReader lines(std::move(bytes), name, kLongestLine);
+  Row row;
+  for (std::string line; lines.next(line);) {
+    if (lines.line_number() == 1) {
+      line.erase(0, line.size() - util::without_byte_order_mark(line).size());
+    }
+    if (is_white(line)) continue;
+    row.where = name + ":" + std::to_string(lines.line_number());
+    row.fields = util::parse_json(line, row.where);
+    util::require(row.fields.is_object(), row.where, ": expected a JSON object, got ",
+                  line.substr(0, 60));
+    take(row);
+  }
+}
+
+void read_rows(const fs::path& file, const TakeRow& take) {
+  data::Decompressed opened = data::open_decompressed(file);
+  if (opened.kind.content == data::Content::kText) {
+    return read_json_rows(std::move(opened.bytes), file.string(), take);
+  }
+  util::require(opened.kind.content == data::Content::kParquet && !opened.was_compressed,
+                file.string(), ": must be JSON lines (plain, .gz, .zst, .xz) or Parquet, got ",
+                opened.kind.name);
+  const std::unique_ptr<data::DocumentReader> rows = data::open_parquet_rows(file);
+  std::int64_t number = 0;
+  Row row;
+  for (std::string text; rows->next(text); ++number) {
+    row.where = file.string() + ": row " + std::to_string(number);
+    row.fields = util::parse_json(text, row.where);
+    take(row);
+  }
+}
+
+}  // namespace superpose::tasks

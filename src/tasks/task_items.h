@@ -1,0 +1,45 @@
+// From a task and its rows to the questions that a model is asked.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "tasks/task_config.h"
+#include "tasks/template.h"
+
+namespace superpose::tasks {
+
+// A context and what is scored behind it, as texts.
+struct TextPair {
+  std::string context;
+  std::string continuation;
+
+  bool operator==(const TextPair&) const = default;
+};
+
+// One question: a pair per choice; of a cloze task a single one.
+struct Item {
+  std::int64_t index = 0;  // of its row in the data set, from 0
+  std::string group;       // value of group_by; empty without
+  std::vector<TextPair> pairs;
+  std::vector<std::string>
+      choices;  // as the pairs have them, without the delimiter; empty for cloze
+  std::size_t answer = 0;
+};
+
+// The items of a task's rows in their order, of the first `samples` rows (0 = all). `example_rows`
+// are those of few_shot.files. Throws util::Error that begins with the row's place: a field that is
+// missing or of another type, no choices, an answer that is none of them; and for fewer example
+// rows than wanted.
+std::vector<Item> make_items(const TaskConfig& task, const std::vector<Row>& rows,
+                             const std::vector<Row>& example_rows, std::int64_t samples = 0);
+
+// The same from the task's files below `folder`. Throws util::Error that names the patterns and
+// where people get the data where no file is found.
+std::vector<Item> load_items(const TaskConfig& task, const std::filesystem::path& folder,
+                             std::int64_t samples = 0);
+
+}  // namespace superpose::tasks

@@ -1,0 +1,135 @@
+#include "tasks/task_items.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "support/error_of.h"
+#include "support/temp_dir.h"
+
+namespace superpose::tasks {
+namespace {
+
+using test::error_of;
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+std::vector<Row> rows(const std::vector<std::string>& lines) {
+  std::vector<Row> result;
+  for (const std::string& line : lines) {
+    const std::string where = "own.jsonl:" + std::to_string(result.size() + 1);
+    result.push_back({util::parse_json(line, where), where});
+  }
+  return result;
+}
+
+TaskConfig own_task() {
+  TaskConfig task;
+  task.name = "own";
+  task.files = {"own.jsonl"};
+  task.source = "its author";
+  task.prompt = "Q: {q}\nA:";
+  task.choices_field = "c";
+  task.answer = "{label}";
+  return task;
+}
+
+TEST(TaskItems, ChoicesOfOneContext) {
+  TaskConfig task = own_task();
+  task.description = "About {q|spaces}.\n\n";
+  const auto items = make_items(task, rows({R"({"q": "a_b", "c": ["x", "y"], "label": 1})"}), {});
+  ASSERT_EQ(items.size(), 1);
+  EXPECT_THAT(items[0].pairs, ElementsAre(TextPair{"About a b.\n\nQ: a_b\nA:", " x"},
+                                          TextPair{"About a b.\n\nQ: a_b\nA:", " y"}));
+  EXPECT_EQ(items[0].answer, 1);
+}
+
+TEST(TaskItems, CleanUpInOrder) {
+  TaskConfig task = own_task();
+  using What = CleanRule::What;
+  task.clean = {{.rule = What::kStrip},
+                {.rule = What::kReplace, .find = " [t]", .with = ". "},
+                {.rule = What::kCut, .find = "[", .until = "]"}};
+  const auto items = make_items(
+      task, rows({R"({"q": "a [t] b [x] [y\n] c", "c": [" [u] d", "[e"], "label": 0})"}), {});
+  EXPECT_EQ(items[0].pairs[0].context, "Q: a.  b  [y\n] c\nA:");
+  EXPECT_THAT(items[0].choices, ElementsAre(" d", "[e"));
+}
+
+TEST(TaskItems, AnswersByLabel) {
+  TaskConfig task = own_task();
+  task.labels_field = "l";
+  const auto line = [](const std::string& label) {
+    return rows(
+        {R"({"q": "", "c": ["x", "y", "z"], "l": ["A", "2", "C"], "label": ")" + label + "\"}"});
+  };
+  EXPECT_EQ(make_items(task, line("2"), {})[0].answer, 1);
+  EXPECT_THAT(error_of([&] { make_items(task, line("1"), {}); }),
+              AllOf(HasSubstr("own.jsonl:1: "), HasSubstr("A, 2, C"), HasSubstr("\"1\"")));
+  EXPECT_THAT(error_of([&] {
+                make_items(task, rows({R"({"q": "", "c": ["x"], "l": ["A", "B"], "label": "B"})"}),
+                           {});
+              }),
+              HasSubstr("own.jsonl:1: "));
+}
+
+TEST(TaskItems, RefusesAnswersAndChoicesThatAreNone) {
+  const TaskConfig task = own_task();
+  for (const char* line :
+       {R"({"q": "", "c": ["x", "y"], "label": 2})", R"({"q": "", "c": ["x", "y"], "label": -1})",
+        R"({"q": "", "c": ["x", "y"], "label": "A"})", R"({"q": "", "c": [], "label": 0})",
+        R"({"q": "", "c": ["x", ""], "label": 0})", R"({"q": "", "c": "xy", "label": 0})",
+        R"({"c": ["x", "y"], "label": 0})", R"({"q": "", "c": ["x", "y"]})"}) {
+    const std::string good = R"({"q": "", "c": ["x", "y"], "label": 0})";
+    EXPECT_THAT(error_of([&] {
+                  make_items(task, rows({good, line}), {});
+                }),
+                HasSubstr("own.jsonl:2: "))
+        << line;
+  }
+}
+
+TEST(TaskItems, ExamplesOfTheSameGroup) {
+  TaskConfig task = own_task();
+  task.group_by = "g";
+  task.few_shot.examples = 2;
+  task.few_shot.files = {"dev.jsonl"};
+  task.few_shot.sampler = FewShotConfig::Sampler::kFirst;
+  const auto line = [](const std::string& group, const std::string& q) {
+    return R"({"g": ")" + group + R"(", "q": ")" + q + R"(", "c": ["x", "y"], "label": 1})";
+  };
+  const auto dev = rows({line("m", "1"), line("n", "2"), line("m", "3"), line("m", "4")});
+  const auto items = make_items(task, rows({line("m", "?")}), dev);
+  EXPECT_EQ(items[0].pairs[0].context, "Q: 1\nA: y\n\nQ: 3\nA: y\n\nQ: ?\nA:");
+  EXPECT_EQ(items[0].group, "m");
+  EXPECT_THAT(error_of([&] { make_items(task, rows({line("n", "?")}), dev); }),
+              HasSubstr("own.jsonl:1: "));
+}
+
+TEST(TaskItems, SamplesAreTheFirstOfEachGroup) {
+  TaskConfig task = own_task();
+  task.group_by = "q";
+  std::vector<std::string> lines;
+  for (const char* q : {"m", "m", "n", "m", "n", "n"}) {
+    lines.push_back(R"({"q": ")" + std::string(q) + R"(", "c": ["x"], "label": 0})");
+  }
+  std::vector<std::int64_t> indices;
+  for (const Item& item : make_items(task, rows(lines), {}, 2)) indices.push_back(item.index);
+  EXPECT_THAT(indices, ElementsAre(0, 1, 2, 4));
+}
+
+TEST(TaskItems, SayWhereMissingDataComesFrom) {
+  const test::TempDir folder;
+  EXPECT_THAT(
+      error_of([&] { load_items(own_task(), folder.path()); }),
+      AllOf(HasSubstr("own.jsonl"), HasSubstr("its author"), HasSubstr(folder.path().string())));
+  std::ofstream(folder.path() / "own.jsonl") << "\n";
+  EXPECT_THAT(error_of([&] { load_items(own_task(), folder.path()); }), HasSubstr("no rows"));
+  std::ofstream(folder.path() / "own.jsonl") << R"({"q": "", "c": ["x"], "label": 0})";
+  EXPECT_EQ(load_items(own_task(), folder.path()).size(), 1);
+}
+
+}  // namespace
+}  // namespace superpose::tasks
