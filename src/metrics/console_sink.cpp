@@ -122,6 +122,9 @@ std::string ConsoleSink::status() const {
   if (header_.total_steps > 0) line += "/" + util::with_commas(header_.total_steps);
   line += std::string(" | ") + (last_step_.is_bag_loss ? "bag loss " : "NTP loss ") +
           util::fixed(last_step_.loss, 4);
+  for (const auto& [name, value] : last_step_.scalars) {
+    if (name == "router/max_load") line += " | expert load " + util::fixed(value, 2);
+  }
   if (has_validation_) line += " | val NTP " + util::fixed(last_validation_.loss, 4);
   line += " | " + util::format_count(std::llround(last_step_.positions_per_second)) + " pos/s, " +
           util::format_count(std::llround(last_step_.raw_tokens_per_second)) + " raw tok/s";

@@ -15,6 +15,7 @@
 #include "model/flat_parameters.h"
 #include "model/model_config.h"
 #include "model/recompute.h"
+#include "model/router.h"
 #include "model/step_parts.h"
 #include "ops/cached_attention.h"
 #include "ops/rotary_heads.h"
@@ -39,6 +40,7 @@ struct Pass {
   at::Tensor document_starts;   // for attention; undefined: a row is one document
   Gradients gradients = Gradients::kNone;
   const Continued* continued = nullptr;  // null: rows begin with this pass
+  RouterLosses router_losses;
 };
 
 // A weight as operators take it: its values in the compute type, and the f32 view that its gradient
@@ -72,6 +74,7 @@ struct Activations {
 // A block before it is built.
 struct BlockSpec {
   std::vector<ParameterSpec> weights;
+  std::vector<SumsSpec> sums;  // that its forward adds up (flat_parameters.h)
   // Forward and backward of one position, whatever the bag size: 6 for each weight of a product,
   // and attention's own.
   double flops_per_position = 0;

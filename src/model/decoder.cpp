@@ -32,6 +32,9 @@ Decoder::Decoder(const ModelConfig& resolved, const FlatParameters& parameters,
       options_(options),
       embedding_(parameters),
       head_(resolved, parameters, embedding_.table()) {
+  TORCH_CHECK_VALUE(!options.balance.is_on() || options.positions_per_step > 0,
+                    "decoder: positions_per_step must be > 0 with a balance of experts, got ",
+                    options.positions_per_step);
   for (std::int64_t i = 0; i < config_.num_layers; ++i) {
     layers_.push_back(make_layer(config_, i, parameters));
   }
@@ -45,6 +48,11 @@ Pass Decoder::begin(const DecoderInput& input, Gradients gradients) const {
   Pass pass;
   pass.rows = input.ids.size(0);
   pass.gradients = gradients;
+  if (options_.balance.is_on()) {
+    const auto positions = static_cast<double>(options_.positions_per_step);
+    pass.router_losses = {options_.balance.weight / positions, options_.balance.z_loss / positions,
+                          options_.balance.scope};
+  }
   pass.angles = {cosines_.narrow(0, 0, length), sines_.narrow(0, 0, length)};
   pass.no_angles = unrotated(config_, pass.angles);
   const at::Tensor& starts = input.document_starts;

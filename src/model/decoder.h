@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "model/balance_config.h"
 #include "model/block.h"
 #include "model/decoder_layout.h"
 #include "model/embedding.h"
@@ -44,6 +45,10 @@ struct DecoderOptions {
   // Weight of the z-loss (ops::MultiHotOptions) in losses that are trained on, that is with
   // Gradients::kAccumulate.
   double z_loss = 0;
+  // The losses of routers: in the gradient alone, not in what loss() returns. A pass gives its
+  // positions' part of a mean over positions_per_step, those of all micro-batches and ranks.
+  BalanceConfig balance;
+  std::int64_t positions_per_step = 0;
 };
 
 // Bound to views of `parameters`, which must outlive it and hold exactly
@@ -59,6 +64,7 @@ struct DecoderOptions {
 // resets a document packed into a row comes out as it would alone.
 class Decoder {
  public:
+  // Throws c10::ValueError for a balance without positions_per_step.
   Decoder(const ModelConfig& resolved, const FlatParameters& parameters,
           const DecoderOptions& options = {});
 

@@ -40,6 +40,7 @@ std::vector<UnitSpec> decoder_units(const ModelConfig& config) {
     UnitSpec unit{layout.name, {}};
     for (const BlockSpec& block : layout.blocks) {
       unit.weights.insert(unit.weights.end(), block.weights.begin(), block.weights.end());
+      unit.sums.insert(unit.sums.end(), block.sums.begin(), block.sums.end());
     }
     units.push_back(std::move(unit));
   }

@@ -35,8 +35,12 @@ FlatParameters::FlatParameters(const std::vector<UnitSpec>& units, at::Device de
   const auto options = at::TensorOptions().dtype(at::kFloat).device(device);
   master_ = at::zeros({size_}, options);
   if (gradients == GradientBuffer::kAllocate) {
-    gradient_with_mailbox_ = at::zeros({size_ + kMailbox}, options);
+    std::int64_t num_sums = 0;
+    for (const SumsSpec& sums : sums_list_) num_sums += sums.numel;
+    gradient_with_mailbox_ = at::zeros({size_ + kMailbox + num_sums}, options);
     gradient_ = gradient_with_mailbox_.narrow(0, 0, size_);
+    sums_ = gradient_with_mailbox_.narrow(0, size_ + kMailbox, num_sums);
+    last_sums_ = at::zeros({num_sums}, options);
   }
   compute_ = compute_type == at::kFloat ? master_ : at::zeros({size_}, options.dtype(compute_type));
 }
@@ -58,6 +62,7 @@ void FlatParameters::lay_out(const UnitSpec& spec) {
   }
   unit.end = size_ = aligned(end);
   units_.push_back(std::move(unit));
+  sums_list_.insert(sums_list_.end(), spec.sums.begin(), spec.sums.end());
 }
 
 const Parameter& FlatParameters::find(std::string_view name) const {
@@ -70,6 +75,23 @@ const Parameter& FlatParameters::find(std::string_view name) const {
 at::Tensor FlatParameters::mailbox() const {
   return gradient_with_mailbox_.narrow(0, size_, kMailbox);
 }
+
+at::Tensor FlatParameters::sums_in(const at::Tensor& flat, std::string_view name) const {
+  std::int64_t begin = 0;
+  for (const SumsSpec& sums : sums_list_) {
+    if (sums.name == name) return flat.defined() ? flat.narrow(0, begin, sums.numel) : flat;
+    begin += sums.numel;
+  }
+  TORCH_CHECK_VALUE(false, "FlatParameters: no sums of the name ", std::string(name));
+}
+
+at::Tensor FlatParameters::sums(std::string_view name) const { return sums_in(sums_, name); }
+
+at::Tensor FlatParameters::last_sums(std::string_view name) const {
+  return sums_in(last_sums_, name);
+}
+
+void FlatParameters::keep_sums() { last_sums_.copy_(sums_); }
 
 at::Tensor FlatParameters::view(std::string_view name) const { return shaped(master_, find(name)); }
 

@@ -33,10 +33,17 @@ struct ParameterSpec {
   std::int64_t numel() const;
 };
 
+// Numbers that a block adds up in forward, over the micro-batches of a step (router.h).
+struct SumsSpec {
+  std::string name;  // as records and checkpoints have it: "router/3"
+  std::int64_t numel = 0;
+};
+
 // Weights that belong together: the embedding, a layer, the final norm and head.
 struct UnitSpec {
   std::string name;
   std::vector<ParameterSpec> weights;
+  std::vector<SumsSpec> sums = {};
 };
 
 struct Parameter {
@@ -70,6 +77,8 @@ enum class GradientBuffer { kAllocate, kNone };
 // group of joined weights start at a multiple of 32 elements: 64 bytes in bf16, 128 in f32. Gaps
 // hold zeros and stay zero. Nothing here requires a gradient in autograd's sense: operators add to
 // gradient_view() themselves.
+//
+// Behind the gradients lie the mailbox and the blocks' sums, cleared with them.
 class FlatParameters {
  public:
   // Elements behind the gradients for what travels with them in the one collective of a step.
@@ -89,9 +98,17 @@ class FlatParameters {
   const at::Tensor& gradient() const { return gradient_; }  // [size()]
   // [size()] bf16, the rounded master; undefined where compute_type() is f32.
   at::Tensor compute_copy() const;
-  // gradient() and its mailbox as one tensor, [size() + kMailbox].
+  // gradient(), mailbox and sums as one tensor, [size() + kMailbox + those of all units].
   const at::Tensor& gradient_with_mailbox() const { return gradient_with_mailbox_; }
   at::Tensor mailbox() const;  // [kMailbox]
+
+  // The sums of this step, and those that keep_sums() took over from the step before, zero at
+  // first: views of [numel] by name. Throw c10::ValueError for an unknown name.
+  const std::vector<SumsSpec>& sums_list() const { return sums_list_; }
+  at::Tensor sums(std::string_view name) const;
+  at::Tensor last_sums(std::string_view name) const;
+  const at::Tensor& all_last_sums() const { return last_sums_; }  // flat, in the order of the list
+  void keep_sums();
 
   // Views by name, in the weight's shape. compute_view of a vector is f32 always. Throw
   // c10::ValueError for an unknown name.
@@ -103,19 +120,21 @@ class FlatParameters {
   at::Tensor joined_gradient_view(std::string_view first, std::string_view last) const;
   at::Tensor joined_compute_view(std::string_view first, std::string_view last) const;
 
-  void zero_gradient();    // mailbox included
+  void zero_gradient();    // mailbox and sums included
   void refresh_compute();  // after a change of the master other than the optimizer's
 
  private:
   void lay_out(const UnitSpec& unit);
   const Parameter& find(std::string_view name) const;
   at::Tensor joined(const at::Tensor& flat, std::string_view first, std::string_view last) const;
+  at::Tensor sums_in(const at::Tensor& flat, std::string_view name) const;
 
   std::vector<Parameter> list_;
+  std::vector<SumsSpec> sums_list_;
   std::vector<Unit> units_;
   std::unordered_map<std::string, std::size_t> index_;
   std::int64_t size_ = 0;
-  at::Tensor master_, gradient_with_mailbox_, gradient_, compute_;
+  at::Tensor master_, gradient_with_mailbox_, gradient_, compute_, sums_, last_sums_;
 };
 
 }  // namespace superpose::model

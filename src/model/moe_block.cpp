@@ -1,12 +1,10 @@
 #include "model/moe_block.h"
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/softmax.h>
 
 #include "ops/expert_mlp.h"
 #include "ops/linear.h"
 #include "ops/rms_norm.h"
-#include "ops/routing.h"
 
 namespace superpose::model {
 namespace {
@@ -14,6 +12,8 @@ namespace {
 std::string expert_prefix(const LayerId& layer, std::int64_t expert) {
   return layer.prefix + "mlp.experts." + std::to_string(expert) + ".";
 }
+
+std::string sums_name(const LayerId& layer) { return "router/" + std::to_string(layer.index); }
 
 // Gate and up of all experts lie side by side, and so do their downs: one view over each.
 BlockSpec moe_spec(const ModelConfig& config, const LayerId& layer, std::int64_t /*length*/) {
@@ -39,6 +39,7 @@ BlockSpec moe_spec(const ModelConfig& config, const LayerId& layer, std::int64_t
                           Role::kVector,
                           false,
                           Init::kOnes});
+  spec.sums.push_back({sums_name(layer), router_sums_size(moe.num_experts)});
   const std::int64_t k = moe.experts_per_token;
   spec.flops_per_position =
       6 * static_cast<double>(moe.num_experts * width + k * 3 * width * moe.ffn_size + width);
@@ -70,7 +71,9 @@ class MoeBlock : public Block {
         norm_eps_(config.norm_eps),
         norm_(weight_of(parameters, layer.prefix + "post_attention_layernorm.weight")),
         router_{parameters.view(layer.prefix + "mlp.gate.weight"),
-                parameters.gradient_view(layer.prefix + "mlp.gate.weight")} {
+                parameters.gradient_view(layer.prefix + "mlp.gate.weight")},
+        sums_(parameters.sums(sums_name(layer))),
+        last_sums_(parameters.last_sums(sums_name(layer))) {
     const std::string first = expert_prefix(layer, 0);
     const std::string last = expert_prefix(layer, moe_.num_experts - 1);
     gate_up_ =
@@ -93,6 +96,7 @@ class MoeBlock : public Block {
   MoeConfig moe_;
   double norm_eps_;
   Weight norm_, router_, gate_up_, down_;
+  at::Tensor sums_, last_sums_;
 };
 
 Residual MoeBlock::forward(const Residual& in, const Pass& pass) const {
@@ -103,10 +107,11 @@ Residual MoeBlock::forward(const Residual& in, const Pass& pass) const {
   const auto [experts, shares] = named_part("router", [&] {
     const at::Tensor logits = ops::linear_accumulate(normed.to(at::kFloat), router_.value,
                                                      router_.wanted(pass.gradients));
-    const at::Tensor probabilities = at::softmax(logits, -1);
-    const at::Tensor chosen = ops::top_experts(probabilities, moe_.experts_per_token);
-    const at::Tensor picked = probabilities.gather(1, chosen);
-    return std::pair(chosen, moe_.normalize_shares ? picked / picked.sum(1, true) : picked);
+    const Routing routing =
+        route(logits, {moe_.experts_per_token, pass.rows, pass.router_losses, sums_, last_sums_});
+    const at::Tensor picked = routing.probabilities.gather(1, routing.experts);
+    return std::pair(routing.experts,
+                     moe_.normalize_shares ? picked / picked.sum(1, true) : picked);
   });
   const at::Tensor update = named_part("experts", [&] {
     return ops::expert_mlp_accumulate(normed, experts, shares,

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "model/balance_config.h"
+
 namespace superpose::optim {
 
 enum class Schedule { kWarmupStableDecay, kCosine, kConstant };
@@ -27,6 +29,7 @@ struct OptimConfig {
   double clip_norm = 1.0;
   double muon_momentum = 0.95;
   double z_loss = 0;
+  model::BalanceConfig balance;
   Schedule schedule = Schedule::kWarmupStableDecay;
   std::int64_t warmup_steps = 100;
   double decay_share = 0.2;
@@ -46,6 +49,7 @@ struct OptimConfig {
     v.added().field("muon_momentum", self.muon_momentum, "Muon: decay of the mean of gradients");
     v.added().field("z_loss", self.z_loss,
                     "weight of the squared log of the softmax's denominator in the loss; 0 = none");
+    v.added().section("balance", self.balance, "losses that keep all experts in use");
     v.choice("schedule", self.schedule, kScheduleNames,
              "wsd = warm-up, stable, decay; cosine; constant (both after warm-up)");
     v.field("warmup_steps", self.warmup_steps, "steps of linear warm-up");

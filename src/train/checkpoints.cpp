@@ -28,6 +28,9 @@ std::string describe(const checkpoint::HuggingFaceExperts& experts) {
   return text + (experts.norm_topk_prob ? ", shares normalized" : "");
 }
 
+// The sums of routers among the states of the optimizer: the next step may need them.
+constexpr const char* kLastSums = "last_sums";
+
 std::string toggle(bool value) { return value ? "\"on\"" : "\"off\""; }
 std::string describe(const std::string& value) { return value; }
 std::string describe(bool value) { return value ? "true" : "false"; }
@@ -85,6 +88,10 @@ std::filesystem::path save_checkpoint(const std::filesystem::path& checkpoints, 
     contents.optimizer.push_back(
         {std::string(part.state), std::string(part.weight), 0, part.values});
   }
+  for (const model::SumsSpec& sums : learner.parameters.sums_list()) {
+    contents.optimizer.push_back(
+        {kLastSums, sums.name, 0, learner.parameters.last_sums(sums.name)});
+  }
   contents.state = to_json(state);
   if (!corpus.record.files.empty()) {
     contents.corpus_json = util::fields_to_json(corpus.record).dump(1) + "\n";
@@ -102,9 +109,15 @@ void load_checkpoint(const std::filesystem::path& folder, Learner& learner, cons
     for (const optim::Optimizer::WeightState& part : learner.optimizer.states()) {
       loaded.optimizer.copy_to(std::string(part.state), std::string(part.weight), 0, part.values);
     }
+    for (const model::SumsSpec& sums : learner.parameters.sums_list()) {
+      // Checkpoints of earlier versions lack them, and no recipe of theirs needs them.
+      if (!loaded.optimizer.contains(kLastSums, sums.name)) continue;
+      loaded.optimizer.copy_to(kLastSums, sums.name, 0, learner.parameters.last_sums(sums.name));
+    }
   }
   collective.broadcast(learner.parameters.master(), 0);
   for (const at::Tensor& buffer : learner.optimizer.buffers()) collective.broadcast(buffer, 0);
+  collective.broadcast(learner.parameters.all_last_sums(), 0);
   learner.optimizer.step_count() = state.optimizer_updates;
   learner.parameters.refresh_compute();
 }

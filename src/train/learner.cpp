@@ -7,6 +7,8 @@ model::DecoderOptions decoder_options(const RunConfig& config) {
   options.reset_attention = config.data.reset_attention;
   options.reset_positions = config.data.reset_positions;
   options.z_loss = config.optim.z_loss;
+  options.balance = config.optim.balance;
+  options.positions_per_step = config.train.batch_positions;
   return options;
 }
 

@@ -164,7 +164,7 @@ StepResult TrainingLoop::do_step(const data::Batch& batch) {
   input.learning_rate = optim::learning_rate_at(config_.optim, step_, config_.train.steps);
   input.micro_batch = parts_.setup.environment.micro_batch;
   input.wants_stop = parts_.signal.requested();
-  input.measures_updates = is_record_due(step_ + 1);
+  input.measures = is_record_due(step_ + 1);
   try {
     return train_step(parts_.learner, batch, input, parts_.collective);
   } catch (const NonFiniteError& error) {

@@ -59,6 +59,19 @@ void check_shape(const RunConfig& config, const model::ModelConfig& model,
                 " ranks, got ", config.train.rows_per_step(), " rows");
 }
 
+// Known once a preset or a folder has said what the model is.
+void check_balance(const model::BalanceConfig& balance, const model::MoeConfig& moe,
+                   std::int64_t num_layers) {
+  bool has_experts = false;
+  for (std::int64_t i = 0; i < num_layers; ++i) has_experts = has_experts || moe.is_in_layer(i);
+  const auto check = [&](const char* key, double weight) {
+    util::require(weight == 0 || has_experts, "optim.balance.", key,
+                  ": must be 0 for a model without experts (model.moe.num_experts), got ", weight);
+  };
+  check("weight", balance.weight);
+  check("z_loss", balance.z_loss);
+}
+
 void set_layouts(Setup& setup, const RunConfig& config) {
   const auto layouts =
       data::choose_layouts(setup.sources, setup.phases, config.train.sequence_length, config.data);
@@ -196,6 +209,7 @@ Setup set_up(const RunSpec& spec, distributed::Collective& collective) {
   setup.model = model::resolve(config.model, setup.initial ? texts.training.vocabulary_size
                                                            : texts.training.padded_vocabulary_size);
   check_shape(config, setup.model, collective.world_size());
+  check_balance(config.optim.balance, setup.model.moe, setup.model.num_layers);
   setup.environment = make_environment(spec, setup, collective);
   setup.validation = make_validation_sets(texts.validation, config);
   setup.final_windows = make_final_windows(texts.validation, config);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "model/router.h"
 #include "optim/gradient_norm.h"
 #include "optim/update_ratio.h"
 #include "train/step_metrics.h"
@@ -34,6 +35,27 @@ void check_finite(double loss, double gradient_norm) {
   if (!std::isfinite(gradient_norm)) {
     throw NonFiniteError("gradient norm is not finite, got " + std::to_string(gradient_norm));
   }
+}
+
+// What the routers did in this step: each of them, then the most uneven load and the mean entropy.
+void add_router_figures(const Learner& learner, util::NumberPairs& scalars) {
+  const std::vector<model::SumsSpec>& routers = learner.parameters.sums_list();
+  if (routers.empty()) return;
+  double max_load = 0;
+  double entropy = 0;
+  for (const model::SumsSpec& router : routers) {
+    const model::RouterFigures figures = model::router_figures(
+        learner.parameters.sums(router.name), learner.decoder.config().moe.experts_per_token);
+    scalars.emplace_back(router.name + "/max_load", figures.max_load);
+    scalars.emplace_back(router.name + "/idle_share", figures.idle_share);
+    scalars.emplace_back(router.name + "/entropy", figures.entropy);
+    scalars.emplace_back(router.name + "/balance_loss", figures.balance_loss);
+    scalars.emplace_back(router.name + "/z_loss", figures.z_loss);
+    max_load = std::max(max_load, figures.max_load);
+    entropy += figures.entropy / static_cast<double>(routers.size());
+  }
+  scalars.emplace_back("router/max_load", max_load);
+  scalars.emplace_back("router/entropy", entropy);
 }
 
 }  // namespace
@@ -107,7 +129,7 @@ StepResult train_step(Learner& learner, const data::Batch& batch, const StepInpu
   result.stop = sums.integer_of(Metric::kStopVotes) > 0;
   // Every rank holds the same sums, so all stop here or none does.
   check_finite(result.loss, result.gradient_norm);
-  const at::Tensor before = input.measures_updates ? parameters.master().clone() : at::Tensor();
+  const at::Tensor before = input.measures ? parameters.master().clone() : at::Tensor();
   part("optimizer", [&] {
     learner.optimizer.step(input.learning_rate,
                            optim::clip_scale(result.gradient_norm, learner.clip_norm));
@@ -117,6 +139,8 @@ StepResult train_step(Learner& learner, const data::Batch& batch, const StepInpu
       result.scalars.emplace_back("update_ratio/" + role, ratio);
     }
   }
+  if (input.measures) add_router_figures(learner, result.scalars);
+  parameters.keep_sums();
   return result;
 }
 

@@ -15,9 +15,9 @@ namespace superpose::train {
 struct StepInput {
   std::vector<double> slot_weights;  // [b] of the phase, sum 1
   double learning_rate = 0;
-  std::int64_t micro_batch = 1;   // rows that go through the model at once
-  bool wants_stop = false;        // this rank was told to stop
-  bool measures_updates = false;  // fills StepResult::scalars; set on recorded steps only
+  std::int64_t micro_batch = 1;  // rows that go through the model at once
+  bool wants_stop = false;       // this rank was told to stop
+  bool measures = false;         // fills StepResult::scalars; set on recorded steps only
 };
 
 // Equal on every rank.
@@ -27,7 +27,8 @@ struct StepResult {
   std::int64_t raw_tokens = 0;  // that the step read
   std::uint64_t ids_hash = 0;   // of the ids that the step read
   bool stop = false;            // some rank was told to stop
-  // Further numbers by name, for the record: "update_ratio/matrix", ... (optim/update_ratio.h).
+  // Further numbers by name, for the record: "update_ratio/matrix" (optim/update_ratio.h),
+  // "router/3/entropy" (model/router.h), ...
   util::NumberPairs scalars = {};
 };
 

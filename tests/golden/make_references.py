@@ -12,6 +12,9 @@ Every folder holds config.json and model.safetensors as save_pretrained writes t
 muon.safetensors: two matrices before and after 20 updates by torch.optim.Muon, whose Newton-Schulz iterations are in bf16,
 and after the same updates with them in f64:
   start.<name>, torch.<name>, f64.<name>
+router.safetensors: logits of a router for 2 rows of 12 positions, 6 experts, 2 of each position; load_balancing_loss_func
+of transformers for both rows as one batch and for each row as its own:
+  logits [24, 6], loss.batch [], grad.batch [24, 6], loss.row<r> [], grad.row<r> [12, 6]
 Computed in f64 from the f32 weights and stored in f32, so a difference seen by a test is the tested program's own.
 Needs the versions in requirements-test.txt; one thread, no network.
 """
@@ -21,6 +24,7 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
 from transformers import LlamaConfig, LlamaForCausalLM, Qwen3Config, Qwen3ForCausalLM
+from transformers.models.qwen3_moe.modeling_qwen3_moe import load_balancing_loss_func
 
 HERE = pathlib.Path(__file__).resolve().parent / "references"
 SHAPE = dict(vocab_size=48, hidden_size=16, intermediate_size=24, num_hidden_layers=2, num_attention_heads=4,
@@ -125,8 +129,20 @@ def make_muon(seed):
     save_file(tensors, HERE / "muon.safetensors", metadata={"format": "pt"})
 
 
+def make_router(seed):
+    logits = torch.randn(24, 6, generator=torch.Generator().manual_seed(seed)) * torch.tensor([2.0, 1.5, 1.0, 0.8, 0.6, 0.2])
+    tensors = {"logits": logits}
+    for name, part in (("batch", logits), ("row0", logits[:12]), ("row1", logits[12:])):
+        leaf = part.double().clone().requires_grad_()
+        loss = load_balancing_loss_func((leaf,), num_experts=6, top_k=2)
+        loss.backward()
+        tensors |= {f"loss.{name}": loss.detach().float(), f"grad.{name}": leaf.grad.float()}
+    save_file(tensors, HERE / "router.safetensors", metadata={"format": "pt"})
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
+    make_router(4)
     make_muon(3)
     make("llama", 1)
     make("qwen3", 2)

@@ -4,6 +4,7 @@ import importlib.util
 import json
 import math
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -116,6 +117,37 @@ class Ranks(program.ProgramTest):
         self.assertEqual(result.code, 0, result)
         self.assertIn("bit for bit: ", result.out)
         self.assert_same_run("two-one")
+
+    def test_experts(self):
+        """Counted over all ranks, and resumed with the same bits before, at and after the switch."""
+        words = ["--model.qk_norm", "on", "--model.moe.num_experts", "8", "--model.moe.ffn_size", "32",
+                 "--optim.balance.weight", "0.1", "--optim.balance.scope", "step", "--optim.balance.z_loss", "0.01",
+                 "--optim.learning_rate", "0.001", "--train.steps", "12", "--phases", "[{share = 0.5, bag_size = 4}]",
+                 "--checkpoint.every", "3", "--checkpoint.keep", "0"]  # fmt: skip
+        for recompute in ("0", "1"):
+            with self.subTest(recompute=recompute):
+                name = f"experts-{recompute}"
+                more = [*words, "--train.recompute_every", recompute]
+                result = program.run(*self.launch_words(name, *more))
+                self.assertEqual(result.code, 0, result)
+                for step in (3, 6, 9):
+                    again = f"{name}-from-{step}"
+                    shutil.copytree(self.run_folder(name), self.run_folder(again), symlinks=True)
+                    for folder in program.checkpoints(self.run_folder(again)):
+                        if int(folder.name.removeprefix("step-")) > step:
+                            shutil.rmtree(folder)
+                    result = program.run(*self.launch_words(again, *more))
+                    self.assertIn(f"resuming after {step}\n", result.out)
+                    for file in ("model.safetensors", "trainer/optimizer.safetensors"):
+                        whole, parts = (program.checkpoints(self.run_folder(one))[-1] / file for one in (name, again))
+                        self.assertEqual(parts.read_bytes(), whole.read_bytes(), (step, file))
+        self.train("experts-alone", *words)
+        for alone, two in zip(program.records(self.run_folder("experts-alone"), "step"),
+                              program.records(self.run_folder("experts-0"), "step"), strict=True):  # fmt: skip
+            self.assertTrue(math.isclose(alone["loss"], two["loss"], abs_tol=program.loss_tolerance(alone["loss"])))
+            self.assertEqual(alone["scalars"].keys(), two["scalars"].keys())
+            for key in ("router/entropy", "router/0/balance_loss", "router/0/z_loss", "router/0/max_load"):
+                self.assertAlmostEqual(alone["scalars"][key], two["scalars"][key], delta=0.01, msg=key)
 
     def test_launched_rank_dies(self):
         for victim in (0, 1):

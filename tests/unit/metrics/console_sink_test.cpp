@@ -78,6 +78,15 @@ TEST_F(Console, EpochsOfSourcesAreShownForAMixture) {
   EXPECT_THAT(out_.str(), HasSubstr(" | epochs books 0.50, web 1.23"));
 }
 
+TEST_F(Console, TheMostUnevenLoadOfExpertsIsShown) {
+  ConsoleSink sink(out_, options(0));
+  StepRecord record = step(20, true);
+  record.scalars = {{"router/0/max_load", 4.5}, {"router/max_load", 5.125}};
+  sink.write(record);
+  EXPECT_THAT(out_.str(), HasSubstr(" | expert load 5.1"));
+  EXPECT_THAT(out_.str(), Not(HasSubstr("4.50")));
+}
+
 TEST_F(Console, NextTokenLossIsNamedAsSuch) {
   ConsoleSink sink(out_, options(0));
   sink.write(sample_header());

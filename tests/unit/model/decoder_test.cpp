@@ -207,6 +207,54 @@ TEST(Decoder, GradientsAreTheSlopeOfTheLoss) {
   }
 }
 
+// Every position goes to every expert, so that nothing jumps; f is that of a step before.
+TEST(Decoder, GradientOfTheRoutersLossesIsTheirSlope) {
+  ModelConfig config = test::architectures().back().second;
+  config.moe.experts_per_token = config.moe.num_experts;
+  config.init_std = 0.3;
+  SmallDecoder small(config);
+  const at::Tensor ids = random_ids(64, {kRows, kLength, 2});
+  const at::Tensor targets = random_ids(64, {kRows, kLength, 2});
+  DecoderOptions options;
+  options.balance = {.weight = 2, .scope = BalanceScope::kStep, .z_loss = 0.5};
+  options.positions_per_step = 2 * kRows * kLength;  // this pass is half of a step
+  const Decoder decoder(small.config, small.parameters, options);
+  const std::string router = small.parameters.sums_list().front().name;
+  const at::Tensor last = small.parameters.last_sums(router);
+  for (std::int64_t e = 0; e < 6; ++e) last[e] = static_cast<double>(e);
+  small.parameters.zero_gradient();
+  const at::Tensor loss =
+      decoder.loss(ids, targets, mean_coefficients(targets), Gradients::kAccumulate);
+  EXPECT_NEAR(loss.item<double>(), loss_of(small, ids, targets), 1e-5) << "not part of the loss";
+  loss.backward();
+  const at::Tensor start = small.parameters.master().clone();
+  for (const char* name : {"model.layers.1.mlp.gate.weight", "model.embed_tokens.weight",
+                           "model.layers.0.mlp.down_proj.weight"}) {
+    const at::Tensor gradient = small.parameters.gradient_view(name).clone();
+    const double norm = gradient.norm().item<double>();
+    const auto objective_at = [&](double distance) {
+      small.parameters.view(name).add_(gradient, distance / norm);
+      small.parameters.sums(router).zero_();
+      const double task =
+          decoder.loss(ids, targets, mean_coefficients(targets), Gradients::kAccumulate)
+              .item<double>();
+      const RouterFigures figures = router_figures(small.parameters.sums(router), 6);
+      small.parameters.master().copy_(start);
+      return task + (2 * figures.balance_loss + 0.5 * figures.z_loss) / 2;
+    };
+    const double step = 0.002 / norm;
+    const double slope = (objective_at(step) - objective_at(-step)) / (2 * step);
+    EXPECT_NEAR(slope / norm, 1.0, 5e-3) << name;
+  }
+}
+
+TEST(Decoder, NeedsThePositionsOfAStepForTheRoutersLosses) {
+  const SmallDecoder small(test::architectures().back().second);
+  DecoderOptions options;
+  options.balance.weight = 0.01;
+  EXPECT_THROW(Decoder(small.config, small.parameters, options), c10::ValueError);
+}
+
 TEST(Decoder, GradientsOfMicroBatchesAddUp) {
   SmallDecoder small = loud_decoder();
   const at::Tensor ids = random_ids(64, {4, kLength, 2});

@@ -55,6 +55,26 @@ TEST(FlatParameters, ViewsShareTheBuffers) {
   EXPECT_EQ(parameters.gradient_with_mailbox().abs().sum().item<double>(), 0.0);
 }
 
+TEST(FlatParameters, SumsLieBehindTheMailboxAndAreKeptForAStep) {
+  std::vector<UnitSpec> units = some_units();
+  units[0].sums = {{"router/0", 3}};
+  units[1].sums = {{"router/1", 2}};
+  FlatParameters parameters(units, at::kCPU, at::kFloat);
+  EXPECT_EQ(parameters.gradient_with_mailbox().numel(),
+            parameters.size() + FlatParameters::kMailbox + 5);
+  parameters.sums("router/0").fill_(1.0);
+  parameters.sums("router/1").fill_(2.0);
+  EXPECT_EQ(parameters.gradient_with_mailbox().sum().item<double>(), 7.0);
+  EXPECT_EQ(parameters.mailbox().abs().sum().item<double>(), 0.0);
+  EXPECT_EQ(parameters.all_last_sums().abs().sum().item<double>(), 0.0);
+  parameters.keep_sums();
+  parameters.zero_gradient();
+  EXPECT_EQ(parameters.sums("router/1").sum().item<double>(), 0.0);
+  EXPECT_EQ(parameters.last_sums("router/1").sum().item<double>(), 4.0);
+  EXPECT_EQ(parameters.all_last_sums().sum().item<double>(), 7.0);
+  EXPECT_THROW(parameters.sums("router/2"), c10::ValueError);
+}
+
 TEST(FlatParameters, JoinsNeighboursInOneView) {
   FlatParameters parameters(some_units(), at::kCPU, at::kFloat);
   parameters.view("q").fill_(1.0);

@@ -17,7 +17,8 @@ struct Gradient {
   at::Tensor loss, values;
 };
 
-// Loss and gradient of four layers; a decoder of its own, with the same weights each time.
+// Loss, and gradient with what the routers counted, of four layers; a decoder of its own, with the
+// same weights each time.
 Gradient gradient_of(std::int64_t recompute_every, ModelConfig config, at::ScalarType compute,
                      const at::Tensor& ids, const at::Tensor& targets) {
   config.num_layers = 4;
@@ -25,6 +26,8 @@ Gradient gradient_of(std::int64_t recompute_every, ModelConfig config, at::Scala
   SmallDecoder small(config, at::kCPU, compute);
   DecoderOptions options;
   options.recompute_every = recompute_every;
+  options.balance = {.weight = 0.5, .z_loss = 0.1};
+  options.positions_per_step = 4 * 12;
   const Decoder decoder(small.config, small.parameters, options);
   // Twice: gradients add up.
   at::Tensor loss;
@@ -32,7 +35,7 @@ Gradient gradient_of(std::int64_t recompute_every, ModelConfig config, at::Scala
     loss = decoder.loss(ids, targets, mean_coefficients(targets), Gradients::kAccumulate);
     loss.backward();
   }
-  return {loss.detach(), small.parameters.gradient().clone()};
+  return {loss.detach(), small.parameters.gradient_with_mailbox().clone()};
 }
 
 TEST(Recompute, GivesTheSameBits) {

@@ -1,5 +1,6 @@
 #include "train/checkpoints.h"
 
+#include <ATen/ops/arange.h>
 #include <ATen/ops/equal.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -65,6 +66,22 @@ TEST(Checkpoints, RoundTripIsExact) {
                           saved.parameters.compute_view("model.embed_tokens.weight")));
     EXPECT_EQ(loaded.optimizer.step_count(), 7);
   }
+}
+
+// The next step counts by what experts got in this one.
+TEST(Checkpoints, KeepTheSumsOfRouters) {
+  const test::TempDir folder;
+  distributed::LocalCollective collective;
+  model::ModelConfig config = tiny_model(32, true);
+  config.moe = {.num_experts = 4, .experts_per_token = 2, .ffn_size = 8, .dense_layers = {}};
+  Learner saved(config, {}, Precision::kF32, at::kCPU);
+  saved.parameters.sums("router/0").copy_(at::arange(7));
+  saved.parameters.keep_sums();
+  const std::filesystem::path path =
+      save_checkpoint(folder.path(), saved, RunState{}, {tokenizer_files(), {}});
+  Learner loaded(config, {}, Precision::kF32, at::kCPU);
+  load_checkpoint(path, loaded, RunState{}, collective);
+  EXPECT_TRUE(at::equal(loaded.parameters.last_sums("router/0"), at::arange(7).to(at::kFloat)));
 }
 
 TEST(Checkpoints, SayInWhatTheirModelDiffers) {

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <map>
+#include <string>
 #include <vector>
 
 #include "model/initialize.h"
@@ -30,12 +32,42 @@ model::ModelConfig tiny_model() {
 }
 
 std::unique_ptr<Learner> make_learner(at::Device device = at::kCPU,
-                                      const model::DecoderOptions& options = {}) {
-  auto learner = std::make_unique<Learner>(tiny_model(), optim::OptimConfig{}, Precision::kF32,
-                                           device, options);
+                                      const model::DecoderOptions& options = {},
+                                      const model::ModelConfig& shape = tiny_model()) {
+  auto learner =
+      std::make_unique<Learner>(shape, optim::OptimConfig{}, Precision::kF32, device, options);
   model::initialize(learner->parameters, learner->decoder.config(), 1);
   return learner;
 }
+
+// Two layers of six experts, all rows of the batches below in a step; router weights large enough
+// that experts are not used equally.
+std::unique_ptr<Learner> make_moe_learner(model::BalanceConfig balance,
+                                          std::int64_t recompute_every = 0) {
+  model::ModelConfig config;
+  config.hidden_size = 16;
+  config.num_layers = 2;
+  config.num_heads = 2;
+  config.ffn_size = 32;
+  config.qk_norm = model::Toggle::kOn;
+  config.moe = {.num_experts = 6, .experts_per_token = 2, .ffn_size = 8, .dense_layers = {}};
+  model::DecoderOptions options;
+  options.balance = balance;
+  options.positions_per_step = 6 * kLength;
+  options.recompute_every = recompute_every;
+  auto learner = make_learner(at::kCPU, options, model::resolve(config, kVocabulary));
+  for (const char* layer : {"0", "1"}) {
+    const std::string name = std::string("model.layers.") + layer + ".mlp.gate.weight";
+    learner->parameters.view(name).mul_(20);
+    const at::Tensor last = learner->parameters.last_sums(std::string("router/") + layer);
+    for (std::int64_t e = 0; e < 6; ++e) last[e] = static_cast<double>(1 + e);
+  }
+  return learner;
+}
+
+constexpr model::BalanceConfig kBySequence = {.weight = 0.5, .z_loss = 0.1};
+constexpr model::BalanceConfig kByStep = {
+    .weight = 0.5, .scope = model::BalanceScope::kStep, .z_loss = 0.1};
 
 // Rows [first_row, first_row + rows) of one step; slot 1 of a bag has fewer valid targets.
 data::Batch make_batch(std::int64_t first_row, std::int64_t rows, std::int64_t all_rows,
@@ -145,6 +177,41 @@ TEST_F(AccumulateGradients, DocumentsAreKeptApartInAnyMicroBatch) {
   }
 }
 
+TEST_F(AccumulateGradients, BalanceDependsNeitherOnMicroBatchNorOnRanks) {
+  const data::Batch batch = make_batch(0, 6, 6, 3);
+  for (const model::BalanceConfig& balance : {kBySequence, kByStep}) {
+    const auto learner = make_moe_learner(balance);
+    const at::Tensor whole = gradients_of(*learner, batch, 6);
+    const double tolerance = gradient_tolerance(learner->parameters.gradient());
+    const at::Tensor unbalanced = gradients_of(*make_moe_learner({}), batch, 6);
+    EXPECT_GT(whole.sub(unbalanced).abs().max().item<double>(), 100 * tolerance);
+    // Sums over positions of numbers up to (ln 6)^2 or so are rounded more coarsely than gradients.
+    const auto expect_whole = [&](const at::Tensor& other) {
+      const std::int64_t size = learner->parameters.size();
+      const at::Tensor difference = whole.sub(other).abs();
+      EXPECT_LE(difference.narrow(0, 0, size).max().item<double>(), tolerance);
+      EXPECT_LE(difference.div(whole.abs().add(1)).max().item<double>(),
+                test::sum_tolerance(test::kEpsilonF32, 6 * kLength, 2));
+    };
+    for (const std::int64_t micro_batch : {1, 4}) {
+      expect_whole(gradients_of(*learner, batch, micro_batch));
+    }
+    at::Tensor sum = gradients_of(*learner, make_batch(0, 2, 6, 3), 6);
+    sum += gradients_of(*learner, make_batch(2, 4, 6, 3), 3);
+    expect_whole(sum);
+  }
+}
+
+TEST_F(AccumulateGradients, RecomputingChangesNoBitOfTheBalance) {
+  const data::Batch batch = make_batch(0, 6, 6, 3);
+  for (const model::BalanceConfig& balance : {kBySequence, kByStep}) {
+    const at::Tensor kept = gradients_of(*make_moe_learner(balance), batch, 4);
+    for (const std::int64_t every : {1, 2}) {
+      EXPECT_TRUE(gradients_of(*make_moe_learner(balance, every), batch, 4).equal(kept)) << every;
+    }
+  }
+}
+
 TEST_F(AccumulateGradients, RanksAddUpToTheWhole) {
   const auto learner = make_learner();
   const at::Tensor whole = gradients_of(*learner, make_batch(0, 6, 6, 3), 6);
@@ -171,7 +238,7 @@ TEST_F(TrainStep, MeasuresHowFarTheWeightsMoveWhereAsked) {
   distributed::LocalCollective collective;
   StepInput input = input_of(1, 6);
   EXPECT_TRUE(train_step(*learner, make_batch(0, 6, 6, 1), input, collective).scalars.empty());
-  input.measures_updates = true;
+  input.measures = true;
   const StepResult result = train_step(*learner, make_batch(0, 6, 6, 1), input, collective);
   std::vector<std::string> names;
   for (const auto& [name, value] : result.scalars) {
@@ -181,6 +248,37 @@ TEST_F(TrainStep, MeasuresHowFarTheWeightsMoveWhereAsked) {
   }
   EXPECT_EQ(names.front(), "update_ratio/matrix");
   EXPECT_EQ(names.back(), "update_ratio/vector");
+}
+
+TEST_F(TrainStep, SaysWhatTheRoutersDid) {
+  const auto learner = make_moe_learner(kByStep);
+  distributed::LocalCollective collective;
+  StepInput input = input_of(3, 4);
+  input.measures = true;
+  const StepResult result = train_step(*learner, make_batch(0, 6, 6, 3), input, collective);
+  std::map<std::string, double> scalars;
+  for (const auto& [name, value] : result.scalars) scalars[name] = value;
+  double max_load = 0;
+  double entropy = 0;
+  for (const std::string router : {"router/0", "router/1"}) {
+    const double load = scalars.at(router + "/max_load");
+    EXPECT_GT(load, 1);
+    EXPECT_LE(load, 3);
+    EXPECT_GE(scalars.at(router + "/idle_share"), 0);
+    EXPECT_LT(scalars.at(router + "/idle_share"), 1);
+    EXPECT_GT(scalars.at(router + "/entropy"), 0);
+    EXPECT_LT(scalars.at(router + "/entropy"), std::log(6.0));
+    EXPECT_GT(scalars.at(router + "/balance_loss"), 0);
+    EXPECT_GT(scalars.at(router + "/z_loss"), 0);
+    max_load = std::max(max_load, load);
+    entropy += scalars.at(router + "/entropy") / 2;
+    // What the next step counts by: two pairs of each position.
+    const at::Tensor counts = learner->parameters.last_sums(router).narrow(0, 0, 6);
+    EXPECT_EQ(counts.sum().item<double>(), 2 * 6 * kLength);
+    EXPECT_DOUBLE_EQ(counts.max().item<double>() * 6 / (2 * 6 * kLength), load);
+  }
+  EXPECT_EQ(scalars.at("router/max_load"), max_load);
+  EXPECT_DOUBLE_EQ(scalars.at("router/entropy"), entropy);
 }
 
 TEST_F(TrainStep, CarriesTheStopVote) {
