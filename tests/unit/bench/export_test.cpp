@@ -50,7 +50,7 @@ TEST(Export, ReplacesNothingButItsOwnFiles) {
   for (int call = 0; call < 2; ++call) export_session(*session, out);
   util::write_file_atomic(folder / "config.json", "mine");
   EXPECT_THAT([&] { export_session(*session, out); },
-              testing::ThrowsMessage<util::Error>(testing::HasSubstr("replace config.json")));
+              testing::ThrowsMessage<util::Error>(testing::HasSubstr("overwrite config.json")));
   EXPECT_EQ(util::read_file(folder / "notes") + util::read_file(folder / "config.json"),
             "minemine");
 }

@@ -171,7 +171,7 @@ TEST_F(OutputFolderTest, CommitsAFolderOfFilesNextToOthers) {
   EXPECT_EQ(read_file(file("a")) + read_file(file("b")), "twotwo");
   EXPECT_EQ(read_file(file("notes")), "mine");
   put("b", "edited");
-  EXPECT_THAT(error_of([&] { commit("three"); }), HasSubstr("replace b"));
+  EXPECT_THAT(error_of([&] { commit("three"); }), HasSubstr("overwrite b"));
   EXPECT_EQ(read_file(file("a")), "two") << "all or none";
   commit("three", Overwrite::kAny);
   EXPECT_EQ(read_file(file("b")), "three");
