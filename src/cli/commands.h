@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "config/config.h"
+#include "inference/sampling.h"
 #include "tokenizer/word_splitter.h"
 #include "train/model_export.h"
 #include "train/run_config.h"
@@ -135,6 +136,20 @@ struct EvalOptions {
   util::Overwrite overwrite = util::Overwrite::kOwn;
 };
 int eval_command(const EvalOptions& options);
+
+struct GenerateOptions {
+  std::string model;                  // a folder, as inference::find_model takes it
+  std::optional<std::string> prompt;  // without it and `prompts`: standard input is the prompt
+  std::string prompts;                // file of JSON lines; "-": standard input
+  inference::SamplingConfig sampling;
+  std::int64_t max_tokens = 128;
+  std::vector<std::string> stops;
+  std::int64_t batch = 8;
+  std::int64_t threads = 0;  // 0 = all cores
+  bool ignore_end = false;
+  bool stats = false;
+};
+int generate_command(const GenerateOptions& options);
 
 struct LaunchCommandOptions {
   int ranks = 1;

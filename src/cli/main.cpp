@@ -15,6 +15,7 @@
 #include "cli/commands.h"
 #include "cli/environment.h"
 #include "cli/eval_options.h"
+#include "cli/generate_options.h"
 #include "cli/help.h"
 #include "cli/option_checks.h"
 #include "cli/overrides.h"
@@ -82,6 +83,7 @@ struct Arguments {
   std::string checkpoint;
   ExportOptions export_model;
   EvalOptions eval;
+  GenerateOptions generate;
   std::string isa;  // of those that compute; selftest has its own
   bool print_recipe = false;
   bool version = false;
@@ -97,7 +99,7 @@ void expand_paths(Arguments& arguments) {
         &arguments.data.tokenizer, &arguments.tokenizer_text.tokenizer,
         &arguments.tokenizer_train.out, &arguments.checkpoint, &arguments.export_model.from,
         &arguments.export_model.to, &arguments.eval.data, &arguments.eval.requests,
-        &arguments.eval.tokenizer}) {
+        &arguments.eval.tokenizer, &arguments.generate.model, &arguments.generate.prompts}) {
     expand(*path);
   }
   for (std::optional<std::string>* path :
@@ -388,6 +390,13 @@ CLI::App* add_eval(CLI::App& app, Arguments& arguments) {
   return command;
 }
 
+CLI::App* add_generate(CLI::App& app, Arguments& arguments) {
+  CLI::App* command = app.add_subcommand("generate", "Text that continues a prompt");
+  add_generate_options(*command, arguments.generate);
+  add_isa(command, arguments.isa);
+  return command;
+}
+
 // All commands; the words of a command line choose one of them.
 struct Commands {
   const CLI::App* train;
@@ -402,6 +411,7 @@ struct Commands {
   CLI::App* verify;
   CLI::App* export_model;
   const CLI::App* eval;
+  const CLI::App* generate;
 };
 
 Commands add_commands(CLI::App& app, Arguments& arguments) {
@@ -429,6 +439,7 @@ Commands add_commands(CLI::App& app, Arguments& arguments) {
       ->required();
   commands.export_model = add_export(app, arguments);
   commands.eval = add_eval(app, arguments);
+  commands.generate = add_generate(app, arguments);
   return commands;
 }
 
@@ -487,6 +498,7 @@ int dispatch(const Commands& commands, Arguments& arguments,
   if (*commands.report) return report_command(arguments.report);
   if (*commands.export_model) return export_command(arguments.export_model);
   if (*commands.eval) return eval_command(arguments.eval);
+  if (*commands.generate) return generate_command(arguments.generate);
   if (*commands.verify) return verify_checkpoint_command(arguments.checkpoint);
   if (*commands.tokenizer_text.encode) return tokenizer_encode_command(arguments.tokenizer_text);
   if (*commands.tokenizer_text.decode) return tokenizer_decode_command(arguments.tokenizer_text);

@@ -39,6 +39,9 @@ constexpr Synonym kOptions[] = {
     {"bag_sizes", "bags"},
     {"gpu", "device"},
     {"cpu_capability", "isa"},
+    {"max_new_tokens", "max-tokens"},
+    {"max_length", "max-tokens"},
+    {"ignore_eos", "ignore-end"},
 };
 
 constexpr Synonym kCommands[] = {
@@ -55,6 +58,9 @@ constexpr Synonym kCommands[] = {
     {"doctor", "selftest"},
     {"test", "selftest"},
     {"torchrun", "launch"},
+    {"complete", "generate"},
+    {"infer", "generate"},
+    {"sample", "generate"},
     {"tokenize", "tokenizer encode"},
     {"detokenize", "tokenizer decode"},
     {"dataset", "data"},

@@ -13,6 +13,7 @@
 #include "checkpoint/model_shape.h"
 #include "util/error.h"
 #include "util/files.h"
+#include "util/json.h"
 
 namespace superpose::inference {
 namespace {
@@ -28,6 +29,23 @@ fs::path find_model(const fs::path& path) {
 checkpoint::HuggingFaceModel read_description(const fs::path& folder) {
   const fs::path config = folder / "config.json";
   return checkpoint::from_config_json(util::read_file(config), config.string());
+}
+
+std::vector<std::int64_t> end_tokens(const fs::path& folder,
+                                     const checkpoint::HuggingFaceModel& description) {
+  const fs::path file = folder / "generation_config.json";
+  if (!fs::exists(file)) return description.eos_token_ids;
+  const util::Json config = util::parse_json(util::read_file(file), file.string());
+  util::require(config.is_object(), file.string(), ": expected an object");
+  const util::Json ends = config.value("eos_token_id", util::Json());
+  if (ends.is_null()) return {};
+  std::vector<std::int64_t> ids;
+  for (const util::Json& id : ends.is_array() ? ends : util::Json::array({ends})) {
+    util::require(id.is_number_integer(), file.string(),
+                  ": eos_token_id: expected an id or a list of ids, got ", ends.dump());
+    ids.push_back(id.get<std::int64_t>());
+  }
+  return ids;
 }
 
 void read_weights(const fs::path& folder, bool is_tied, model::FlatParameters& parameters) {

@@ -1,7 +1,9 @@
 // A model folder as a decoder to compute with: no gradients, no optimizer, no trainer's files.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <vector>
 
 #include "checkpoint/hugging_face.h"
 #include "model/decoder.h"
@@ -16,6 +18,11 @@ std::filesystem::path find_model(const std::filesystem::path& path);
 
 // config.json of a folder. Throws util::Error as from_config_json, or where there is no such file.
 checkpoint::HuggingFaceModel read_description(const std::filesystem::path& folder);
+
+// The tokens that end a text: those of the folder's generation_config.json where there is one, else
+// of `description`, as transformers has it. Throws util::Error where that file cannot be read.
+std::vector<std::int64_t> end_tokens(const std::filesystem::path& folder,
+                                     const checkpoint::HuggingFaceModel& description);
 
 // Fills `parameters`, which hold exactly the weights of a model that is tied or not, from a folder
 // of one safetensors file or several; converted from whatever type they are stored in. Takes the

@@ -11,8 +11,8 @@ import tomllib
 
 import program
 
-COMMANDS = ["train", "compare", "bench", "selftest", "report", "launch", "verify", "export", "eval", "data", "data prepare", "data inspect",
-            "data verify", "data mix", "tokenizer", "tokenizer encode", "tokenizer decode", "tokenizer train"]  # fmt: skip
+COMMANDS = ["train", "compare", "bench", "selftest", "report", "launch", "verify", "export", "eval", "generate", "data",
+            "data prepare", "data inspect", "data verify", "data mix", "tokenizer", "tokenizer encode", "tokenizer decode", "tokenizer train"]  # fmt: skip
 HELP_COLUMNS = 100
 FROZEN_KEYS = pathlib.Path(__file__).with_name("recipe_keys.txt")
 

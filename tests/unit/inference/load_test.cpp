@@ -67,6 +67,25 @@ TEST(LoadModel, NamesTheTensorThatIsWrong) {
   EXPECT_EQ(error_of([](auto&) {}), "");
 }
 
+TEST(EndTokens, AreThoseOfTheGenerationConfigurationWhereThereIsOne) {
+  const test::TempDir folder;
+  checkpoint::HuggingFaceModel description;
+  description.eos_token_ids = {7};
+  const auto ends = [&] { return end_tokens(folder.path(), description); };
+  EXPECT_EQ(ends(), std::vector<std::int64_t>({7}));
+  const auto write = [&](const char* text) {
+    util::write_file_atomic(folder / "generation_config.json", text);
+  };
+  write("{}");
+  EXPECT_EQ(ends(), std::vector<std::int64_t>());
+  write(R"({"eos_token_id": 3})");
+  EXPECT_EQ(ends(), std::vector<std::int64_t>({3}));
+  write(R"({"eos_token_id": [3, 5], "do_sample": true})");
+  EXPECT_EQ(ends(), std::vector<std::int64_t>({3, 5}));
+  write(R"({"eos_token_id": "end"})");
+  EXPECT_THAT(test::error_of(ends), HasSubstr("eos_token_id"));
+}
+
 TEST(FindModel, RefusesWhatHoldsNone) {
   const test::TempDir folder;
   EXPECT_THAT(test::error_of([&] { find_model(folder.path()); }),
