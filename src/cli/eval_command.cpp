@@ -264,8 +264,9 @@ class Evaluation {
 
   void report_cut(const std::string& name, std::int64_t cut) const {
     if (cut == 0) return;
-    std::cerr << "warning: " << name << ": " << util::with_commas(cut)
-              << " contexts were cut from the left, as the model reads no more tokens\n";
+    std::cerr << "warning: " << name
+              << ": contexts cut from the left, as the model reads no more tokens: "
+              << util::with_commas(cut) << '\n';
   }
 
   void run_task(const LoadedTask& task, Subject& subject, ModelScores& result) {

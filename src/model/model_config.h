@@ -62,7 +62,7 @@ struct MoeConfig {
     v.field("ffn_size", self.ffn_size, "inner width of an expert");
     v.field("normalize_shares", self.normalize_shares,
             "divide a position's shares by their sum (norm_topk_prob)");
-    v.field("every", self.every, "every so many layers has experts; 1 = all");
+    v.field("every", self.every, "every N-th layer has experts; 1 = all");
     v.field("dense_layers", self.dense_layers, "layers without experts, from 0");
   }
   void validate() const;

@@ -31,7 +31,7 @@ std::vector<std::int32_t> RequestEncoder::encode_plain(std::string_view text) {
 }
 
 std::vector<std::int32_t> RequestEncoder::encode_text(std::string_view text) {
-  if (text.starts_with(prefix_text_)) return encode_plain(text);
+  if (!prefix_text_.empty() && text.starts_with(prefix_text_)) return encode_plain(text);
   std::vector<std::int32_t> ids = framing_.before;
   encoder_.encode(text, tokenizer::SpecialText::kRecognise, ids);
   ids.insert(ids.end(), framing_.after.begin(), framing_.after.end());

@@ -150,6 +150,12 @@ class Overwrite(program.ProgramTest):
         files = ["batches.safetensors", "bench.json", "config.json", "model.safetensors"]
         self.walk([*words, "--export", folder], folder, files)
 
+    def test_eval(self):
+        folder = self.folder / "eval"
+        words = ["eval", self.run_folder("arm-1"), "--text", self.folder / "corpus" / "00.txt", "--threads", "1",
+                 "--records", folder / "items.jsonl", "--json", folder / "scores.json"]  # fmt: skip
+        self.walk(words, folder, ["items.jsonl", "scores.json"])
+
     def test_selftest(self):
         """Refused at once; a whole self-test takes a minute and writes by the same way as bench --json."""
         here = self.folder / "selftest"
