@@ -100,6 +100,10 @@ metrics::StepRecord step_of_run(const SyntheticRun& run, std::int64_t step, std:
   record.seconds = seconds(run, step);
   record.wait_seconds = 0.002 * record.seconds;
   record.epoch = static_cast<double>(record.raw_tokens) / 88e6;
+  if (run.routers) {
+    record.scalars = {{"router/max_load", superposed ? 2 : 1.5},
+                      {"router/entropy", superposed ? 1 : 1.25}};
+  }
   return record;
 }
 

@@ -26,7 +26,8 @@ struct SyntheticRun {
   double final_loss = 1.1;         // the last validation loss, exactly
   double half_a_offset = -0.01;    // loss_half_a = loss + this; half B the opposite
   std::int64_t num_documents = 0;  // > 0: with final scores of as many documents, same final loss
-  std::int64_t copies_from = 0;    // > 0: with the probe of copying, below -0.5 from this step on
+  bool routers = false;          // with routers of experts: a load of 2 up to the switch, then 1.5
+  std::int64_t copies_from = 0;  // > 0: with the probe of copying, below -0.5 from this step on
   bool finished = true;
   double flops_per_position = 3.5e6;
   std::string isa = {};
