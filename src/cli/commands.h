@@ -28,6 +28,7 @@ struct TrainOptions {
   std::vector<config::Override> overrides;
   std::optional<std::string> from;  // checkpoint folder of another run
   bool dry_run = false;
+  std::optional<std::int64_t> ranks;  // of a dry run: that it plans for
   util::Overwrite overwrite = util::Overwrite::kOwn;
 };
 int train_command(const TrainOptions& options);

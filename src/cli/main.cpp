@@ -154,9 +154,17 @@ CLI::App* add_train(CLI::App& app, Arguments& arguments) {
       "Checkpoint of another run, or its folder: a new run starts with its weights and optimizer\n"
       "state. On the same corpus, training continues from that step and data position; on another\n"
       "corpus, a new stage begins (see train.continue_schedule)");
-  command->add_flag("--dry-run", arguments.train.dry_run,
-                    "Print the plan, with time from a few measured steps, and stop;\n"
-                    "exit code 1 for a run that cannot work");
+  CLI::Option* dry_run =
+      command->add_flag("--dry-run", arguments.train.dry_run,
+                        "Print the plan, with time from a few measured steps, and stop;\n"
+                        "exit code 1 for a run that cannot work");
+  command
+      ->add_option("--ranks", arguments.train.ranks,
+                   "With --dry-run: the plan of as many ranks on this machine, without starting "
+                   "them;\nno time is measured")
+      ->check(at_least(1))
+      ->needs(dry_run)
+      ->default_str("those that run");
   add_overwrite(command, arguments.train.overwrite);
   command->add_flag("--print-recipe", arguments.print_recipe,
                     "Print every recipe key with its default and meaning");

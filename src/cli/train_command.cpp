@@ -13,10 +13,36 @@
 #include "distributed/rendezvous.h"
 #include "train/plan_text.h"
 #include "train/run.h"
+#include "util/error.h"
 #include "util/text.h"
 
 namespace superpose::cli {
 namespace {
+
+// Rank 0 of ranks that are not there, for a plan.
+class PlannedRanks final : public distributed::Collective {
+ public:
+  explicit PlannedRanks(std::int64_t ranks) : ranks_(static_cast<int>(ranks)) {}
+  int rank() const override { return 0; }
+  int world_size() const override { return ranks_; }
+  void all_reduce_sum(const at::Tensor& /*tensor*/) override {}
+  void broadcast(const at::Tensor& /*tensor*/, int /*root*/) override {}
+  void barrier() override {}
+  std::string broadcast_text(const std::string& text, int /*root*/) override { return text; }
+
+ private:
+  int ranks_;
+};
+
+int print_plan_of_ranks(train::RunSpec spec, std::int64_t ranks) {
+  spec.machine.processes = ranks;
+  PlannedRanks collective(ranks);
+  train::check_run_folder(spec);
+  const train::Plan plan = train::plan_run(spec, collective);
+  train::print_plan(std::cout, plan);
+  train::check_impossible(plan, collective);
+  return kDone;
+}
 
 // One line for the end of a run, with what to do next.
 void print_end(const train::RunResult& result, const train::RunConfig& config) {
@@ -61,6 +87,11 @@ int train_command(const TrainOptions& options) {
   if (is_first) spec.console = &std::cout;
   spec.console_columns = terminal_columns();
 
+  if (options.ranks) {
+    util::require(!rendezvous, "--ranks: plans for ranks that do not run; here ",
+                  collective->world_size(), " do");
+    return print_plan_of_ranks(spec, *options.ranks);
+  }
   if (options.dry_run) {
     if (is_first) train::check_run_folder(spec);
     const train::Plan plan = train::plan_run(spec, *collective, train::Timing::kMeasured);

@@ -122,7 +122,7 @@ struct ModelConfig {
     v.added().choice("qkv_bias", self.qkv_bias, kToggleNames,
                      "biases of queries, keys and values, as Qwen2");
     v.added().field("no_rope_interval", self.no_rope_interval,
-                    "every so many layers, one without rotary positions, as SmolLM3; 0 = preset "
+                    "every N-th layer has no rotary positions, as in SmolLM3; 0 = preset "
                     "or none");
     v.field("rope_theta", self.rope_theta, "base of rotary frequencies; 0 = preset or 10000");
     v.field("norm_eps", self.norm_eps, "epsilon of RMS norms; 0 = preset or 1e-5");

@@ -309,6 +309,19 @@ std::string bag_plot(const Analysis& analysis) {
                         "above."));
 }
 
+std::string router_plot(const Analysis& analysis) {
+  const bool has_routers =
+      std::any_of(analysis.runs.begin(), analysis.runs.end(),
+                  [](const Run& run) { return has_curve(run) && has_router(run); });
+  if (!has_routers) return "";
+  return section(
+      "router", "What the routers of experts do", "",
+      figure("plot-router",
+             "Load: positions that the most used expert got, over the mean of all experts, in the "
+             "layer where that is largest; 1 is even. Entropy of the router's probabilities, mean "
+             "over layers. Dotted: the switch."));
+}
+
 std::string recipe(const Analysis& analysis) {
   std::string body;
   if (!analysis.experiment.commands.empty()) {
@@ -366,7 +379,7 @@ std::string html_page(const Analysis& analysis, std::string_view plotly_script) 
   std::string html = head(analysis) + "<body><main>\n" + hero(analysis, words) +
                      budget_plot(analysis) + outcomes(analysis) + ranking(analysis);
   html += optional_section("words", "In words", "", list_of("words", words.sentences));
-  html += plots(analysis) + bag_plot(analysis) + step_plot(analysis);
+  html += plots(analysis) + bag_plot(analysis) + router_plot(analysis) + step_plot(analysis);
   html += optional_section("spread", "Spread over seeds",
                            "How far the final losses of seeds lie apart, nats per token.",
                            spread_table(analysis) + noise_blocks(analysis));

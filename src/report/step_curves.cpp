@@ -18,6 +18,16 @@ double rounded(double value) {
   return std::round(value * scale) / scale;
 }
 
+// "update_ratio/matrix" -> "update_ratio", "matrix"; "router/3/entropy" -> "router/entropy", "3".
+SeriesName series_of(const std::string& scalar) {
+  const std::size_t first = scalar.find('/');
+  if (first == std::string::npos) return {scalar, ""};
+  const std::size_t last = scalar.rfind('/');
+  if (first == last) return {scalar.substr(0, first), scalar.substr(first + 1)};
+  return {scalar.substr(0, first) + scalar.substr(last),
+          scalar.substr(first + 1, last - first - 1)};
+}
+
 std::map<SeriesName, double> values_of(const metrics::StepRecord& step) {
   std::map<SeriesName, double> values = {
       {{step.is_bag_loss ? "bag loss" : "training loss", ""}, step.loss},
@@ -25,11 +35,7 @@ std::map<SeriesName, double> values_of(const metrics::StepRecord& step) {
       {{"gradient norm", ""}, step.gradient_norm},
       {{"positions per second", ""}, step.positions_per_second},
       {{"waiting for data, %", ""}, 100 * step.wait_share}};
-  for (const auto& [name, value] : step.scalars) {
-    const std::size_t slash = name.find('/');
-    const bool has_member = slash != std::string::npos;
-    values[{name.substr(0, slash), has_member ? name.substr(slash + 1) : ""}] = value;
-  }
+  for (const auto& [name, value] : step.scalars) values[series_of(name)] = value;
   return values;
 }
 

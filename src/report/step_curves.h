@@ -12,8 +12,9 @@ inline constexpr std::size_t kStepCurvePoints = 250;
 // {"step": [..], "positions": [..], "raw_tokens": [..], "seconds": [..],
 //  "series": {"gradient norm": {"": [..]}, "update_ratio": {"matrix": [..], ...}, ...}}
 //
-// A scalar of a record belongs to the series that its name begins with, up to the first "/". A
-// series has null where a range of records does not hold it.
+// A scalar of a record belongs to the series that its name begins with; one of a layer, as
+// "router/3/entropy", to "router/entropy" with the layer as its member. A series has null where a
+// range of records does not hold it.
 util::Json step_curves(const Run& run);
 
 }  // namespace superpose::report

@@ -138,7 +138,7 @@ class Surface(program.ProgramTest):
 
     def test_usage_errors(self):
         for words in (
-            ["frobnicate"], ["train", "--frobnicate"], ["train"], ["compare"], ["bench"], ["report"], ["data"],
+            ["frobnicate"], ["train", "--frobnicate"], ["train"], ["train", "x", "--ranks", "2"], ["train", "x", "--dry-run", "--ranks", "0"], ["compare"], ["bench"], ["report"], ["data"],
             ["data", "prepare"], ["verify"], ["launch"], ["launch", "-n", "2"],
             ["launch", "-n", "two", "train", "x"], ["launch", "-n", "2", "--"], ["launch", "--"], ["--version", "x"],
             ["launch", "-n", "0", "true"], ["launch", "-n", "1", "--frobnicate", "true"], ["report", "a", "--arm", "b=c"], ["report", "--arm", "b"], ["tokenizer"],
@@ -308,6 +308,17 @@ class Surface(program.ProgramTest):
             self.assert_one_line(result, "memory: ", "disk: ")
             self.assertRegex(result.out, r"\nerror +memory: ")
             self.assertFalse(self.run_folder("huge").exists())
+
+    def test_dry_run_plans_for_ranks_that_do_not_run(self):
+        # 8 rows of a step: 2 of each rank.
+        result = self.train("four", "--dry-run", "--ranks", "4", "--train.threads", "1")
+        self.assertIn("4 ranks", result.out)
+        self.assertFalse(self.run_folder("four").exists())
+        launched = program.run("launch", "-n", "2", *self.train_words("two", "--dry-run", "--train.threads", "1"))
+        planned = self.train("two", "--dry-run", "--ranks", "2", "--train.threads", "1")
+        lines = [[line for line in text.splitlines() if not line.startswith(("cost ", "disk "))] for text in (launched.out, planned.out)]
+        self.assertEqual(*lines)
+        self.assertEqual(program.run(*self.train_words("more", "--dry-run", "--ranks", "9999")).code, 1, "more ranks than rows")
 
     def test_recipe_keys_are_the_frozen_ones(self):
         found = printed_keys(program.run("train", "--print-recipe").out)

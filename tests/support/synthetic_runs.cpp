@@ -103,6 +103,10 @@ metrics::StepRecord step_of_run(const SyntheticRun& run, std::int64_t step, std:
   if (run.has_scalars) {
     record.scalars = {{"update_ratio/matrix", 0.002}, {"update_ratio/vector", 0.004}};
   }
+  if (run.routers) {
+    record.scalars = {{"router/max_load", superposed ? 2 : 1.5},
+                      {"router/entropy", superposed ? 1 : 1.25}};
+  }
   return record;
 }
 

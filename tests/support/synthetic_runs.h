@@ -28,6 +28,7 @@ struct SyntheticRun {
   std::int64_t num_documents = 0;  // > 0: with final scores of as many documents, same final loss
   std::int64_t copies_from = 0;    // > 0: with the probe of copying, below -0.5 from this step on
   bool has_scalars = false;        // "update_ratio/matrix" and "update_ratio/vector" of each step
+  bool routers = false;  // with routers of experts: a load of 2 up to the switch, then 1.5
   bool finished = true;
   double flops_per_position = 3.5e6;
   std::string isa = {};

@@ -274,6 +274,25 @@
     show();
   }
 
+  function routerPlot() {
+    const id = "plot-router";
+    if (!document.getElementById(id)) return;
+    const titles = { load: "largest load / mean load of an expert", entropy: "entropy of routers, nats" };
+    let clock = "positions";
+    let value = "load";
+    const show = () => {
+      const traces = data.runs.filter((run) => run.router).map((run) => ({
+        type: "scatter", mode: "lines", name: run.label, x: scaled(run.router[clock], clocks[clock].scale), y: run.router[value],
+        customdata: run.router.step, line: { color: color(run.arm), width: 1.5, dash: dash(run.seed) },
+        hovertemplate: "%{fullData.name}<br>step %{customdata:,}<br>" + value + " %{y:.3f}<extra></extra>",
+      }));
+      draw(id, traces, layout(axis(clocks[clock].title, { rangemode: "tozero" }), axis(titles[value]), switchLines(clock)));
+    };
+    buttons(id, "Show", [["load", "Load"], ["entropy", "Entropy"]], (key) => { value = key; show(); });
+    buttons(id, "Against", clockOptions, (key) => { clock = key; show(); });
+    show();
+  }
+
   function positionPlot() {
     const id = "plot-positions";
     if (!document.getElementById(id)) return;
@@ -293,5 +312,6 @@
   positionPlot();
   ratePlot();
   bagPlot();
+  routerPlot();
   stepPlot();
 })();

@@ -25,7 +25,8 @@ OWN_SCHEMES = ("data:", "blob:", "chrome:")  # in the page itself, or the browse
 # Plot -> number of traces, by sample.
 EXPECTED = {
     "demo": {"plot-validation": 2, "plot-gap": 1, "plot-bag": 1, "plot-steps": 2},
-    "sets": {"plot-validation": 6, "plot-gap": 3, "plot-bag": 3, "plot-copying": 6, "plot-positions": 2, "plot-steps": 6},
+    "sets": {"plot-validation": 6, "plot-gap": 3, "plot-bag": 3, "plot-copying": 6, "plot-positions": 2,
+             "plot-router": 6, "plot-steps": 6},
     "grid": {"plot-validation": 7, "plot-gap": 6, "plot-bag": 6, "plot-budgets": 7, "plot-positions": 7, "plot-steps": 7},
     "full": {"plot-validation": 6, "plot-gap": 3, "plot-budgets": 6, "plot-rates": 2, "plot-bag": 3, "plot-steps": 6},
     "run": {"plot-validation": 1, "plot-bag": 1, "plot-copying": 1, "plot-positions": 1, "plot-steps": 1},

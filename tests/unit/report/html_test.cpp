@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "report/page.h"
+#include "report/plot_data.h"
 #include "report_fixture.h"
 #include "util/json.h"
 
@@ -64,6 +65,37 @@ TEST_F(Page, ThreeRowsAreAlwaysThereAndNoSpeedUpWithoutBudgets) {
   EXPECT_THAT(html, Not(HasSubstr("Speed-up")));
   EXPECT_THAT(html, Not(HasSubstr("id=\"plot-budgets\"")));
   EXPECT_THAT(html, Not(HasSubstr("id=\"plot-rates\"")));
+}
+
+TEST_F(Page, RoutersAreDrawnWhereARunHasThem) {
+  add("baseline", 1, 1.1);
+  EXPECT_THAT(page(), Not(HasSubstr("id=\"plot-router\"")));
+  test::SyntheticRun run = small_run("tst", 1, 1.0);
+  run.routers = true;
+  add(run);
+  EXPECT_THAT(page(), HasSubstr("id=\"plot-router\""));
+  const util::Json data = plot_data(analyze(experiment_));
+  EXPECT_FALSE(data["runs"][0].contains("router"));
+  const util::Json& router = data["runs"][1]["router"];
+  ASSERT_EQ(router["step"].size(), router["load"].size());
+  // No mean of steps before and after the switch.
+  for (std::size_t i = 0; i < router["step"].size(); ++i) {
+    const bool superposed = router["step"][i] <= 60;
+    EXPECT_EQ(router["load"][i], superposed ? 2 : 1.5);
+    EXPECT_EQ(router["entropy"][i], superposed ? 1 : 1.25);
+  }
+}
+
+TEST_F(Page, LongTrainingCurvesAreThinnedWithinAPhase) {
+  test::SyntheticRun run = small_run("tst", 1, 1.0);
+  run.routers = true;
+  run.total_steps = 40'000;
+  run.validate_every = 10'000;
+  add(run);
+  const util::Json router = plot_data(analyze(experiment_))["runs"][0]["router"];
+  EXPECT_LE(router["step"].size(), kCurvePoints + 1);
+  EXPECT_GE(router["step"].size(), kCurvePoints / 2);
+  for (const util::Json& load : router["load"]) EXPECT_TRUE(load == 2 || load == 1.5) << load;
 }
 
 TEST_F(Page, EmptyComparisonStillMakesAPage) {

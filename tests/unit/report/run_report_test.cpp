@@ -64,12 +64,15 @@ TEST_F(RunReport, LongCurvesAreShortened) {
     metrics::StepRecord record;
     record.step = step;
     record.gradient_norm = static_cast<double>(step);
+    record.scalars = {{"router/3/entropy", 1.5}, {"single", 2.0}};
     run.records.steps.push_back(record);
   }
   const util::Json curves = step_curves(run);
   EXPECT_LE(curves["step"].size(), kStepCurvePoints);
   EXPECT_EQ(curves["step"].back(), 1001);
   EXPECT_EQ(curves["series"]["gradient norm"][""][0], 3.0);  // of 1 to 5
+  EXPECT_EQ(curves["series"]["router/entropy"]["3"][0], 1.5);
+  EXPECT_EQ(curves["series"]["single"][""][0], 2.0);
 }
 
 TEST_F(RunReport, AComparisonIsNoRun) {

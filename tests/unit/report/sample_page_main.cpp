@@ -38,6 +38,7 @@ report::Experiment sets(const std::filesystem::path& root) {
       run.bag_size = tst ? 4 : 1;
       run.two_sets = true;
       run.num_documents = 60;
+      run.routers = true;
       run.copies_from = (tst ? 2600 : 4600) + 1400 * (seed - 1);
       run.final_loss = (tst ? 1.062 : 1.104) + 0.003 * static_cast<double>(seed) * (tst ? 1 : 2);
       experiment.runs.push_back(test::add_synthetic_run(root, run, report::Role::kFinal));
