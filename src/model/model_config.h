@@ -62,7 +62,7 @@ struct MoeConfig {
     v.field("ffn_size", self.ffn_size, "inner width of an expert");
     v.field("normalize_shares", self.normalize_shares,
             "divide a position's shares by their sum (norm_topk_prob)");
-    v.field("every", self.every, "every N-th layer has experts; 1 = all");
+    v.field("every", self.every, "every so many layers has experts; 1 = all");
     v.field("dense_layers", self.dense_layers, "layers without experts, from 0");
   }
   void validate() const;
@@ -122,7 +122,7 @@ struct ModelConfig {
     v.added().choice("qkv_bias", self.qkv_bias, kToggleNames,
                      "biases of queries, keys and values, as Qwen2");
     v.added().field("no_rope_interval", self.no_rope_interval,
-                    "every N-th layer has no rotary positions, as in SmolLM3; 0 = preset "
+                    "every so many layers, one without rotary positions, as SmolLM3; 0 = preset "
                     "or none");
     v.field("rope_theta", self.rope_theta, "base of rotary frequencies; 0 = preset or 10000");
     v.field("norm_eps", self.norm_eps, "epsilon of RMS norms; 0 = preset or 1e-5");
