@@ -161,6 +161,32 @@ class Generation(program.ProgramTest):
         self.assertEqual((answer["stop"], answer["tokens"]), ("context", 4))
         self.assert_one_line(program.run("generate", *words, "x" * 65), "64", "65")
 
+    def peak_bytes(self, folder):
+        """Of a process that reads the model and computes next to nothing with it."""
+        words = ("--prompts", self.lines("peak", [{"ids": [1, 2]}]), "--max-tokens", "1", "--threads", "1")
+        with open(os.devnull, "w") as out:
+            command = list(map(str, (program.PROGRAM, "generate", folder, *words)))
+            pid = os.posix_spawn(command[0], command, os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, out.fileno(), 1)])
+            _, status, usage = os.wait4(pid, 0)
+        self.assertEqual(os.waitstatus_to_exitcode(status), 0)
+        return usage.ru_maxrss * 1024
+
+    def test_memory_is_that_of_the_weights_and_one_tensor(self):
+        peaks, sizes = [], []
+        for name, layers in (("one-layer", 1), ("six-layers", 6)):
+            config = transformers.LlamaConfig(**{**SHAPE, "hidden_size": 1024, "intermediate_size": 2816, "num_hidden_layers": layers})
+            with torch.device("meta"):
+                model = transformers.LlamaForCausalLM(config)
+            model.to_empty(device="cpu")
+            for weight in model.parameters():
+                torch.nn.init.constant_(weight, 0.01)
+            model.save_pretrained(self.folder / name)
+            sizes.append((self.folder / name / "model.safetensors").stat().st_size)
+            peaks.append(self.peak_bytes(self.folder / name))
+        tensor = 1024 * 2816 * 4
+        self.assertGreater(sizes[1] - sizes[0], 10 * tensor)
+        self.assertLess(peaks[1] - peaks[0], sizes[1] - sizes[0] + tensor)
+
     def refuse(self, *words, parts=()):
         result = program.run("generate", *words)
         self.assert_one_line(result, *parts)

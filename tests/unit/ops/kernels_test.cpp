@@ -12,9 +12,10 @@ namespace superpose::ops::test {
 namespace {
 
 TEST(Kernels, AreRegisteredWithTheDispatcher) {
-  for (const char* name : {"_bag_embedding_forward", "_bag_embedding_add_gradient",
-                           "_multi_hot_linear_cross_entropy_add", "_linear_add_gradient",
-                           "_causal_attention", "_causal_attention_backward"}) {
+  for (const char* name :
+       {"_bag_embedding_forward", "_bag_embedding_add_gradient",
+        "_multi_hot_linear_cross_entropy_add", "_linear_add_gradient", "_cached_attention",
+        "_causal_attention", "_causal_attention_backward"}) {
     const auto op =
         c10::Dispatcher::singleton().findSchema({std::string("superpose::") + name, ""});
     ASSERT_TRUE(op.has_value()) << name;
