@@ -30,6 +30,7 @@ def main() -> None:
         sys.exit(f"usage: {sys.argv[0]} CURVES.csv")
     lines = read(sys.argv[1])
     last = max(step for points in lines.values() for step, _ in points)
+    count = len({seed for _, seed in lines})
     lowest = min(loss for points in lines.values() for _, loss in points) - 0.06
 
     def x(step: float) -> float:
@@ -41,7 +42,7 @@ def main() -> None:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="13">',
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>',
-        f'<text x="{LEFT}" y="22" font-size="15" font-weight="bold" fill="#1a1a1a">Held-out loss of six seeds, at equal compute</text>',
+        f'<text x="{LEFT}" y="22" font-size="15" font-weight="bold" fill="#1a1a1a">Held-out loss of {count} seeds, at equal compute</text>',
         f'<clipPath id="plot"><rect x="{LEFT}" y="{TOP}" width="{WIDTH - LEFT - RIGHT}" height="{HEIGHT - TOP - BOTTOM}"/></clipPath>',
     ]
     for tick in (2.5, 3.0, 3.5, 4.0):
