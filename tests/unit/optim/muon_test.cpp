@@ -57,7 +57,8 @@ TEST(Muon, UpdatesMatricesOfLayersAlone) {
     parameters.view(weight.name).copy_(at::randn(weight.shape, at::kFloat));
     parameters.gradient_view(weight.name).copy_(at::randn(weight.shape, at::kFloat));
   }
-  const OptimConfig config{.matrices = MatrixRule::kMuon};
+  OptimConfig config;
+  config.matrices = MatrixRule::kMuon;
   const at::Tensor q = parameters.view("q").clone();
   Optimizer optimizer(config, parameters);
   optimizer.step(1e-2, 0.5);
