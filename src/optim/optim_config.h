@@ -29,7 +29,7 @@ struct OptimConfig {
   double clip_norm = 1.0;
   double muon_momentum = 0.95;
   double z_loss = 0;
-  model::BalanceConfig balance;
+  model::BalanceConfig balance = {};
   Schedule schedule = Schedule::kWarmupStableDecay;
   std::int64_t warmup_steps = 100;
   double decay_share = 0.2;
