@@ -136,7 +136,6 @@ def test_losses_and_weights_agree(program, tmp_path, name):
         bound = bounds[key] + 2 * STEPS * 2.0**-24 * value.abs()
         worst = max(worst, ((value - model.get_parameter(key)).abs() / bound.clamp(min=1e-30)).max().item())
     # The bound knows the length of sums, not how a CPU's products cut them: 2.0 was seen on an Intel one, below 1 on others.
-    # A wrong rule or order is off by thousands.
     assert worst <= 4, f"{name}: {worst:.2f} times the rounding that is allowed"
 
 
