@@ -337,6 +337,7 @@ int eval_command(const EvalOptions& options) {
   std::optional<util::OutputFile> records, json;
   if (options.records) records.emplace(*options.records, options.overwrite).check();
   if (options.json) json.emplace(*options.json, options.overwrite).check();
+  for (const std::string& model : options.models) inference::find_model(model);  // before the work
   const Questions questions = read_questions(options);
   const train::ThreadScope threads(options.threads > 0 ? options.threads : util::available_cores());
   Evaluation evaluation(options);

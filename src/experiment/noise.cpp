@@ -61,8 +61,8 @@ void print_by_figure(std::ostream& out, const report::NoiseFigure& figure, std::
 void print_without_figure(std::ostream& out, std::int64_t seeds) {
   if (seeds < report::kFewestSeeds) {
     out << "unknown, as one or two seeds cannot rule out chance. Use three or more compare.seeds; "
-           "a "
-           "report over six or more prints a [[compare.noise]] block for recipes with fewer seeds.";
+           "with six or more the report prints a [[compare.noise]] block for recipes with fewer "
+           "seeds.";
   } else {
     out << util::fixed(smallest_difference(1, seeds), 2)
         << " times the standard deviation of the difference over these seeds";

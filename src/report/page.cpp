@@ -385,12 +385,11 @@ std::string html_page(const Analysis& analysis, std::string_view plotly_script) 
                            spread_table(analysis) + noise_blocks(analysis));
   html += optional_section("sets", "Validation sets", sets_hint(analysis), sets_table(analysis));
   if (only_run(analysis) == nullptr) {
-    html +=
-        optional_section("runs", "All runs",
-                         "Nats per token. Finished runs: the final loss. Unfinished ones and "
-                         "trunks (the part that runs "
-                         "of other budgets branch from): the last validation, on fewer windows.",
-                         runs_table(analysis));
+    html += optional_section("runs", "All runs",
+                             "Nats per token. Finished runs: the final loss. Unfinished ones and "
+                             "trunks (the part that runs of other budgets branch from): the last "
+                             "validation, on fewer windows.",
+                             runs_table(analysis));
   }
   html += optional_section("speed", "Throughput",
                            "Averages per phase over the training steps, with loading; "

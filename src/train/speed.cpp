@@ -76,9 +76,8 @@ std::int64_t agree(std::int64_t number, distributed::Collective& collective) {
 
 std::string describe(Speed::Source source) {
   if (source == Speed::Source::kSteps) return "from a few steps, measured just now";
-  return "a rough estimate from the speed of matrix products; may be off by a factor of three "
-         "either "
-         "way";
+  return "a rough estimate from the speed of matrix products; may be off by a factor of three, "
+         "either way";
 }
 
 double measure_product_speed() {

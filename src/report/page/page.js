@@ -97,7 +97,7 @@
   function closeUp(set) {
     const known = (run) => lossOn(run, set).filter((loss) => loss !== null);
     const all = data.runs.flatMap(known);
-    if (!all.length) return undefined;  // no check yet
+    if (!all.length) return undefined;  // no validation yet
     const low = Math.min(...all);
     const from = data.runs.filter((run) => run.arm === data.baseline && known(run).length).map((run) => {
       const loss = known(run);
