@@ -32,7 +32,7 @@ double epochs_at(const ArmSummary& arm, double tokens) {
 
 // "12.4 PFLOP, 62.7M raw tokens, 0.70 epochs"
 std::string cost_line(const ArmSummary& arm, double flops, double tokens) {
-  return format_flops(flops) + ", " + format_tokens(tokens) + " raw tokens, " +
+  return util::format_flops(flops) + ", " + format_tokens(tokens) + " raw tokens, " +
          format_epochs(epochs_at(arm, tokens));
 }
 
@@ -62,7 +62,7 @@ std::vector<Cell> gain_row(Cell question, const Analysis& analysis, const Compar
 // Costs as they were read: "<= 12.4 PFLOP" where the cheapest run is already below the target.
 std::string cost_figure(double log_cost, Bound bound, Bound at_most) {
   const char* prefix = bound == Bound::kExact ? "" : bound == at_most ? "<= " : ">= ";
-  return prefix + format_flops(std::exp(log_cost));
+  return prefix + util::format_flops(std::exp(log_cost));
 }
 
 std::string speed_details(const Comparison& comparison, const ToldSpeedUp& told) {
@@ -262,7 +262,7 @@ std::string runs_table(const Analysis& analysis) {
          number(loss_or_dash(last.loss_half_a)),
          number(loss_or_dash(last.loss_half_b)),
          number(loss_or_dash(last.bits_per_byte)),
-         number(format_flops(run.flops)),
+         number(util::format_flops(run.flops)),
          number(format_tokens(static_cast<double>(run.raw_tokens))),
          number(run.epochs > 0 ? util::fixed(run.epochs, 2) : "-"),
          number(util::format_duration(run.seconds))});
@@ -341,7 +341,7 @@ std::string machine_table(const Analysis& analysis) {
     const metrics::RunHeader& header = run.records.header;
     add("Model", header.model);
     add("Parameters", util::with_commas(header.parameters));
-    add("FLOPs per position", format_flops(header.flops_per_position));
+    add("FLOPs per position", util::format_flops(header.flops_per_position));
     add("Positions per step", util::with_commas(header.positions_per_step));
     add("Sequence length", util::with_commas(header.sequence_length));
     add("Tokens to train on", util::with_commas(header.train_tokens));

@@ -1,11 +1,8 @@
 #include "report/plot_data.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <functional>
 #include <string>
-#include <string_view>
 
 #include "report/load.h"
 #include "report/ranking.h"
@@ -19,29 +16,18 @@ namespace {
 
 using util::Json;
 
-constexpr std::array kClocks = {"step", "positions", "raw_tokens", "seconds"};
-
-template <class Record>
-void add_clocks(Json& curve, const Record& record) {
-  curve["step"].push_back(record.step);
-  curve["positions"].push_back(record.positions);
-  curve["raw_tokens"].push_back(record.raw_tokens);
-  curve["seconds"].push_back(record.seconds);
-}
-
-Json empty_curve(const std::vector<std::string>& values) {
-  Json curve;
-  for (const char* name : kClocks) curve[name] = Json::array();
-  for (const std::string& name : values) curve[name] = Json::array();
-  return curve;
-}
-
 // The quoted loss, so that a curve ends where the outcomes say; null where a point lacks it.
 Json validation_curve(const Run& run, QuotedLoss quoted) {
-  Json curve = empty_curve({"loss"});
+  Json curve;
+  for (const char* name : {"step", "positions", "raw_tokens", "seconds", "loss"}) {
+    curve[name] = Json::array();
+  }
   for (const metrics::ValidationRecord& point : run.records.validations) {
     const std::optional<double> loss = find_quoted_loss(point, quoted);
-    add_clocks(curve, point);
+    curve["step"].push_back(point.step);
+    curve["positions"].push_back(point.positions);
+    curve["raw_tokens"].push_back(point.raw_tokens);
+    curve["seconds"].push_back(point.seconds);
     curve["loss"].push_back(loss ? Json(*loss) : Json());
   }
   return curve;
@@ -80,60 +66,6 @@ Json names_of_sets(const Analysis& analysis) {
   return names;
 }
 
-std::optional<double> find_scalar(const metrics::StepRecord& step, std::string_view name) {
-  for (const auto& [key, value] : step.scalars) {
-    if (key == name) return value;
-  }
-  return std::nullopt;
-}
-
-// A value of the training curve by its name; nothing where a step has none.
-struct CurveValue {
-  std::string name;
-  std::function<std::optional<double>(const metrics::StepRecord&)> of;
-};
-
-// The steps that have all of the values: means over ranges of them, at the clocks of the last one.
-Json training_curve(const Run& run, const std::vector<CurveValue>& values) {
-  std::vector<const metrics::StepRecord*> points;
-  for (const metrics::StepRecord& step : run.records.steps) {
-    const auto has = [&](const CurveValue& value) { return value.of(step).has_value(); };
-    if (std::all_of(values.begin(), values.end(), has)) points.push_back(&step);
-  }
-  std::vector<std::string> names;
-  for (const CurveValue& value : values) names.push_back(value.name);
-  Json curve = empty_curve(names);
-  const std::size_t longest = points.size() / kCurvePoints + 1;
-  std::size_t end = 0;
-  for (std::size_t begin = 0; begin < points.size(); begin = end) {
-    const std::size_t limit = std::min(points.size(), begin + longest);
-    while (end < limit && points[end]->phase == points[begin]->phase) ++end;
-    add_clocks(curve, *points[end - 1]);
-    for (const CurveValue& value : values) {
-      double sum = 0;
-      for (std::size_t i = begin; i < end; ++i) sum += *value.of(*points[i]);
-      curve[value.name].push_back(sum / static_cast<double>(end - begin));
-    }
-  }
-  return curve;
-}
-
-Json bag_curve(const Run& run) {
-  return training_curve(run, {{"loss", [](const metrics::StepRecord& step) {
-                                 return step.is_bag_loss ? std::optional(step.loss) : std::nullopt;
-                               }}});
-}
-
-constexpr const char* kRouterLoad = "router/max_load";
-constexpr const char* kRouterEntropy = "router/entropy";
-
-Json router_curve(const Run& run) {
-  const auto scalar = [](const char* name) {
-    return [name](const metrics::StepRecord& step) { return find_scalar(step, name); };
-  };
-  return training_curve(run, {{"load", scalar(kRouterLoad)}, {"entropy", scalar(kRouterEntropy)}});
-}
-
 // The switch in each of the clocks, read off the records: the last validation or step at or before
 // it.
 Json switch_marks(const Run& run) {
@@ -167,9 +99,7 @@ Json runs_json(const Analysis& analysis) {
     json["validation"] = validation_curve(run, analysis.quoted);
     json["copying"] = copying_curve(run);
     json["sets"] = set_curves(analysis, run);
-    json["bag"] = bag_curve(run);
     json["steps"] = step_curves(run);
-    if (has_router(run)) json["router"] = router_curve(run);
     runs.push_back(std::move(json));
   }
   return runs;
@@ -309,7 +239,8 @@ bool has_curve(const Run& run) {
 
 bool has_router(const Run& run) {
   return std::any_of(run.records.steps.begin(), run.records.steps.end(), [](const auto& step) {
-    return find_scalar(step, kRouterLoad) && find_scalar(step, kRouterEntropy);
+    return std::any_of(step.scalars.begin(), step.scalars.end(),
+                       [](const auto& scalar) { return scalar.first == "router/max_load"; });
   });
 }
 

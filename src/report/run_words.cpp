@@ -35,7 +35,7 @@ std::string reading_sentence(const Run& run) {
   std::string text =
       "It read " + format_tokens(static_cast<double>(last.raw_tokens)) + " raw tokens (" +
       util::fixed(last.epoch, 2) + " epochs) in " + format_tokens(positions) +
-      " positions: " + format_flops(positions * run.records.header.flops_per_position) + ".";
+      " positions: " + util::format_flops(positions * run.records.header.flops_per_position) + ".";
   if (last.raw_tokens != last.positions) {
     text += " While superposed, a position reads a whole bag.";
   }

@@ -114,16 +114,17 @@ std::string setting_sentence(const Analysis& analysis, const Comparison& compari
   std::string text = baseline + " and " + comparison.arm;
   switch (mean.match) {
     case Match::kEqual:
-      text += " were trained with the same compute (" + format_flops(mean.baseline_flops) + ")";
+      text +=
+          " were trained with the same compute (" + util::format_flops(mean.baseline_flops) + ")";
       break;
     case Match::kInterpolated:
       text += " are compared at the compute of " + baseline + " (" +
-              format_flops(mean.baseline_flops) + "), the loss of " + comparison.arm +
+              util::format_flops(mean.baseline_flops) + "), the loss of " + comparison.arm +
               " interpolated between its budgets,";
       break;
     case Match::kUnmatched:
-      text += " were trained with unequal compute (" + format_flops(mean.baseline_flops) + " and " +
-              format_flops(mean.arm_flops) + ")";
+      text += " were trained with unequal compute (" + util::format_flops(mean.baseline_flops) +
+              " and " + util::format_flops(mean.arm_flops) + ")";
       break;
   }
   return text + " and evaluated on " + format_measured(analysis.measured) +

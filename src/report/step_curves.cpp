@@ -54,8 +54,10 @@ Json step_curves(const Run& run) {
   }
   curves["series"] = Json::object();
   const std::size_t range = (steps.size() + kStepCurvePoints - 1) / kStepCurvePoints;
-  for (std::size_t begin = 0; begin < steps.size(); begin += range) {
-    const std::size_t end = std::min(steps.size(), begin + range);
+  std::size_t end = 0;
+  for (std::size_t begin = 0; begin < steps.size(); begin = end) {
+    const std::size_t limit = std::min(steps.size(), begin + range);
+    while (end < limit && steps[end].phase == steps[begin].phase) ++end;
     std::map<SeriesName, Mean> means;
     for (std::size_t i = begin; i < end; ++i) {
       for (const auto& [name, value] : values_of(steps[i])) {

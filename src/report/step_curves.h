@@ -6,8 +6,9 @@
 
 namespace superpose::report {
 
-// Points of a curve at most; each is the mean over an equal range of records.
-inline constexpr std::size_t kStepCurvePoints = 250;
+// Points of a curve, about; each is the mean over a range of records, none of which crosses a
+// change of phase.
+inline constexpr std::size_t kStepCurvePoints = 300;
 
 // {"step": [..], "positions": [..], "raw_tokens": [..], "seconds": [..],
 //  "series": {"gradient norm": {"": [..]}, "update_ratio": {"matrix": [..], ...}, ...}}

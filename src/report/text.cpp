@@ -55,19 +55,6 @@ std::string format_gain_over(double gain, const std::string& baseline) {
   return format_gain(gain) + link + baseline;
 }
 
-std::string format_flops(double flops) {
-  constexpr std::array<const char*, 6> kUnits = {"MFLOP", "GFLOP", "TFLOP",
-                                                 "PFLOP", "EFLOP", "ZFLOP"};
-  double scaled = flops / 1e6;
-  std::size_t unit = 0;
-  while (scaled >= 999.5 && unit + 1 < kUnits.size()) {
-    scaled /= 1000;
-    ++unit;
-  }
-  const int digits = scaled < 9.995 ? 2 : scaled < 99.95 ? 1 : 0;
-  return util::fixed(scaled, digits) + " " + kUnits.at(unit);
-}
-
 std::string format_tokens(double count) { return util::format_count(std::llround(count)); }
 
 std::string format_rate(double learning_rate) {

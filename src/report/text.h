@@ -22,7 +22,6 @@ std::string format_gain(double gain);  // "0.0420 ahead", "0.0260 behind", "leve
 // "0.0420 ahead of baseline", "0.0260 behind baseline", "level with baseline"
 std::string format_gain_over(double gain, const std::string& baseline);
 
-std::string format_flops(double flops);         // "12.4 PFLOP"
 std::string format_tokens(double count);        // "33.6M"
 std::string format_rate(double learning_rate);  // "0.004"
 std::string format_times(double factor);        // "1.62x"

@@ -133,16 +133,21 @@
     show();
   }
 
+  // A line for each run whose step records hold this member of a series.
+  function seriesTraces(series, member, clock, hover) {
+    return data.runs.filter((run) => run.steps.series[series] && run.steps.series[series][member]).map((run) => ({
+      type: "scatter", mode: "lines", name: run.label, x: scaled(run.steps[clock], clocks[clock].scale),
+      y: run.steps.series[series][member], customdata: run.steps.step, line: { color: color(run.arm), width: 1.5, dash: dash(run.seed) },
+      hovertemplate: "%{fullData.name}<br>step %{customdata:,}<br>" + hover + "<extra></extra>",
+    }));
+  }
+
   function bagPlot() {
     const id = "plot-bag";
     if (!document.getElementById(id)) return;
     let clock = "positions";
     const show = () => {
-      const traces = data.runs.filter((run) => run.bag.loss.length).map((run) => ({
-        type: "scatter", mode: "lines", name: run.label, x: scaled(run.bag[clock], clocks[clock].scale), y: run.bag.loss,
-        customdata: run.bag.step, line: { color: color(run.arm), width: 1.5, dash: dash(run.seed) },
-        hovertemplate: "%{fullData.name}<br>step %{customdata:,}<br>bag loss %{y:.4f}<extra></extra>",
-      }));
+      const traces = seriesTraces("bag loss", "", clock, "bag loss %{y:.4f}");
       draw(id, traces, layout(axis(clocks[clock].title, { rangemode: "tozero" }), axis("bag loss, nats per token")));
     };
     buttons(id, "Against", clockOptions, (key) => { clock = key; show(); });
@@ -277,18 +282,14 @@
   function routerPlot() {
     const id = "plot-router";
     if (!document.getElementById(id)) return;
-    const titles = { load: "largest load / mean load of an expert", entropy: "entropy of routers, nats" };
+    const titles = { max_load: "largest load / mean load of an expert", entropy: "entropy of routers, nats" };
     let clock = "positions";
-    let value = "load";
+    let value = "max_load";
     const show = () => {
-      const traces = data.runs.filter((run) => run.router).map((run) => ({
-        type: "scatter", mode: "lines", name: run.label, x: scaled(run.router[clock], clocks[clock].scale), y: run.router[value],
-        customdata: run.router.step, line: { color: color(run.arm), width: 1.5, dash: dash(run.seed) },
-        hovertemplate: "%{fullData.name}<br>step %{customdata:,}<br>" + value + " %{y:.3f}<extra></extra>",
-      }));
+      const traces = seriesTraces("router", value, clock, value.replace("_", " ") + " %{y:.3f}");
       draw(id, traces, layout(axis(clocks[clock].title, { rangemode: "tozero" }), axis(titles[value]), switchLines(clock)));
     };
-    buttons(id, "Show", [["load", "Load"], ["entropy", "Entropy"]], (key) => { value = key; show(); });
+    buttons(id, "Show", [["max_load", "Load"], ["entropy", "Entropy"]], (key) => { value = key; show(); });
     buttons(id, "Against", clockOptions, (key) => { clock = key; show(); });
     show();
   }

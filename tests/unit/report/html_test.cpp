@@ -4,6 +4,7 @@
 
 #include "report/page.h"
 #include "report/plot_data.h"
+#include "report/step_curves.h"
 #include "report_fixture.h"
 #include "util/json.h"
 
@@ -75,13 +76,14 @@ TEST_F(Page, RoutersAreDrawnWhereARunHasThem) {
   add(run);
   EXPECT_THAT(page(), HasSubstr("id=\"plot-router\""));
   const util::Json data = plot_data(analyze(experiment_));
-  EXPECT_FALSE(data["runs"][0].contains("router"));
-  const util::Json& router = data["runs"][1]["router"];
-  ASSERT_EQ(router["step"].size(), router["load"].size());
+  EXPECT_FALSE(data["runs"][0]["steps"]["series"].contains("router"));
+  const util::Json& steps = data["runs"][1]["steps"]["step"];
+  const util::Json& router = data["runs"][1]["steps"]["series"]["router"];
+  ASSERT_EQ(steps.size(), router["max_load"].size());
   // No mean of steps before and after the switch.
-  for (std::size_t i = 0; i < router["step"].size(); ++i) {
-    const bool superposed = router["step"][i] <= 60;
-    EXPECT_EQ(router["load"][i], superposed ? 2 : 1.5);
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    const bool superposed = steps[i] <= 60;
+    EXPECT_EQ(router["max_load"][i], superposed ? 2 : 1.5);
     EXPECT_EQ(router["entropy"][i], superposed ? 1 : 1.25);
   }
 }
@@ -92,10 +94,11 @@ TEST_F(Page, LongTrainingCurvesAreThinnedWithinAPhase) {
   run.total_steps = 40'000;
   run.validate_every = 10'000;
   add(run);
-  const util::Json router = plot_data(analyze(experiment_))["runs"][0]["router"];
-  EXPECT_LE(router["step"].size(), kCurvePoints + 1);
-  EXPECT_GE(router["step"].size(), kCurvePoints / 2);
-  for (const util::Json& load : router["load"]) EXPECT_TRUE(load == 2 || load == 1.5) << load;
+  const util::Json steps = plot_data(analyze(experiment_))["runs"][0]["steps"];
+  EXPECT_LE(steps["step"].size(), kStepCurvePoints + 1);
+  EXPECT_GE(steps["step"].size(), kStepCurvePoints / 2);
+  for (const util::Json& load : steps["series"]["router"]["max_load"])
+    EXPECT_TRUE(load == 2 || load == 1.5) << load;
 }
 
 TEST_F(Page, EmptyComparisonStillMakesAPage) {

@@ -70,7 +70,7 @@ TEST_F(RunReport, LongCurvesAreShortened) {
   const util::Json curves = step_curves(run);
   EXPECT_LE(curves["step"].size(), kStepCurvePoints);
   EXPECT_EQ(curves["step"].back(), 1001);
-  EXPECT_EQ(curves["series"]["gradient norm"][""][0], 3.0);  // of 1 to 5
+  EXPECT_EQ(curves["series"]["gradient norm"][""][0], 2.5);  // of 1 to 4
   EXPECT_EQ(curves["series"]["router/entropy"]["3"][0], 1.5);
   EXPECT_EQ(curves["series"]["single"][""][0], 2.0);
 }
