@@ -130,7 +130,7 @@ class Subject {
         spec_(tokenizer.empty() ? model_.tokenizer.string() : tokenizer),
         tokenizer_(open(spec_, model_)),
         encoder_(tokenizer_, prefix_of(spec_, tokenizer_, model_.description)),
-        scorer_(model_.decoder, model_.parameters) {}
+        scorer_(model_.decoder) {}
 
   RequestEncoder& encoder() { return encoder_; }
   const tasks::Scorer& scorer() const { return scorer_; }

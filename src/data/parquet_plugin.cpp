@@ -9,16 +9,14 @@
 #include <array>
 #include <string>
 #include <string_view>
-#include <type_traits>
 #include <utility>
 
 #include "data/parquet_documents.h"
+#include "data/parquet_reader.h"
 #include "util/error.h"
 
 namespace superpose::data {
 namespace {
-
-namespace fs = std::filesystem;
 
 constexpr std::int64_t kBatchRows = 512;
 
@@ -31,21 +29,14 @@ parquet::ReaderProperties reader_properties() {
   return properties;
 }
 
-// Arrow's messages may have several lines.
-std::string first_line(std::string_view message) {
-  return std::string(message.substr(0, message.find('\n')));
-}
-
-class ParquetDocuments final : public DocumentReader {
+class ParquetDocuments final : public ParquetReader {
  public:
   explicit ParquetDocuments(const ParquetRequest& request)
-      : name_(request.path.string()),
+      : ParquetReader(request.path),
         on_bad_record_(request.options.on_bad_record),
         is_utf8_(request.is_utf8) {
-    file_bytes_ = guarded([&] {
-      file_ =
-          parquet::ParquetFileReader::OpenFile(name_, /*memory_map=*/false, reader_properties());
-      return static_cast<std::int64_t>(fs::file_size(name_));
+    file_ = guarded([&] {
+      return parquet::ParquetFileReader::OpenFile(name_, /*memory_map=*/false, reader_properties());
     });
     choose_column(request.options.text_field);
   }
@@ -71,26 +62,9 @@ class ParquetDocuments final : public DocumentReader {
     }
   }
 
-  std::int64_t bytes_read() const override {
-    if (rows_done_ == num_rows_) return file_bytes_;
-    return static_cast<std::int64_t>(static_cast<double>(file_bytes_) *
-                                     static_cast<double>(rows_done_) /
-                                     static_cast<double>(num_rows_));
-  }
   std::int64_t bad_records() const override { return bad_records_; }
 
  private:
-  // What Arrow throws, as our error. Nothing inside throws util::Error.
-  template <class Action>
-  std::invoke_result_t<Action> guarded(const Action& action) const {
-    try {
-      return action();
-    } catch (const std::exception& error) {
-      util::fail(name_, ": cannot read as Parquet, at row ", rows_done_,
-                 " or later: ", first_line(error.what()));
-    }
-  }
-
   void choose_column(const std::string& field) {
     const parquet::SchemaDescriptor* schema = file_->metadata()->schema();
     num_rows_ = file_->metadata()->num_rows();
@@ -155,12 +129,9 @@ class ParquetDocuments final : public DocumentReader {
     return true;
   }
 
-  std::string name_;
   BadRecord on_bad_record_;
   bool (*is_utf8_)(const char* bytes, std::size_t size);
-  std::int64_t file_bytes_ = 0;
   std::unique_ptr<parquet::ParquetFileReader> file_;
-  std::int64_t num_rows_ = 0;
   int column_ = -1;
   std::int16_t full_level_ = 0;  // definition level of a value that is there
   bool has_nulls_ = false;
@@ -174,7 +145,6 @@ class ParquetDocuments final : public DocumentReader {
   std::size_t batch_rows_ = 0;
   std::size_t batch_row_ = 0;
   std::size_t batch_value_ = 0;
-  std::int64_t rows_done_ = 0;
   std::int64_t bad_records_ = 0;
 };
 

@@ -10,21 +10,18 @@
 #include <parquet/file_reader.h>
 #include <parquet/metadata.h>
 
-#include <exception>
 #include <optional>
 #include <stdexcept>
 #include <string>
-#include <type_traits>
 #include <utility>
 
 #include "data/parquet_documents.h"
-#include "util/error.h"
+#include "data/parquet_reader.h"
 #include "util/json.h"
 
 namespace superpose::data {
 namespace {
 
-namespace fs = std::filesystem;
 using util::Json;
 
 // What Arrow returns, or an exception: ValueOrDie would end the process.
@@ -114,11 +111,10 @@ std::optional<Json> value_at(const arrow::Array& array, std::int64_t index) {
   }
 }
 
-class ParquetRows final : public DocumentReader {
+class ParquetRows final : public ParquetReader {
  public:
-  explicit ParquetRows(const fs::path& path) : name_(path.string()) {
+  explicit ParquetRows(const std::filesystem::path& path) : ParquetReader(path) {
     guarded([&] {
-      file_bytes_ = static_cast<std::int64_t>(fs::file_size(path));
       reader_ = value_of(parquet::arrow::OpenFile(value_of(arrow::io::ReadableFile::Open(name_)),
                                                   arrow::default_memory_pool()));
       num_rows_ = reader_->parquet_reader()->metadata()->num_rows();
@@ -146,35 +142,13 @@ class ParquetRows final : public DocumentReader {
     });
   }
 
-  std::int64_t bytes_read() const override {
-    if (rows_done_ == num_rows_) return file_bytes_;
-    return static_cast<std::int64_t>(static_cast<double>(file_bytes_) *
-                                     static_cast<double>(rows_done_) /
-                                     static_cast<double>(num_rows_));
-  }
   std::int64_t bad_records() const override { return 0; }
 
  private:
-  // What Arrow throws, or the JSON library for text that is not UTF-8, as our error.
-  template <class Action>
-  std::invoke_result_t<Action> guarded(const Action& action) const {
-    try {
-      return action();
-    } catch (const std::exception& error) {
-      const std::string message = error.what();
-      util::fail(name_, ": cannot read as Parquet, at row ", rows_done_,
-                 " or later: ", message.substr(0, message.find('\n')));
-    }
-  }
-
-  std::string name_;
   std::unique_ptr<parquet::arrow::FileReader> reader_;
   std::unique_ptr<arrow::RecordBatchReader> batches_;
   std::shared_ptr<arrow::RecordBatch> batch_;
   std::int64_t batch_row_ = 0;
-  std::int64_t num_rows_ = 0;
-  std::int64_t rows_done_ = 0;
-  std::int64_t file_bytes_ = 0;
 };
 
 }  // namespace

@@ -3,11 +3,7 @@
 // see the padding behind a row.
 #include "eval/decoder_scorer.h"
 
-#include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
-#include <ATen/ops/empty.h>
-#include <ATen/ops/logsumexp.h>
-#include <ATen/ops/mm.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 
@@ -25,8 +21,6 @@ using tasks::ScoreRequest;
 
 // Enough to fill the cores, little memory.
 constexpr std::int64_t kBatchPositions = 4096;
-// f32 logits that exist at a time: 64 MiB.
-constexpr std::int64_t kLogitsAtOnce = std::int64_t{1} << 24;
 
 // What the decoder reads for a request: all ids but the last.
 std::int64_t length_of(const ScoreRequest& request) {
@@ -91,31 +85,8 @@ std::vector<Batch> make_batches(std::span<const ScoreRequest> requests) {
   return batches;
 }
 
-// What a model says of single tokens.
-struct TokenScores {
-  at::Tensor losses;   // [n] f32 on the CPU: -log p, nats
-  at::Tensor is_best;  // [n] bool likewise: no other token is likelier
-};
-
-// Of states [n, D] and the ids [n] that follow them. Logits exist for some rows at a time.
-TokenScores score_tokens(const at::Tensor& states, const at::Tensor& head, const at::Tensor& ids) {
-  const TokenScores scores{at::empty({ids.size(0)}, at::kFloat),
-                           at::empty({ids.size(0)}, at::kBool)};
-  const std::int64_t block = std::max<std::int64_t>(1, kLogitsAtOnce / head.size(1));
-  for (std::int64_t begin = 0; begin < ids.size(0); begin += block) {
-    const std::int64_t count = std::min(block, ids.size(0) - begin);
-    const at::Tensor targets = ids.narrow(0, begin, count);
-    const at::Tensor logits = at::mm(states.narrow(0, begin, count).to(at::kFloat), head);
-    const at::Tensor of_targets = logits.gather(1, targets.unsqueeze(1)).squeeze(1);
-    scores.losses.narrow(0, begin, count).copy_(at::logsumexp(logits, 1) - of_targets);
-    scores.is_best.narrow(0, begin, count).copy_(logits.argmax(1).eq(targets));
-  }
-  return scores;
-}
-
-void score_batch(const model::Decoder& decoder, const at::Tensor& head,
-                 std::span<const ScoreRequest> requests, const Batch& batch,
-                 std::vector<Score>& scores) {
+void score_batch(const model::Decoder& decoder, std::span<const ScoreRequest> requests,
+                 const Batch& batch, std::vector<Score>& scores) {
   at::Tensor ids = at::zeros({batch.num_rows, batch.length, 1}, at::kLong);
   auto* const id_values = ids.mutable_data_ptr<std::int64_t>();
   std::vector<std::int64_t> positions, targets;
@@ -134,9 +105,11 @@ void score_batch(const model::Decoder& decoder, const at::Tensor& head,
   const at::Device device = decoder.device();
   const at::Tensor states = decoder.hidden({ids.to(device)}, model::Gradients::kNone)
                                 .index_select(0, at::tensor(positions, at::kLong).to(device));
-  const TokenScores result = score_tokens(states, head, at::tensor(targets, at::kLong).to(device));
-  const auto* loss = result.losses.const_data_ptr<float>();
-  const auto* is_best = result.is_best.const_data_ptr<bool>();
+  const model::TokenScores result =
+      decoder.scores_of(states, at::tensor(targets, at::kLong).to(device));
+  const at::Tensor losses = result.losses.to(at::kCPU), are_best = result.is_best.to(at::kCPU);
+  const auto* loss = losses.const_data_ptr<float>();
+  const auto* is_best = are_best.const_data_ptr<bool>();
   for (const std::size_t index : batch.requests) {
     Score score{.log_likelihood = 0, .is_greedy = true};
     for (std::size_t i = 0; i < requests[index].continuation.size(); ++i) {
@@ -149,12 +122,6 @@ void score_batch(const model::Decoder& decoder, const at::Tensor& head,
 
 }  // namespace
 
-DecoderScorer::DecoderScorer(const model::Decoder& decoder, const model::FlatParameters& parameters)
-    : decoder_(decoder),
-      head_(
-          parameters.view(decoder.config().tied() ? "model.embed_tokens.weight" : "lm_head.weight")
-              .t()) {}
-
 std::vector<Score> DecoderScorer::score(std::span<const ScoreRequest> requests,
                                         const tasks::ScoreProgress& progress) const {
   for (const ScoreRequest& request : requests) check_ids(request, decoder_.config().vocab_size);
@@ -164,7 +131,7 @@ std::vector<Score> DecoderScorer::score(std::span<const ScoreRequest> requests,
   std::vector<Score> scores(requests.size());
   std::int64_t done = 0;
   for (const Batch& batch : batches) {
-    score_batch(decoder_, head_, requests, batch, scores);
+    score_batch(decoder_, requests, batch, scores);
     done += batch.num_rows * batch.length;
     if (progress) progress(done, all);
   }

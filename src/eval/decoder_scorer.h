@@ -1,14 +1,11 @@
 // A decoder that scores given continuations.
 #pragma once
 
-#include <ATen/core/Tensor.h>
-
 #include <cstdint>
 #include <span>
 #include <vector>
 
 #include "model/decoder.h"
-#include "model/flat_parameters.h"
 #include "tasks/score_requests.h"
 
 namespace superpose::eval {
@@ -18,8 +15,8 @@ namespace superpose::eval {
 // in f64.
 class DecoderScorer final : public tasks::Scorer {
  public:
-  // `decoder` over `parameters`; both must outlive the scorer.
-  DecoderScorer(const model::Decoder& decoder, const model::FlatParameters& parameters);
+  // `decoder` must outlive the scorer.
+  explicit DecoderScorer(const model::Decoder& decoder) : decoder_(decoder) {}
 
   std::int64_t max_positions() const override { return decoder_.config().max_positions; }
 
@@ -29,7 +26,6 @@ class DecoderScorer final : public tasks::Scorer {
 
  private:
   const model::Decoder& decoder_;
-  at::Tensor head_;  // [D, V] f32
 };
 
 }  // namespace superpose::eval

@@ -169,6 +169,11 @@ at::Tensor Decoder::logits_of(const at::Tensor& states) const {
   return head_.logits(states);
 }
 
+TokenScores Decoder::scores_of(const at::Tensor& states, const at::Tensor& ids) const {
+  const c10::AutoGradMode no_grad(false);
+  return head_.token_scores(states, ids);
+}
+
 at::Tensor Decoder::logits(const DecoderInput& input) const {
   const at::Tensor& ids = input.ids;
   return head_.logits(hidden(input, Gradients::kNone))

@@ -116,6 +116,10 @@ class Decoder {
   // Of states [N, D]: [N, V] f32.
   at::Tensor logits_of(const at::Tensor& states) const;
 
+  // Of states [N, D], hidden() or extend(), and the ids [N] int64 that follow them, without a
+  // graph. Logits exist for some rows at a time, in f32.
+  TokenScores scores_of(const at::Tensor& states, const at::Tensor& ids) const;
+
  private:
   // The blocks of one layer, which are recomputed together.
   using Layer = std::vector<std::unique_ptr<Block>>;

@@ -21,6 +21,23 @@ constexpr const char* kNorm = "model.norm.weight";
 // f32 logits that token_losses holds at a time: 64 MiB.
 constexpr std::int64_t kLogitsAtOnce = std::int64_t{1} << 24;
 
+// Calls use(first row, logits [rows, V]) for some rows of states [N, D] at a time. In f32 also
+// where the decoder computes in bf16: rounded logits would blur what is compared.
+template <class Use>
+void by_block(const at::Tensor& states, const at::Tensor& weight, const Use& use) {
+  const at::Tensor rows = states.to(at::kFloat);
+  const at::Tensor head = weight.to(at::kFloat).t();
+  const std::int64_t block = std::max<std::int64_t>(1, kLogitsAtOnce / head.size(1));
+  for (std::int64_t begin = 0; begin < rows.size(0); begin += block) {
+    use(begin, at::mm(rows.narrow(0, begin, std::min(block, rows.size(0) - begin)), head));
+  }
+}
+
+// -log p of ids [n], from logits [n, V].
+at::Tensor losses_of(const at::Tensor& logits, const at::Tensor& ids) {
+  return at::logsumexp(logits, 1) - logits.gather(1, ids.unsqueeze(1)).squeeze(1);
+}
+
 }  // namespace
 
 BlockSpec head_spec(const ModelConfig& config) {
@@ -61,22 +78,25 @@ at::Tensor Head::loss(const at::Tensor& states, const at::Tensor& targets,
 }
 
 at::Tensor Head::token_losses(const at::Tensor& states, const at::Tensor& targets) const {
-  // In f32 also where the decoder computes in bf16: rounded logits would blur what is compared.
-  const at::Tensor rows = states.to(at::kFloat);
-  const at::Tensor head = head_.value.to(at::kFloat).t();
-  const at::Tensor column = targets.reshape({-1, 1});
-  const at::Tensor ignored = column.eq(-100);
-  const at::Tensor ids = column.masked_fill(ignored, 0);
-  const at::Tensor losses = at::empty({column.size(0), 1}, rows.options());
-  const std::int64_t block = std::max<std::int64_t>(1, kLogitsAtOnce / head.size(1));
-  for (std::int64_t begin = 0; begin < column.size(0); begin += block) {
-    const std::int64_t count = std::min(block, column.size(0) - begin);
-    const at::Tensor logits = at::mm(rows.narrow(0, begin, count), head);
-    losses.narrow(0, begin, count)
-        .copy_(at::logsumexp(logits, 1, /*keepdim=*/true) -
-               logits.gather(1, ids.narrow(0, begin, count)));
-  }
-  return losses.masked_fill(ignored, 0).view(-1);
+  const at::Tensor ignored = targets.eq(-100);
+  const at::Tensor ids = targets.masked_fill(ignored, 0);
+  const at::Tensor losses = at::empty(ids.sizes(), states.options().dtype(at::kFloat));
+  by_block(states, head_.value, [&](std::int64_t begin, const at::Tensor& logits) {
+    const std::int64_t count = logits.size(0);
+    losses.narrow(0, begin, count).copy_(losses_of(logits, ids.narrow(0, begin, count)));
+  });
+  return losses.masked_fill(ignored, 0);
+}
+
+TokenScores Head::token_scores(const at::Tensor& states, const at::Tensor& ids) const {
+  const TokenScores scores{at::empty(ids.sizes(), states.options().dtype(at::kFloat)),
+                           at::empty(ids.sizes(), states.options().dtype(at::kBool))};
+  by_block(states, head_.value, [&](std::int64_t begin, const at::Tensor& logits) {
+    const at::Tensor here = ids.narrow(0, begin, logits.size(0));
+    scores.losses.narrow(0, begin, logits.size(0)).copy_(losses_of(logits, here));
+    scores.is_best.narrow(0, begin, logits.size(0)).copy_(logits.argmax(1).eq(here));
+  });
+  return scores;
 }
 
 at::Tensor Head::logits(const at::Tensor& states) const {

@@ -10,6 +10,12 @@ namespace superpose::model {
 BlockSpec head_spec(const ModelConfig& config);
 std::vector<StepPart> head_parts(const ModelConfig& config, const StepShape& shape);
 
+// What a model says of single tokens.
+struct TokenScores {
+  at::Tensor losses;   // [N] f32: -log p, nats
+  at::Tensor is_best;  // [N] bool: no other token is likelier
+};
+
 class Head {
  public:
   // `embedding` is the embedding's table [V, D], and the head's weight where they are tied.
@@ -25,6 +31,9 @@ class Head {
   // Of states [N, D] and targets [N] int64, -100 = ignored: -log p of each, [N] f32, 0 where
   // ignored, without a graph. Logits exist for some rows at a time.
   at::Tensor token_losses(const at::Tensor& states, const at::Tensor& targets) const;
+
+  // The same of ids [N], none of them ignored, and whether each is the likeliest.
+  TokenScores token_scores(const at::Tensor& states, const at::Tensor& ids) const;
 
   at::Tensor logits(const at::Tensor& states) const;  // [N, V] f32
 

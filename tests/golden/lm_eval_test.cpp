@@ -54,7 +54,7 @@ class LmEval : public testing::Test {
     tokenizer_.emplace(
         tokenizer::open_tokenizer(shared_path("data/tokenizers/gpt2-tokenizer.json").string()));
     encoder_.emplace(*tokenizer_, kPrefix);
-    scorer_.emplace(model_->decoder, model_->parameters);
+    scorer_.emplace(model_->decoder);
   }
 
   static std::vector<Row> rows_of(const std::string& name) {

@@ -39,7 +39,7 @@ class Scoring : public testing::Test {
   }
 
   test::TinyDecoder tiny_;
-  DecoderScorer scorer_{tiny_.decoder, tiny_.parameters};
+  DecoderScorer scorer_{tiny_.decoder};
 };
 
 // Of all lengths at once: neither the padding nor what shares a batch or a row changes a score.
