@@ -11,6 +11,7 @@
 #include "cli/commands.h"
 #include "cli/environment.h"
 #include "cli/eval_output.h"
+#include "cli/model_tokenizer.h"
 #include "data/byte_stream.h"
 #include "data/corpus.h"
 #include "data/document_reader.h"
@@ -141,11 +142,7 @@ class Subject {
   static tokenizer::Tokenizer open(const std::string& spec, const inference::LoadedModel& model) {
     util::require(!spec.empty(), model.folder.string(),
                   ": has no tokenizer.json: name a tokenizer with --tokenizer");
-    tokenizer::Tokenizer tokenizer = tokenizer::open_tokenizer(spec);
-    util::require(tokenizer.vocabulary_size() <= model.description.vocab_size, spec, ": has ",
-                  tokenizer.vocabulary_size(), " ids, more than the ", model.description.vocab_size,
-                  " of ", model.folder.string());
-    return tokenizer;
+    return open_model_tokenizer(spec, model.description);
   }
 
   // The token that begins texts, else the one that ends them.

@@ -1,10 +1,10 @@
 #include "cli/eval_output.h"
 
-#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <ostream>
 
+#include "util/table.h"
 #include "util/text.h"
 
 namespace superpose::cli {
@@ -20,20 +20,6 @@ std::string cell(const Estimate* estimate) {
   std::string text = util::fixed(estimate->value, digits);
   if (estimate->error) text += " +- " + util::fixed(*estimate->error, digits);
   return text;
-}
-
-void print_table(std::ostream& out, const std::vector<std::vector<std::string>>& rows) {
-  std::vector<std::size_t> widths(rows.front().size());
-  for (const auto& row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  }
-  for (const auto& row : rows) {
-    std::string line;
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      line += row[i] + std::string(widths[i] - row[i].size() + 2, ' ');
-    }
-    out << line.substr(0, line.find_last_not_of(' ') + 1) << '\n';
-  }
 }
 
 }  // namespace
@@ -60,7 +46,7 @@ void print_scores(std::ostream& out, const std::vector<ModelScores>& models) {
       is_first = false;
     }
   }
-  print_table(out, rows);
+  util::print_table(out, rows, 3);
 }
 
 util::Json scores_to_json(const std::vector<ModelScores>& models) {

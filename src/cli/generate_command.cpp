@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "cli/commands.h"
+#include "cli/model_tokenizer.h"
 #include "inference/generate.h"
 #include "inference/load.h"
 #include "inference/text_stream.h"
-#include "tokenizer/load.h"
 #include "train/environment.h"
 #include "util/error.h"
 #include "util/json.h"
@@ -33,10 +33,7 @@ class Words {
       : folder_(folder), begin_(model.bos_token_id) {
     const fs::path file = folder / "tokenizer.json";
     if (!fs::exists(file)) return;
-    tokenizer_.emplace(tokenizer::open_tokenizer(file.string()));
-    util::require(tokenizer_->vocabulary_size() <= model.vocab_size, file.string(), ": has ",
-                  tokenizer_->vocabulary_size(), " ids, more than the ", model.vocab_size,
-                  " of the model");
+    tokenizer_.emplace(open_model_tokenizer(file.string(), model));
   }
 
   bool can_decode() const { return tokenizer_.has_value(); }

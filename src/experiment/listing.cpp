@@ -9,6 +9,7 @@
 
 #include "experiment/prefix_tree.h"
 #include "train/checkpoint_count.h"
+#include "util/table.h"
 #include "util/text.h"
 
 namespace superpose::experiment {
@@ -56,22 +57,6 @@ std::string state(const RunProgress& progress) {
 
 std::string time_text(const std::optional<double>& seconds) {
   return seconds ? util::format_duration(*seconds) : "?";
-}
-
-// Cells of equal width a column, the first one left-bound.
-void print_table(std::ostream& out, const std::vector<std::vector<std::string>>& rows) {
-  std::vector<std::size_t> widths(rows.front().size(), 0);
-  for (const auto& row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  }
-  for (const auto& row : rows) {
-    std::string line;
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      const std::string padding(widths[i] - row[i].size(), ' ');
-      line += "  " + (i == 0 ? row[i] + padding : padding + row[i]);
-    }
-    out << line << '\n';
-  }
 }
 
 // Raw tokens that a run has read at its end, from step 0.
@@ -175,7 +160,8 @@ void print_listing(std::ostream& out, const Listing& listing) {
     disk += own_disk;
   }
   out << listing.runs.size() << " runs:\n";
-  print_table(out, rows);
+  for (std::vector<std::string>& row : rows) row.front().insert(0, "  ");
+  util::print_table(out, rows, 1);
   out << "total: " << util::format_flops(flops) << ", " << util::format_count(raw_tokens)
       << " raw tokens read, " << util::format_bytes(static_cast<std::uint64_t>(disk))
       << " of checkpoints ("
