@@ -55,8 +55,9 @@ if(Libtorch_FOUND AND NOT TARGET Libtorch::torch)
   # --allow-shlib-undefined: a CUDA wheel's libraries need CUDA ones that the wheel finds at run time by itself.
   target_link_libraries(Libtorch::torch INTERFACE ${libtorch_link} Libtorch::gomp)
   target_link_options(Libtorch::torch INTERFACE "-Wl,--allow-shlib-undefined")
-  # c10d's headers are complete only with the back ends that the wheel was built with.
-  target_compile_definitions(Libtorch::torch INTERFACE USE_DISTRIBUTED USE_C10D USE_C10D_GLOO)
+  # c10d's headers are complete only with the back ends that the wheel was built with. Per operator: without it
+  # ATen/TensorOperators.h alone includes every operator there is (2 s more for each file).
+  target_compile_definitions(Libtorch::torch INTERFACE USE_DISTRIBUTED USE_C10D USE_C10D_GLOO AT_PER_OPERATOR_HEADERS)
 endif()
 mark_as_advanced(Libtorch_torch_LIBRARY Libtorch_cpu_LIBRARY Libtorch_c10_LIBRARY Libtorch_cuda_LIBRARY
                  Libtorch_c10_cuda_LIBRARY Libtorch_INCLUDE_DIR)

@@ -1,4 +1,4 @@
-# One call a module, one call a test program.
+# One call per module, one call per test program.
 
 # GCC 12 warns of an overlapping copy in every inlined `"text" + std::string` (GCC bug 105651): a false alarm.
 list(APPEND SUPERPOSE_WARNINGS $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
@@ -23,6 +23,26 @@ function(superpose_module name)
   target_link_libraries(${target} PUBLIC ${arg_LIBRARIES})
 endfunction()
 
+# What a test program is compiled with, its own code and the headers precompiled for it alike: GCC asks that they agree.
+function(superpose_test_options target)
+  target_include_directories(${target} PRIVATE "${CMAKE_SOURCE_DIR}/src" "${CMAKE_SOURCE_DIR}/tests")
+  # What a test measures is in the modules. Its own code is compiled once and run once: -O3 costs more than it gains.
+  target_compile_options(${target} PRIVATE ${SUPERPOSE_WARNINGS} $<$<CONFIG:Release>:-O1>)
+endfunction()
+
+# superpose_test_headers(name LIBRARIES target ... HEADERS <header> ...)
+# Headers that test programs share, compiled once: most of a test file's compilation is reading them. Test programs of the
+# directory and those below it use them after set(SUPERPOSE_TEST_HEADERS name). Release builds alone: every other build
+# (debug, tsan, coverage) compiles each file with what it includes by itself.
+function(superpose_test_headers name)
+  cmake_parse_arguments(arg "" "" "LIBRARIES;HEADERS" ${ARGN})
+  file(WRITE "${CMAKE_CURRENT_BINARY_DIR}/${name}.cpp" "")
+  add_library(${name} OBJECT "${CMAKE_CURRENT_BINARY_DIR}/${name}.cpp")
+  superpose_test_options(${name})
+  target_link_libraries(${name} PRIVATE ${arg_LIBRARIES})
+  target_precompile_headers(${name} PRIVATE ${arg_HEADERS})
+endfunction()
+
 # superpose_test(name SOURCES a_test.cpp ... [DEPENDS module ...] [LIBRARIES target ...] [LABELS unit])
 # Makes a GoogleTest program and hands each of its tests to CTest (labels: unit, integration, slow, browser).
 function(superpose_test name)
@@ -31,9 +51,10 @@ function(superpose_test name)
     set(arg_LABELS unit)
   endif()
   add_executable(${name} ${arg_SOURCES})
-  target_include_directories(${name} PRIVATE "${CMAKE_SOURCE_DIR}/src" "${CMAKE_SOURCE_DIR}/tests")
-  # What a test measures is in the modules. Its own code is compiled once and run once: -O3 costs more than it gains.
-  target_compile_options(${name} PRIVATE ${SUPERPOSE_WARNINGS} $<$<CONFIG:Release>:-O1>)
+  superpose_test_options(${name})
+  if(SUPERPOSE_TEST_HEADERS AND CMAKE_BUILD_TYPE STREQUAL "Release")
+    target_precompile_headers(${name} REUSE_FROM ${SUPERPOSE_TEST_HEADERS})
+  endif()
   target_compile_definitions(
     ${name} PRIVATE SUPERPOSE_SOURCE_DIR="${CMAKE_SOURCE_DIR}" SUPERPOSE_SHARED_DIR="${CMAKE_SOURCE_DIR}/../shared"
                     SUPERPOSE_BUILD_DIR="${CMAKE_BINARY_DIR}" SUPERPOSE_PYTHON="${Libtorch_PYTHON}")
