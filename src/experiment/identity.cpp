@@ -56,7 +56,7 @@ Identity continue_identity(const Recipe& recipe, const report::Experiment& befor
     util::require(find_arm(arms, name) != nullptr, holds, ": its arm ", name,
                   " is missing from this recipe; choose another run.dir");
   }
-  for (const report::PairSettings& then : before.arm_definitions) {
+  for (const report::ArmDefinition& then : before.arm_definitions) {
     const ArmConfig* arm = find_arm(arms, then.arm);
     util::require(arm == nullptr || definition_of(*arm) == then.settings, holds, ": arm ", then.arm,
                   " has other overrides in this recipe; rename it, or choose another run.dir");
@@ -73,8 +73,8 @@ Identity continue_identity(const Recipe& recipe, const report::Experiment& befor
   return identity;
 }
 
-std::vector<report::PairSettings> define_arms(const Recipe& recipe) {
-  std::vector<report::PairSettings> definitions;
+std::vector<report::ArmDefinition> define_arms(const Recipe& recipe) {
+  std::vector<report::ArmDefinition> definitions;
   for (const ArmConfig& arm : arms_of(recipe))
     definitions.push_back({arm.name, definition_of(arm)});
   return definitions;

@@ -24,6 +24,6 @@ Identity continue_identity(const Recipe& recipe, const report::Experiment& befor
                            const std::string& folder);
 
 // Fingerprints of what the arms' overrides are, in the order of the recipe.
-std::vector<report::PairSettings> define_arms(const Recipe& recipe);
+std::vector<report::ArmDefinition> define_arms(const Recipe& recipe);
 
 }  // namespace superpose::experiment

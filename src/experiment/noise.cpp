@@ -5,6 +5,7 @@
 #include <ostream>
 
 #include "config/config.h"
+#include "experiment/run_list.h"
 #include "report/statistics.h"
 #include "util/hash.h"
 #include "util/text.h"
@@ -24,6 +25,23 @@ std::optional<train::RunConfig> config_at_budget_one(std::size_t arm, std::span<
   if (arm >= rates.size() || !rates[arm]) return std::nullopt;
   config.optim.learning_rate = *rates[arm];
   return config;
+}
+
+// `config` and `baseline` are those of budget 1.
+std::vector<report::PairSettings> pairs_of(const Arm& arm, train::RunConfig config,
+                                           const std::vector<double>& baseline_budgets,
+                                           train::RunConfig baseline) {
+  const std::int64_t steps = config.train.steps;
+  std::vector<report::PairSettings> pairs;
+  for (auto budget = arm.budgets.rbegin(); budget != arm.budgets.rend(); ++budget) {
+    if (std::find(baseline_budgets.begin(), baseline_budgets.end(), *budget) ==
+        baseline_budgets.end()) {
+      continue;
+    }
+    config.train.steps = baseline.train.steps = steps_of_budget(steps, *budget);
+    pairs.push_back({arm.name, pair_fingerprint(baseline, config), *budget});
+  }
+  return pairs;
 }
 
 // Sorts one arm's entries into figures and notes.
@@ -87,17 +105,20 @@ NoiseFindings find_noise(std::span<const Arm> arms, const CompareConfig& compare
                          const BestRates& rates) {
   NoiseFindings findings;
   std::optional<train::RunConfig> baseline;
+  std::vector<double> baseline_budgets;
   for (std::size_t i = 0; i < arms.size(); ++i) {
     if (arms[i].name == compare.baseline) {
       baseline = config_at_budget_one(i, arms, compare, rates);
+      baseline_budgets = arms[i].budgets;
     }
   }
   for (std::size_t i = 0; i < arms.size(); ++i) {
     const auto config = config_at_budget_one(i, arms, compare, rates);
     if (arms[i].name == compare.baseline || !baseline || !config) continue;
-    const std::string settings = pair_fingerprint(*baseline, *config);
-    findings.pairs.push_back({arms[i].name, settings});
-    check_entries(arms[i], settings, compare, findings);
+    const std::vector<report::PairSettings> pairs =
+        pairs_of(arms[i], *config, baseline_budgets, *baseline);
+    check_entries(arms[i], pair_fingerprint(*baseline, *config), compare, findings);
+    findings.pairs.insert(findings.pairs.end(), pairs.begin(), pairs.end());
   }
   for (const NoiseConfig& entry : compare.noise) {
     const bool is_there = std::any_of(arms.begin(), arms.end(), [&](const Arm& arm) {

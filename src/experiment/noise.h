@@ -20,7 +20,8 @@ std::string pair_fingerprint(const train::RunConfig& baseline, const train::RunC
 
 // The entries of compare.noise held against the arms' settings at budget 1.
 struct NoiseFindings {
-  std::vector<report::PairSettings> pairs;   // of each arm but the baseline whose rate is known
+  // Of each arm but the baseline whose rate is known, at each budget of both, longest first.
+  std::vector<report::PairSettings> pairs;
   std::vector<report::NoiseFigure> figures;  // that apply, at most one per arm
   std::vector<std::string> notes;            // of entries that do not
 };

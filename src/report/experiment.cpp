@@ -49,6 +49,15 @@ void add_missing_arms(std::vector<Entry>& to, const std::vector<Entry>& from) {
   }
 }
 
+void add_missing_pairs(std::vector<PairSettings>& to, const std::vector<PairSettings>& from) {
+  for (const PairSettings& pair : from) {
+    const auto is_same = [&pair](const PairSettings& other) {
+      return other.arm == pair.arm && other.budget == pair.budget;
+    };
+    if (std::none_of(to.begin(), to.end(), is_same)) to.push_back(pair);
+  }
+}
+
 // A run that is left out and from which others branched stays as their trunk.
 void keep_as_trunk(std::vector<RunEntry>& to, RunEntry run, const std::vector<RunEntry>& part) {
   const bool has_branches = std::any_of(part.begin(), part.end(), [&run](const RunEntry& other) {
@@ -152,7 +161,7 @@ Experiment merge_experiments(const std::vector<std::filesystem::path>& folders) 
     add_missing(merged.notes, part.notes);
     merge_runs(merged.runs, part.runs);
     add_missing_arms(merged.noise, part.noise);
-    add_missing_arms(merged.pairs, part.pairs);
+    add_missing_pairs(merged.pairs, part.pairs);
     if (merged.grid.empty()) merged.grid.keys = part.grid.keys;
     if (merged.grid.keys == part.grid.keys) add_missing_arms(merged.grid.arms, part.grid.arms);
   }

@@ -72,9 +72,23 @@ struct NoiseFigure {
   }
 };
 
-// An arm with a fingerprint of settings: of the pair of the baseline and the arm (a noise figure
-// belongs to one value of this), or of what the arm's overrides are.
+// The settings of the baseline and an arm at one budget: a noise figure belongs to one value of
+// them.
 struct PairSettings {
+  std::string arm;
+  std::string settings;  // fingerprint, 16 hex digits
+  double budget = 1;
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& v) {
+    v.required("arm", self.arm);
+    v.required("settings", self.settings);
+    v.optional("budget", self.budget);
+  }
+};
+
+// What an arm's overrides are.
+struct ArmDefinition {
   std::string arm;
   std::string settings;  // fingerprint, 16 hex digits
 
@@ -126,10 +140,9 @@ struct Experiment {
   // given one by one).
   bool one_recipe = true;
   std::vector<NoiseFigure> noise;   // those that apply to this comparison
-  std::vector<PairSettings> pairs;  // of every arm but the baseline
+  std::vector<PairSettings> pairs;  // of every arm but the baseline, at each of its budgets
   Grid grid;                        // no keys: none
-  // Of every arm, the fingerprint of what its overrides are; empty where an earlier version wrote.
-  std::vector<PairSettings> arm_definitions;
+  std::vector<ArmDefinition> arm_definitions;  // of every arm; empty where an earlier version wrote
   // The arms that recipe_fingerprint covers, where others were added since; empty: all of `arms`.
   std::vector<std::string> fingerprint_arms;
 

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <set>
 #include <vector>
 
+#include "report/outcomes.h"
 #include "report/statistics.h"
 #include "util/error.h"
 #include "util/json.h"
@@ -28,13 +30,6 @@ const NoiseFigure* figure_of(const Experiment& experiment, const std::string& ar
     if (best == nullptr || figure.seeds > best->seeds) best = &figure;
   }
   return best;
-}
-
-std::string settings_of_pair(const Experiment& experiment, const std::string& arm) {
-  for (const PairSettings& pair : experiment.pairs) {
-    if (pair.arm == arm) return pair.settings;
-  }
-  return "";
 }
 
 // A TOML basic string: JSON's escapes are among TOML's.
@@ -66,6 +61,16 @@ std::string source_of(const Analysis& analysis, const std::vector<const Run*>& r
   return util::join(parts, ", ");
 }
 
+std::string entry(const Analysis& analysis, const PairSettings& pair, const Spread& spread) {
+  const std::vector<const Run*> runs = analysis.results(analysis.experiment.baseline, pair.budget);
+  return "[[compare.noise]]\narm = " + quoted(pair.arm) +
+         "\nsteps = " + std::to_string(runs.front()->records.header.total_steps) +
+         "\nspread = " + util::format_double(spread.deviation) +
+         "\nseeds = " + std::to_string(spread.count) +
+         "\nsource = " + quoted(source_of(analysis, runs)) +
+         "\nsettings = " + quoted(pair.settings) + "\n";
+}
+
 }  // namespace
 
 void use_noise_figure(const Experiment& experiment, const std::string& arm, GainOutcome& outcome) {
@@ -81,18 +86,16 @@ void use_noise_figure(const Experiment& experiment, const std::string& arm, Gain
 
 std::string noise_block(const Analysis& analysis, const std::string& arm,
                         const GainOutcome& outcome) {
-  const std::string settings = settings_of_pair(analysis.experiment, arm);
-  const bool measured = outcome.available && outcome.mean.match != Match::kInterpolated &&
-                        outcome.spread && outcome.spread->count >= kNoiseSeeds &&
-                        outcome.spread->deviation > 0;
-  if (settings.empty() || !measured) return "";
-  const std::vector<const Run*> runs = analysis.results(analysis.experiment.baseline, 1);
-  return "[[compare.noise]]\narm = " + quoted(arm) +
-         "\nsteps = " + std::to_string(runs.front()->records.header.total_steps) +
-         "\nspread = " + util::format_double(outcome.spread->deviation) +
-         "\nseeds = " + std::to_string(outcome.spread->count) +
-         "\nsource = " + quoted(source_of(analysis, runs)) + "\nsettings = " + quoted(settings) +
-         "\n";
+  if (!outcome.available || outcome.mean.match == Match::kInterpolated) return "";
+  std::string blocks;
+  for (const PairSettings& pair : analysis.experiment.pairs) {
+    if (pair.arm != arm) continue;
+    const std::optional<Spread> spread = spread_at(analysis, arm, pair.budget);
+    if (!spread || spread->count < kNoiseSeeds || !(spread->deviation > 0)) continue;
+    if (!blocks.empty()) blocks += "\n";
+    blocks += entry(analysis, pair, *spread);
+  }
+  return blocks;
 }
 
 }  // namespace superpose::report

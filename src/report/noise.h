@@ -16,9 +16,9 @@ inline constexpr std::int64_t kNoiseSeeds = 6;
 // none: the figure is of final losses. Throws util::Error for a figure that cannot be one.
 void use_noise_figure(const Experiment& experiment, const std::string& arm, GainOutcome& outcome);
 
-// A [[compare.noise]] entry (docs/formats/experiment.md) of the spread that `outcome` has over
-// kNoiseSeeds seeds or more; "" where it has fewer, or the experiment does not hold the settings of
-// the pair.
+// [[compare.noise]] entries (docs/formats/experiment.md) of the spreads over kNoiseSeeds seeds or
+// more, one for each budget that has them, longest first; "" where none has, where `outcome` (that
+// of budget 1) is not of final losses, or the experiment does not hold the settings of the pair.
 std::string noise_block(const Analysis& analysis, const std::string& arm,
                         const GainOutcome& outcome);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -45,12 +46,12 @@ std::optional<double> read_off(const std::vector<CostPoint>& points, double cost
 
 double tokens_of(const Run& run) { return static_cast<double>(run.raw_tokens); }
 
-// Pairs of budget-1 runs with the same seed: (baseline, arm).
+// Pairs of runs of one budget with the same seed: (baseline, arm).
 std::vector<std::pair<const Run*, const Run*>> pairs(const Analysis& analysis,
-                                                     const std::string& arm) {
+                                                     const std::string& arm, double budget = 1) {
   std::vector<std::pair<const Run*, const Run*>> found;
-  for (const Run* baseline : analysis.results(analysis.experiment.baseline, 1)) {
-    for (const Run* other : analysis.results(arm, 1)) {
+  for (const Run* baseline : analysis.results(analysis.experiment.baseline, budget)) {
+    for (const Run* other : analysis.results(arm, budget)) {
       if (other->entry.seed == baseline->entry.seed) found.emplace_back(baseline, other);
     }
   }
@@ -218,6 +219,13 @@ GainOutcome equal_flops_outcome(const Analysis& analysis, const std::string& arm
   close_gain(outcome);
   if (!outcome.available) outcome.why_not = "no seed has finished in both arms";
   return outcome;
+}
+
+std::optional<Spread> spread_at(const Analysis& analysis, const std::string& arm, double budget) {
+  std::vector<double> gains;
+  for (const auto& [baseline, other] : pairs(analysis, arm, budget))
+    gains.push_back(baseline->final_loss - other->final_loss);
+  return spread_of(gains);
 }
 
 GainOutcome equal_raw_tokens_outcome(const Analysis& analysis, const std::string& arm) {

@@ -2,6 +2,7 @@
 // hold its runs.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "report/analysis.h"
@@ -12,6 +13,10 @@ namespace superpose::report {
 // baseline's FLOPs, where that covers them (Match::kInterpolated), else compared at equal budget
 // and marked (Match::kUnmatched).
 GainOutcome equal_flops_outcome(const Analysis& analysis, const std::string& arm);
+
+// How much the difference of final losses varies over the seeds that both have at a budget; nothing
+// for less than two.
+std::optional<Spread> spread_at(const Analysis& analysis, const std::string& arm, double budget);
 
 // Gain at the arm's raw tokens of budget 1, the baseline's loss log-interpolated between its
 // budgets; where the baseline's budgets do not reach that far, at the baseline's raw tokens of

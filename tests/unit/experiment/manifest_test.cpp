@@ -39,7 +39,7 @@ TEST(Manifest, SaysWhatTheReportNeeds) {
   EXPECT_EQ(manifest.runs[3].parent, "tst-seed-1");
   EXPECT_EQ(manifest.runs[3].parent_step, 12);
   EXPECT_EQ(manifest.runs[3].learning_rate, 0.004);
-  ASSERT_THAT(manifest.pairs, SizeIs(1));
+  ASSERT_THAT(manifest.pairs, SizeIs(2));
   EXPECT_EQ(manifest.pairs[0].arm, "tst");
   EXPECT_THAT(manifest.noise, IsEmpty());
   EXPECT_THAT(manifest.grid.keys, IsEmpty());

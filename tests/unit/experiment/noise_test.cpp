@@ -55,6 +55,18 @@ TEST(Noise, PairsAreFingerprintedByWhatTheyDo) {
   EXPECT_NE(settings([](Recipe& r) { r.base.phases[0].bag_size = 4; }), base);
 }
 
+TEST(Noise, PairsOfShorterBudgetsAreThoseOfRecipesAsShort) {
+  Recipe recipe = small_recipe("[compare]\nbudgets = [0.5, 1.0]\n");
+  const std::vector<report::PairSettings> pairs = findings(recipe).pairs;
+  ASSERT_THAT(pairs, SizeIs(2));
+  EXPECT_EQ(pairs[0].budget, 1);
+  EXPECT_EQ(pairs[0].settings, findings(small_recipe()).pairs.at(0).settings);
+  EXPECT_EQ(pairs[1].budget, 0.5);
+  recipe = small_recipe();
+  recipe.base.train.steps /= 2;
+  EXPECT_EQ(pairs[1].settings, findings(recipe).pairs.at(0).settings);
+}
+
 TEST(Noise, TunedRatesAreThoseThatWereChosen) {
   const Recipe recipe = small_recipe("[compare]\nlearning_rates = [0.004, 0.1]\n");
   EXPECT_THAT(findings(recipe).pairs, IsEmpty());

@@ -111,6 +111,29 @@ TEST_F(NoiseTest, SixSeedsGiveABlockForALaterRecipe) {
   EXPECT_THAT(in_words(analyze(experiment_)), HasSubstr(block));
 }
 
+TEST_F(NoiseTest, EachBudgetOfSixSeedsGivesAnEntry) {
+  add_seeds(6);
+  for (std::int64_t seed = 1; seed <= 6; ++seed) {
+    for (const std::string arm : {"baseline", "tst"}) {
+      // Differences of 0.1 and 0.3 by turns: 0.1 off their mean.
+      const double loss = arm == "tst" ? 1.2 : seed % 2 == 0 ? 1.5 : 1.3;
+      test::SyntheticRun run = small_run(arm, seed, loss);
+      run.budget = 0.5;
+      run.total_steps = 100;
+      add(run);
+    }
+  }
+  experiment_.pairs = {{"tst", "00ff00ff00ff00ff", 1}, {"tst", "1122334455667788", 0.5}};
+  const std::string blocks = json()["noise_block"];
+  const std::string second = blocks.substr(blocks.find("[[compare.noise]]", 1));
+  EXPECT_THAT(blocks, testing::StartsWith("[[compare.noise]]\narm = \"tst\"\nsteps = 200\n"));
+  EXPECT_THAT(second, testing::StartsWith("[[compare.noise]]\narm = \"tst\"\nsteps = 100\n"));
+  EXPECT_NEAR(std::stod(second.substr(second.find("spread = ") + 9)), 0.1 * std::sqrt(6.0 / 5),
+              1e-12);
+  EXPECT_THAT(second, HasSubstr("\nseeds = 6\n"));
+  EXPECT_THAT(second, testing::EndsWith("\nsettings = \"1122334455667788\"\n"));
+}
+
 TEST_F(NoiseTest, NoBlockOfFiveSeedsOrWithoutThePairsSettings) {
   add_seeds(5);
   experiment_.pairs = {{"tst", "00ff00ff00ff00ff"}};
