@@ -148,6 +148,10 @@ class Comparison {
 void Comparison::open_folder() {
   std::vector<std::string> files = report::kReportFiles;
   files.emplace_back(report::kExperimentFile);
+  util::require(
+      fs::exists(root_ / report::kExperimentFile) || !fs::exists(train::metrics_file(root_)),
+      "run.dir: ", root_.string(), " holds a run; give the comparison a folder of its own, ",
+      "such as --run.dir ", root_.string(), "-compared");
   output_.check(files);
   if (!output_.is_own(report::kExperimentFile)) return;
   const report::Experiment before = report::read_experiment(root_);

@@ -30,7 +30,8 @@ bool is_finite(const at::Tensor& values) {
 }  // namespace
 
 fs::path find_model(const fs::path& path) {
-  return fs::exists(path / "config.json") ? path : checkpoint::locate(path);
+  const bool is_run = !checkpoint::list(path / "checkpoints").empty();
+  return !is_run && fs::exists(path / "config.json") ? path : checkpoint::locate(path);
 }
 
 checkpoint::HuggingFaceModel read_description(const fs::path& folder) {

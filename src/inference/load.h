@@ -11,8 +11,8 @@
 
 namespace superpose::inference {
 
-// The folder of the model that `path` names: itself where it holds a config.json (a Hugging Face
-// folder, an exported model, a checkpoint), else the newest checkpoint of a run's folder. Throws
+// The folder of the model that `path` names: the newest checkpoint of a run's folder, else itself
+// where it holds a config.json (a Hugging Face folder, an exported model, a checkpoint). Throws
 // util::Error that says what the path is where it is none of these.
 std::filesystem::path find_model(const std::filesystem::path& path);
 

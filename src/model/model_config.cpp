@@ -83,6 +83,10 @@ void check_shape(const ModelConfig& config, std::int64_t corpus_vocab_size) {
                     "model.moe.dense_layers: must name layers in 0..", config.num_layers - 1,
                     ", got ", layer);
     }
+    bool any = false;
+    for (std::int64_t layer = 0; layer < config.num_layers; ++layer) any |= moe.is_in_layer(layer);
+    util::require(any, "model.moe: every = ", moe.every, " and dense_layers leave none of the ",
+                  config.num_layers, " layers with experts");
     util::require(
         config.has_qk_norm(),
         "model.moe: needs qk_norm on: Hugging Face's architecture of experts is Qwen3-MoE");

@@ -114,14 +114,13 @@ bool was_late(const SeedCopying& seed) {
   return seed.before_decay && !copies(seed.before_decay->copying);
 }
 
-std::string context_sentence(const ArmSummary& arm) {
-  const ContextUse& use = arm.context;
+std::string context_sentence(const std::string& name, const ContextUse& use) {
   std::string text;
-  if (!use.seeds.empty()) text = arm.name + copying_words(use.seeds) + ".";
+  if (!use.seeds.empty()) text = name + copying_words(use.seeds) + ".";
   if (use.by_position.size() < 2) return text;
   const metrics::PositionLoss& first = use.by_position.front();
   const metrics::PositionLoss& last = use.by_position.back();
-  return text + (text.empty() ? "" : " ") + "The final loss of " + arm.name + " is " +
+  return text + (text.empty() ? name + "'s final loss is " : " Its final loss is ") +
          format_loss(first.loss) + " at " + range_words(first) + " of the window and " +
          format_loss(last.loss) + " at " + range_words(last) + ".";
 }

@@ -17,8 +17,9 @@ ContextUse context_use(const Analysis& analysis, const std::string& arm);
 // records do not say.
 bool was_late(const SeedCopying& seed);
 
-// "tst uses its context: from step 9,000 on ..."; "" where the records say nothing of it.
-std::string context_sentence(const ArmSummary& arm);
+// "tst uses its context: from step 9,000 on ..."; "" where the records say nothing of it. `name` is
+// what the sentence is about.
+std::string context_sentence(const std::string& name, const ContextUse& use);
 
 // A warning that names the runs that were late, by arm and seed; "" where none was.
 std::string late_warning(const std::vector<ArmSummary>& arms);

@@ -255,7 +255,8 @@ std::vector<Run> load_runs(const Experiment& experiment, QuotedLoss quoted,
   take_final_scores(runs);
   for (Run& run : runs) {
     derive(run, quoted);
-    if (!run.finished && run.entry.role != Role::kTrunk) {
+    const bool is_alone = experiment.runs.size() == 1;  // the report of one run shows how far it is
+    if (!run.finished && run.entry.role != Role::kTrunk && !is_alone) {
       notes.push_back("Not finished, so left out of every result: " + run.label() + ".");
     }
   }

@@ -13,18 +13,18 @@ namespace {
 std::string headline_of(const Run& run) {
   const metrics::RunRecords& records = run.records;
   const std::int64_t total = records.header.total_steps;
-  if (records.validations.empty()) {
-    const std::int64_t step = records.steps.empty() ? 0 : records.steps.back().step;
-    return "Step " + util::with_commas(step) + " of " + util::with_commas(total) +
-           ": no validation yet";
-  }
+  const bool is_validated = !records.validations.empty();
+  const std::int64_t step = std::max(records.steps.empty() ? 0 : records.steps.back().step,
+                                     is_validated ? records.validations.back().step : 0);
+  const std::string now = "Step " + util::with_commas(step) + " of " + util::with_commas(total);
+  if (!is_validated) return now + ": no validation yet";
   const metrics::ValidationRecord& last = records.validations.back();
   std::string loss = "held-out loss " + format_loss(last.loss) + " nats per token";
   if (last.bits_per_byte) {
     loss += ", " + util::fixed(*last.bits_per_byte, 3) + " bits per byte";
   }
   if (run.finished) return "Finished: " + loss + " after " + count_of(last.step, "step");
-  return "Step " + util::with_commas(last.step) + " of " + util::with_commas(total) + ": " + loss;
+  return now + ": " + loss + (last.step == step ? "" : " at step " + util::with_commas(last.step));
 }
 
 // "13.1M raw tokens (0.38 epochs) in 8.19M positions, 16.3 TFLOP"
@@ -94,10 +94,10 @@ const Run* only_run(const Analysis& analysis) {
 Words run_in_words(const Analysis& analysis, const Run& run) {
   Words words;
   words.headline = headline_of(run);
-  add(words.opening, schedule_sentence("The run", run.records.header));
+  add(words.opening, schedule_sentence("The run", run.records.header, run.finished));
   add(words.opening, reading_sentence(run));
   add(words.opening, time_sentence(run));
-  add(words.opening, context_sentence(*analysis.find_arm(run.entry.arm)));
+  add(words.opening, context_sentence("The run", analysis.find_arm(run.entry.arm)->context));
   add(words.opening, parents_sentence(run));
   add(words.opening, events_sentence(run));
   return words;

@@ -23,16 +23,16 @@ std::vector<metrics::PhaseInfo> phases_of(const metrics::RunHeader& header) {
 }
 
 // "2,400 steps read bags of 4 tokens as one averaged input and predicted all 4 tokens that follow"
-std::string clause(const metrics::PhaseInfo& phase) {
+std::string clause(const metrics::PhaseInfo& phase, bool has_finished) {
   std::string text = count_of(phase.num_steps, "step");
   if (phase.bag_size == 1 && phase.target_size == 1) return text + " of next-token training";
   text += phase.bag_size > 1 ? " read bags of " + util::with_commas(phase.bag_size) +
                                    " tokens as one averaged input"
                              : " read single tokens";
-  return text +
+  return text + (has_finished ? " and predicted" : " and predict") +
          (phase.target_size > 1
-              ? " and predicted all " + util::with_commas(phase.target_size) + " tokens that follow"
-              : " and predicted the next token");
+              ? " all " + util::with_commas(phase.target_size) + " tokens that follow"
+              : " the next token");
 }
 
 }  // namespace
@@ -47,19 +47,22 @@ std::string schedule_sentence(const Analysis& analysis, const std::string& arm) 
       return "The runs of " + arm + " differ in their phases.";
     }
   }
-  return schedule_sentence(arm, runs.front()->records.header);
+  return schedule_sentence(arm, runs.front()->records.header, true);
 }
 
-std::string schedule_sentence(const std::string& name, const metrics::RunHeader& header) {
+std::string schedule_sentence(const std::string& name, const metrics::RunHeader& header,
+                              bool has_finished) {
   const std::vector<metrics::PhaseInfo> phases = phases_of(header);
   if (phases.empty()) return "";
-  if (!is_superposed(header)) return name + " trained on next tokens throughout.";
+  const std::string trains = name + (has_finished ? " trained" : " trains");
+  if (!is_superposed(header)) return trains + " on next tokens throughout.";
   std::vector<std::string> clauses;
-  for (const metrics::PhaseInfo& phase : phases) clauses.push_back(clause(phase));
-  std::string text = name + " trained by superposition: " + util::join(clauses, ", then ") + ".";
+  for (const metrics::PhaseInfo& phase : phases) clauses.push_back(clause(phase, has_finished));
+  std::string text = trains + " by superposition: " + util::join(clauses, ", then ") + ".";
   const metrics::PhaseInfo& last = phases.back();
   if (last.bag_size > 1 || last.target_size > 1) {
-    text += " It never trained as an ordinary model, so it is not one.";
+    text += has_finished ? " It never trained as an ordinary model, so it is not one."
+                         : " It never trains as an ordinary model, so it will not be one.";
   }
   return text;
 }

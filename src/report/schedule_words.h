@@ -11,7 +11,9 @@ namespace superpose::report {
 // where no run of it has finished.
 std::string schedule_sentence(const Analysis& analysis, const std::string& arm);
 
-// The same of one run, which the sentence calls `name`. "" where its header holds no phases.
-std::string schedule_sentence(const std::string& name, const metrics::RunHeader& header);
+// The same of one run, which the sentence calls `name`; of one that has not finished in the present
+// tense. "" where its header holds no phases.
+std::string schedule_sentence(const std::string& name, const metrics::RunHeader& header,
+                              bool has_finished);
 
 }  // namespace superpose::report

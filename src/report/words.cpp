@@ -89,7 +89,7 @@ std::vector<std::string> opening_of(const Analysis& analysis, const Comparison& 
 void add_details(const Analysis& analysis, const Comparison& comparison, bool is_best,
                  std::vector<std::string>& sentences) {
   add(sentences, schedule_sentence(analysis, comparison.arm));
-  add(sentences, context_sentence(*analysis.find_arm(comparison.arm)));
+  add(sentences, context_sentence(comparison.arm, analysis.find_arm(comparison.arm)->context));
   if (!comparison.equal_flops.available) {
     add(sentences, comparison.arm + ": no result yet, " + comparison.equal_flops.why_not + ".");
     return;
@@ -180,7 +180,7 @@ Words put_in_words(const Analysis& analysis) {
   }
   const std::string& baseline = analysis.experiment.baseline;
   add(words.sentences, schedule_sentence(analysis, baseline));
-  add(words.sentences, context_sentence(*analysis.find_arm(baseline)));
+  add(words.sentences, context_sentence(baseline, analysis.find_arm(baseline)->context));
   for (const Comparison& comparison : analysis.comparisons) {
     const bool is_best = &comparison == best.comparison;
     if (!is_best && has_many_arms(analysis)) continue;

@@ -16,6 +16,7 @@
 #include "inference/load.h"
 #include "metrics/reader.h"
 #include "model/decoder_layout.h"
+#include "train/run_folder.h"
 #include "train/run_state.h"
 #include "util/error.h"
 #include "util/files.h"
@@ -133,8 +134,7 @@ double rms(const at::Tensor& values) {
 // The records of the run that the checkpoint lies in.
 std::optional<metrics::RunRecords> records_of(const fs::path& checkpoint) {
   const fs::path run = checkpoint.parent_path().parent_path();
-  const bool has_records =
-      metrics::find_records(run / "metrics.jsonl") == metrics::FoundRecords::kSome;
+  const bool has_records = metrics::find_records(metrics_file(run)) == metrics::FoundRecords::kSome;
   return has_records ? std::optional(metrics::read_run(run)) : std::nullopt;
 }
 
@@ -249,9 +249,25 @@ void check_read_back(const fs::path& folder, const std::vector<checkpoint::Named
   }
 }
 
+// A model in there would be taken for the run's, whose weights move on.
+void require_outside_runs(const fs::path& to) {
+  const auto is_run = [](const fs::path& folder) {
+    return fs::exists(metrics_file(folder)) || fs::exists(checkpoints_folder(folder));
+  };
+  const fs::path folder = fs::absolute(to / "").lexically_normal().parent_path();
+  util::require(!is_run(folder), "export: ", to.string(),
+                " is the folder of a run; choose another one for the model");
+  for (const fs::path& at : {folder, folder.parent_path()}) {
+    util::require(at.filename() != checkpoints_folder({}).filename() || !is_run(at.parent_path()),
+                  "export: ", to.string(), " lies among the checkpoints of a run; choose another ",
+                  "folder for the model");
+  }
+}
+
 }  // namespace
 
 ExportResult export_model(const ExportRequest& request) {
+  require_outside_runs(request.to);
   const util::OutputFolder out(request.to, request.overwrite);
   out.check({"config.json", checkpoint::kModelFile, kCard});  // before the work
   const Original original = read_original(request.from);

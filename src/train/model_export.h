@@ -42,8 +42,9 @@ struct ExportResult {
 // rounded).
 //
 // A model that is inside superposition, or without a tokenizer, is exported with a warning. Throws
-// util::Error that names the tensor: a value that is not finite, one too large for f16, a tensor
-// that is missing or that the model has no place for.
+// util::Error where `to` is the folder of a run or lies among its checkpoints, and one that names
+// the tensor: a value that is not finite, one too large for f16, a tensor that is missing or that
+// the model has no place for.
 ExportResult export_model(const ExportRequest& request);
 
 // Whether a checkpoint of ours lies inside superposition, by the records of its run; false for

@@ -118,6 +118,10 @@ void check_run_folder(const RunSpec& spec) {
       !is_given || output.is_own(kRecipeFile), resolved.string(),
       ": is the recipe that was given, and the run would write its resolved recipe in its "
       "place: set another run.dir");
+  util::require(fs::exists(metrics_file(spec.config.run.dir)) ||
+                    !fs::exists(fs::path(spec.config.run.dir) / "experiment.json"),
+                "run.dir: ", spec.config.run.dir,
+                " is the folder of a comparison; give the run a folder of its own");
   output.check({kRecipeFile});
   check_checkpoints(checkpoints_folder(spec.config.run.dir));
   check_records(spec);

@@ -120,6 +120,13 @@ class Overwrite(program.ProgramTest):
         for again in (words, ["report", compared]):
             self.assert_refused(again, compared, "results.csv")
 
+    def test_a_run_and_a_comparison_have_folders_of_their_own(self):
+        run = self.run_folder("arm-1")
+        self.assert_refused(["compare", *self.recipe_words("arm-1", *COMPARED)], run, "run.dir", f"{run}-compared")
+        compared = self.run_folder("compared-alone")
+        self.assertEqual(program.run("compare", *self.recipe_words("compared-alone", *COMPARED)).code, 0)
+        self.assert_refused(self.train_words("compared-alone", *QUICK), compared, "run.dir", compared)
+
     def test_runs_of_a_comparison(self):
         words = ["compare", *self.recipe_words("runs", *COMPARED)]
         folder = self.run_folder("runs")

@@ -97,7 +97,7 @@
   function closeUp(set) {
     const known = (run) => lossOn(run, set).filter((loss) => loss !== null);
     const all = data.runs.flatMap(known);
-    if (!all.length) return undefined;  // no validation yet
+    if (Math.max(0, ...data.runs.map((run) => known(run).length)) < 8) return { autorange: true };  // little to look at
     const low = Math.min(...all);
     const from = data.runs.filter((run) => run.arm === data.baseline && known(run).length).map((run) => {
       const loss = known(run);
@@ -105,7 +105,7 @@
     });
     const high = from.length ? Math.max(...from) : Math.max(...all);
     const margin = Math.max(1e-6, high - low);
-    return [low - 0.08 * margin, high + 0.25 * margin];
+    return { range: [low - 0.08 * margin, high + 0.25 * margin] };
   }
 
   function validationPlot() {
@@ -121,7 +121,7 @@
       }));
       const of = data.sets.length > 1 ? "loss on " + data.sets[set] : "held-out loss";
       const title = of + (set === 0 ? data.half : "") + ", nats per token";
-      const y = axis(title, view === "close" ? { range: closeUp(set) } : { autorange: true });
+      const y = axis(title, view === "close" ? closeUp(set) : { autorange: true });
       draw(id, traces, layout(axis(clocks[clock].title, { rangemode: "tozero" }), y, switchLines(clock)));
     };
     if (data.sets.length > 1) {

@@ -96,5 +96,13 @@ TEST(FindModel, RefusesWhatHoldsNone) {
   EXPECT_THAT(test::error_of([&] { load_model(folder.path()); }), HasSubstr("config.json"));
 }
 
+TEST(FindModel, OfARunIsItsNewestCheckpointWhateverElseLiesThere) {
+  const test::TempDir run;
+  util::write_file_atomic(run / "config.json", "{}");
+  const std::filesystem::path checkpoint = run / "checkpoints" / "step-00000010";
+  std::filesystem::create_directories(checkpoint / "trainer");
+  EXPECT_EQ(find_model(run.path()), checkpoint);
+}
+
 }  // namespace
 }  // namespace superpose::inference

@@ -58,6 +58,20 @@ TEST(ModelConfig, RefusesWhatNoArchitectureHas) {
   EXPECT_THAT(error_of(config), HasSubstr("model.no_rope_interval: must be >= 0, got -1"));
 }
 
+TEST(ModelConfig, RefusesExpertsInNoLayer) {
+  ModelConfig config = test::small_config();
+  config.num_layers = 2;
+  config.qk_norm = Toggle::kOn;
+  config.moe.num_experts = 4;
+  config.moe.ffn_size = 16;
+  EXPECT_EQ(error_of(config), "");
+  config.moe.every = 3;
+  EXPECT_THAT(error_of(config), HasSubstr("model.moe"));
+  config.moe.every = 1;
+  config.moe.dense_layers = {0, 1};
+  EXPECT_THAT(error_of(config), HasSubstr("model.moe"));
+}
+
 // A preset's vocabulary is what bench measures; a corpus may need more rows.
 TEST(ModelConfig, ThePresetsVocabularyGrowsToTheCorpus) {
   ModelConfig config;

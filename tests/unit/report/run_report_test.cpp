@@ -75,6 +75,18 @@ TEST_F(RunReport, LongCurvesAreShortened) {
   EXPECT_EQ(curves["series"]["single"][""][0], 2.0);
 }
 
+TEST_F(RunReport, OneThatIsNotFinishedSaysHowFarItIs) {
+  Analysis analysis = analysis_of(true);
+  report::Run run = *only_run(analysis);
+  run.finished = false;
+  metrics::StepRecord record;
+  record.step = run.records.validations.back().step + 10;
+  run.records.steps = {record};
+  const std::string headline = run_in_words(analysis, run).headline;
+  EXPECT_THAT(headline, testing::StartsWith("Step " + std::to_string(record.step) + " of "));
+  EXPECT_THAT(headline, testing::EndsWith(" at step " + std::to_string(record.step - 10)));
+}
+
 TEST_F(RunReport, AComparisonIsNoRun) {
   EXPECT_FALSE(is_one_run(folder_.path()));
   test::SyntheticRun run = small_run("", 7, 1.25);

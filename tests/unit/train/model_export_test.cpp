@@ -74,5 +74,19 @@ TEST_F(ModelExport, ReplacesNoFileOfTheUsers) {
   EXPECT_FALSE(std::filesystem::exists(folder_ / "out" / "config.json"));
 }
 
+TEST_F(ModelExport, KeepsOutOfRuns) {
+  write_model(folder_ / "model", 1);
+  const std::filesystem::path run = folder_ / "run";
+  std::filesystem::create_directories(run / "checkpoints");
+  util::write_file_atomic(run / "metrics.jsonl", "");
+  for (const auto& to : {run, run / "", run / "checkpoints", run / "checkpoints" / "mine"}) {
+    EXPECT_THAT(test::error_of([&] { export_model({.from = folder_ / "model", .to = to}); }),
+                HasSubstr(to.string()));
+    EXPECT_FALSE(std::filesystem::exists(to / "config.json"));
+  }
+  export_model({.from = folder_ / "model", .to = run / "model"});
+  EXPECT_TRUE(std::filesystem::exists(run / "model" / "config.json"));
+}
+
 }  // namespace
 }  // namespace superpose::train
