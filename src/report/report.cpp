@@ -40,10 +40,15 @@ util::OutputFolder open_output(const std::filesystem::path& folder, util::Overwr
 std::filesystem::path write_report(const Analysis& analysis, const util::OutputFolder& folder,
                                    const std::filesystem::path& plotly_script) {
   folder.check(kReportFiles);
-  folder.write("report.json", report_json(analysis));
-  folder.write("results.csv", results_csv(analysis));
-  folder.write("curves.csv", curves_csv(analysis));
-  folder.write("report.html", html_page(analysis, util::read_file(plotly_script)));
+  util::AtomicDirectory staged = folder.stage();
+  const auto write = [&staged](const char* name, const std::string& content) {
+    util::write_file_atomic(staged.path() / name, content);
+  };
+  write("report.json", report_json(analysis));
+  write("results.csv", results_csv(analysis));
+  write("curves.csv", curves_csv(analysis));
+  write("report.html", html_page(analysis, util::read_file(plotly_script)));
+  folder.commit(staged);
   return folder.path() / "report.html";
 }
 

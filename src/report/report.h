@@ -30,8 +30,8 @@ inline const std::vector<std::string> kReportFiles = {"report.json", "results.cs
 
 // Writes report.html (self-contained: Plotly's script at `plotly_script` is copied into it),
 // report.json, results.csv (one row per run) and curves.csv (one row per validation point) into
-// `folder`, each atomically, or none of them where one must not be replaced. Returns the path of
-// the page.
+// `folder`: all of them, or none where one must not be replaced or there is no room for it. Returns
+// the path of the page.
 std::filesystem::path write_report(const Analysis& analysis, const util::OutputFolder& folder,
                                    const std::filesystem::path& plotly_script);
 

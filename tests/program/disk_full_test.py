@@ -117,6 +117,18 @@ class DiskFull(program.ProgramTest):
         self.assertEqual(result.code, 0, result)
         self.assertIn(f"resumes from {kept}", result.out)
 
+    def test_report_does_not_fit(self):
+        """None of its files is left; nor of one into a folder that holds something else."""
+        run = self.run_folder("reported")
+        done = program.run(*self.train_words("reported", "--train.steps", "2", "--phases", "[]"))
+        self.assertEqual(done.code, 0, done)
+        disk = self.small_disk("report", "1m")  # the page alone is larger
+        (disk / "mine").mkdir()
+        (disk / "mine" / "notes.txt").write_text("mine")
+        for name, left in (("new", None), ("mine", ["notes.txt"])):
+            self.assert_one_line(program.run("report", run, "--out", disk / name), disk)
+            self.assertEqual(sorted(os.listdir(disk / name)) if (disk / name).exists() else None, left)
+
     def test_corpus_does_not_fit(self):
         disk = self.small_disk("corpus-disk", "64k")
         words = self.train_words("no-room", "--data.cache_dir", disk)
