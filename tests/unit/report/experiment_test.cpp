@@ -122,6 +122,23 @@ TEST_F(ExperimentFile, ARunThatIsLeftOutStaysWhereOthersBranchedFromIt) {
   EXPECT_EQ(merged.pairs.at(0).arm, "wide");
 }
 
+// Each part lists all runs and has the folders of its own alone.
+TEST_F(ExperimentFile, ARunThatAPartOnlyPlannedIsNotMissed) {
+  const std::filesystem::path one = folder_ / "one";
+  const std::filesystem::path two = folder_ / "two";
+  RunEntry trunk = test::add_synthetic_run(two, small_run("tst", 2, 1.0), Role::kFinal);
+  RunEntry branch = test::add_synthetic_run(two, small_run("wide", 2, 1.0), Role::kBranch);
+  branch.parent = trunk.folder;
+  branch.parent_step = 60;
+  experiment_.runs = {trunk, branch};
+  write_experiment(util::OutputFolder(one), experiment_);
+  write_experiment(util::OutputFolder(two), experiment_);
+  const Experiment merged = merge_experiments({one, two});
+  ASSERT_EQ(merged.runs.size(), 2U);
+  EXPECT_THAT(merged.runs[0].folder, HasSubstr("/two/"));
+  EXPECT_THAT(merged.runs[1].folder, HasSubstr("/two/"));
+}
+
 TEST_F(ExperimentFile, WhatLaterVersionsAddedReadsBack) {
   experiment_.noise = {{"tst", 0.002, 8, "eight seeds"}};
   experiment_.pairs = {{"tst", "0123456789abcdef"}};
