@@ -59,7 +59,7 @@ void add_missing_pairs(std::vector<PairSettings>& to, const std::vector<PairSett
 }
 
 // A run that is left out and from which others branched stays as their trunk; one that was only
-// planned is no loss.
+// planned need not be kept.
 void keep_as_trunk(std::vector<RunEntry>& to, RunEntry run, const std::vector<RunEntry>& part) {
   if (!std::filesystem::exists(run.folder)) return;
   const bool has_branches = std::any_of(part.begin(), part.end(), [&run](const RunEntry& other) {
