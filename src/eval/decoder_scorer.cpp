@@ -156,8 +156,8 @@ std::int64_t positions_of(const std::vector<Batch>& batches) {
 std::vector<Score> DecoderScorer::score(std::span<const ScoreRequest> requests,
                                         const tasks::ScoreProgress& progress) const {
   for (const ScoreRequest& request : requests) check_ids(request, decoder_.config().vocab_size);
-  const int ranks = options_.collective == nullptr ? 1 : options_.collective->world_size();
-  const int rank = options_.collective == nullptr ? 0 : options_.collective->rank();
+  const int ranks = collective_ == nullptr ? 1 : collective_->world_size();
+  const int rank = collective_ == nullptr ? 0 : collective_->rank();
   const std::vector<Batch> batches = make_batches(requests);
   const std::int64_t all = positions_of(batches);
   const std::vector<std::int64_t> offsets = token_offsets(requests);
@@ -170,7 +170,7 @@ std::vector<Score> DecoderScorer::score(std::span<const ScoreRequest> requests,
     done += batches[i].num_rows * batches[i].length;
     if (progress) progress(done, all);
   }
-  if (options_.collective != nullptr) options_.collective->all_reduce_sum(tokens);
+  if (collective_ != nullptr) collective_->all_reduce_sum(tokens);
   return scores_of(offsets, tokens);
 }
 

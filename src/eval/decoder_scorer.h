@@ -11,25 +11,19 @@
 
 namespace superpose::eval {
 
-struct ScorerOptions {
-  std::int64_t max_positions = 0;  // read at once; 0: as many as the decoder can
-  // Ranks that share the work. Every rank asks for the same scores and gets all of them, with the
-  // same bits for any number of ranks.
-  distributed::Collective* collective = nullptr;
-};
-
 // Requests are batched by length, padded behind; those that read the same ids share a row, as the
 // single letters of a multiple choice do. Logits exist for the scored positions alone. Sums are
 // in f64.
 class DecoderScorer final : public tasks::Scorer {
  public:
-  // `decoder` and the collective must outlive the scorer.
-  explicit DecoderScorer(const model::Decoder& decoder, const ScorerOptions& options = {})
-      : decoder_(decoder), options_(options) {}
+  // `decoder` and `collective` must outlive the scorer. With a collective its ranks share the work:
+  // every rank asks for the same scores and gets all of them, with the same bits for any number of
+  // ranks.
+  explicit DecoderScorer(const model::Decoder& decoder,
+                         distributed::Collective* collective = nullptr)
+      : decoder_(decoder), collective_(collective) {}
 
-  std::int64_t max_positions() const override {
-    return options_.max_positions > 0 ? options_.max_positions : decoder_.config().max_positions;
-  }
+  std::int64_t max_positions() const override { return decoder_.config().max_positions; }
 
   // Throws util::Error for an id that the decoder's vocabulary lacks. Progress counts positions of
   // this rank.
@@ -38,7 +32,7 @@ class DecoderScorer final : public tasks::Scorer {
 
  private:
   const model::Decoder& decoder_;
-  ScorerOptions options_;
+  distributed::Collective* collective_;
 };
 
 // Positions that the decoder computes for such requests, padding included.
