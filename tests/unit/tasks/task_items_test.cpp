@@ -59,9 +59,9 @@ TEST(TaskItems, ALoadedTaskLiesNextToItsFileOrInAFolder) {
 
 TEST(TaskItems, ChanceIsABlindChoice) {
   const auto item = [](std::size_t choices) {
-    Item item;
-    item.choices.assign(choices, "x");
-    return item;
+    Item made;
+    made.choices.assign(choices, "x");
+    return made;
   };
   EXPECT_EQ(chance_of(std::vector<Item>{item(4), item(2)}), (0.25 + 0.5) / 2);
   EXPECT_EQ(chance_of(std::vector<Item>{item(4), item(0)}), std::nullopt) << "a cloze has none";
