@@ -19,7 +19,6 @@
 #include "eval/decoder_scorer.h"
 #include "inference/load.h"
 #include "tasks/evaluate.h"
-#include "tokenizer/config_tokens.h"
 #include "tokenizer/load.h"
 #include "train/environment.h"
 #include "train/model_export.h"
@@ -37,21 +36,15 @@ namespace {
 namespace fs = std::filesystem;
 using tasks::RequestEncoder;
 using tasks::ScoreProgress;
-using tasks::TaskConfig;
 using tasks::TaskScore;
 using util::Json;
 
 // Tokens of whole texts that are scored at a time.
 constexpr std::int64_t kTextTokens = std::int64_t{1} << 18;
 
-struct LoadedTask {
-  TaskConfig config;
-  std::vector<tasks::Item> items;
-};
-
 // Everything that is asked, read before the first model: bad input is known at once.
 struct Questions {
-  std::vector<LoadedTask> tasks;
+  std::vector<tasks::LoadedTask> tasks;
   std::vector<tasks::TextRequest> requests;
 };
 
@@ -65,25 +58,13 @@ void check_options(const EvalOptions& options) {
                 "--requests: goes with one model, and without --tasks and --text");
 }
 
-fs::path data_folder(const EvalOptions& options, const std::string& task) {
-  if (!options.data.empty()) return options.data;
-  const std::string file = task.substr(0, task.rfind('@'));
-  util::require(file.find('/') != file.npos || file.ends_with(".toml"),
-                "--data: must name the folder of the data set of ", task);
-  const fs::path folder = fs::path(file).parent_path();
-  return folder.empty() ? "." : folder;
-}
-
 Questions read_questions(const EvalOptions& options) {
   Questions questions;
   for (const std::string& name : options.tasks) {
-    LoadedTask task{tasks::find_task(name), {}};
-    task.items = tasks::load_items(task.config, data_folder(options, name), options.samples);
-    // With examples and without them are two rows of a table.
-    if (task.config.few_shot.examples > 0) {
-      task.config.name += "@" + std::to_string(task.config.few_shot.examples);
-    }
-    questions.tasks.push_back(std::move(task));
+    tasks::find_task(name);  // what is wrong with the name comes before what it lacks
+    util::require(!options.data.empty() || !tasks::path_of_task(name).empty(),
+                  "--data: must name the folder of the data set of ", name);
+    questions.tasks.push_back(tasks::load_task(name, options.data, options.samples));
   }
   if (!options.requests.empty()) {
     questions.requests =
@@ -156,10 +137,7 @@ class Subject {
       if (known && *known < tokenizer.vocabulary_size()) return static_cast<std::int32_t>(*known);
     }
     const tokenizer::LoadedTokenizer loaded = tokenizer::load_tokenizer(spec);
-    const Json config = util::parse_json(loaded.config_json, spec);
-    const std::string begin = tokenizer::config_token(config, "bos_token");
-    const std::optional<std::int32_t> id = begin.empty() ? std::nullopt : tokenizer.find(begin);
-    return id.value_or(loaded.end_of_document);
+    return tasks::prefix_token(tokenizer, loaded.config_json, loaded.end_of_document);
   }
 
   inference::LoadedModel model_;
@@ -243,7 +221,7 @@ class Evaluation {
                    "next token\n";
     }
     ModelScores result{.model = path, .scores = {}};
-    for (const LoadedTask& task : questions.tasks) run_task(task, subject, result);
+    for (const tasks::LoadedTask& task : questions.tasks) run_task(task, subject, result);
     if (!questions.requests.empty()) run_requests(questions.requests, subject);
     for (const std::string& text : options_.texts) run_text(text, subject, result);
     return result;
@@ -266,7 +244,7 @@ class Evaluation {
               << util::with_commas(cut) << '\n';
   }
 
-  void run_task(const LoadedTask& task, Subject& subject, ModelScores& result) {
+  void run_task(const tasks::LoadedTask& task, Subject& subject, ModelScores& result) {
     Watch watch(task.config.name);
     const tasks::TaskResult scored = tasks::evaluate(task.config, task.items, subject.encoder(),
                                                      subject.scorer(), watch.progress());

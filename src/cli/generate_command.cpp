@@ -12,6 +12,7 @@
 #include "inference/generate.h"
 #include "inference/load.h"
 #include "inference/text_stream.h"
+#include "inference/words.h"
 #include "train/environment.h"
 #include "util/error.h"
 #include "util/json.h"
@@ -27,42 +28,27 @@ using util::Json;
 using Ids = std::vector<std::int32_t>;
 
 // A model's tokenizer, where it has one.
-class Words {
+class ModelWords {
  public:
-  Words(const fs::path& folder, const checkpoint::HuggingFaceModel& model)
-      : folder_(folder), begin_(model.bos_token_id) {
+  ModelWords(const fs::path& folder, const checkpoint::HuggingFaceModel& model) : folder_(folder) {
     const fs::path file = folder / "tokenizer.json";
     if (!fs::exists(file)) return;
-    tokenizer_.emplace(open_model_tokenizer(file.string(), model));
+    words_.emplace(open_model_tokenizer(file.string(), model), model.bos_token_id);
   }
 
-  bool can_decode() const { return tokenizer_.has_value(); }
+  bool can_decode() const { return words_.has_value(); }
 
-  // As transformers encodes a prompt: with the tokens that begin every text.
   Ids ids_of(const std::string& text, const std::string& where) const {
-    util::require(tokenizer_.has_value(), folder_.string(), ": has no tokenizer.json: ", where,
+    util::require(words_.has_value(), folder_.string(), ": has no tokenizer.json: ", where,
                   " must be ids, {\"ids\": [...]}");
-    Ids ids = tokenizer_->framing().before;
-    tokenizer_->encode(text, tokenizer::SpecialText::kRecognise, ids);
-    if (ids.empty() && begin_) ids.push_back(static_cast<std::int32_t>(*begin_));
-    util::require(!ids.empty(), where, ": must not be empty: the model has no bos_token_id");
-    return ids;
+    return words_->ids_of(text, where);
   }
 
-  // Nothing for special tokens, and for ids that only the model has.
-  std::string bytes_of(std::int32_t id) const {
-    const auto index = static_cast<std::size_t>(id);
-    if (!tokenizer_ || index >= tokenizer_->bytes_per_id().size() ||
-        tokenizer_->bytes_per_id()[index] == 0) {
-      return {};
-    }
-    return tokenizer_->decode({&id, 1});
-  }
+  std::string bytes_of(std::int32_t id) const { return words_ ? words_->bytes_of(id) : ""; }
 
  private:
   fs::path folder_;
-  std::optional<std::int64_t> begin_;
-  std::optional<tokenizer::Tokenizer> tokenizer_;
+  std::optional<inference::Words> words_;
 };
 
 Ids ids_of_list(const Json& list, const std::string& where) {
@@ -77,7 +63,7 @@ Ids ids_of_list(const Json& list, const std::string& where) {
 }
 
 // {"prompt": "text"} or {"ids": [1, 2]}.
-Ids prompt_of_line(const std::string& line, const std::string& where, const Words& words) {
+Ids prompt_of_line(const std::string& line, const std::string& where, const ModelWords& words) {
   const Json row = util::parse_json(line, where);
   const bool is_prompt =
       row.is_object() && row.size() == 1 && (row.contains("prompt") || row.contains("ids"));
@@ -89,7 +75,8 @@ Ids prompt_of_line(const std::string& line, const std::string& where, const Word
   return words.ids_of(text.get<std::string>(), where);
 }
 
-std::vector<Ids> prompts_of_lines(std::istream& in, const std::string& name, const Words& words) {
+std::vector<Ids> prompts_of_lines(std::istream& in, const std::string& name,
+                                  const ModelWords& words) {
   std::vector<Ids> prompts;
   for (std::string line; std::getline(in, line);) {
     if (prompts.empty()) line.erase(0, line.size() - util::without_byte_order_mark(line).size());
@@ -101,7 +88,7 @@ std::vector<Ids> prompts_of_lines(std::istream& in, const std::string& name, con
   return prompts;
 }
 
-std::vector<Ids> read_prompts(const GenerateOptions& options, const Words& words) {
+std::vector<Ids> read_prompts(const GenerateOptions& options, const ModelWords& words) {
   if (options.prompts == "-") return prompts_of_lines(std::cin, "standard input", words);
   if (!options.prompts.empty()) {
     util::require(fs::is_regular_file(options.prompts), options.prompts, ": is not a file");
@@ -117,8 +104,8 @@ std::vector<Ids> read_prompts(const GenerateOptions& options, const Words& words
 // Texts as they come: one to be read at once, or a line of JSON each, in the order of the prompts.
 class Output {
  public:
-  Output(const Words& words, const std::vector<Ids>& prompts, const std::vector<std::string>& stops,
-         bool as_lines)
+  Output(const ModelWords& words, const std::vector<Ids>& prompts,
+         const std::vector<std::string>& stops, bool as_lines)
       : words_(words),
         prompts_(prompts),
         as_lines_(as_lines),
@@ -163,7 +150,7 @@ class Output {
     std::cout << line.dump() << '\n' << std::flush;
   }
 
-  const Words& words_;
+  const ModelWords& words_;
   const std::vector<Ids>& prompts_;
   bool as_lines_;
   std::vector<std::string> texts_;
@@ -196,7 +183,7 @@ int generate_command(const GenerateOptions& options) {
   const train::ThreadScope threads(options.threads > 0 ? options.threads : util::available_cores());
   const fs::path folder = inference::find_model(options.model);
   const checkpoint::HuggingFaceModel description = inference::read_description(folder);
-  const Words words(folder, description);
+  const ModelWords words(folder, description);
   const bool as_lines = !options.prompts.empty();
   const std::vector<Ids> prompts = read_prompts(options, words);
 

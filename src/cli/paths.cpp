@@ -6,6 +6,7 @@
 
 #include "cli/environment.h"
 #include "data/sources.h"
+#include "train/evaluation_tasks.h"
 #include "util/error.h"
 
 namespace superpose::cli {
@@ -104,6 +105,10 @@ void expand_paths(experiment::Recipe& recipe) {
   for (eval::ValidationSetConfig& set : base.validation) {
     expand_list("validation.sources", set.sources);
   }
+  for (eval::TaskChoice& task : base.evaluation.tasks) {
+    expand_key("evaluation.tasks.name", task.name);
+    expand_key("evaluation.tasks.data", task.data);
+  }
   for (experiment::ArmConfig& arm : recipe.compare.arms) {
     const auto found = arm.overrides.find("data.cache_dir");
     if (found != arm.overrides.end()) expand_override(found->second);
@@ -119,6 +124,8 @@ experiment::Recipe locate_sources(experiment::Recipe recipe) {
   };
   for (data::MixtureConfig& entry : recipe.base.mixture) relocate(entry.sources);
   for (eval::ValidationSetConfig& set : recipe.base.validation) relocate(set.sources);
+  recipe.base.evaluation.tasks =
+      train::locate_tasks(recipe.base.evaluation.tasks, recipe.base.data.recipe_folder);
   recipe.base.data = data::locate(recipe.base.data);
   return recipe;
 }

@@ -15,8 +15,8 @@ std::string expand_path(const std::string& path, const std::string& home);
 std::string expand_path(const std::string& path);
 
 // Every key of a recipe that holds paths: run.dir, of [data] sources, site_packages, validation,
-// tokenizer and cache_dir, the sources of mixture and validation sets, and data.cache_dir of an
-// arm. Throws util::Error naming the key.
+// tokenizer and cache_dir, the sources of mixture and validation sets, name and data of evaluation
+// tasks, and data.cache_dir of an arm. Throws util::Error naming the key.
 void expand_paths(experiment::Recipe& recipe);
 
 // The recipe with what it reads written as it lies from the current folder (data::locate): for a

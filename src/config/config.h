@@ -8,7 +8,8 @@
 //     v.operational("threads", self.threads, "CPU threads");     // may change at a resume
 //     v.choice("schedule", self.schedule, kNames, "its shape");  // enum class, values 0, 1, ...
 //     v.section("model", self.model, "the decoder");             // a visitable struct: [model]
-//     v.list("phases", self.phases, "in order");                 // vector of them: [[phases]]
+//     v.list("phases", self.phases, "in order");                 // vector of them: [[phases]];
+//                                                                // operational where all keys are
 //     v.added().field("z_loss", self.z_loss, "weight");          // a key that old versions lack
 //     v.corpus().field("include", self.include, "globs");        // decides what a corpus holds
 //     v.order().field("lanes", self.lanes, "lanes");             // decides which rows are read

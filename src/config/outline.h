@@ -1,6 +1,7 @@
 // What a visitable struct holds, as text: the common ground of every way to print a recipe.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -27,7 +28,7 @@ struct Entry {
   std::string name;
   std::string doc;
   std::string value;         // leaf: TOML text
-  bool operational = false;  // leaf: may change at resume
+  bool operational = false;  // may change at resume; a list: as each of its keys may
   bool added = false;        // no setting while at its default, see config.h
   bool at_default = false;   // of an added entry
   DataRole role = DataRole::kNone;
@@ -87,6 +88,8 @@ class Outliner {
   void list(std::string_view name, const std::vector<Element>& elements, std::string_view doc) {
     Entry& entry = add(Entry::Kind::kList, name, doc);
     entry.element_keys = outline(Element{});
+    entry.operational = std::all_of(entry.element_keys.begin(), entry.element_keys.end(),
+                                    [](const Entry& key) { return key.operational; });
     for (const Element& element : elements) {
       Entry& child = entry.children.emplace_back();
       child.kind = Entry::Kind::kSection;

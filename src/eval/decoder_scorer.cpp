@@ -85,8 +85,20 @@ std::vector<Batch> make_batches(std::span<const ScoreRequest> requests) {
   return batches;
 }
 
+// Where the tokens of each request begin among those of all, and their number.
+std::vector<std::int64_t> token_offsets(std::span<const ScoreRequest> requests) {
+  std::vector<std::int64_t> offsets{0};
+  for (const ScoreRequest& request : requests) {
+    offsets.push_back(offsets.back() + std::ssize(request.continuation));
+  }
+  return offsets;
+}
+
+// Fills the columns of the batch's tokens in `tokens` [2, N]: losses; 1 where a token is the
+// likeliest.
 void score_batch(const model::Decoder& decoder, std::span<const ScoreRequest> requests,
-                 const Batch& batch, std::vector<Score>& scores) {
+                 const Batch& batch, std::span<const std::int64_t> offsets,
+                 const at::Tensor& tokens) {
   at::Tensor ids = at::zeros({batch.num_rows, batch.length, 1}, at::kLong);
   auto* const id_values = ids.mutable_data_ptr<std::int64_t>();
   std::vector<std::int64_t> positions, targets;
@@ -110,14 +122,33 @@ void score_batch(const model::Decoder& decoder, std::span<const ScoreRequest> re
   const at::Tensor losses = result.losses.to(at::kCPU), are_best = result.is_best.to(at::kCPU);
   const auto* loss = losses.const_data_ptr<float>();
   const auto* is_best = are_best.const_data_ptr<bool>();
+  auto* const values = tokens.mutable_data_ptr<float>();
   for (const std::size_t index : batch.requests) {
-    Score score{.log_likelihood = 0, .is_greedy = true};
-    for (std::size_t i = 0; i < requests[index].continuation.size(); ++i) {
-      score.log_likelihood -= double{*loss++};
-      score.is_greedy = *is_best++ && score.is_greedy;
+    for (std::int64_t token = offsets[index]; token < offsets[index + 1]; ++token) {
+      values[token] = *loss++;
+      values[tokens.size(1) + token] = *is_best++ ? 1 : 0;
     }
-    scores[index] = score;
   }
+}
+
+std::vector<Score> scores_of(std::span<const std::int64_t> offsets, const at::Tensor& tokens) {
+  const auto* const losses = tokens.const_data_ptr<float>();
+  const auto* const are_best = losses + tokens.size(1);
+  std::vector<Score> scores;
+  for (std::size_t index = 0; index + 1 < offsets.size(); ++index) {
+    Score& score = scores.emplace_back(Score{.log_likelihood = 0, .is_greedy = true});
+    for (std::int64_t token = offsets[index]; token < offsets[index + 1]; ++token) {
+      score.log_likelihood -= double{losses[token]};
+      score.is_greedy = score.is_greedy && are_best[token] > 0;
+    }
+  }
+  return scores;
+}
+
+std::int64_t positions_of(const std::vector<Batch>& batches) {
+  std::int64_t positions = 0;
+  for (const Batch& batch : batches) positions += batch.num_rows * batch.length;
+  return positions;
 }
 
 }  // namespace
@@ -125,17 +156,26 @@ void score_batch(const model::Decoder& decoder, std::span<const ScoreRequest> re
 std::vector<Score> DecoderScorer::score(std::span<const ScoreRequest> requests,
                                         const tasks::ScoreProgress& progress) const {
   for (const ScoreRequest& request : requests) check_ids(request, decoder_.config().vocab_size);
+  const int ranks = collective_ == nullptr ? 1 : collective_->world_size();
+  const int rank = collective_ == nullptr ? 0 : collective_->rank();
   const std::vector<Batch> batches = make_batches(requests);
-  std::int64_t all = 0;
-  for (const Batch& batch : batches) all += batch.num_rows * batch.length;
-  std::vector<Score> scores(requests.size());
+  const std::int64_t all = positions_of(batches);
+  const std::vector<std::int64_t> offsets = token_offsets(requests);
+  // The other ranks' tokens are zero here, so summing over ranks changes no bit.
+  const at::Tensor tokens = at::zeros({2, offsets.back()}, at::kFloat);
   std::int64_t done = 0;
-  for (const Batch& batch : batches) {
-    score_batch(decoder_, requests, batch, scores);
-    done += batch.num_rows * batch.length;
+  for (std::size_t i = 0; i < batches.size(); ++i) {
+    if (static_cast<int>(i % static_cast<std::size_t>(ranks)) != rank) continue;
+    score_batch(decoder_, requests, batches[i], offsets, tokens);
+    done += batches[i].num_rows * batches[i].length;
     if (progress) progress(done, all);
   }
-  return scores;
+  if (collective_ != nullptr) collective_->all_reduce_sum(tokens);
+  return scores_of(offsets, tokens);
+}
+
+std::int64_t count_positions(std::span<const ScoreRequest> requests) {
+  return positions_of(make_batches(requests));
 }
 
 }  // namespace superpose::eval

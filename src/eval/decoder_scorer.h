@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "distributed/collective.h"
 #include "model/decoder.h"
 #include "tasks/score_requests.h"
 
@@ -15,17 +16,26 @@ namespace superpose::eval {
 // in f64.
 class DecoderScorer final : public tasks::Scorer {
  public:
-  // `decoder` must outlive the scorer.
-  explicit DecoderScorer(const model::Decoder& decoder) : decoder_(decoder) {}
+  // `decoder` and `collective` must outlive the scorer. With a collective its ranks share the work:
+  // every rank asks for the same scores and gets all of them, with the same bits for any number of
+  // ranks.
+  explicit DecoderScorer(const model::Decoder& decoder,
+                         distributed::Collective* collective = nullptr)
+      : decoder_(decoder), collective_(collective) {}
 
   std::int64_t max_positions() const override { return decoder_.config().max_positions; }
 
-  // Throws util::Error for an id that the decoder's vocabulary lacks. Progress counts positions.
+  // Throws util::Error for an id that the decoder's vocabulary lacks. Progress counts positions of
+  // this rank.
   std::vector<tasks::Score> score(std::span<const tasks::ScoreRequest> requests,
                                   const tasks::ScoreProgress& progress) const override;
 
  private:
   const model::Decoder& decoder_;
+  distributed::Collective* collective_;
 };
+
+// Positions that the decoder computes for such requests, padding included.
+std::int64_t count_positions(std::span<const tasks::ScoreRequest> requests);
 
 }  // namespace superpose::eval

@@ -12,12 +12,36 @@
 
 namespace superpose::eval {
 
+// An entry of [[evaluation.tasks]]: a task that is scored during the run.
+struct TaskChoice {
+  std::string name = {};
+  std::string data = {};
+  std::int64_t every = 1000;
+  std::int64_t samples = 0;
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& v) {
+    v.operational("name", self.name,
+                  "a task of superpose eval, or the path of a TOML file; NAME@N has N answered "
+                  "examples in front of each question");
+    v.operational("data", self.data, "folder of its data; empty = that of the TOML file");
+    v.operational("every", self.every,
+                  "steps between scores, the first before step 1; 0 = only at the end, as always");
+    v.operational("samples", self.samples, "first rows of each group of the task; 0 = all");
+  }
+
+  void validate() const;
+};
+
 // Section [evaluation] of a recipe.
 struct EvaluationConfig {
   std::int64_t every = 250;
   std::int64_t windows = 256;
   std::int64_t final_windows = 4096;
   double document_cap = 0;
+  std::vector<std::string> prompts = {};
+  std::int64_t sample_tokens = 64;
+  std::vector<TaskChoice> tasks = {};
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {
@@ -32,6 +56,12 @@ struct EvaluationConfig {
         "document_cap", self.document_cap,
         "also report a final loss in which no document counts for more than this share; "
         "0 = off");
+    v.added().operational("prompts", self.prompts,
+                          "texts that the model continues at each validation, by its likeliest "
+                          "tokens");
+    v.added().operational("sample_tokens", self.sample_tokens,
+                          "tokens of such a continuation, at most");
+    v.added().list("tasks", self.tasks, "tasks that are scored now and then, and at the end");
   }
 
   void validate() const {
@@ -42,7 +72,11 @@ struct EvaluationConfig {
                   final_windows);
     util::require(document_cap >= 0 && document_cap < 1,
                   "evaluation.document_cap: must be >= 0 and < 1, got ", document_cap);
+    check_samples();
   }
+
+ private:
+  void check_samples() const;
 };
 
 // An entry of [[validation]]: held-out text with a loss of its own.

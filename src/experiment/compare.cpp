@@ -64,7 +64,8 @@ constexpr double kWorthMeasuring = 60;  // seconds
 
 // FLOPs of steps per second of a whole run, in which validation takes its part of the time.
 train::Speed with_validation(train::Speed speed, const train::Plan& plan) {
-  const double validation = plan.validation_flops + plan.final_score_flops;
+  const double validation =
+      plan.validation_flops + plan.final_score_flops + plan.task_flops + plan.sample_flops;
   speed.flops_per_second *= plan.total_flops / (plan.total_flops + validation);
   return speed;
 }

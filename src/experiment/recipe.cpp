@@ -43,7 +43,8 @@ bool is_corpus_key(const std::string& key) {
     return std::find(kReadingKeys.begin(), kReadingKeys.end(), key) == kReadingKeys.end();
   }
   // The lists, or one of their entries.
-  return key == "evaluation.windows" || key.starts_with("validation") || key.starts_with("mixture");
+  return key == "evaluation.windows" || key.starts_with("evaluation.tasks") ||
+         key.starts_with("validation") || key.starts_with("mixture");
 }
 
 // `who` sets the key: an arm, or the grid.

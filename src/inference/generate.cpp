@@ -22,12 +22,18 @@ using Ids = std::vector<std::int32_t>;
 
 std::int64_t size_of(const Ids& ids) { return static_cast<std::int64_t>(ids.size()); }
 
-void check_prompts(std::span<const Ids> prompts, const model::ModelConfig& model) {
+std::int64_t longest_text(const model::Decoder& decoder, const GenerationConfig& config) {
+  return config.max_positions > 0 ? config.max_positions : decoder.config().max_positions;
+}
+
+void check_prompts(std::span<const Ids> prompts, const model::Decoder& decoder,
+                   std::int64_t longest) {
+  const model::ModelConfig& model = decoder.config();
   for (std::size_t i = 0; i < prompts.size(); ++i) {
     const Ids& ids = prompts[i];
     util::require(!ids.empty(), "prompt ", i + 1, ": must have at least one token");
-    util::require(size_of(ids) <= model.max_positions, "prompt ", i + 1, ": must have at most ",
-                  model.max_positions, " tokens, the model's context, got ", ids.size());
+    util::require(size_of(ids) <= longest, "prompt ", i + 1, ": must have at most ", longest,
+                  " tokens, the model's context, got ", ids.size());
     for (const std::int32_t id : ids) {
       util::require(id >= 0 && id < model.vocab_size, "prompt ", i + 1, ": ids must be in [0, ",
                     model.vocab_size, "), got ", id);
@@ -67,7 +73,7 @@ class Generation {
 
  private:
   std::int64_t room(std::size_t prompt) const {
-    return decoder_.config().max_positions - size_of(prompts_[prompt]);
+    return longest_text(decoder_, config_) - size_of(prompts_[prompt]);
   }
 
   std::int64_t capacity() const {
@@ -98,9 +104,9 @@ class Generation {
       const std::int64_t count = std::min(kChunk, size_of(ids) - first);
       const at::Tensor chunk = at::empty({1, count}, at::kLong);
       std::copy_n(ids.begin() + first, count, chunk.mutable_data_ptr<std::int64_t>());
-      last = decoder_.extend(chunk, {text.slot}, cache_).select(1, count - 1);
+      last = decoder_.extend(chunk.to(decoder_.device()), {text.slot}, cache_).select(1, count - 1);
     }
-    const at::Tensor logits = decoder_.logits_of(last);
+    const at::Tensor logits = decoder_.logits_of(last).to(at::kCPU);
     stats_.prompt_tokens += size_of(ids);
     stats_.prompt_seconds += util::steady_seconds() - start;
     if (take(text, logits.const_data_ptr<float>())) texts_.push_back(std::move(text));
@@ -116,7 +122,8 @@ class Generation {
       ids.mutable_data_ptr<std::int64_t>()[i] = texts_[i].result.ids.back();
       slots.push_back(texts_[i].slot);
     }
-    const at::Tensor logits = decoder_.logits_of(decoder_.extend(ids, slots, cache_).flatten(0, 1));
+    const at::Tensor states = decoder_.extend(ids.to(decoder_.device()), slots, cache_);
+    const at::Tensor logits = decoder_.logits_of(states.flatten(0, 1)).to(at::kCPU);
     const float* row = logits.const_data_ptr<float>();
     std::vector<Text> remaining;
     for (Text& text : texts_) {
@@ -172,7 +179,7 @@ GenerationStats generate(const model::Decoder& decoder, std::span<const Ids> pro
                 "generate: max_tokens and batch must be >= 1, got ", config.max_tokens, " and ",
                 config.batch);
   config.sampling.validate("");
-  check_prompts(prompts, decoder.config());
+  check_prompts(prompts, decoder, longest_text(decoder, config));
   if (prompts.empty()) return {};
   return Generation(decoder, prompts, config, calls).run();
 }

@@ -24,6 +24,7 @@ struct GenerationConfig {
   std::int64_t max_tokens = 128;        // of each text, beyond its prompt; >= 1
   std::vector<std::int32_t> ends = {};  // tokens that end a text
   std::int64_t batch = 8;               // texts that are continued at a time, >= 1
+  std::int64_t max_positions = 0;       // of a text with its prompt; 0: the decoder's
 };
 
 struct Generated {
@@ -45,6 +46,7 @@ struct GenerationCalls {
 };
 
 // Continues `prompts`, ids below the decoder's vocabulary, each from 1 to max_positions of them.
+// The decoder may be on any device.
 // With an f32 decoder on a CPU a prompt's text depends on the prompt, its index and the
 // configuration alone: not on the other prompts, the size of the batch or the number of threads
 // (Decoder::extend). Throws util::Error that names the prompt, before anything is computed, for one

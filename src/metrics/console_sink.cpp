@@ -38,6 +38,7 @@ void ConsoleSink::write(const Record& record) {
     void operator()(const RunHeader& r) const { sink.begin(r); }
     void operator()(const StepRecord& r) const { sink.step(r); }
     void operator()(const ValidationRecord& r) const { sink.validation(r); }
+    void operator()(const TaskRecord& r) const { sink.task(r); }
     void operator()(const FinalRecord& r) const { sink.final_scores(r); }
     void operator()(const EventRecord& r) const { sink.event(r); }
     void operator()(const SummaryRecord& r) const { sink.finish(r); }
@@ -72,6 +73,22 @@ void ConsoleSink::validation(const ValidationRecord& record) {
     line_.print(line);
   }
   if (line_.on_terminal() && last_step_.step > 0) line_.show(status());
+}
+
+void ConsoleSink::task(const TaskRecord& record) {
+  if (detail_ != ConsoleDetail::kFull) return;
+  std::string line = "task " + record.name + " at step " + util::with_commas(record.step) + ": " +
+                     util::with_commas(record.items) + " items";
+  for (const char* const name : {kPrimaryScore, "acc"}) {
+    const double* const score = find_number(record.scores, name);
+    if (score == nullptr) continue;
+    line += std::string("; ") + name + " " + util::fixed(*score, 4);
+    const double* const error = find_number(record.errors, name);
+    if (error != nullptr) line += " +- " + util::fixed(*error, 4);
+    const double* const chance = find_number(record.chance, name);
+    if (chance != nullptr) line += " (chance " + util::fixed(*chance, 4) + ")";
+  }
+  line_.print(line);
 }
 
 void ConsoleSink::final_scores(const FinalRecord& record) {

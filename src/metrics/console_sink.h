@@ -14,7 +14,7 @@ enum class ConsoleDetail { kFull, kBrief };
 
 // One status line: phase, step, loss (named bag loss or NTP loss), last validation, positions/s,
 // raw tokens/s, share of the time waited for data, time left. Switches, resumes, warnings and the
-// end get a line of their own, and so do validations of more than one set; on a terminal
+// end get a line of their own, and so do tasks and validations of more than one set; on a terminal
 // checkpoints do not, the status line is enough. An error is left to the exception that ends the
 // run.
 class ConsoleSink : public Sink {
@@ -28,6 +28,7 @@ class ConsoleSink : public Sink {
   void begin(const RunHeader& header);
   void step(const StepRecord& record);
   void validation(const ValidationRecord& record);
+  void task(const TaskRecord& record);
   void final_scores(const FinalRecord& record);
   void event(const EventRecord& record);
   void finish(const SummaryRecord& record);

@@ -48,6 +48,7 @@ Json to_json(const Record& record) {
     Json operator()(const RunHeader& r) const { return write_record("header", r); }
     Json operator()(const StepRecord& r) const { return write_record("step", r); }
     Json operator()(const ValidationRecord& r) const { return write_record("validation", r); }
+    Json operator()(const TaskRecord& r) const { return write_record("task", r); }
     Json operator()(const FinalRecord& r) const { return write_record("final", r); }
     Json operator()(const EventRecord& r) const { return write_record("event", r); }
     Json operator()(const SummaryRecord& r) const { return write_record("summary", r); }
@@ -72,11 +73,13 @@ Record from_json(const Json& json, const std::string& where) {
     }
     return record;
   }
+  if (*kind == "task") return util::fields_from_json<TaskRecord>(json, where + ": task");
   if (*kind == "final") return read_final(json, where + ": final");
   if (*kind == "event") return util::fields_from_json<EventRecord>(json, where + ": event");
   if (*kind == "summary") return util::fields_from_json<SummaryRecord>(json, where + ": summary");
   util::fail(where,
-             ": field 'kind': expected header, step, validation, final, event or summary, got ",
+             ": field 'kind': expected header, step, validation, task, final, event or summary, "
+             "got ",
              kind->dump());
 }
 

@@ -13,8 +13,8 @@ util::Json to_json(const Record& record);
 
 // `where` ("file:line") opens every error: an unknown kind, a newer schema, a required field that
 // is missing or of the wrong type, by name. Required: header seed, flops_per_position, phases and
-// the three fingerprints; validation step, positions, raw_tokens, seconds, loss; step, event and
-// summary their "step". The rest has defaults.
+// the three fingerprints; validation step, positions, raw_tokens, seconds, loss; task step, name,
+// scores; step, event and summary their "step". The rest has defaults.
 Record from_json(const util::Json& json, const std::string& where);
 
 }  // namespace superpose::metrics

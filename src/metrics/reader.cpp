@@ -1,5 +1,6 @@
 #include "metrics/reader.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <map>
@@ -71,6 +72,8 @@ class Collector {
       run_.steps.push_back(*step);
     } else if (auto* validation = std::get_if<ValidationRecord>(&record)) {
       add_validation(*validation, where);
+    } else if (auto* task = std::get_if<TaskRecord>(&record)) {
+      add_task(std::move(*task));
     } else if (auto* final_scores = std::get_if<FinalRecord>(&record)) {
       run_.final_scores = std::move(*final_scores);
     } else if (auto* event = std::get_if<EventRecord>(&record)) {
@@ -82,6 +85,15 @@ class Collector {
   bool has_header() const { return has_header_; }
 
  private:
+  // As of a validation, the later one counts.
+  void add_task(TaskRecord record) {
+    const auto same = std::find_if(run_.tasks.begin(), run_.tasks.end(), [&](const auto& task) {
+      return task.step == record.step && task.name == record.name;
+    });
+    if (same != run_.tasks.end()) run_.tasks.erase(same);
+    run_.tasks.push_back(std::move(record));
+  }
+
   // A run that was resumed at the step of a validation may have taken it twice: the later one
   // counts.
   void add_validation(const ValidationRecord& record, const std::string& where) {

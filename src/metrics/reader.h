@@ -14,6 +14,7 @@ struct RunRecords {
   RunHeader header;  // the last one
   std::vector<StepRecord> steps;
   std::vector<ValidationRecord> validations;
+  std::vector<TaskRecord> tasks;
   std::optional<FinalRecord> final_scores;
   std::vector<EventRecord> events;
   std::optional<SummaryRecord> summary;

@@ -19,6 +19,7 @@
 #include <variant>
 #include <vector>
 
+#include "metrics/task_records.h"
 #include "metrics/validation_records.h"
 #include "util/json_fields.h"
 #include "util/setting.h"
@@ -241,8 +242,8 @@ struct SummaryRecord {
   }
 };
 
-using Record =
-    std::variant<RunHeader, StepRecord, ValidationRecord, FinalRecord, EventRecord, SummaryRecord>;
+using Record = std::variant<RunHeader, StepRecord, ValidationRecord, TaskRecord, FinalRecord,
+                            EventRecord, SummaryRecord>;
 
 // Fills positions_per_second, raw_tokens_per_second and wait_share of `now` from the differences to
 // `before` (a default StepRecord for the first). Zero elapsed time gives zeros.

@@ -108,6 +108,17 @@ std::string validation_event(const ValidationRecord& record) {
   return scalars.event(record.step);
 }
 
+std::string task_event(const TaskRecord& record) {
+  Scalars scalars;
+  for (const auto& [name, value] : record.scores) {
+    scalars.add("task/" + record.name + "/" + name, value);
+  }
+  for (const auto& [name, value] : record.chance) {
+    scalars.add("task/" + record.name + "/" + name + "_by_chance", value);
+  }
+  return scalars.event(record.step);
+}
+
 std::string final_event(const FinalRecord& record) {
   Scalars scalars;
   for (const FinalScore& set : record.sets) {
@@ -160,6 +171,7 @@ void TensorBoardSink::write(const Record& record) {
   if (const auto* validation = std::get_if<ValidationRecord>(&record)) {
     append(validation_event(*validation));
   }
+  if (const auto* task = std::get_if<TaskRecord>(&record)) append(task_event(*task));
   if (const auto* final_scores = std::get_if<FinalRecord>(&record)) {
     append(final_event(*final_scores));
   }

@@ -47,6 +47,22 @@ struct SetScore {
   }
 };
 
+// A prompt and what the model continues it with, by its likeliest tokens.
+struct TextSample {
+  std::string prompt;
+  std::string text;         // without the prompt
+  std::string stop;         // why it ended, as in the output of `superpose generate`
+  std::int64_t tokens = 0;  // generated
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& v) {
+    v.required("prompt", self.prompt);
+    v.required("text", self.text);
+    v.optional("stop", self.stop);
+    v.optional("tokens", self.tokens);
+  }
+};
+
 // The validation sets after `step` finished steps; the same measure in every phase. Its own loss
 // and what follows it are those of the primary set, which every outcome is computed from.
 struct ValidationRecord {
@@ -68,8 +84,9 @@ struct ValidationRecord {
   double evaluation_seconds = 0;  // what this validation took, not part of `seconds`
   // All sets by name, the primary one first; empty where a trainer has but one and names none.
   std::vector<SetScore> sets;
-  double elapsed_seconds = 0;  // as in StepRecord, this validation included
-  std::string time = {};       // likewise
+  std::vector<TextSample> samples;  // of evaluation.prompts
+  double elapsed_seconds = 0;       // as in StepRecord, this validation included
+  std::string time = {};            // likewise
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {
@@ -88,6 +105,7 @@ struct ValidationRecord {
     v.optional("copying", self.copying);
     v.optional("evaluation_seconds", self.evaluation_seconds);
     v.optional("sets", self.sets);
+    v.unless_empty("samples", self.samples);
     v.optional("elapsed_seconds", self.elapsed_seconds);
     v.unless_empty("time", self.time);
   }

@@ -11,6 +11,7 @@
 #include "report/outcomes.h"
 #include "report/report.h"
 #include "report/sets.h"
+#include "report/task_scores.h"
 #include "util/error.h"
 #include "util/text.h"
 
@@ -202,6 +203,8 @@ Analysis analyze(const Experiment& experiment) {
   const std::string warning = late_warning(analysis.arms);
   if (!warning.empty()) analysis.warnings.push_back(warning);
   analysis.sets = summarize_sets(analysis);
+  analysis.tasks = summarize_tasks(analysis);
+  note_other_questions(analysis);
   analysis.measured = quoted_text(analysis);
   return analysis;
 }

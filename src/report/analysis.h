@@ -197,6 +197,28 @@ struct SetSummary {
   std::vector<ArmScore> arms;  // those that have a finished run
 };
 
+// One arm on one score of a task: budget 1, mean over seeds, when the runs were done.
+struct ArmTaskScore {
+  std::string arm;
+  std::int64_t seeds = 0;
+  double value = 0;
+  std::optional<double> error;   // over items, mean over seeds
+  std::optional<Interval> gain;  // over the baseline, of the seeds that both have; > 0 is better
+};
+
+struct TaskScoreSummary {
+  std::string name;  // metrics::TaskRecord
+  std::optional<double> chance;
+  std::vector<ArmTaskScore> arms;  // those that have a run with this score
+};
+
+struct TaskSummary {
+  std::string name;
+  std::int64_t items = 0;
+  std::string fingerprint;               // of the questions; runs that asked others take no part
+  std::vector<TaskScoreSummary> scores;  // the primary one first
+};
+
 struct Analysis {
   Experiment experiment;
   QuotedLoss quoted = QuotedLoss::kWhole;
@@ -206,6 +228,7 @@ struct Analysis {
   std::vector<Comparison> comparisons;  // one for each arm but the baseline
   std::vector<RateGrid> rate_grids;     // empty: no rates were searched
   std::vector<SetSummary> sets;         // the primary one first; empty: records name none
+  std::vector<TaskSummary> tasks;       // that runs scored
   bool has_budgets = false;
   std::vector<std::string> warnings;  // such as a best rate at the edge of the grid
   std::vector<std::string> notes;

@@ -203,6 +203,31 @@ Json set_json(const SetSummary& set) {
   return json;
 }
 
+Json task_json(const TaskSummary& task) {
+  Json json;
+  json["name"] = task.name;
+  json["items"] = task.items;
+  json["fingerprint"] = task.fingerprint;
+  json["scores"] = Json::array();
+  for (const TaskScoreSummary& score : task.scores) {
+    Json one;
+    one["name"] = score.name;
+    one["chance"] = number(score.chance);
+    one["arms"] = Json::array();
+    for (const ArmTaskScore& arm : score.arms) {
+      Json of_arm;
+      of_arm["arm"] = arm.arm;
+      of_arm["seeds"] = arm.seeds;
+      of_arm["value"] = arm.value;
+      of_arm["error"] = number(arm.error);
+      of_arm["gain"] = arm.gain ? interval_json(*arm.gain) : Json();
+      one["arms"].push_back(std::move(of_arm));
+    }
+    json["scores"].push_back(std::move(one));
+  }
+  return json;
+}
+
 Json copying_json(const SeedCopying& seed) {
   Json json;
   json["seed"] = seed.seed;
@@ -373,6 +398,8 @@ std::string report_json(const Analysis& analysis) {
   }
   json["sets"] = Json::array();
   for (const SetSummary& set : analysis.sets) json["sets"].push_back(set_json(set));
+  json["tasks"] = Json::array();
+  for (const TaskSummary& task : analysis.tasks) json["tasks"].push_back(task_json(task));
   json["rate_grids"] = Json::array();
   for (const RateGrid& grid : analysis.rate_grids) json["rate_grids"].push_back(grid_json(grid));
   json["runs"] = Json::array();

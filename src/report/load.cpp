@@ -49,6 +49,7 @@ metrics::RunRecords records_with_trunk(const Experiment& experiment, const RunEn
   const metrics::RunRecords trunk = records_with_trunk(experiment, parent);
   put_in_front(records.steps, trunk.steps, entry.parent_step);
   put_in_front(records.validations, trunk.validations, entry.parent_step);
+  put_in_front(records.tasks, trunk.tasks, entry.parent_step);
   put_in_front(records.events, trunk.events, entry.parent_step);
   return records;
 }

@@ -6,6 +6,7 @@
 #include "report/assets.h"
 #include "report/curve_words.h"
 #include "report/html.h"
+#include "report/page_evaluation.h"
 #include "report/page_grid.h"
 #include "report/page_tables.h"
 #include "report/plot_data.h"
@@ -322,6 +323,27 @@ std::string router_plot(const Analysis& analysis) {
              "over layers. Dotted: the switch."));
 }
 
+std::string tasks(const Analysis& analysis) {
+  const std::string table = tasks_table(analysis);
+  if (table.empty()) return "";
+  const std::string hint =
+      "Asked next token by next token in every phase, so scores inside superposition are of a "
+      "model that was not trained on single tokens. Bits per byte of the right answer is the "
+      "primary score: small models choose about as well as chance.";
+  return section("tasks", "Evaluation tasks", hint,
+                 figure("plot-tasks",
+                        "Scores of the runs. Dashed: chance, a blind choice among the answers or, "
+                        "of bits per byte, all tokens equally likely. Dotted: the switch.") +
+                     table);
+}
+
+std::string samples(const Analysis& analysis) {
+  const std::string part = samples_part(analysis);
+  if (part.empty()) return "";
+  return section("samples", "Text that the model writes",
+                 "Its most likely tokens after a prompt, at validations.", part);
+}
+
 std::string recipe(const Analysis& analysis) {
   std::string body;
   if (!analysis.experiment.commands.empty()) {
@@ -379,7 +401,8 @@ std::string html_page(const Analysis& analysis, std::string_view plotly_script) 
   std::string html = head(analysis) + "<body><main>\n" + hero(analysis, words) +
                      budget_plot(analysis) + outcomes(analysis) + ranking(analysis);
   html += optional_section("words", "In words", "", list_of("words", words.sentences));
-  html += plots(analysis) + bag_plot(analysis) + router_plot(analysis) + step_plot(analysis);
+  html += plots(analysis) + tasks(analysis) + samples(analysis) + bag_plot(analysis) +
+          router_plot(analysis) + step_plot(analysis);
   html += optional_section("spread", "Spread over seeds",
                            "How far the final losses of seeds lie apart, nats per token.",
                            spread_table(analysis) + noise_blocks(analysis));

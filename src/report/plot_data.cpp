@@ -8,6 +8,7 @@
 #include "report/ranking.h"
 #include "report/sets.h"
 #include "report/step_curves.h"
+#include "report/task_scores.h"
 #include "report/text.h"
 #include "report/verdict.h"
 
@@ -86,6 +87,49 @@ Json switch_marks(const Run& run) {
   return marks;
 }
 
+// The scores of each task of a run, by name, with the clocks at which they were taken.
+Json task_curves(const Analysis& analysis, const Run& run) {
+  Json curves = Json::array();
+  for (const TaskSummary& task : analysis.tasks) {
+    Json curve;
+    for (const char* name : {"step", "positions", "raw_tokens", "seconds"}) {
+      curve[name] = Json::array();
+    }
+    for (const TaskScoreSummary& score : task.scores) curve["scores"][score.name] = Json::array();
+    for (const metrics::TaskRecord* record : records_of_task(run, task)) {
+      curve["step"].push_back(record->step);
+      curve["positions"].push_back(record->positions);
+      curve["raw_tokens"].push_back(record->raw_tokens);
+      curve["seconds"].push_back(record->seconds);
+      for (const TaskScoreSummary& score : task.scores) {
+        const double* value = metrics::find_number(record->scores, score.name);
+        curve["scores"][score.name].push_back(value == nullptr ? Json() : Json(*value));
+      }
+    }
+    curves.push_back(std::move(curve));
+  }
+  return curves;
+}
+
+// What the buttons of the tasks' plot offer: the primary score first.
+Json tasks_json(const Analysis& analysis) {
+  Json tasks = Json::array();
+  for (const TaskSummary& task : analysis.tasks) {
+    Json json;
+    json["name"] = task.name;
+    json["scores"] = Json::array();
+    for (const TaskScoreSummary& score : task.scores) {
+      Json one;
+      one["name"] = score.name;
+      one["words"] = score_words(score.name);
+      one["chance"] = score.chance ? Json(*score.chance) : Json();
+      json["scores"].push_back(std::move(one));
+    }
+    tasks.push_back(std::move(json));
+  }
+  return tasks;
+}
+
 Json runs_json(const Analysis& analysis) {
   Json runs = Json::array();
   const std::vector<std::string> drawn = drawn_arms(analysis);
@@ -99,6 +143,7 @@ Json runs_json(const Analysis& analysis) {
     json["validation"] = validation_curve(run, analysis.quoted);
     json["copying"] = copying_curve(run);
     json["sets"] = set_curves(analysis, run);
+    json["tasks"] = task_curves(analysis, run);
     json["steps"] = step_curves(run);
     runs.push_back(std::move(json));
   }
@@ -250,6 +295,7 @@ Json plot_data(const Analysis& analysis) {
   data["arms"] = drawn_arms(analysis);
   data["half"] = analysis.quoted == QuotedLoss::kWhole ? "" : ", half B";
   data["sets"] = names_of_sets(analysis);
+  data["tasks"] = tasks_json(analysis);
   data["runs"] = runs_json(analysis);
   data["gaps"] = gaps_json(analysis);
   data["rates"] = rates_json(analysis);

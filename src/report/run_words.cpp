@@ -4,6 +4,7 @@
 
 #include "report/context.h"
 #include "report/schedule_words.h"
+#include "report/task_scores.h"
 #include "report/text.h"
 #include "util/text.h"
 
@@ -98,6 +99,7 @@ Words run_in_words(const Analysis& analysis, const Run& run) {
   add(words.opening, reading_sentence(run));
   add(words.opening, time_sentence(run));
   add(words.opening, context_sentence("The run", analysis.find_arm(run.entry.arm)->context));
+  add(words.opening, tasks_sentence(analysis));
   add(words.opening, parents_sentence(run));
   add(words.opening, events_sentence(run));
   return words;

@@ -13,6 +13,7 @@
 #include "report/run_words.h"
 #include "report/schedule_words.h"
 #include "report/sentences.h"
+#include "report/task_scores.h"
 #include "report/text.h"
 #include "report/verdict.h"
 #include "util/text.h"
@@ -101,6 +102,7 @@ void add_details(const Analysis& analysis, const Comparison& comparison, bool is
     }
   }
   add(sentences, sets_sentence(analysis, comparison.arm));
+  add(sentences, tasks_sentence(analysis, comparison.arm));
   add(sentences, spread_sentence(analysis, comparison));
   add(sentences, crossing_sentence(comparison));
 }

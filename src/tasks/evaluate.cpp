@@ -13,62 +13,88 @@
 namespace superpose::tasks {
 namespace {
 
-// Calls encode(i) for each request, with `where(i)` in front of its errors, and scores them all.
+// Calls encode(i) for each request, with `where(i)` in front of its errors.
 template <class Encode, class Where>
-RequestResult score_all(std::size_t count, const Encode& encode, const Where& where,
-                        const Scorer& scorer, const ScoreProgress& progress) {
-  RequestResult result;
-  std::vector<ScoreRequest> requests;
-  requests.reserve(count);
+TaskRequests encode_all(std::size_t count, const Encode& encode, const Where& where,
+                        std::int64_t max_positions) {
+  TaskRequests result;
+  result.requests.reserve(count);
   for (std::size_t i = 0; i < count; ++i) {
     try {
-      requests.push_back(encode(i));
-      if (fit(requests.back(), scorer.max_positions()) > 0) ++result.cut_requests;
+      result.requests.push_back(encode(i));
+      if (fit(result.requests.back(), max_positions) > 0) ++result.cut_requests;
     } catch (const util::Error& error) {
       util::fail(where(i), ": ", error.what());
     }
   }
-  result.scores = scorer.score(requests, progress);
-  for (std::size_t i = 0; i < count; ++i) {
-    util::require(std::isfinite(result.scores[i].log_likelihood), where(i),
-                  ": the log-likelihood must be finite, got ", result.scores[i].log_likelihood,
-                  "; are the model's weights?");
-  }
   return result;
 }
 
-}  // namespace
+template <class Where>
+std::vector<Score> score_all(std::span<const ScoreRequest> requests, const Where& where,
+                             const Scorer& scorer, const ScoreProgress& progress) {
+  std::vector<Score> scores = scorer.score(requests, progress);
+  for (std::size_t i = 0; i < scores.size(); ++i) {
+    util::require(std::isfinite(scores[i].log_likelihood), where(i),
+                  ": the log-likelihood must be finite, got ", scores[i].log_likelihood,
+                  "; are the model's weights?");
+  }
+  return scores;
+}
 
-TaskResult evaluate(const TaskConfig& task, std::span<const Item> items, RequestEncoder& encoder,
-                    const Scorer& scorer, const ScoreProgress& progress) {
-  struct Place {
-    const Item* item;
-    std::size_t pair;
-  };
+// The pairs of all items, one after the other.
+struct Place {
+  const Item* item;
+  std::size_t pair;
+};
+
+std::vector<Place> places_of(std::span<const Item> items) {
   std::vector<Place> places;
   for (const Item& item : items) {
     for (std::size_t i = 0; i < item.pairs.size(); ++i) places.push_back({&item, i});
   }
-  const RequestResult scored = score_all(
+  return places;
+}
+
+std::string name_of(const TaskConfig& task, const Place& place) {
+  return task.name + ": row " + std::to_string(place.item->index) + ", choice " +
+         std::to_string(place.pair);
+}
+
+}  // namespace
+
+TaskRequests encode_items(const TaskConfig& task, std::span<const Item> items,
+                          RequestEncoder& encoder, std::int64_t max_positions) {
+  const std::vector<Place> places = places_of(items);
+  return encode_all(
       places.size(),
       [&](std::size_t i) {
         const TextPair& pair = places[i].item->pairs[places[i].pair];
         return encoder.encode_pair(pair.context, pair.continuation);
       },
-      [&](std::size_t i) {
-        return task.name + ": row " + std::to_string(places[i].item->index) + ", choice " +
-               std::to_string(places[i].pair);
-      },
-      scorer, progress);
-  TaskResult result;
-  result.cut_requests = scored.cut_requests;
-  const std::span<const Score> scores(scored.scores);
+      [&](std::size_t i) { return name_of(task, places[i]); }, max_positions);
+}
+
+std::vector<ItemScore> score_items(const TaskConfig& task, std::span<const Item> items,
+                                   const TaskRequests& asked, const Scorer& scorer,
+                                   const ScoreProgress& progress) {
+  const std::vector<Place> places = places_of(items);
+  const std::vector<Score> scored = score_all(
+      asked.requests, [&](std::size_t i) { return name_of(task, places[i]); }, scorer, progress);
+  std::vector<ItemScore> result;
+  const std::span<const Score> scores(scored);
   std::size_t begin = 0;
   for (const Item& item : items) {
-    result.items.push_back(score_item(task, item, scores.subspan(begin, item.pairs.size())));
+    result.push_back(score_item(task, item, scores.subspan(begin, item.pairs.size())));
     begin += item.pairs.size();
   }
   return result;
+}
+
+TaskResult evaluate(const TaskConfig& task, std::span<const Item> items, RequestEncoder& encoder,
+                    const Scorer& scorer, const ScoreProgress& progress) {
+  const TaskRequests asked = encode_items(task, items, encoder, scorer.max_positions());
+  return {score_items(task, items, asked, scorer, progress), asked.cut_requests};
 }
 
 std::vector<TextRequest> read_requests(std::unique_ptr<data::ByteStream> bytes,
@@ -87,12 +113,14 @@ std::vector<TextRequest> read_requests(std::unique_ptr<data::ByteStream> bytes,
 
 RequestResult score_requests(std::span<const TextRequest> requests, RequestEncoder& encoder,
                              const Scorer& scorer, const ScoreProgress& progress) {
-  return score_all(
+  const auto where = [&](std::size_t i) { return requests[i].where; };
+  const TaskRequests asked = encode_all(
       requests.size(),
       [&](std::size_t i) {
         return encoder.encode_pair(requests[i].pair.context, requests[i].pair.continuation);
       },
-      [&](std::size_t i) { return requests[i].where; }, scorer, progress);
+      where, scorer.max_positions());
+  return {score_all(asked.requests, where, scorer, progress), asked.cut_requests};
 }
 
 TextDocument encode_document(const std::string& text, RequestEncoder& encoder) {

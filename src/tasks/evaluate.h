@@ -16,13 +16,27 @@
 
 namespace superpose::tasks {
 
-struct TaskResult {
-  std::vector<ItemScore> items;
+// What a task's items ask, encoded: a request for each of their pairs, in order.
+struct TaskRequests {
+  std::vector<ScoreRequest> requests;
   std::int64_t cut_requests = 0;  // whose context was cut from the left to fit the model
 };
 
-// Throws util::Error that names task and item: text that cannot be scored, a score that is not
-// finite.
+// Throws util::Error that names task and item for text that cannot be scored.
+TaskRequests encode_items(const TaskConfig& task, std::span<const Item> items,
+                          RequestEncoder& encoder, std::int64_t max_positions);
+
+// Throws util::Error that names task and item for a score that is not finite.
+std::vector<ItemScore> score_items(const TaskConfig& task, std::span<const Item> items,
+                                   const TaskRequests& asked, const Scorer& scorer,
+                                   const ScoreProgress& progress = {});
+
+struct TaskResult {
+  std::vector<ItemScore> items;
+  std::int64_t cut_requests = 0;
+};
+
+// The two above, one after the other.
 TaskResult evaluate(const TaskConfig& task, std::span<const Item> items, RequestEncoder& encoder,
                     const Scorer& scorer, const ScoreProgress& progress = {});
 

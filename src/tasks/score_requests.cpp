@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <optional>
 
 #include "tasks/python_text.h"
+#include "tokenizer/config_tokens.h"
 #include "util/error.h"
+#include "util/json.h"
 
 namespace superpose::tasks {
 
@@ -16,6 +19,17 @@ std::int64_t fit(ScoreRequest& request, std::int64_t max_positions) {
   const std::int64_t cut = std::max<std::int64_t>(0, std::ssize(request.context) - room);
   request.context.erase(request.context.begin(), request.context.begin() + cut);
   return cut;
+}
+
+std::int32_t prefix_token(const tokenizer::Tokenizer& tokenizer, const std::string& config_json,
+                          std::int32_t end_of_document) {
+  const util::Json config = util::parse_json(config_json, "tokenizer_config.json");
+  for (const char* const key : {"bos_token", "eos_token"}) {
+    const std::string token = tokenizer::config_token(config, key);
+    const auto id = token.empty() ? std::nullopt : tokenizer.find(token);
+    if (id) return *id;
+  }
+  return end_of_document;
 }
 
 RequestEncoder::RequestEncoder(const tokenizer::Tokenizer& tokenizer, std::int32_t prefix)

@@ -46,6 +46,11 @@ class Scorer {
 // most. Returns how many ids went. Throws util::Error where the continuation alone is too long.
 std::int64_t fit(ScoreRequest& request, std::int64_t max_positions);
 
+// The token that stands for an empty context: the bos_token of a tokenizer_config.json, else its
+// eos_token, else `end_of_document`.
+std::int32_t prefix_token(const tokenizer::Tokenizer& tokenizer, const std::string& config_json,
+                          std::int32_t end_of_document);
+
 // From texts to requests.
 class RequestEncoder {
  public:

@@ -87,6 +87,10 @@ std::optional<std::int64_t> take_examples(std::string& spec) {
   return count;
 }
 
+bool is_path(const std::string& name) {
+  return name.find('/') != name.npos || name.ends_with(".toml");
+}
+
 }  // namespace
 
 void CleanRule::validate() const {
@@ -132,7 +136,7 @@ TaskConfig parse_task(const std::string& file_name, const std::string& toml_text
   return task;
 }
 
-TaskConfig find_task(const std::string& spec) {
+TaskConfig find_task(const std::string& spec, const std::string& key) {
   std::string name = spec;
   const std::optional<std::int64_t> examples = take_examples(name);
   const auto set_examples = [&](TaskConfig task) {
@@ -145,7 +149,7 @@ TaskConfig find_task(const std::string& spec) {
     }
     return task;
   };
-  if (name.find('/') != name.npos || name.ends_with(".toml")) {
+  if (is_path(name)) {
     return set_examples(parse_task(name, util::read_file(name)));
   }
   std::vector<std::string> names;
@@ -155,8 +159,14 @@ TaskConfig find_task(const std::string& spec) {
     }
     names.emplace_back(task.name);
   }
-  util::fail("--tasks: there is no task \"", name, "\": must be one of ", util::join(names, ", "),
+  util::fail(key, ": there is no task \"", name, "\": must be one of ", util::join(names, ", "),
              ", or the path of a TOML file");
+}
+
+std::string path_of_task(const std::string& spec) {
+  std::string name = spec;
+  take_examples(name);
+  return is_path(name) ? name : "";
 }
 
 }  // namespace superpose::tasks

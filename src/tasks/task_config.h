@@ -138,8 +138,12 @@ struct TaskConfig {
 TaskConfig parse_task(const std::string& file_name, const std::string& toml_text);
 
 // A task by its name, or by the path of its file (with a '/' or ending in .toml). Behind either may
-// stand "@N": with N examples in front of each question. Throws util::Error that lists the names.
-TaskConfig find_task(const std::string& spec);
+// stand "@N": with N examples in front of each question. Throws util::Error that lists the names;
+// `key` opens it.
+TaskConfig find_task(const std::string& spec, const std::string& key = "--tasks");
+
+// The path in such a text, without "@N"; empty where it is a name.
+std::string path_of_task(const std::string& spec);
 
 // The tasks that the program comes with, recipes/tasks, compiled in.
 struct NamedTask {

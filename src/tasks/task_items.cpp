@@ -10,6 +10,7 @@
 #include "tasks/python_text.h"
 #include "tasks/rows.h"
 #include "util/error.h"
+#include "util/hash.h"
 #include "util/text.h"
 
 namespace superpose::tasks {
@@ -226,6 +227,45 @@ std::vector<Item> load_items(const TaskConfig& task, const std::filesystem::path
   } catch (const util::Error& error) {
     util::fail(task.name, ": ", error.what());
   }
+}
+
+LoadedTask load_task(const std::string& spec, const std::filesystem::path& folder,
+                     std::int64_t samples) {
+  LoadedTask task{find_task(spec), {}};
+  const std::filesystem::path own = std::filesystem::path(path_of_task(spec)).parent_path();
+  const std::filesystem::path data = folder.empty() ? own : folder;
+  task.items = load_items(task.config, data.empty() ? "." : data, samples);
+  // With examples and without them are two rows of a table.
+  if (task.config.few_shot.examples > 0) {
+    task.config.name += "@" + std::to_string(task.config.few_shot.examples);
+  }
+  return task;
+}
+
+std::string fingerprint_of(std::span<const Item> items) {
+  util::Hasher hasher;
+  const auto add = [&](const std::string& text) {
+    hasher.update(std::uint64_t{text.size()});
+    hasher.update(text);
+  };
+  for (const Item& item : items) {
+    hasher.update(std::uint64_t{item.answer});
+    hasher.update(std::uint64_t{item.pairs.size()});
+    for (const TextPair& pair : item.pairs) {
+      add(pair.context);
+      add(pair.continuation);
+    }
+  }
+  return util::hex64(hasher.digest64());
+}
+
+std::optional<double> chance_of(std::span<const Item> items) {
+  double sum = 0;
+  for (const Item& item : items) {
+    if (item.choices.empty()) return std::nullopt;
+    sum += 1 / static_cast<double>(item.choices.size());
+  }
+  return sum / static_cast<double>(items.size());
 }
 
 }  // namespace superpose::tasks

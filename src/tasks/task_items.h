@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -41,5 +43,22 @@ std::vector<Item> make_items(const TaskConfig& task, const std::vector<Row>& row
 // where people get the data where no file is found.
 std::vector<Item> load_items(const TaskConfig& task, const std::filesystem::path& folder,
                              std::int64_t samples = 0);
+
+// A task with all that it asks.
+struct LoadedTask {
+  TaskConfig config;  // with examples its name ends in "@N"
+  std::vector<Item> items;
+};
+
+// What `spec` names (find_task) from its files below `folder`; empty: the folder of the task's own
+// file. Throws util::Error as find_task and load_items do.
+LoadedTask load_task(const std::string& spec, const std::filesystem::path& folder,
+                     std::int64_t samples = 0);
+
+// 16 hexadecimal digits of what is asked and which answers are right: equal for equal questions.
+std::string fingerprint_of(std::span<const Item> items);
+
+// The share of the items that a blind guess answers; nothing where one has no choices.
+std::optional<double> chance_of(std::span<const Item> items);
 
 }  // namespace superpose::tasks

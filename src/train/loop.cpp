@@ -150,9 +150,15 @@ void TrainingLoop::begin() {
       checkpoint::set_pinned(result_.checkpoint, true);
     }
     if (is_validation_due() && !is_validated()) validate();
+    for (const EvaluationTask& task : parts_.setup.tasks) {
+      if (is_task_due(task) && !is_scored(task)) score_task(task);
+    }
     return;
   }
   validate();
+  for (const EvaluationTask& task : parts_.setup.tasks) {
+    if (is_task_due(task)) score_task(task);
+  }
   if (is_pinned_step()) save();
 }
 
@@ -192,6 +198,9 @@ void TrainingLoop::after_step(const StepResult& result, const data::Batch& batch
     write_event(metrics::EventKind::kSwitch, describe_switch(next));
   }
   if (is_validation_due()) validate();
+  for (const EvaluationTask& task : parts_.setup.tasks) {
+    if (is_task_due(task)) score_task(task);
+  }
   if (is_checkpoint_due()) save();
 }
 
@@ -216,16 +225,31 @@ bool TrainingLoop::is_record_due(std::int64_t step) const {
          is_multiple(step, config_.log.every);
 }
 
+// Whether the run is done, and does not stop on its way for others to branch from.
+bool TrainingLoop::is_end() const {
+  return step_ == last_step_ && end_status(parts_.spec, parts_.setup) != RunStatus::kReachedStop;
+}
+
 bool TrainingLoop::is_validation_due() const {
-  const bool ends =
-      step_ == last_step_ && end_status(parts_.spec, parts_.setup) != RunStatus::kReachedStop;
-  return ends || is_multiple(step_, config_.evaluation.every);
+  return is_end() || is_multiple(step_, config_.evaluation.every);
+}
+
+bool TrainingLoop::is_task_due(const EvaluationTask& task) const {
+  return is_end() || is_multiple(step_, task.every);
+}
+
+// What rank 0 says, on all of them.
+bool TrainingLoop::on_first_rank(bool answer) const {
+  return parts_.collective.broadcast_text(answer ? "yes" : "no", 0) == "yes";
 }
 
 bool TrainingLoop::is_validated() const {
-  const bool leads = parts_.collective.rank() == 0;
-  const std::string answer = leads && has_validation(config_.run.dir, step_) ? "yes" : "no";
-  return parts_.collective.broadcast_text(answer, 0) == "yes";
+  return on_first_rank(parts_.collective.rank() == 0 && has_validation(config_.run.dir, step_));
+}
+
+bool TrainingLoop::is_scored(const EvaluationTask& task) const {
+  return on_first_rank(parts_.collective.rank() == 0 &&
+                       has_task(config_.run.dir, step_, task.name()));
 }
 
 bool TrainingLoop::is_checkpoint_due() const {
@@ -287,6 +311,8 @@ void TrainingLoop::validate() {
                                          parts_.collective)
                          .copying();
   }
+  record.samples =
+      continue_prompts(parts_.setup.prompts, parts_.learner.decoder, parts_.collective);
   record.scored = primary.scored;
   record.scored_half_a = primary.scored_half_a;
   record.scored_half_b = primary.scored_half_b;
@@ -295,6 +321,23 @@ void TrainingLoop::validate() {
   set_times(record, clocks_);
   write(record);
   result_.validation = record;
+}
+
+void TrainingLoop::score_task(const EvaluationTask& task) {
+  const bool is_superposed =
+      step_ > 0 && !superposition::phase_at(parts_.setup.phases, step_ - 1).is_ntp();
+  if (is_superposed && !std::exchange(said_superposed_, true)) {
+    write_event(metrics::EventKind::kWarning,
+                "tasks are scored inside superposition: the model was trained on bags, and the "
+                "scores are of single tokens");
+  }
+  const double started = util::steady_seconds();
+  metrics::TaskRecord record = train::score_task(task, parts_.learner.decoder, parts_.collective);
+  set_clocks(record, step_, clocks_);
+  record.evaluation_seconds = util::steady_seconds() - started;
+  clocks_.evaluation_seconds += record.evaluation_seconds;
+  set_times(record, clocks_);
+  write(record);
 }
 
 void TrainingLoop::score_final() {

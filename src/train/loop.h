@@ -33,9 +33,9 @@ struct LoopParts {
 };
 
 // Runs from setup.start to setup.last_step, once. Between two steps, in this order: the step's
-// record, validation, checkpoint; so a checkpoint finds all earlier records on disk. Where a record
-// cannot be written, a checkpoint is tried before the run ends; what such a checkpoint lacks of a
-// validation is made up for at the resume.
+// record, validation, tasks, checkpoint; so a checkpoint finds all earlier records on disk. Where a
+// record cannot be written, a checkpoint is tried before the run ends; what such a checkpoint lacks
+// of a validation or a task is made up for at the resume.
 class TrainingLoop {
  public:
   explicit TrainingLoop(const LoopParts& parts);
@@ -50,13 +50,18 @@ class TrainingLoop {
 
   bool ends_phase(std::int64_t step) const;
   bool is_record_due(std::int64_t step) const;
+  bool is_end() const;
   bool is_validation_due() const;
   bool is_validated() const;
+  bool is_task_due(const EvaluationTask& task) const;
+  bool is_scored(const EvaluationTask& task) const;
+  bool on_first_rank(bool answer) const;
   bool is_checkpoint_due() const;
   bool is_pinned_step() const;
 
   void write_record(const StepResult& result, double epoch);
   void validate();
+  void score_task(const EvaluationTask& task);
   void score_final();
   void save();
   std::optional<std::string> write_checkpoint(const std::filesystem::path& folder);
@@ -76,6 +81,7 @@ class TrainingLoop {
   metrics::StepRecord last_record_;
   WaitWatch wait_watch_;
   bool said_no_link_ = false;
+  bool said_superposed_ = false;
   RunResult result_;
 };
 

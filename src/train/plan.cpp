@@ -155,13 +155,25 @@ void plan_data(const RunSpec& spec, const Setup& setup, Plan& plan) {
   plan.epochs = setup.source->epoch_before(std::max(plan.first_step, plan.last_step));
 }
 
-// As TrainingLoop does: before the first step unless it resumes, at multiples of `every`, and at
-// the end of the run.
-std::int64_t count_validations(const Plan& plan, std::int64_t every, bool resumes, bool ends) {
-  std::int64_t count = resumes ? 0 : 1;
+// As TrainingLoop does: before the first step unless that is not wanted, at multiples of `every`,
+// and at the end of the run.
+std::int64_t count_times(const Plan& plan, std::int64_t every, bool skips_first, bool ends) {
+  std::int64_t count = skips_first ? 0 : 1;
   if (every > 0) count += plan.last_step / every - plan.first_step / every;
   const bool is_between = every == 0 || plan.last_step % every != 0;
   return ends && is_between ? count + 1 : count;
+}
+
+void plan_tasks(const Setup& setup, Plan& plan) {
+  for (const EvaluationTask& task : setup.tasks) {
+    plan.tasks.push_back({.name = task.name(),
+                          .items = std::ssize(task.task.items),
+                          .cut_contexts = task.asked.cut_requests,
+                          .every = task.every,
+                          .longest = task.longest});
+  }
+  plan.prompts = std::ssize(setup.prompts.texts);
+  plan.sample_tokens = setup.prompts.sample_tokens;
 }
 
 // A window is a row without its backward pass, which is two thirds of a step's FLOPs.
@@ -172,10 +184,23 @@ void plan_evaluation(const RunSpec& spec, const Setup& setup, Plan& plan) {
   const bool resumes = setup.start.kind == Start::Kind::kResume;
   const bool ends = end_status(spec, setup) != RunStatus::kReachedStop;
   const auto validations =
-      static_cast<double>(count_validations(plan, spec.config.evaluation.every, resumes, ends));
+      static_cast<double>(count_times(plan, spec.config.evaluation.every, resumes, ends));
   for (const PlannedSet& set : plan.validation) {
     plan.validation_flops += validations * window_flops * static_cast<double>(set.windows);
     if (ends) plan.final_score_flops += window_flops * static_cast<double>(set.final_windows);
+  }
+  const double position_flops = plan.flops_per_position / 3;
+  for (std::size_t i = 0; i < setup.tasks.size(); ++i) {
+    const EvaluationTask& task = setup.tasks[i];
+    const bool scores_first = !resumes && task.every > 0 && plan.first_step % task.every == 0;
+    plan.tasks[i].times = count_times(plan, task.every, !scores_first, ends);
+    plan.task_flops += position_flops * static_cast<double>(task.positions) *
+                       static_cast<double>(plan.tasks[i].times);
+  }
+  for (const auto& ids : setup.prompts.ids) {
+    const std::int64_t longest =
+        std::min(setup.prompts.longest, std::ssize(ids) + setup.prompts.sample_tokens);
+    plan.sample_flops += validations * position_flops * static_cast<double>(longest);
   }
 }
 
@@ -275,6 +300,7 @@ Plan make_plan(const RunSpec& spec, const Setup& setup, int world_size) {
   plan_machine(spec, setup, plan);
   plan_schedule(spec.config.optim, plan);
   plan_data(spec, setup, plan);
+  plan_tasks(setup, plan);
   plan_evaluation(spec, setup, plan);
   plan_memory_of_rank(spec, setup, plan);
   plan_disk(spec, setup, plan);

@@ -32,6 +32,16 @@ struct PlannedSet {
   bool has_both_halves = false;    // a window in each
 };
 
+// A task that is scored during the run.
+struct PlannedTask {
+  std::string name;
+  std::int64_t items = 0;
+  std::int64_t cut_contexts = 0;  // of pairs that are longer than the model reads
+  std::int64_t every = 0;         // steps; 0: only at the end
+  std::int64_t times = 0;         // in this call
+  std::int64_t longest = 0;       // tokens that the model reads at once
+};
+
 // A corpus that is read, and what is held out of it.
 struct PlannedCorpus {
   std::string name;  // "" for the one corpus of [data]
@@ -70,6 +80,7 @@ enum class Check {
   kSuperposedEnd,
   kUndecayedEnd,
   kEpochs,
+  kTasks,
 };
 
 // kError: the run cannot work, and is not begun.
@@ -108,6 +119,8 @@ struct Plan {
   double flops_left = 0;               // from first_step to last_step
   double validation_flops = 0;         // of the validations in between, forward alone
   double final_score_flops = 0;  // of the final scores; 0 where this call does not end the run
+  double task_flops = 0;         // of all scores of the tasks
+  double sample_flops = 0;       // of the prompts' continuations, at their longest
   std::optional<Speed> speed;    // where it was asked for
 
   // Learning rates are shares of the peak.
@@ -133,6 +146,9 @@ struct Plan {
   std::vector<PlannedCorpus> corpora;        // that of [data], or those of the mixture
   bool holds_out = false;                    // one of the sets is what [data] holds out
   std::vector<PlannedSet> validation;
+  std::vector<PlannedTask> tasks;
+  std::int64_t prompts = 0;             // continued at each validation
+  std::int64_t sample_tokens = 0;       // of a continuation, at most
   std::int64_t left_out_files = 0;      // of the sources, which hold no text
   std::int64_t left_out_documents = 0;  // of training, with the content of a validation document
 

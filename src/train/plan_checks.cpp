@@ -34,6 +34,7 @@ class Checks {
     check_schedule();
     check_end();
     check_epochs();
+    check_tasks();
     return std::move(findings_);
   }
 
@@ -194,6 +195,15 @@ class Checks {
     if (plan_.sources.empty()) check("the corpus is", plan_.epochs);
     for (const data::SourceReading& source : plan_.sources) {
       check("mixture source " + source.name + " is", source.phases.back().epochs);
+    }
+  }
+
+  void check_tasks() {
+    for (const PlannedTask& task : plan_.tasks) {
+      if (task.cut_contexts == 0) continue;
+      warn(Check::kTasks, "task ", task.name, ": ", counted(task.cut_contexts, "context"),
+           " will be cut from the left, as the model reads at most ", task.longest,
+           " tokens (train.sequence_length)");
     }
   }
 

@@ -149,6 +149,13 @@ std::string describe_validation(const Plan& plan) {
   return text.str();
 }
 
+std::string describe_task(const PlannedTask& task) {
+  std::string text = task.name + ": " + util::with_commas(task.items) + " items, ";
+  text += task.every > 0 ? "every " + util::with_commas(task.every) + " steps and at the end"
+                         : std::string("at the end");
+  return text + ": " + util::with_commas(task.times) + (task.times == 1 ? " time" : " times");
+}
+
 std::string describe_cost(const Plan& plan) {
   std::string text = util::format_flops(plan.total_flops);
   if (plan.flops_left != plan.total_flops) {
@@ -164,6 +171,8 @@ std::string describe_cost(const Plan& plan) {
     if (plan.final_score_flops > 0) {
       text += ", " + duration(plan.final_score_flops) + " for the final scores";
     }
+    if (plan.task_flops > 0) text += ", " + duration(plan.task_flops) + " for tasks";
+    if (plan.sample_flops > 0) text += ", " + duration(plan.sample_flops) + " for samples";
     text += ", " + describe(plan.speed->source);
   }
   return text;
@@ -202,6 +211,13 @@ void print_plan(std::ostream& out, const Plan& plan) {
     out << "source     " << describe_source(plan, source) << '\n';
   }
   out << "validation " << describe_validation(plan) << '\n';
+  for (const PlannedTask& task : plan.tasks) {
+    out << "task       " << describe_task(task) << '\n';
+  }
+  if (plan.prompts > 0) {
+    out << "samples    " << plan.prompts << (plan.prompts == 1 ? " prompt" : " prompts")
+        << ", continued by up to " << plan.sample_tokens << " tokens at each validation\n";
+  }
   out << "memory     " << describe(plan.memory) << '\n';
   out << "disk       " << bytes(plan.disk.checkpoint_bytes) << " per checkpoint, at most "
       << bytes(plan.disk.bytes()) << " at once; " << bytes(plan.disk.free_bytes) << " free\n";

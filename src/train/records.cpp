@@ -97,6 +97,15 @@ bool has_validation(const std::filesystem::path& run_folder, std::int64_t step) 
                      [&](const auto& record) { return record.step == step; });
 }
 
+bool has_task(const std::filesystem::path& run_folder, std::int64_t step, const std::string& task) {
+  const std::filesystem::path file = metrics_file(run_folder);
+  if (!std::filesystem::exists(file)) return false;
+  const metrics::RunRecords records = metrics::read_json_lines(file);
+  return std::any_of(records.tasks.begin(), records.tasks.end(), [&](const auto& record) {
+    return record.step == step && record.name == task;
+  });
+}
+
 bool has_summary(const std::filesystem::path& run_folder) {
   const std::filesystem::path file = metrics_file(run_folder);
   return std::filesystem::exists(file) && metrics::read_json_lines(file).summary.has_value();

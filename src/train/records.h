@@ -19,6 +19,9 @@ metrics::SinkList open_sinks(const RunSpec& spec, const Setup& setup, const Plan
 // Whether the folder's metrics.jsonl has a validation after that step.
 bool has_validation(const std::filesystem::path& run_folder, std::int64_t step);
 
+// Whether it has the scores of that task after that step.
+bool has_task(const std::filesystem::path& run_folder, std::int64_t step, const std::string& task);
+
 // Whether the folder's metrics.jsonl ends with a summary.
 bool has_summary(const std::filesystem::path& run_folder);
 

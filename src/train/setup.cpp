@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "eval/copying_probe.h"
 #include "model/accounting.h"
@@ -204,6 +205,8 @@ Setup set_up(const RunSpec& spec, distributed::Collective& collective) {
   setup.precision = choose_precision(config.train.precision, setup.device, spec.machine);
   data::check_mixture(config.mixture, config.data);
   data::check_phase_weights(setup.phases, config.mixture);
+  std::vector<tasks::LoadedTask> loaded_tasks =
+      load_tasks(locate_tasks(config.evaluation.tasks, config.data.recipe_folder));
   Texts texts = prepare_texts(config, {spec.console, spec.console_columns}, collective);
   // The rows of weights that are there already need not be a round number.
   setup.model = model::resolve(config.model, setup.initial ? texts.training.vocabulary_size
@@ -225,6 +228,9 @@ Setup set_up(const RunSpec& spec, distributed::Collective& collective) {
   setup.tokenizer = tokenizer::make_model_folder(
       setup.corpus.tokenizer.tokenizer_json, setup.corpus.tokenizer.tokenizer_config_json,
       setup.corpus.tokenizer.end_of_document, config.train.sequence_length);
+  setup.tasks = encode_tasks(config.evaluation.tasks, std::move(loaded_tasks), setup.tokenizer,
+                             setup.model.vocab_size, collective);
+  setup.prompts = read_prompts(config.evaluation, setup.tokenizer, setup.model.vocab_size);
   setup.start = find_start(checkpoints_folder(config.run.dir), spec.start_from, collective);
   settle_start(setup.start, {.settings = spec.settings,
                              .corpus = setup.corpus_record,

@@ -21,8 +21,10 @@
 #include "superposition/phases.h"
 #include "tokenizer/model_folder.h"
 #include "train/environment.h"
+#include "train/evaluation_tasks.h"
 #include "train/initial_weights.h"
 #include "train/run.h"
+#include "train/samples.h"
 #include "train/start.h"
 
 namespace superpose::train {
@@ -43,8 +45,10 @@ struct Setup {
   std::vector<eval::ValidationSet> validation;      // the first is primary
   std::vector<eval::FinalWindows> final_windows;    // of each set; empty: no final scores wanted
   at::Tensor copying_sequences;  // from the primary set; undefined where rows are too short
-  std::int64_t last_step = 0;    // where this call ends: all steps, or the spec's or the data's end
-  bool data_end_it = false;      // last_step is where the data is used up
+  std::vector<EvaluationTask> tasks;
+  Prompts prompts;
+  std::int64_t last_step = 0;  // where this call ends: all steps, or the spec's or the data's end
+  bool data_end_it = false;    // last_step is where the data is used up
 };
 
 // How a run ends that reaches setup.last_step.

@@ -135,6 +135,12 @@ metrics::ValidationRecord validation_of_run(const SyntheticRun& run, std::int64_
     record.scored_half_a = metrics::ScoredText{32'768, 31};
     record.scored_half_b = metrics::ScoredText{32'768, 32};
   }
+  if (run.has_tasks) {
+    const bool is_late = step > switch_step(run);
+    record.samples = {
+        {"def <main>(", is_late ? "self):\n    return 1 & 2" : "e e e </td>e", "length", 9},
+        {"import ", is_late ? "os" : "eee", "end", 2}};
+  }
   if (run.two_sets) {
     // Code is easier to predict, and superposition gains a third as much there.
     metrics::SetScore books{"books",
@@ -154,6 +160,26 @@ metrics::ValidationRecord validation_of_run(const SyntheticRun& run, std::int64_
     if (run.says_scored) code.scored = metrics::ScoredText{16'384, 7};
     record.sets = {books, code};
   }
+  return record;
+}
+
+// Bits per byte are half the loss.
+metrics::TaskRecord task_of_run(const SyntheticRun& run, const std::string& name,
+                                std::int64_t step) {
+  metrics::TaskRecord record;
+  record.step = step;
+  record.positions = kPositionsPerStep * step;
+  record.raw_tokens = raw_tokens(run, step);
+  record.seconds = seconds(run, step);
+  record.name = name;
+  record.items = 200;
+  record.fingerprint = run.questions;
+  const double loss = step == run.total_steps ? run.final_loss : validation_loss(run, step);
+  record.scores = {{"acc", 0.9 - 0.1 * loss}, {"log_likelihood", -9 * loss}};
+  record.errors = {{"acc", 0.03}, {"log_likelihood", 0.5}, {"bits_per_byte", 0.02}};
+  if (name == "piqa") record.chance = {{"acc", 0.5}};
+  record.chance.emplace_back("bits_per_byte", 2.5);
+  record.scores.emplace_back("bits_per_byte", loss / 2);
   return record;
 }
 
@@ -218,6 +244,10 @@ std::vector<metrics::Record> synthetic_records(const SyntheticRun& run) {
     }
     if (step % run.validate_every == 0 || step == last)
       records.emplace_back(validation_of_run(run, step));
+    if (!run.has_tasks) continue;
+    if (step % (2 * run.validate_every) == 0 || step == last)
+      records.emplace_back(task_of_run(run, "piqa", step));
+    if (step == run.total_steps) records.emplace_back(task_of_run(run, "words", step));
   }
   if (!run.finished) return records;
   if (run.num_documents > 0) records.emplace_back(final_scores_of_run(run));

@@ -29,6 +29,10 @@ struct SyntheticRun {
   std::int64_t copies_from = 0;    // > 0: with the probe of copying, below -0.5 from this step on
   bool has_scalars = false;        // "update_ratio/matrix" and "update_ratio/vector" of each step
   bool routers = false;  // with routers of experts: a load of 2 up to the switch, then 1.5
+  // With a score of the task "piqa" at each second validation and one of "words" at the end, and
+  // samples of two prompts.
+  bool has_tasks = false;
+  std::string questions = "0123456789abcdef";  // fingerprint of what "piqa" asks
   bool finished = true;
   double flops_per_position = 3.5e6;
   std::string isa = {};

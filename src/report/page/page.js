@@ -279,6 +279,43 @@
     show();
   }
 
+  function taskPlot() {
+    const id = "plot-tasks";
+    if (!document.getElementById(id)) return;
+    let clock = "positions";
+    let task = 0;
+    const names = [...new Set(data.tasks.flatMap((one) => one.scores.map((of) => of.name)))];
+    let score = names[0];
+    const show = () => {
+      const scores = data.tasks[task].scores;
+      const shown = scores.find((one) => one.name === score) || scores[0];
+      const runs = data.runs.filter((run) => run.tasks[task].step.length);
+      const traces = runs.map((run) => ({
+        type: "scatter", mode: "lines+markers", name: run.label, x: scaled(run.tasks[task][clock], clocks[clock].scale),
+        y: run.tasks[task].scores[shown.name], customdata: run.tasks[task].step,
+        line: { color: color(run.arm), width: 2, dash: dash(run.seed) }, marker: { size: 4 },
+        hovertemplate: "%{fullData.name}<br>step %{customdata:,}<br>%{y:.4f}<extra></extra>",
+      }));
+      const marks = switchLines(clock);
+      if (shown.chance !== null) {
+        marks.shapes.push({ type: "line", xref: "paper", x0: 0, x1: 1, y0: shown.chance, y1: shown.chance,
+          line: { color: "#4b5768", width: 1, dash: "dash" } });
+      }
+      const values = traces.flatMap((trace) => trace.y).concat(shown.chance).filter((value) => value !== null);
+      const [low, high] = [Math.min(...values), Math.max(...values)];
+      const margin = Math.max(1e-6, 0.08 * (high - low));
+      const y = axis(data.tasks[task].name + ": " + shown.words, { range: [low - margin, high + margin] });
+      draw(id, traces, layout(axis(clocks[clock].title, { rangemode: "tozero" }), y, marks));
+    };
+    if (data.tasks.length > 1) {
+      const options = data.tasks.map((one, index) => ["task-" + index, one.name]);
+      buttons(id, "Task", options, (key) => { task = Number(key.slice(5)); show(); });
+    }
+    buttons(id, "Show", names.map((one) => [one, one.replaceAll("_", " ")]), (key) => { score = key; show(); });
+    buttons(id, "Against", clockOptions, (key) => { clock = key; show(); });
+    show();
+  }
+
   function routerPlot() {
     const id = "plot-router";
     if (!document.getElementById(id)) return;
@@ -309,6 +346,7 @@
   validationPlot();
   gapPlot();
   budgetPlot();
+  taskPlot();
   copyingPlot();
   positionPlot();
   ratePlot();

@@ -27,6 +27,15 @@ struct Item {
   }
 };
 
+struct Watch {
+  std::int64_t every = 1;
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& v) {
+    v.operational("every", self.every, "how often");
+  }
+};
+
 struct Stage {
   std::int64_t steps = 7;
   std::string name = "all";
@@ -45,7 +54,8 @@ struct Grown {
   std::int64_t threads = 0;  // added, operational
   Stage stage = {};          // added
   std::vector<Item> items = {};
-  std::vector<Item> more = {};  // added
+  std::vector<Item> more = {};      // added
+  std::vector<Watch> watches = {};  // added, all keys operational
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {
@@ -56,6 +66,7 @@ struct Grown {
     v.added().section("stage", self.stage, "a section");
     v.list("items", self.items, "a list");
     v.added().list("more", self.more, "another list");
+    v.added().list("watches", self.watches, "a list that may change");
   }
 };
 
@@ -84,6 +95,10 @@ TEST(AddedKeys, AreSettingsOtherwise) {
             "before=1;stage.steps=8;stage.name=\"all\";items=[];");
   EXPECT_EQ(settings_text("[[items]]\nweight = 1\n[[more]]"),
             "before=1;items=[{size = 1, weight = 1.0}];more=[{size = 1}];");
+}
+
+TEST(AddedKeys, AListIsOperationalWhereAllItsKeysAre) {
+  EXPECT_EQ(settings_text("[[watches]]\nevery = 3"), "before=1;items=[];watches=[{every = 3}]*;");
 }
 
 TEST(AddedKeys, StandInTheResolvedRecipe) {

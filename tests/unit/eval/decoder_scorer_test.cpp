@@ -8,6 +8,7 @@
 
 #include "support/error_of.h"
 #include "support/eval_model.h"
+#include "support/half_of_two.h"
 
 namespace superpose::eval {
 namespace {
@@ -88,6 +89,34 @@ TEST_F(Scoring, TellsHowFarItIs) {
   ASSERT_GT(done.size(), 1);
   EXPECT_TRUE(std::is_sorted(done.begin(), done.end()));
   EXPECT_EQ(done.back(), whole);
+}
+
+TEST_F(Scoring, HasTheSameBitsForTwoRanks) {
+  std::vector<ScoreRequest> requests;
+  for (int i = 0; i < 900; ++i) {
+    ScoreRequest request{{i % 256, 1, 2, 3}, {i / 256, 7}};
+    for (int j = 0; j < i % 19; ++j) request.context.push_back(j);
+    requests.push_back(request);
+  }
+  const std::vector<Score> expected = score(requests);
+  at::Tensor kept;
+  test::HalfOfTwo first(0, kept);
+  test::HalfOfTwo second(1, kept);
+  const auto half = DecoderScorer(tiny_.decoder, &first).score(requests, {});
+  const auto both = DecoderScorer(tiny_.decoder, &second).score(requests, {});
+  int done_by_first = 0;
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    EXPECT_EQ(both[i].log_likelihood, expected[i].log_likelihood) << i;
+    EXPECT_EQ(both[i].is_greedy, expected[i].is_greedy) << i;
+    done_by_first += half[i].log_likelihood != 0 ? 1 : 0;
+  }
+  EXPECT_GT(done_by_first, 0);
+  EXPECT_LT(done_by_first, 900) << "the first rank did all the work";
+}
+
+TEST_F(Scoring, CountsPositionsWithTheirPadding) {
+  const std::vector<ScoreRequest> requests = {{{1, 2}, {3}}, {{1, 2}, {4}}, {{1}, {2}}};
+  EXPECT_EQ(count_positions(requests), 2 * 2) << "two rows of two positions";
 }
 
 TEST_F(Scoring, RefusesIdsOfAnotherTokenizer) {

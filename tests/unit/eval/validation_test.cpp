@@ -14,6 +14,7 @@
 
 #include "support/error_of.h"
 #include "support/eval_model.h"
+#include "support/half_of_two.h"
 #include "support/temp_dir.h"
 #include "support/tolerances.h"
 #include "tokenizer/bytes.h"
@@ -242,28 +243,6 @@ TEST(Validate, LeavesGradientsAlone) {
   EXPECT_EQ(model.parameters.gradient().max().item<float>(), 0.5F);
 }
 
-// One of two ranks: keeps its sums, or adds those that the other kept.
-class HalfOfTwo : public distributed::Collective {
- public:
-  HalfOfTwo(int rank, at::Tensor& kept) : rank_(rank), kept_(kept) {}
-  int rank() const override { return rank_; }
-  int world_size() const override { return 2; }
-  void all_reduce_sum(const at::Tensor& tensor) override {
-    if (rank_ == 0) {
-      kept_ = tensor.clone();
-    } else {
-      tensor.add_(kept_);
-    }
-  }
-  void broadcast(const at::Tensor&, int) override {}
-  void barrier() override {}
-  std::string broadcast_text(const std::string& text, int) override { return text; }
-
- private:
-  int rank_;
-  at::Tensor& kept_;
-};
-
 TEST(Validate, HasTheSameBitsForTwoRanks) {
   const test::TempDir folder;
   const data::PreparedCorpus corpus = make_corpus(folder.path(), 16);
@@ -273,8 +252,8 @@ TEST(Validate, HasTheSameBitsForTwoRanks) {
   distributed::LocalCollective alone;
   const ValidationResult expected = validate(model.decoder, windows, at::kCPU, alone);
   at::Tensor kept;
-  HalfOfTwo first(0, kept);
-  HalfOfTwo second(1, kept);
+  test::HalfOfTwo first(0, kept);
+  test::HalfOfTwo second(1, kept);
   const ValidationResult half = validate(model.decoder, windows, at::kCPU, first);
   const ValidationResult result = validate(model.decoder, windows, at::kCPU, second);
   EXPECT_EQ(result.loss, expected.loss);

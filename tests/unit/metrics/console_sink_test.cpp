@@ -70,6 +70,21 @@ TEST_F(Console, BriefShowsTheEndAndWhatIsWrong) {
   EXPECT_EQ(lines(), 3u);
 }
 
+TEST_F(Console, ATaskHasALineWithChanceAndNoneInBrief) {
+  ConsoleSink brief(out_, options(0), ConsoleDetail::kBrief);
+  brief.write(sample_header());
+  brief.write(sample_task(500));
+  EXPECT_EQ(out_.str(), "");
+  ConsoleSink sink(out_, options(0));
+  sink.write(sample_header());
+  sink.write(sample_task(500));
+  EXPECT_EQ(lines(), 1U);
+  for (const char* part : {"piqa", "500", "200", "bits_per_byte 1.1875 (chance 8.2500)",
+                           "acc 0.5625 +- 0.0312 (chance 0.5000)"}) {
+    EXPECT_THAT(out_.str(), HasSubstr(part));
+  }
+}
+
 TEST_F(Console, EpochsOfSourcesAreShownForAMixture) {
   ConsoleSink sink(out_, options(0));
   StepRecord record = step(20, true);

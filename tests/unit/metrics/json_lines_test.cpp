@@ -110,6 +110,21 @@ TEST(Json, ValidationSetsKeepOrderAndMissingFields) {
       HasSubstr("m.jsonl:7: validation: sets[0]: missing field 'loss'"));
 }
 
+TEST(Json, TasksAndSamplesKeepEveryField) {
+  const TaskRecord task = sample_task(500);
+  const auto back = std::get<TaskRecord>(round_trip(task));
+  EXPECT_EQ(to_json(back), to_json(task));
+  EXPECT_EQ(to_json(task).at("scores").at("acc"), 0.5625);
+  EXPECT_EQ(*find_number(back.chance, "bits_per_byte"), 8.25);
+  EXPECT_EQ(find_number(back.errors, "bits_per_byte"), nullptr);
+  ValidationRecord validation = sample_validation(7, 1.5);
+  EXPECT_FALSE(to_json(validation).contains("samples"));
+  validation.samples = {{"a <b>\n", "c\xEF\xBF\xBD", "length", 3}};
+  const auto again = std::get<ValidationRecord>(round_trip(validation));
+  EXPECT_EQ(to_json(again).at("samples"), to_json(validation).at("samples"));
+  EXPECT_EQ(again.samples.at(0).text, "c\xEF\xBF\xBD");
+}
+
 TEST(Json, EventKindsHaveNames) {
   for (const EventKind kind : {EventKind::kResume, EventKind::kCheckpoint, EventKind::kSwitch,
                                EventKind::kWarning, EventKind::kError}) {

@@ -128,6 +128,16 @@ TEST_F(Reader, ValidationTakenTwiceAtAStepCountsOnce) {
   EXPECT_EQ(run.validations[0].loss, 1.5);
 }
 
+TEST_F(Reader, ATaskScoredTwiceAtAStepCountsOnce) {
+  TaskRecord later = sample_task(10);
+  later.scores = {{"acc", 0.75}};
+  const RunRecords run = read_run(put("tasks.jsonl", line(sample_header()) + line(sample_task(10)) +
+                                                         line(sample_task(20)) + line(later)));
+  ASSERT_EQ(run.tasks.size(), 2U);
+  EXPECT_EQ(run.tasks.back().step, 10);
+  EXPECT_EQ(run.tasks.back().scores.front().second, 0.75);
+}
+
 TEST_F(Reader, StepsMustNotGoBack) {
   EXPECT_THAT(error_of(put("m.jsonl", line(sample_header()) + line(sample_validation(100, 2)) +
                                           line(sample_validation(50, 2)))),

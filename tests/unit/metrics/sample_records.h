@@ -43,6 +43,20 @@ inline ValidationRecord sample_validation(std::int64_t step, double loss) {
   return record;
 }
 
+// Of a task with choices.
+inline TaskRecord sample_task(std::int64_t step) {
+  TaskRecord record;
+  record.step = step;
+  record.positions = 4096 * step;
+  record.name = "piqa";
+  record.items = 200;
+  record.fingerprint = "0123456789abcdef";
+  record.scores = {{"acc", 0.5625}, {"bits_per_byte", 1.1875}};
+  record.errors = {{"acc", 0.03125}};
+  record.chance = {{"acc", 0.5}, {"bits_per_byte", 8.25}};
+  return record;
+}
+
 inline SetScore sample_set(const char* name, double loss, std::optional<double> bits_per_byte) {
   SetScore set;
   set.name = name;

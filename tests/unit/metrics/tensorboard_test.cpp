@@ -47,6 +47,7 @@ TEST(TensorBoard, TensorBoardReadsItBack) {
     step.loss = 1.5;
     sink.write(step);
     sink.write(sample_validation_of_two(500));
+    sink.write(sample_task(500));
     sink.write(sample_step(600));  // dropped by the resume below
   }
   {
@@ -71,6 +72,9 @@ TEST(TensorBoard, TensorBoardReadsItBack) {
   EXPECT_THAT(text, testing::HasSubstr("train/ntp_loss [(500, 1.5), (550, 1.125)]\n"));
   EXPECT_THAT(text, testing::HasSubstr("validation/ntp_loss [(500, 1.25)]\n"));
   EXPECT_THAT(text, testing::HasSubstr("validation/bits_per_byte [(500, 1.75)]\n"));
+  EXPECT_THAT(text, testing::HasSubstr("task/piqa/acc [(500, 0.5625)]\n"));
+  EXPECT_THAT(text, testing::HasSubstr("task/piqa/acc_by_chance [(500, 0.5)]\n"));
+  EXPECT_THAT(text, testing::HasSubstr("task/piqa/bits_per_byte [(500, 1.1875)]\n"));
   EXPECT_THAT(text, testing::HasSubstr("validation/books/ntp_loss [(500, 1.25)]\n"));
   EXPECT_THAT(text, testing::HasSubstr("validation/books/bits_per_byte [(500, 1.75)]\n"));
   EXPECT_THAT(text, testing::HasSubstr("validation/code/ntp_loss [(500, 2.0)]\n"));

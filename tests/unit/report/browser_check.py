@@ -26,10 +26,10 @@ OWN_SCHEMES = ("data:", "blob:", "chrome:")  # in the page itself, or the browse
 EXPECTED = {
     "demo": {"plot-validation": 2, "plot-gap": 1, "plot-bag": 1, "plot-steps": 2},
     "sets": {"plot-validation": 6, "plot-gap": 3, "plot-bag": 3, "plot-copying": 6, "plot-positions": 2,
-             "plot-router": 6, "plot-steps": 6},
+             "plot-router": 6, "plot-tasks": 6, "plot-steps": 6},
     "grid": {"plot-validation": 7, "plot-gap": 6, "plot-bag": 6, "plot-budgets": 7, "plot-positions": 7, "plot-steps": 7},
     "full": {"plot-validation": 6, "plot-gap": 3, "plot-budgets": 6, "plot-rates": 2, "plot-bag": 3, "plot-steps": 6},
-    "run": {"plot-validation": 1, "plot-bag": 1, "plot-copying": 1, "plot-positions": 1, "plot-steps": 1},
+    "run": {"plot-validation": 1, "plot-bag": 1, "plot-copying": 1, "plot-positions": 1, "plot-tasks": 1, "plot-steps": 1},
 }
 
 
@@ -166,6 +166,22 @@ def check_steps(browser):
     check(names == ["matrix", "vector"], f"plot-steps: expected a line for each member, got {names}")
 
 
+def check_tasks(browser):
+    """The primary score first, with the line of chance; another task and score by their buttons."""
+    def title():
+        return browser.run("return document.getElementById('plot-tasks').layout.yaxis.title.text")
+    def lines():
+        return browser.run("return document.getElementById('plot-tasks').layout.shapes.filter(s => s.y0 === s.y1 && s.line.dash === 'dash').map(s => s.y0)")
+    check("piqa" in title() and "bits per byte" in title(), f"plot-tasks: expected the primary score, got {title()!r}")
+    check(lines() == [2.5], f"plot-tasks: expected chance at 2.5, got {lines()}")
+    press(browser, "plot-tasks", "acc")
+    check("accuracy" in title() and lines() == [0.5], f"plot-tasks: got {title()!r} with chance at {lines()}")
+    press(browser, "plot-tasks", "task-1")
+    check("words" in title() and lines() == [], f"plot-tasks: got {title()!r} with chance at {lines()}")
+    marks = browser.run("return document.querySelectorAll('#samples td.switch').length")
+    check(marks > 0, "samples: the switch is not marked")
+
+
 def check_page(browser, page, sample, expected):
     browser.log("browser"), browser.log("performance")  # what came before
     browser.call("POST", "/url", {"url": page.as_uri()})
@@ -174,6 +190,8 @@ def check_page(browser, page, sample, expected):
     if sample == "sets":
         check_sets(browser)
     title = browser.run("return document.querySelector('h1').textContent")
+    if sample in ("run", "sets"):
+        check_tasks(browser)
     if sample == "run":
         check_steps(browser)
         check("held-out loss 1.1000" in title, f"headline: got {title!r}")

@@ -39,6 +39,7 @@ report::Experiment sets(const std::filesystem::path& root) {
       run.two_sets = true;
       run.num_documents = 60;
       run.routers = true;
+      run.has_tasks = true;
       run.copies_from = (tst ? 2600 : 4600) + 1400 * (seed - 1);
       run.final_loss = (tst ? 1.062 : 1.104) + 0.003 * static_cast<double>(seed) * (tst ? 1 : 2);
       experiment.runs.push_back(test::add_synthetic_run(root, run, report::Role::kFinal));
@@ -128,6 +129,7 @@ report::Experiment run(const std::filesystem::path& root) {
   run.num_documents = 60;
   run.copies_from = 4600;
   run.has_scalars = true;
+  run.has_tasks = true;
   const report::RunEntry entry = test::add_synthetic_run(root, run, report::Role::kFinal);
   return report::experiment_of_run(root / entry.folder);
 }

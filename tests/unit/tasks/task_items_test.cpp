@@ -36,6 +36,51 @@ TaskConfig own_task() {
   return task;
 }
 
+TEST(TaskItems, ALoadedTaskLiesNextToItsFileOrInAFolder) {
+  const test::TempDir folder;
+  const std::string file = folder / "own.toml";
+  std::ofstream(file) << "name = \"own\"\nfiles = [\"own.jsonl\"]\nprompt = \"{q}\"\n"
+                         "choices = [\"{a}\", \"{b}\"]\nanswer = \"0\"\n"
+                         "[few_shot]\nfiles = [\"own.jsonl\"]\nsampler = \"first\"\n";
+  std::ofstream(folder / "own.jsonl") << R"({"q": "1", "a": "x", "b": "y"})"
+                                      << "\n"
+                                      << R"({"q": "2", "a": "x", "b": "y"})"
+                                      << "\n";
+  const LoadedTask plain = load_task(file, "");
+  EXPECT_EQ(plain.config.name, "own");
+  EXPECT_EQ(plain.items.size(), 2U);
+  EXPECT_EQ(load_task(file, "", 1).items.size(), 1U);
+  const LoadedTask shot = load_task(file + "@1", folder.path());
+  EXPECT_EQ(shot.config.name, "own@1");
+  EXPECT_NE(fingerprint_of(shot.items), fingerprint_of(plain.items));
+  EXPECT_EQ(fingerprint_of(load_task(file, folder.path()).items), fingerprint_of(plain.items));
+  EXPECT_THAT(error_of([&] { load_task("piqa", folder.path()); }), HasSubstr("piqa"));
+}
+
+TEST(TaskItems, ChanceIsABlindChoice) {
+  const auto item = [](std::size_t choices) {
+    Item made;
+    made.choices.assign(choices, "x");
+    return made;
+  };
+  EXPECT_EQ(chance_of(std::vector<Item>{item(4), item(2)}), (0.25 + 0.5) / 2);
+  EXPECT_EQ(chance_of(std::vector<Item>{item(4), item(0)}), std::nullopt) << "a cloze has none";
+}
+
+// What is asked and which answer is right; not where it stands.
+TEST(TaskItems, FingerprintsAreOfQuestions) {
+  Item item{.index = 3, .group = "g", .pairs = {{"a", "b"}, {"a", "c"}}, .choices = {"b", "c"}};
+  const auto fingerprint = [&] { return fingerprint_of(std::vector<Item>{item}); };
+  const std::string before = fingerprint();
+  item.index = 4;
+  EXPECT_EQ(fingerprint(), before);
+  item.answer = 1;
+  EXPECT_NE(fingerprint(), before);
+  item.answer = 0;
+  item.pairs[0] = {"ab", ""};
+  EXPECT_NE(fingerprint(), before);
+}
+
 TEST(TaskItems, ChoicesOfOneContext) {
   TaskConfig task = own_task();
   task.description = "About {q|spaces}.\n\n";

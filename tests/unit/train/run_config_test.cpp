@@ -12,6 +12,7 @@
 namespace superpose::train {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 RunConfig read(const std::string& text) {
@@ -44,6 +45,39 @@ TEST(RunConfig, ResolvedRecipeReadsBackTheSame) {
   EXPECT_EQ(config.phases.size(), 2U);
   const RunConfig again = read(config::to_toml(config));
   EXPECT_EQ(config::settings(again), config::settings(config));
+}
+
+std::string error_of_task(const std::string& keys) {
+  return error_of("[evaluation]\n[[evaluation.tasks]]\n" + keys);
+}
+
+TEST(RunConfig, TasksAndPromptsAreCheckedByLineAndKey) {
+  EXPECT_THAT(error_of_task("name = \"bolq\"\ndata = \"d\"\n"),
+              AllOf(HasSubstr("recipe.toml:3: evaluation.tasks[0].name: "), HasSubstr("boolq")));
+  EXPECT_THAT(error_of_task("data = \"d\"\n"), HasSubstr("evaluation.tasks[0].name: "));
+  EXPECT_THAT(error_of_task("name = \"piqa\"\n"), HasSubstr("evaluation.tasks[0].data: "));
+  EXPECT_THAT(error_of_task("name = \"piqa\"\ndata = \"d\"\nevery = -1\n"),
+              AllOf(HasSubstr("recipe.toml:5: evaluation.tasks[0].every: "), HasSubstr("-1")));
+  EXPECT_THAT(error_of_task("name = \"piqa\"\ndata = \"d\"\nsamples = -2\n"),
+              AllOf(HasSubstr("recipe.toml:5: evaluation.tasks[0].samples: "), HasSubstr("-2")));
+  EXPECT_THAT(error_of_task("name = \"lambada_openai@2\"\ndata = \"d\"\n"),
+              HasSubstr("few_shot.files"));
+  EXPECT_THAT(error_of_task("name = \"piqa\"\ndata = \"d\"\nshot = 1\n"),
+              HasSubstr("recipe.toml:5: evaluation.tasks[0].shot: unknown key"));
+  const std::string piqa = "name = \"piqa\"\ndata = \"d\"\n";
+  EXPECT_THAT(error_of_task(piqa + "[[evaluation.tasks]]\n" + piqa),
+              HasSubstr("evaluation.tasks[1].name: "));
+  EXPECT_THAT(error_of("[evaluation]\nsample_tokens = 0\n"),
+              HasSubstr("recipe.toml:2: evaluation.sample_tokens: must be >= 1, got 0"));
+  const RunConfig config = read(
+      "[evaluation]\nprompts = [\"a\"]\n[[evaluation.tasks]]\n"
+      "name = \"./own.toml@3\"\nevery = 0\n");
+  EXPECT_EQ(config.evaluation.tasks.at(0).name, "./own.toml@3") << "its data lies next to it";
+  EXPECT_EQ(config::settings(read(config::to_toml(config))), config::settings(config));
+  for (const util::Setting& setting : config::settings(config)) {
+    const bool is_new = setting.key == "evaluation.tasks" || setting.key == "evaluation.prompts";
+    EXPECT_TRUE(!is_new || setting.operational) << setting.key;
+  }
 }
 
 TEST(RunConfig, OperationalKeysAreThoseThatMayChangeAtAResume) {

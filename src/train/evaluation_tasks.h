@@ -1,0 +1,56 @@
+// The tasks of [[evaluation.tasks]]: read before the first step, scored during the run. The same
+// questions and scores as those of `superpose eval` on a checkpoint.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "distributed/collective.h"
+#include "eval/evaluation_config.h"
+#include "metrics/task_records.h"
+#include "model/decoder.h"
+#include "tasks/evaluate.h"
+#include "tasks/task_items.h"
+#include "tokenizer/model_folder.h"
+#include "util/json_fields.h"
+
+namespace superpose::train {
+
+struct EvaluationTask {
+  tasks::LoadedTask task;
+  tasks::TaskRequests asked;
+  std::int64_t every = 0;      // steps between scores; 0: only at the end
+  std::int64_t longest = 0;    // tokens that the model reads at once
+  std::string fingerprint;     // of the questions
+  util::NumberPairs chance;    // metrics::TaskRecord
+  std::int64_t positions = 0;  // computed for one score, all ranks together
+
+  const std::string& name() const { return task.config.name; }
+};
+
+// The choices with relative paths as they lead from the current folder, by the rule of
+// data::locate. Throws util::Error as that does.
+std::vector<eval::TaskChoice> locate_tasks(std::vector<eval::TaskChoice> choices,
+                                           const std::string& recipe_folder);
+
+// Their questions as texts. Throws util::Error that begins with the key of the recipe: data that is
+// not there or cannot be read, two tasks of one name.
+std::vector<tasks::LoadedTask> load_tasks(const std::vector<eval::TaskChoice>& choices);
+
+// What load_tasks returned for the same choices, with the tokenizer of the run's checkpoints; its
+// longest_text is as much as `superpose eval` reads of them at once. Every rank calls it. Throws
+// util::Error that begins with the key: a continuation longer than the model reads, ranks that
+// found different data, a tokenizer with ids that the model lacks.
+std::vector<EvaluationTask> encode_tasks(const std::vector<eval::TaskChoice>& choices,
+                                         std::vector<tasks::LoadedTask> loaded,
+                                         const tokenizer::ModelFolder& tokenizer,
+                                         std::int64_t vocabulary_size,
+                                         distributed::Collective& collective);
+
+// Name, items, scores, errors and chance of a record. Ranks share the work; the scores have the
+// same bits for any number of them. Throws util::Error for scores that are not finite.
+metrics::TaskRecord score_task(const EvaluationTask& task, const model::Decoder& decoder,
+                               distributed::Collective& collective);
+
+}  // namespace superpose::train
