@@ -286,7 +286,7 @@ class Surface(program.ProgramTest):
         self.assertEqual((printed.code, printed.err), (0, ""), printed)
         recipe = tomllib.loads(printed.out)
         keys = [key.removesuffix(" (operational)") for key in printed_keys(printed.out)]
-        shown_as_comment = [key for key in keys if key.startswith(("compare.arms.", "compare.noise.", "mixture."))]
+        shown_as_comment = [key for key in keys if key.startswith(("compare.arms.", "compare.noise.", "evaluation.tasks.", "mixture."))]
         self.assertEqual([key for key in keys if key not in shown_as_comment],
                          list(parsed_keys(recipe)))  # fmt: skip
         file = self.write("printed.toml", printed.out)
