@@ -22,14 +22,19 @@ using Ids = std::vector<std::int32_t>;
 
 std::int64_t size_of(const Ids& ids) { return static_cast<std::int64_t>(ids.size()); }
 
-void check_prompts(std::span<const Ids> prompts, const model::ModelConfig& model) {
+std::string name_of(std::size_t prompt, const GenerationCalls& calls) {
+  return calls.name ? calls.name(prompt) : "prompt " + std::to_string(prompt + 1);
+}
+
+void check_prompts(std::span<const Ids> prompts, const model::ModelConfig& model,
+                   const GenerationCalls& calls) {
   for (std::size_t i = 0; i < prompts.size(); ++i) {
     const Ids& ids = prompts[i];
-    util::require(!ids.empty(), "prompt ", i + 1, ": must have at least one token");
-    util::require(size_of(ids) <= model.max_positions, "prompt ", i + 1, ": must have at most ",
+    util::require(!ids.empty(), name_of(i, calls), ": must have at least one token");
+    util::require(size_of(ids) <= model.max_positions, name_of(i, calls), ": must have at most ",
                   model.max_positions, " tokens, the model's context, got ", ids.size());
     for (const std::int32_t id : ids) {
-      util::require(id >= 0 && id < model.vocab_size, "prompt ", i + 1, ": ids must be in [0, ",
+      util::require(id >= 0 && id < model.vocab_size, name_of(i, calls), ": ids must be in [0, ",
                     model.vocab_size, "), got ", id);
     }
   }
@@ -134,7 +139,7 @@ class Generation {
     try {
       id = text.sampler.next({logits, size});
     } catch (const util::Error& error) {
-      util::fail("prompt ", text.prompt + 1, ", token ", text.result.ids.size() + 1, ": ",
+      util::fail(name_of(text.prompt, calls_), ", token ", text.result.ids.size() + 1, ": ",
                  error.what());
     }
     const bool is_end =
@@ -172,7 +177,7 @@ GenerationStats generate(const model::Decoder& decoder, std::span<const Ids> pro
                 "generate: max_tokens and batch must be >= 1, got ", config.max_tokens, " and ",
                 config.batch);
   config.sampling.validate("");
-  check_prompts(prompts, decoder.config());
+  check_prompts(prompts, decoder.config(), calls);
   if (prompts.empty()) return {};
   return Generation(decoder, prompts, config, calls).run();
 }
