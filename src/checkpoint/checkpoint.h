@@ -79,8 +79,12 @@ struct Loaded {
 
 // The checkpoint that a path names: the folder itself, or the newest finished save of a run folder
 // or of a folder of checkpoints. A link is followed to the folder's own name. Throws util::Error
-// that says what the path is where it is none of these. Does not verify.
-std::filesystem::path locate(const std::filesystem::path& path);
+// that says what the path is where it is none of these, and for a folder that holds others' entries
+// (require_no_foreign). Does not verify. `wanted` is for the errors: kModel where the caller takes
+// a Hugging Face folder as well, and has found no config.json.
+enum class Wanted { kCheckpoint, kModel };
+std::filesystem::path locate(const std::filesystem::path& path,
+                             Wanted wanted = Wanted::kCheckpoint);
 
 // Verifies and opens; weights are read from the mapped files as they are asked for.
 Loaded open(const std::filesystem::path& folder, Check check = Check::kHashes);
@@ -101,6 +105,10 @@ std::int64_t step_of(const std::filesystem::path& checkpoint);
 // Names of entries that are called like a checkpoint of that folder and are not one: what is not a
 // folder with a manifest was never saved here. save() and prune() leave them alone.
 std::vector<std::string> find_foreign(const std::filesystem::path& checkpoints_dir);
+
+// Throws util::Error that names them, with `advice` at its end: the newest checkpoint of such a
+// folder is not known.
+void require_no_foreign(const std::filesystem::path& checkpoints_dir, std::string_view advice);
 
 // Keeps the newest `keep` (>= 1) checkpoints that are whole by Check::kSizes and not pinned;
 // removes older ones, whole or not, unless pinned or something lies in them that was not saved with

@@ -9,6 +9,7 @@
 #include "checkpoint/strict_json.h"
 #include "util/error.h"
 #include "util/json.h"
+#include "util/text.h"
 
 namespace superpose::checkpoint {
 namespace {
@@ -91,14 +92,15 @@ class Reader {
     const json* value = find(key);
     if (value == nullptr) return otherwise;
     util::require(value->is_boolean(), who_, ": ", key, ": expected true or false, got ",
-                  value->dump());
+                  util::shortened(value->dump()));
     return value->get<bool>();
   }
 
   std::string text_or(const std::string& key, const std::string& otherwise) {
     const json* value = find(key);
     if (value == nullptr) return otherwise;
-    util::require(value->is_string(), who_, ": ", key, ": expected a text, got ", value->dump());
+    util::require(value->is_string(), who_, ": ", key, ": expected a text, got ",
+                  util::shortened(value->dump()));
     return value->get<std::string>();
   }
 
@@ -106,7 +108,8 @@ class Reader {
   void only(const std::string& key, const json& supported) {
     const json* value = find(key);
     util::require(value == nullptr || *value == supported, who_, ": ", key, ": only ",
-                  supported.dump(), " is supported, got ", value == nullptr ? "" : value->dump());
+                  supported.dump(), " is supported, got ",
+                  value == nullptr ? "" : util::shortened(value->dump()));
   }
 
   void ignore(std::string_view key) { asked_.emplace(key); }
@@ -114,7 +117,8 @@ class Reader {
   void refuse_unknown() const {
     for (const auto& [key, value] : object_.items()) {
       util::require(asked_.contains(key), who_, ": ", key,
-                    ": unknown key; the model might compute something else, got ", value.dump());
+                    ": unknown key; the model might compute something else, got ",
+                    util::shortened(value.dump()));
     }
   }
 
@@ -122,7 +126,8 @@ class Reader {
   std::int64_t to_size(const json& value, const std::string& key) const {
     util::require(value.is_number_unsigned() && value.get<std::uint64_t>() > 0 &&
                       value.get<std::uint64_t>() <= std::numeric_limits<std::int32_t>::max(),
-                  who_, ": ", key, ": expected a whole number > 0, got ", value.dump());
+                  who_, ": ", key, ": expected a whole number from 1 to 2^31 - 1, got ",
+                  util::shortened(value.dump()));
     return value.get<std::int64_t>();
   }
 

@@ -9,6 +9,7 @@
 
 #include "checkpoint/strict_json.h"
 #include "util/error.h"
+#include "util/text.h"
 
 namespace superpose::checkpoint {
 namespace {
@@ -36,7 +37,8 @@ constexpr auto kMaxSize = static_cast<std::uint64_t>(std::numeric_limits<std::in
 // Rust's reader, the reference, takes whole numbers only, and 1.0 and -0 are not.
 std::uint64_t read_size(const json& value, const std::string& who) {
   util::require(value.is_number_unsigned() && value.get<std::uint64_t>() <= kMaxSize, who,
-                ": expected a whole number from 0 to 2^63 - 1, got ", value.dump());
+                ": expected a whole number from 0 to 2^63 - 1, got ",
+                util::shortened(value.dump()));
   return value.get<std::uint64_t>();
 }
 

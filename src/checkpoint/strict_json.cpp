@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "util/error.h"
+#include "util/json.h"
 
 namespace superpose::checkpoint {
 
@@ -29,7 +30,7 @@ nlohmann::json parse_strict_object(std::string_view text, const std::string& who
   try {
     result = nlohmann::json::parse(text, check);
   } catch (const nlohmann::json::exception& error) {
-    util::fail(who, ": not valid JSON: ", error.what());
+    util::fail(who, ": ", util::not_json(error));
   }
   util::require(result.is_object(), who, ": expected a JSON object");
   return result;

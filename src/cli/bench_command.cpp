@@ -1,3 +1,4 @@
+#include <filesystem>
 #include <iostream>
 #include <optional>
 
@@ -7,6 +8,7 @@
 #include "bench/turns.h"
 #include "cli/commands.h"
 #include "cli/machine.h"
+#include "cli/paths.h"
 #include "cli/recipe_file.h"
 #include "distributed/rendezvous.h"
 #include "util/error.h"
@@ -20,6 +22,12 @@ int bench_command(const BenchOptions& options) {
                 "bench: must run as a single process, got ", rendezvous->world_size);
   std::optional<util::OutputFile> json;
   if (options.json) json.emplace(*options.json, options.overwrite).check();
+  if (options.json && options.export_folder) {
+    for (const std::string& name : bench::kExportedFiles) {
+      require_distinct("--json", *options.json, "--export",
+                       (std::filesystem::path(*options.export_folder) / name).string());
+    }
+  }
   std::optional<util::OutputFolder> exported;
   if (options.export_folder) {
     exported.emplace(*options.export_folder, options.overwrite).check(bench::kExportedFiles);

@@ -2,7 +2,6 @@
 #include <filesystem>
 #include <iostream>
 #include <iterator>
-#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -12,9 +11,12 @@
 #include "cli/environment.h"
 #include "cli/eval_output.h"
 #include "cli/model_tokenizer.h"
+#include "cli/paths.h"
+#include "cli/source_documents.h"
 #include "data/byte_stream.h"
 #include "data/corpus.h"
 #include "data/document_reader.h"
+#include "data/sources.h"
 #include "data/text_documents.h"
 #include "eval/decoder_scorer.h"
 #include "inference/load.h"
@@ -42,20 +44,37 @@ using util::Json;
 // Tokens of whole texts that are scored at a time.
 constexpr std::int64_t kTextTokens = std::int64_t{1} << 18;
 
+// What --text names: the files of texts, none of a prepared corpus.
+struct NamedText {
+  std::string path;  // as the user wrote it
+  std::vector<data::SourceFile> files;
+};
+
 // Everything that is asked, read before the first model: bad input is known at once.
 struct Questions {
   std::vector<tasks::LoadedTask> tasks;
   std::vector<tasks::TextRequest> requests;
+  std::vector<NamedText> texts;
 };
 
 void check_options(const EvalOptions& options) {
   util::require(!options.tasks.empty() || !options.requests.empty() || !options.texts.empty(),
-                "--tasks: or --requests or --text must say what is evaluated");
+                "--tasks, --requests or --text must say what is evaluated");
   util::require(options.requests.empty() || options.records.has_value(),
                 "--records: must name a file for the scores of --requests");
   util::require(options.requests.empty() ||
                     (options.tasks.empty() && options.texts.empty() && options.models.size() == 1),
                 "--requests: goes with one model, and without --tasks and --text");
+  if (options.records) {
+    if (options.json) require_distinct("--records", *options.records, "--json", *options.json);
+    if (!options.requests.empty()) {
+      require_distinct("--records", *options.records, "--requests", options.requests);
+    }
+  }
+  for (auto text = options.texts.begin(); text != options.texts.end(); ++text) {
+    util::require(std::find(options.texts.begin(), text, *text) == text, "--text: ", *text,
+                  " is given twice");
+  }
 }
 
 Questions read_questions(const EvalOptions& options) {
@@ -64,11 +83,21 @@ Questions read_questions(const EvalOptions& options) {
     tasks::find_task(name);  // what is wrong with the name comes before what it lacks
     util::require(!options.data.empty() || !tasks::path_of_task(name).empty(),
                   "--data: must name the folder of the data set of ", name);
-    questions.tasks.push_back(tasks::load_task(name, options.data, options.samples));
+    tasks::LoadedTask task = tasks::load_task(name, options.data, options.samples);
+    for (const tasks::LoadedTask& other : questions.tasks) {
+      util::require(other.config.name != task.config.name, "--tasks: two tasks are called ",
+                    task.config.name, ", their results could not be told apart");
+    }
+    questions.tasks.push_back(std::move(task));
   }
   if (!options.requests.empty()) {
     questions.requests =
         tasks::read_requests(data::open_decompressed(options.requests).bytes, options.requests);
+  }
+  for (const std::string& path : options.texts) {
+    const bool is_corpus = fs::exists(fs::path(path) / "corpus.json");
+    questions.texts.push_back(
+        {path, is_corpus ? std::vector<data::SourceFile>() : list_text_files({path}, std::cerr)});
   }
   return questions;
 }
@@ -150,9 +179,10 @@ class Subject {
 // The documents of --text one after the other.
 class Documents {
  public:
-  Documents(const std::string& path, const EvalOptions& options, Subject& subject)
+  Documents(const NamedText& text, const EvalOptions& options, Subject& subject)
       : subject_(subject) {
-    if (fs::is_directory(path)) {
+    const std::string& path = text.path;
+    if (text.files.empty()) {
       corpus_.emplace(data::open_corpus(path));
       const auto other = tokenizer::Tokenizer::from_json(corpus_->tokenizer.tokenizer_json, path);
       util::require(other.hash() == subject.tokenizer().hash(), path,
@@ -163,23 +193,21 @@ class Documents {
     data::ReadOptions read;
     read.document_separator = data::unescape_separator("--separator", options.separator);
     read.text_field = options.text_field;
-    reader_ = data::open_documents(path, read);
-    file_bytes_ = static_cast<std::int64_t>(fs::file_size(path));
+    read.bad_record_advice = "use --text-field NAME";
+    files_.emplace(text.files, read, /*max_bytes=*/0);
   }
 
   double share_done() const {
-    const auto share = [](std::int64_t part, std::int64_t whole) {
-      return whole > 0 ? static_cast<double>(part) / static_cast<double>(whole) : 1;
-    };
-    return corpus_ ? share(begin_, corpus_->validation->num_tokens())
-                   : share(reader_->bytes_read(), file_bytes_);
+    if (files_) return files_->share_done();
+    const std::int64_t tokens = corpus_->validation->num_tokens();
+    return tokens > 0 ? static_cast<double>(begin_) / static_cast<double>(tokens) : 1;
   }
 
   bool next(tasks::TextDocument& document) {
     if (corpus_) return next_of_corpus(document);
     std::string text;
     do {
-      if (!reader_->next(text)) return false;
+      if (!files_->next(text)) return false;
     } while (text.empty());
     document = tasks::encode_document(text, subject_.encoder());
     return true;
@@ -201,8 +229,7 @@ class Documents {
   }
 
   Subject& subject_;
-  std::unique_ptr<data::DocumentReader> reader_;
-  std::int64_t file_bytes_ = 0;
+  std::optional<SourceDocuments> files_;
   std::optional<data::PreparedCorpus> corpus_;
   std::int64_t next_ = 0;   // document of the corpus
   std::int64_t begin_ = 0;  // its first token
@@ -223,7 +250,7 @@ class Evaluation {
     ModelScores result{.model = path, .scores = {}};
     for (const tasks::LoadedTask& task : questions.tasks) run_task(task, subject, result);
     if (!questions.requests.empty()) run_requests(questions.requests, subject);
-    for (const std::string& text : options_.texts) run_text(text, subject, result);
+    for (const NamedText& text : questions.texts) run_text(text, subject, result);
     return result;
   }
 
@@ -268,8 +295,9 @@ class Evaluation {
     }
   }
 
-  void run_text(const std::string& path, Subject& subject, ModelScores& result) {
-    Documents documents(path, options_, subject);
+  void run_text(const NamedText& text, Subject& subject, ModelScores& result) {
+    const std::string& path = text.path;
+    Documents documents(text, options_, subject);
     std::vector<tasks::TextScore> scores;
     std::vector<tasks::TextDocument> batch;
     Watch watch(path);
@@ -319,8 +347,13 @@ int eval_command(const EvalOptions& options) {
   std::vector<ModelScores> models;
   for (const std::string& model : options.models)
     models.push_back(evaluation.run(model, questions));
-  if (records) records->write(evaluation.records());
-  if (json) json->write(scores_to_json(models).dump(1) + "\n");
+  // On standard error: what is on standard output is for other programs, too.
+  const auto write = [](util::OutputFile& file, const std::string& path, const std::string& text) {
+    file.write(text);
+    std::cerr << "written: " << path << '\n';
+  };
+  if (records) write(*records, *options.records, evaluation.records());
+  if (json) write(*json, *options.json, scores_to_json(models).dump(1) + "\n");
   if (!models.front().scores.empty()) print_scores(std::cout, models);
   return kDone;
 }

@@ -1,5 +1,6 @@
 #include "cli/eval_options.h"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -25,7 +26,7 @@ void add_eval_options(CLI::App& command, EvalOptions& options) {
   command
       .add_option("--samples", options.samples,
                   "Only the first so many rows of each task, or of each of its groups; 0 = all")
-      ->check(at_least(0))
+      ->check(whole_number(0))
       ->capture_default_str();
   command.add_option("--requests", options.requests,
                      "JSON lines {\"context\": ..., \"continuation\": ...}: log-likelihoods of the "
@@ -34,8 +35,8 @@ void add_eval_options(CLI::App& command, EvalOptions& options) {
   command
       .add_option(
           "--text", options.texts,
-          "Texts to predict: files of text, JSON lines or Parquet, or prepared corpora (their "
-          "held-out documents); repeat")
+          "Text to predict: files, folders or globs of text, JSON lines or Parquet, or a prepared "
+          "corpus (its held-out documents); repeat the option for another one")
       ->allow_extra_args(false);
   command.add_option("--text-field", options.text_field, "Field of JSON lines and Parquet")
       ->capture_default_str();
@@ -50,9 +51,14 @@ void add_eval_options(CLI::App& command, EvalOptions& options) {
   command.add_option("--records", options.records,
                      "File for a line of JSON per row of a task, request or document");
   command.add_option("--json", options.json, "File for all results");
-  command.add_option("--threads", options.threads, "CPU threads; 0 = all cores")
-      ->check(at_least(0))
-      ->capture_default_str();
+  add_threads(command, options.threads);
+  // Records name the model by what is written here.
+  command.callback([&options] {
+    for (auto model = options.models.begin(); model != options.models.end(); ++model) {
+      if (std::find(options.models.begin(), model, *model) == model) continue;
+      throw CLI::ValidationError("models", "must differ, got " + *model + " twice");
+    }
+  });
   std::vector<std::string> names;
   for (const tasks::NamedTask& task : tasks::named_tasks()) names.emplace_back(task.name);
   command.footer(

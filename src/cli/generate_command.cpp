@@ -1,18 +1,21 @@
-#include <fstream>
 #include <iostream>
 #include <iterator>
 #include <map>
+#include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "cli/commands.h"
 #include "cli/model_tokenizer.h"
+#include "data/byte_stream.h"
 #include "inference/generate.h"
 #include "inference/load.h"
 #include "inference/text_stream.h"
 #include "inference/words.h"
+#include "tasks/rows.h"
 #include "train/environment.h"
 #include "util/error.h"
 #include "util/json.h"
@@ -51,54 +54,76 @@ class ModelWords {
   std::optional<inference::Words> words_;
 };
 
+// What is continued, and what errors call each of them.
+struct Prompts {
+  std::vector<Ids> ids;
+  std::vector<std::string> names;
+
+  void add(Ids more, std::string name) {
+    ids.push_back(std::move(more));
+    names.push_back(std::move(name));
+  }
+};
+
 Ids ids_of_list(const Json& list, const std::string& where) {
-  util::require(list.is_array(), where, ": ids: expected a list of ids, got ", list.dump());
+  util::require(list.is_array(), where, ": ids: expected a list of ids, got ", util::shown(list));
   Ids ids;
   for (const Json& id : list) {
     const bool is_id = id.is_number_integer() && id >= 0 && id <= 0x7FFFFFFF;
-    util::require(is_id, where, ": ids: expected an id, got ", id.dump());
+    util::require(is_id, where, ": ids: expected an id, got ", util::shown(id));
     ids.push_back(id.get<std::int32_t>());
   }
   return ids;
 }
 
 // {"prompt": "text"} or {"ids": [1, 2]}.
-Ids prompt_of_line(const std::string& line, const std::string& where, const ModelWords& words) {
-  const Json row = util::parse_json(line, where);
+Ids prompt_of_row(const tasks::Row& row, const ModelWords& words) {
+  const Json& fields = row.fields;
   const bool is_prompt =
-      row.is_object() && row.size() == 1 && (row.contains("prompt") || row.contains("ids"));
-  util::require(is_prompt, where, ": expected {\"prompt\": \"text\"} or {\"ids\": [...]}, got ",
-                line.substr(0, 60));
-  if (row.contains("ids")) return ids_of_list(row["ids"], where);
-  const Json& text = row["prompt"];
-  util::require(text.is_string(), where, ": prompt: expected text, got ", text.dump());
-  return words.ids_of(text.get<std::string>(), where);
+      fields.size() == 1 && (fields.contains("prompt") || fields.contains("ids"));
+  util::require(is_prompt, row.where, ": expected {\"prompt\": \"text\"} or {\"ids\": [...]}, got ",
+                util::shown(fields));
+  if (fields.contains("ids")) return ids_of_list(fields["ids"], row.where);
+  const Json& text = fields["prompt"];
+  util::require(text.is_string(), row.where, ": prompt: expected text, got ", util::shown(text));
+  return words.ids_of(text.get<std::string>(), row.where);
 }
 
-std::vector<Ids> prompts_of_lines(std::istream& in, const std::string& name,
-                                  const ModelWords& words) {
-  std::vector<Ids> prompts;
-  for (std::string line; std::getline(in, line);) {
-    if (prompts.empty()) line.erase(0, line.size() - util::without_byte_order_mark(line).size());
-    const std::string where = name + ", line " + std::to_string(prompts.size() + 1);
-    prompts.push_back(prompt_of_line(line, where, words));
+class StandardInput final : public data::ByteStream {
+ public:
+  std::size_t read(std::span<char> out) override {
+    std::cin.read(out.data(), std::ssize(out));
+    util::require(!std::cin.bad(), "standard input: cannot be read");
+    bytes_read_ += std::cin.gcount();
+    return static_cast<std::size_t>(std::cin.gcount());
   }
-  util::require(in.eof(), name, ": cannot be read");
-  util::require(!prompts.empty(), name, ": holds no prompt");
+  std::int64_t bytes_read() const override { return bytes_read_; }
+
+ private:
+  std::int64_t bytes_read_ = 0;
+};
+
+Prompts prompts_of_rows(const std::string& file, const ModelWords& words) {
+  const bool is_input = file == "-";
+  const std::string name = is_input ? "standard input" : file;
+  util::require(is_input || fs::is_regular_file(file), name, ": is not a file");
+  Prompts prompts;
+  tasks::read_json_rows(
+      is_input ? std::make_unique<StandardInput>() : data::open_decompressed(file).bytes, name,
+      [&](const tasks::Row& row) { prompts.add(prompt_of_row(row, words), row.where); });
+  util::require(!prompts.ids.empty(), name, ": holds no prompt");
   return prompts;
 }
 
-std::vector<Ids> read_prompts(const GenerateOptions& options, const ModelWords& words) {
-  if (options.prompts == "-") return prompts_of_lines(std::cin, "standard input", words);
-  if (!options.prompts.empty()) {
-    util::require(fs::is_regular_file(options.prompts), options.prompts, ": is not a file");
-    std::ifstream file(options.prompts, std::ios::binary);
-    return prompts_of_lines(file, options.prompts, words);
-  }
-  if (options.prompt) return {words.ids_of(*options.prompt, "the prompt")};
-  const std::string text{std::istreambuf_iterator<char>(std::cin), {}};
-  util::require(!std::cin.bad(), "standard input: cannot be read");
-  return {words.ids_of(text, "standard input")};
+Prompts read_prompts(const GenerateOptions& options, const ModelWords& words) {
+  if (!options.prompts.empty()) return prompts_of_rows(options.prompts, words);
+  const std::string name = options.prompt ? "the prompt" : "standard input";
+  const std::string text =
+      options.prompt ? *options.prompt : std::string(std::istreambuf_iterator<char>(std::cin), {});
+  util::require(options.prompt || !std::cin.bad(), "standard input: cannot be read");
+  Prompts prompts;
+  prompts.add(words.ids_of(text, name), name);
+  return prompts;
 }
 
 // Texts as they come: one to be read at once, or a line of JSON each, in the order of the prompts.
@@ -185,7 +210,7 @@ int generate_command(const GenerateOptions& options) {
   const checkpoint::HuggingFaceModel description = inference::read_description(folder);
   const ModelWords words(folder, description);
   const bool as_lines = !options.prompts.empty();
-  const std::vector<Ids> prompts = read_prompts(options, words);
+  const Prompts prompts = read_prompts(options, words);
 
   inference::GenerationConfig config{
       .sampling = options.sampling, .max_tokens = options.max_tokens, .batch = options.batch};
@@ -195,12 +220,13 @@ int generate_command(const GenerateOptions& options) {
     }
   }
   const inference::LoadedModel model = inference::load_model(folder);
-  Output output(words, prompts, options.stops, as_lines);
+  Output output(words, prompts.ids, options.stops, as_lines);
   const inference::GenerationStats stats = inference::generate(
-      model.decoder, prompts, config,
+      model.decoder, prompts.ids, config,
       {.token = [&](std::size_t prompt, std::int32_t id) { return output.add(prompt, id); },
        .done = [&](std::size_t prompt,
-                   inference::Generated text) { output.finish(prompt, std::move(text)); }});
+                   inference::Generated text) { output.finish(prompt, std::move(text)); },
+       .name = [&](std::size_t prompt) { return prompts.names[prompt]; }});
   if (options.stats) print(stats);
   return kDone;
 }

@@ -18,7 +18,7 @@ void add_generate_options(CLI::App& command, GenerateOptions& options) {
       ->excludes(prompt)
       ->default_str("none");
   command.add_option("--max-tokens", options.max_tokens, "Tokens of a text, beyond its prompt")
-      ->check(at_least(1))
+      ->check(whole_number(1))
       ->capture_default_str();
   command
       .add_option("--temperature", options.sampling.temperature,
@@ -27,6 +27,7 @@ void add_generate_options(CLI::App& command, GenerateOptions& options) {
   command
       .add_option("--top-k", options.sampling.top_k,
                   "Choose among the k most likely tokens; 0 = all")
+      ->check(whole_number(0))
       ->capture_default_str();
   command
       .add_option("--top-p", options.sampling.top_p,
@@ -41,6 +42,7 @@ void add_generate_options(CLI::App& command, GenerateOptions& options) {
                   "Above 1: tokens that the text holds already become less likely")
       ->capture_default_str();
   command.add_option("--seed", options.sampling.seed, "Of the random choices")
+      ->check(whole_number(0))
       ->capture_default_str();
   command
       .add_option("--stop", options.stops,
@@ -49,15 +51,13 @@ void add_generate_options(CLI::App& command, GenerateOptions& options) {
       ->default_str("none");
   command.add_flag("--ignore-end", options.ignore_end, "Continue after a token that ends texts");
   command.add_option("--batch", options.batch, "Texts that are continued at a time")
-      ->check(at_least(1))
+      ->check(whole_number(1))
       ->capture_default_str();
-  command.add_option("--threads", options.threads, "CPU threads; 0 = all cores")
-      ->check(at_least(0))
-      ->capture_default_str();
+  add_threads(command, options.threads);
   command.add_flag("--stats", options.stats,
                    "Tokens per second of prompts and of generation, on standard error");
   command.footer(
-      "A prompt's text follows from the prompt, its line, the seed and the options that choose\n"
+      "A prompt's text follows from the prompt, its place, the seed and the options that choose\n"
       "tokens: not from the other prompts, --batch or --threads. docs/generation.md says more.");
 }
 

@@ -55,7 +55,10 @@ class Layout final : public CLI::Formatter {
     const bool is_flag = option->get_expected_max() == 0;
     if (!is_flag) {
       name += " " + option->get_type_name();
-      if (option->get_expected_max() == CLI::detail::expected_max_vector_size) name += " ...";
+      if (option->get_expected_max() == CLI::detail::expected_max_vector_size &&
+          option->get_allow_extra_args()) {
+        name += " ...";
+      }
       if (option->get_required()) {
         name += " REQUIRED";
       } else if (!is_positional) {
@@ -80,7 +83,7 @@ std::string head_of(const model::ModelConfig& shape) {
   std::string text = shape.tied() ? "tied" : "untied";
   const model::MoeConfig& moe = shape.moe;
   if (moe.num_experts > 0) {
-    text += ", " + std::to_string(moe.num_experts) + " experts";
+    text += ", " + util::counted(moe.num_experts, "expert");
   }
   return text;
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <exception>
 #include <iostream>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -162,7 +163,7 @@ CLI::App* add_train(CLI::App& app, Arguments& arguments) {
       ->add_option("--ranks", arguments.train.ranks,
                    "With --dry-run: the plan of as many ranks on this machine, without starting "
                    "them;\nno time is measured")
-      ->check(at_least(1))
+      ->check(whole_number(1))
       ->needs(dry_run)
       ->default_str("those that run");
   add_overwrite(command, arguments.train.overwrite);
@@ -210,13 +211,13 @@ CLI::App* add_bench(CLI::App& app, Arguments& arguments) {
       ->required();
   command->add_option("--bags", options.bags, "Bag sizes to measure in addition to 1, as 4,8,16")
       ->default_str("those of the recipe")
-      ->check(at_least(1))
+      ->check(whole_number(1))
       ->delimiter(',');
   command->add_option("--blocks", options.num_blocks, "Timed blocks of each bag size, interleaved")
-      ->check(at_least(1))
+      ->check(whole_number(1))
       ->capture_default_str();
   command->add_option("--block-seconds", options.block_seconds, "Target duration of a timed block")
-      ->check(at_least(0))
+      ->check(number_at_least(0))
       ->capture_default_str();
   command->add_option("--json", options.json, "File for every number, and the machine's features");
   command->add_option("--export", options.export_folder,
@@ -279,7 +280,7 @@ CLI::App* add_launch(CLI::App& app, Arguments& arguments) {
       "launch",
       "Run a command as several processes on this machine: superpose launch -n 2 train RECIPE");
   command->add_option("-n,--ranks", arguments.launch.ranks, "Number of processes")
-      ->check(at_least(1))
+      ->check(whole_number(1, std::numeric_limits<int>::max()))
       ->type_name("N")
       ->required();
   command->add_flag("--all-output", arguments.launch.all_output, "Show the output of every rank");
@@ -300,10 +301,10 @@ struct DataCommands {
 
 void add_inspect_options(CLI::App* command, DataOptions& options) {
   command->add_option("--documents", options.documents, "How many documents to print")
-      ->check(at_least(0))
+      ->check(whole_number(0))
       ->capture_default_str();
   command->add_option("--from", options.from, "The first of them, counted from 0")
-      ->check(at_least(0))
+      ->check(whole_number(0))
       ->capture_default_str();
   command->add_flag("--held-out", options.held_out, "Look at the held-out documents");
   command->add_flag("--all-sources", options.all_sources, "List every source file");
@@ -545,6 +546,7 @@ int run(std::vector<std::string> words) {
       overrides = take_overrides(words);
     }
     app.parse(std::vector<std::string>(words.rbegin(), words.rend()));
+    refuse_empty(app);
     check_together(commands, arguments, overrides);
   } catch (const CLI::Success& help) {
     app.exit(help);

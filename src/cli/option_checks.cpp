@@ -1,10 +1,13 @@
 #include "cli/option_checks.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
+#include <cmath>
 
 #include "config/synonyms.h"
 #include "experiment/recipe_names.h"
+#include "util/resources.h"
 #include "util/text.h"
 
 namespace superpose::cli {
@@ -23,13 +26,34 @@ std::size_t find_name(const std::vector<std::string>& names, const std::string& 
   return 0;
 }
 
+// Whether the text is a number from its first character to its last.
+template <class Number>
+bool is_all_of(const std::string& text, Number& value) {
+  const char* const end = text.data() + text.size();
+  const auto read = std::from_chars(text.data(), end, value);
+  return read.ec == std::errc{} && read.ptr == end;
+}
+
 }  // namespace
 
-CLI::Validator at_least(std::int64_t least) {
-  const auto check = [least](std::string& text) {
-    std::int64_t value = least;
-    std::from_chars(text.data(), text.data() + text.size(), value);
-    return value < least ? "must be >= " + std::to_string(least) + ", got " + text : std::string();
+CLI::Validator whole_number(std::int64_t least, std::int64_t most) {
+  const auto check = [least, most](std::string& text) -> std::string {
+    std::int64_t value = 0;
+    if (is_all_of(text, value) && value >= least && value <= most) return "";
+    const bool is_bounded = most < std::numeric_limits<std::int64_t>::max();
+    return "must be a whole number " +
+           (is_bounded ? "from " + std::to_string(least) + " to " + std::to_string(most)
+                       : ">= " + std::to_string(least)) +
+           ", got " + util::shortened(text);
+  };
+  return CLI::Validator(check, "");
+}
+
+CLI::Validator number_at_least(double least) {
+  const auto check = [least](std::string& text) -> std::string {
+    double value = 0;
+    if (is_all_of(text, value) && std::isfinite(value) && value >= least) return "";
+    return "must be a number >= " + util::format_double(least) + ", got " + util::shortened(text);
   };
   return CLI::Validator(check, "");
 }
@@ -52,6 +76,24 @@ CLI::Validator one_of(const std::vector<std::string>& names) {
     return problem;
   };
   return CLI::Validator(check, "");
+}
+
+void add_threads(CLI::App& command, std::int64_t& threads) {
+  command.add_option("--threads", threads, "CPU threads; 0 = all cores")
+      ->check(whole_number(0, util::kMostThreads))
+      ->capture_default_str();
+}
+
+void refuse_empty(const CLI::App& command) {
+  constexpr std::array<std::string_view, 2> kMayBeEmpty = {"prompt", "--separator"};
+  for (const CLI::Option* option : command.get_options()) {
+    const std::string name = option->get_name();
+    if (std::find(kMayBeEmpty.begin(), kMayBeEmpty.end(), name) != kMayBeEmpty.end()) continue;
+    for (const std::string& value : option->results()) {
+      if (value.empty()) throw CLI::ValidationError(name, "must not be empty");
+    }
+  }
+  for (const CLI::App* chosen : command.get_subcommands()) refuse_empty(*chosen);
 }
 
 }  // namespace superpose::cli

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <string_view>
@@ -10,14 +11,26 @@
 
 namespace superpose::cli {
 
-// In place of CLI11's own, which name numbers of 300 digits and their own notation. What is not a
-// whole number is refused by CLI11 itself.
-CLI::Validator at_least(std::int64_t least);
+// A whole number from `least` to `most`, in decimal. Every option that holds one has this check:
+// without it CLI11 takes the nearest 64 bits of whatever is given.
+CLI::Validator whole_number(std::int64_t least,
+                            std::int64_t most = std::numeric_limits<std::int64_t>::max());
+
+// A finite number, `least` or more.
+CLI::Validator number_at_least(double least);
 
 // One of the names, or their like in other programs suggested.
 CLI::Validator one_of(const std::vector<std::string>& names);
 
 // The same; the name becomes its index, which is how CLI11 reads an enum.
 CLI::Validator number_of(std::span<const std::string_view> names);
+
+// --threads of a command that computes.
+void add_threads(CLI::App& command, std::int64_t& threads);
+
+// Throws CLI::ValidationError where an option of `command` or of the command that it chose is given
+// an empty text, as a variable that is not set gives it: it would count as not given, or name the
+// current folder. A prompt and a separator may be empty.
+void refuse_empty(const CLI::App& command);
 
 }  // namespace superpose::cli

@@ -1,7 +1,9 @@
 #include "cli/paths.h"
 
 #include <cctype>
+#include <filesystem>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 #include "cli/environment.h"
@@ -113,6 +115,16 @@ void expand_paths(experiment::Recipe& recipe) {
     const auto found = arm.overrides.find("data.cache_dir");
     if (found != arm.overrides.end()) expand_override(found->second);
   }
+}
+
+void require_distinct(const char* option, const std::string& path, const char* other_option,
+                      const std::string& other) {
+  const auto resolved = [](const std::string& name) {
+    std::error_code ignored;
+    return std::filesystem::weakly_canonical(std::filesystem::absolute(name), ignored);
+  };
+  util::require(resolved(path) != resolved(other), option, ": must name another file than ",
+                other_option, ", got ", path);
 }
 
 experiment::Recipe locate_sources(experiment::Recipe recipe) {

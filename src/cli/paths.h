@@ -19,6 +19,11 @@ std::string expand_path(const std::string& path);
 // tasks, and data.cache_dir of an arm. Throws util::Error naming the key.
 void expand_paths(experiment::Recipe& recipe);
 
+// Throws util::Error where two paths of the command line lead to one file: what is written to one
+// would replace the other. `option` and `other_option` are what errors call them.
+void require_distinct(const char* option, const std::string& path, const char* other_option,
+                      const std::string& other);
+
 // The recipe with what it reads written as it lies from the current folder (data::locate): for a
 // file that does not lie next to the recipe.
 experiment::Recipe locate_sources(experiment::Recipe recipe);

@@ -1,6 +1,7 @@
 #include "cli/source_documents.h"
 
 #include <algorithm>
+#include <ostream>
 #include <utility>
 
 #include "data/source_checks.h"
@@ -11,6 +12,19 @@ namespace {
 bool continues_character(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
 
 }  // namespace
+
+std::vector<data::SourceFile> list_text_files(const std::vector<std::string>& sources,
+                                              std::ostream& out) {
+  data::DataConfig config;
+  config.sources = sources;
+  config.sources_key.clear();
+  std::vector<data::SourceFile> files = data::list_sources(config);
+  data::leave_out_binaries(files, config, "");
+  const std::string left_out = data::describe_left_out(files);
+  if (!left_out.empty()) out << "left out: " << left_out << '\n';
+  std::erase_if(files, [](const data::SourceFile& file) { return !file.left_out_as.empty(); });
+  return files;
+}
 
 SourceDocuments::SourceDocuments(std::vector<data::SourceFile> files, data::ReadOptions options,
                                  std::int64_t max_bytes)

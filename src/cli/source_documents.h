@@ -1,7 +1,8 @@
-// Documents to train a tokenizer on, read from files and cut off at a number of bytes.
+// Documents of files that a command line names, cut off at a number of bytes.
 #pragma once
 
 #include <cstdint>
+#include <iosfwd>
 #include <memory>
 #include <string>
 #include <vector>
@@ -10,6 +11,12 @@
 #include "data/sources.h"
 
 namespace superpose::cli {
+
+// The files that the words of a command line name: files, folders, globs. What is found in folders
+// and holds no text is left out, and said on `out`. Throws util::Error as data::list_sources, and
+// for a file that is named itself and holds no text.
+std::vector<data::SourceFile> list_text_files(const std::vector<std::string>& sources,
+                                              std::ostream& out);
 
 // The documents of several files, one after the other, and no more than some bytes of them.
 class SourceDocuments {

@@ -10,6 +10,7 @@
 #include "tokenizer/load.h"
 #include "util/error.h"
 #include "util/json.h"
+#include "util/text.h"
 #include "util/utf8.h"
 
 namespace superpose::cli {
@@ -46,12 +47,12 @@ std::string joined(const Ids& ids, std::string_view separator) {
 
 Ids ids_of_row(const std::string& line, const std::string& where) {
   const Json row = util::parse_json(line, where);
-  util::require(row.is_array(), where, ": expected a list of ids, got ", line.substr(0, 60));
+  util::require(row.is_array(), where, ": expected a list of ids, got ", util::shortened(line));
   Ids ids;
   for (const Json& item : row) {
     // Out of 32 bits is out of every vocabulary.
     const bool is_id = item.is_number_integer() && item >= 0 && item <= 0x7FFFFFFF;
-    util::require(is_id, where, ": expected an id, got ", item.dump());
+    util::require(is_id, where, ": expected an id, got ", util::shown(item));
     ids.push_back(item.get<std::int32_t>());
   }
   return ids;

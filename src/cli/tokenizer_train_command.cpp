@@ -27,20 +27,12 @@ using tokenizer::TrainingProgress;
 SourceDocuments open_sources(const TokenizerTrainOptions& options) {
   util::require(options.max_bytes >= 0, "--max-bytes: must not be negative, got ",
                 options.max_bytes);
-  data::DataConfig config;
-  config.sources = options.sources;
-  config.sources_key.clear();
   data::ReadOptions read;
   read.document_separator = data::unescape_separator("--separator", options.separator);
   read.text_field = options.text_field;
   read.bad_record_advice = "use --text-field NAME, or --skip-bad-records";
   read.on_bad_record = options.skip_bad_records ? data::BadRecord::kSkip : data::BadRecord::kError;
-  std::vector<data::SourceFile> files = data::list_sources(config);
-  data::leave_out_binaries(files, config, "");
-  const std::string left_out = data::describe_left_out(files);
-  if (!left_out.empty()) std::cout << "left out: " << left_out << '\n';
-  std::erase_if(files, [](const data::SourceFile& file) { return !file.left_out_as.empty(); });
-  return SourceDocuments(std::move(files), read, options.max_bytes);
+  return SourceDocuments(list_text_files(options.sources, std::cout), read, options.max_bytes);
 }
 
 tokenizer::BpeSettings settings_of(const TokenizerTrainOptions& options) {

@@ -13,7 +13,7 @@ void add_tokenizer_train_options(CLI::App& command, TokenizerTrainOptions& optio
   command
       .add_option("--vocab-size", options.vocab_size,
                   "Tokens in all, with the 256 bytes and the special tokens")
-      ->check(at_least(1))
+      ->check(whole_number(1))
       ->required();
   // One word per option: CLI11 would take "[PAD]" apart as a list.
   CLI::Option* special =
@@ -30,7 +30,7 @@ void add_tokenizer_train_options(CLI::App& command, TokenizerTrainOptions& optio
   command
       .add_option("--min-frequency", options.min_frequency,
                   "How often a pair must occur to be merged")
-      ->check(at_least(0))
+      ->check(whole_number(0))
       ->capture_default_str();
   command
       .add_option("--pattern", options.pattern,
@@ -38,9 +38,7 @@ void add_tokenizer_train_options(CLI::App& command, TokenizerTrainOptions& optio
       ->transform(number_of(tokenizer::kSplitPatternNames))
       ->default_str("gpt2")
       ->type_name("NAME");
-  command.add_option("--threads", options.threads, "CPU threads; 0 = all cores")
-      ->check(at_least(0))
-      ->capture_default_str();
+  add_threads(command, options.threads);
   command
       .add_option("--text-field", options.text_field,
                   "Field of JSON lines, column of Parquet, as a dotted path")
@@ -50,7 +48,7 @@ void add_tokenizer_train_options(CLI::App& command, TokenizerTrainOptions& optio
                   "Text between the documents of a text file, for example \\n\\n")
       ->default_str("one document per file");
   command.add_option("--max-bytes", options.max_bytes, "Stop after this many bytes; 0 = read all")
-      ->check(at_least(0))
+      ->check(whole_number(0))
       ->capture_default_str();
   command.add_flag(
       "--skip-bad-records", options.skip_bad_records,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <optional>
 #include <string_view>
 
 #include "config/synonyms.h"
@@ -185,6 +186,33 @@ std::string missing(const CLI::App& command, const std::string& text) {
   return text;
 }
 
+// "--seed" of "Could not convert: --seed = 1.5", and the like: CLI11 says in words of its own what
+// is wrong with an option's value. Nothing where it is about something else.
+std::optional<std::string> about_value(const CLI::App& command, const CLI::ParseError& error) {
+  const std::string text = error.what();
+  for (const CLI::Option* option : command.get_options()) {
+    const std::string name = option->get_name();
+    const auto begins = [&](const std::string& front) { return text.starts_with(front); };
+    if (begins("Could not convert: " + name + " = ")) {
+      return name + ": must be a number, got " +
+             util::shortened(util::join(option->results(), " "));
+    }
+    if (error.get_name() == "ArgumentMismatch" && begins(name + " was given")) {
+      return name + ": takes no value";
+    }
+    if (error.get_name() == "ArgumentMismatch" && begins(name + ": ")) {
+      return name + ": needs a value";
+    }
+    if (error.get_name() == "ExcludesError" && begins(name + " excludes ")) {
+      return name + ": does not go together with " + text.substr(name.size() + 10);
+    }
+    if (error.get_name() == "RequiresError" && begins(name + " requires ")) {
+      return name + ": needs " + text.substr(name.size() + 10);
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::string usage_message(const CLI::App& app, const CLI::ParseError& error,
@@ -207,6 +235,7 @@ std::string usage_message(const CLI::App& app, const CLI::ParseError& error,
     return with_suggestion(left.front() + ": one argument too many for " + full_name(command), "",
                            command);
   }
+  if (const std::optional<std::string> problem = about_value(command, error)) return *problem;
   // A value that is refused is named by its option; the rest is CLI11's own words.
   const std::string text = error.what();
   if (error.get_name() == "RequiredError") {

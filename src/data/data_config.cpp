@@ -2,6 +2,7 @@
 
 #include "data/text_documents.h"
 #include "util/error.h"
+#include "util/resources.h"
 
 namespace superpose::data {
 
@@ -18,7 +19,8 @@ void DataConfig::validate() const {
           "data.max_document_bytes: must be 0 or >= data.min_document_bytes (", min_document_bytes,
           "), got ", max_document_bytes);
   require(shard_tokens >= 1, "data.shard_tokens: must be >= 1, got ", shard_tokens);
-  require(threads >= 0 && threads <= 1024, "data.threads: must lie in [0, 1024], got ", threads);
+  require(threads >= 0 && threads <= util::kMostThreads, "data.threads: must lie in [0, ",
+          util::kMostThreads, "], got ", threads);
   require(block_tokens >= 0, "data.block_tokens: must be >= 0, got ", block_tokens);
   require(lanes >= 1, "data.lanes: must be >= 1, got ", lanes);
   require(document_aware || !reset_attention,

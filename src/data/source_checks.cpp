@@ -39,7 +39,8 @@ void leave_out_binaries(std::vector<SourceFile>& sources, const DataConfig& conf
   }
   const bool any_left = std::any_of(sources.begin(), sources.end(),
                                     [](const SourceFile& s) { return s.left_out_as.empty(); });
-  util::require(any_left, "data.sources: nothing to read but ", describe_left_out(sources));
+  const std::string who = config.sources_key.empty() ? "" : config.sources_key + ": ";
+  util::require(any_left, who, "nothing to read but ", describe_left_out(sources));
 }
 
 std::string describe_left_out(std::span<const SourceFile> sources) {

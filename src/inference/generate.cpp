@@ -26,16 +26,20 @@ std::int64_t longest_text(const model::Decoder& decoder, const GenerationConfig&
   return config.max_positions > 0 ? config.max_positions : decoder.config().max_positions;
 }
 
+std::string name_of(std::size_t prompt, const GenerationCalls& calls) {
+  return calls.name ? calls.name(prompt) : "prompt " + std::to_string(prompt + 1);
+}
+
 void check_prompts(std::span<const Ids> prompts, const model::Decoder& decoder,
-                   std::int64_t longest) {
+                   std::int64_t longest, const GenerationCalls& calls) {
   const model::ModelConfig& model = decoder.config();
   for (std::size_t i = 0; i < prompts.size(); ++i) {
     const Ids& ids = prompts[i];
-    util::require(!ids.empty(), "prompt ", i + 1, ": must have at least one token");
-    util::require(size_of(ids) <= longest, "prompt ", i + 1, ": must have at most ", longest,
+    util::require(!ids.empty(), name_of(i, calls), ": must have at least one token");
+    util::require(size_of(ids) <= longest, name_of(i, calls), ": must have at most ", longest,
                   " tokens, the model's context, got ", ids.size());
     for (const std::int32_t id : ids) {
-      util::require(id >= 0 && id < model.vocab_size, "prompt ", i + 1, ": ids must be in [0, ",
+      util::require(id >= 0 && id < model.vocab_size, name_of(i, calls), ": ids must be in [0, ",
                     model.vocab_size, "), got ", id);
     }
   }
@@ -141,7 +145,7 @@ class Generation {
     try {
       id = text.sampler.next({logits, size});
     } catch (const util::Error& error) {
-      util::fail("prompt ", text.prompt + 1, ", token ", text.result.ids.size() + 1, ": ",
+      util::fail(name_of(text.prompt, calls_), ", token ", text.result.ids.size() + 1, ": ",
                  error.what());
     }
     const bool is_end =
@@ -179,7 +183,7 @@ GenerationStats generate(const model::Decoder& decoder, std::span<const Ids> pro
                 "generate: max_tokens and batch must be >= 1, got ", config.max_tokens, " and ",
                 config.batch);
   config.sampling.validate("");
-  check_prompts(prompts, decoder, longest_text(decoder, config));
+  check_prompts(prompts, decoder, longest_text(decoder, config), calls);
   if (prompts.empty()) return {};
   return Generation(decoder, prompts, config, calls).run();
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -43,6 +44,8 @@ struct GenerationCalls {
   std::function<bool(std::size_t prompt, std::int32_t id)> token;
   // A text that has ended; in the order in which they end.
   std::function<void(std::size_t prompt, Generated text)> done;
+  // What errors call a prompt; without it "prompt 1" is the first.
+  std::function<std::string(std::size_t prompt)> name = {};
 };
 
 // Continues `prompts`, ids below the decoder's vocabulary, each from 1 to max_positions of them.

@@ -31,7 +31,9 @@ bool is_finite(const at::Tensor& values) {
 
 fs::path find_model(const fs::path& path) {
   const bool is_run = !checkpoint::list(path / "checkpoints").empty();
-  return !is_run && fs::exists(path / "config.json") ? path : checkpoint::locate(path);
+  return !is_run && fs::exists(path / "config.json")
+             ? path
+             : checkpoint::locate(path, checkpoint::Wanted::kModel);
 }
 
 checkpoint::HuggingFaceModel read_description(const fs::path& folder) {
@@ -50,7 +52,7 @@ std::vector<std::int64_t> end_tokens(const fs::path& folder,
   std::vector<std::int64_t> ids;
   for (const util::Json& id : ends.is_array() ? ends : util::Json::array({ends})) {
     util::require(id.is_number_integer(), file.string(),
-                  ": eos_token_id: expected an id or a list of ids, got ", ends.dump());
+                  ": eos_token_id: expected an id or a list of ids, got ", util::shown(ends));
     ids.push_back(id.get<std::int64_t>());
   }
   return ids;

@@ -108,6 +108,7 @@ std::vector<TextRequest> read_requests(std::unique_ptr<data::ByteStream> bytes,
     }
     requests.push_back({{field_text(row, "context"), field_text(row, "continuation")}, row.where});
   });
+  util::require(!requests.empty(), name, ": holds no request");
   return requests;
 }
 

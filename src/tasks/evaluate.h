@@ -40,8 +40,8 @@ struct TaskResult {
 TaskResult evaluate(const TaskConfig& task, std::span<const Item> items, RequestEncoder& encoder,
                     const Scorer& scorer, const ScoreProgress& progress = {});
 
-// The rows {"context": ..., "continuation": ...} of JSON lines, whatever else they hold; `name`
-// opens errors.
+// The rows {"context": ..., "continuation": ...} of JSON lines, whatever else they hold; at least
+// one. `name` opens errors.
 struct TextRequest {
   TextPair pair;
   std::string where;

@@ -1,9 +1,10 @@
 #include "tasks/rows.h"
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
-#include <limits>
+#include <initializer_list>
+#include <iterator>
+#include <map>
 #include <system_error>
 #include <utility>
 
@@ -13,6 +14,7 @@
 #include "data/parquet_documents.h"
 #include "util/error.h"
 #include "util/json.h"
+#include "util/text.h"
 #include "util/utf8.h"
 
 namespace superpose::tasks {
@@ -23,14 +25,29 @@ namespace fs = std::filesystem;
 // A row of a data set is a few lines of text; a longer one is another kind of file.
 constexpr std::size_t kLongestLine = std::size_t{1} << 28;
 
+// "a.jsonl" of "a.jsonl.gz"; other names as they are.
+std::string without_compression(const std::string& name) {
+  for (const std::string_view ending : {".gz", ".zst", ".xz"}) {
+    if (!name.ends_with(ending)) continue;
+    const std::string plain = name.substr(0, name.size() - ending.size());
+    if (plain.ends_with(".jsonl")) return plain;
+  }
+  return name;
+}
+
 bool matches(const std::string& pattern, const std::string& name) {
-  if (data::glob_matches(pattern, name)) return true;
-  if (!pattern.ends_with(".jsonl")) return false;
-  constexpr std::array<std::string_view, 3> kEndings{".gz", ".zst", ".xz"};
-  return std::any_of(kEndings.begin(), kEndings.end(), [&](std::string_view ending) {
-    return name.ends_with(ending) &&
-           data::glob_matches(pattern, name.substr(0, name.size() - ending.size()));
-  });
+  return data::glob_matches(pattern, name) ||
+         (pattern.ends_with(".jsonl") && data::glob_matches(pattern, without_compression(name)));
+}
+
+// Otherwise the rows of a file that was kept when it was compressed would count twice.
+void require_no_copies(const fs::path& folder, const std::vector<std::string>& names) {
+  std::map<std::string, std::string> found;
+  for (const std::string& name : names) {
+    const auto [first, is_new] = found.emplace(without_compression(name), name);
+    util::require(is_new, folder.string(), ": has ", first->second, " and ", name,
+                  ", and would be read twice; keep one of them");
+  }
 }
 
 bool is_white(std::string_view line) { return line.find_first_not_of(" \t\r") == line.npos; }
@@ -51,11 +68,14 @@ std::vector<fs::path> find_files(const fs::path& folder, std::span<const std::st
   }
   std::sort(names.begin(), names.end());
   for (const std::string& pattern : patterns) {
+    std::vector<std::string> found;
+    std::copy_if(names.begin(), names.end(), std::back_inserter(found),
+                 [&](const std::string& name) { return matches(pattern, name); });
+    if (found.empty()) continue;
+    require_no_copies(folder, found);
     std::vector<fs::path> files;
-    for (const std::string& name : names) {
-      if (matches(pattern, name)) files.push_back(folder / name);
-    }
-    if (!files.empty()) return files;
+    for (const std::string& name : found) files.push_back(folder / name);
+    return files;
   }
   return {};
 }
@@ -72,7 +92,7 @@ void read_json_rows(std::unique_ptr<data::ByteStream> bytes, const std::string& 
     row.where = name + ":" + std::to_string(lines.line_number());
     row.fields = util::parse_json(line, row.where);
     util::require(row.fields.is_object(), row.where, ": expected a JSON object, got ",
-                  line.substr(0, 60));
+                  util::shortened(line));
     take(row);
   }
 }

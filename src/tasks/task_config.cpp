@@ -65,6 +65,31 @@ void check_parts(const TaskConfig& task) {
   }
 }
 
+// What lies elsewhere is reached by another data folder.
+void check_files(const char* key, const std::vector<std::string>& patterns) {
+  for (const std::string& pattern : patterns) {
+    const std::filesystem::path path(pattern);
+    const bool leaves = std::find(path.begin(), path.end(), "..") != path.end();
+    util::require(!path.is_absolute() && !leaves, key,
+                  ": must lie below the data folder, without / in front and .., got ", pattern);
+  }
+}
+
+void check_labels(const TaskConfig& task) {
+  util::require(task.labels.empty() || task.labels_field.empty(),
+                "labels_field: must be left out where labels are given");
+  std::vector<std::string> sorted = task.labels;
+  std::sort(sorted.begin(), sorted.end());
+  const auto twice = std::adjacent_find(sorted.begin(), sorted.end());
+  util::require(twice == sorted.end(), "labels: must differ, got ",
+                twice == sorted.end() ? "" : *twice, " twice");
+  const std::size_t choices =
+      task.kind == TaskKind::kContexts ? task.contexts.size() : task.choices.size();
+  util::require(task.labels.empty() || choices == 0 || task.labels.size() == choices,
+                "labels: must be one for each of the ", choices, " choices, got ",
+                task.labels.size());
+}
+
 void check_metric(const TaskConfig& task) {
   const bool fits = task.kind == TaskKind::kCloze
                         ? task.metric == Metric::kAcc || task.metric == Metric::kPerplexity
@@ -94,16 +119,21 @@ bool is_path(const std::string& name) {
 }  // namespace
 
 void CleanRule::validate() const {
-  util::require((rule == What::kStrip) == find.empty(), "find: must be given for ",
-                kNames[static_cast<std::size_t>(What::kReplace)], " and cut alone");
-  util::require(rule == What::kReplace || with.empty(), "with: is for replace alone");
-  util::require((rule == What::kCut) == !until.empty(), "until: must be given for cut alone");
+  const std::string_view name = kNames[static_cast<std::size_t>(rule)];
+  const auto check = [&](const char* key, const std::string& value, bool is_wanted) {
+    util::require(is_wanted || value.empty(), key, ": must be left out for the rule ", name);
+    util::require(!is_wanted || !value.empty(), key, ": must be given for the rule ", name);
+  };
+  check("find", find, rule != What::kStrip);
+  if (rule != What::kReplace) check("with", with, false);  // nothing stands for "take it away"
+  check("until", until, rule == What::kCut);
 }
 
 void FewShotConfig::validate() const {
   util::require(examples >= 0 && examples <= kMostExamples, "examples: must be 0 to ",
                 kMostExamples, ", got ", examples);
   util::require(examples == 0 || !files.empty(), "files: must name where the examples come from");
+  check_files("files", files);
   util::require(seed >= 0, "seed: must be >= 0, got ", seed);
 }
 
@@ -116,8 +146,8 @@ void TaskConfig::validate() const {
   util::require(!files.empty(), "files: must name one or more");
   check_parts(*this);
   check_metric(*this);
-  util::require(labels.empty() || labels_field.empty(),
-                "labels_field: must be left out where labels are given");
+  check_files("files", files);
+  check_labels(*this);
   util::require(groups.empty() || !group_by.empty(), "group_by: must be given where groups are");
   for (const auto& [key, text] : std::initializer_list<std::pair<const char*, const std::string&>>{
            {"description", description},
@@ -132,7 +162,13 @@ void TaskConfig::validate() const {
 
 TaskConfig parse_task(const std::string& file_name, const std::string& toml_text) {
   TaskConfig task;
-  config::read(task, file_name, toml_text);
+  try {
+    config::read(task, file_name, toml_text);
+  } catch (const util::Error& error) {
+    // What is left out has no line.
+    const std::string text = error.what();
+    util::fail(text.starts_with(file_name + ":") ? text : file_name + ": " + text);
+  }
   return task;
 }
 

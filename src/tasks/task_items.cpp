@@ -133,6 +133,9 @@ class ItemMaker {
       answer =
           static_cast<std::size_t>(std::find(labels.begin(), labels.end(), text) - labels.begin());
     }
+    util::require(std::count(labels.begin(), labels.end(), text) <= 1, row.where,
+                  ": the label of the answer must be that of one choice, got \"", text,
+                  "\" more than once");
     util::require(
         answer < num_choices && (labels.empty() || answer < labels.size()), row.where,
         ": the answer must be one of ",

@@ -63,12 +63,6 @@ const Json& field_of(const Row& row, std::string_view path) {
   return *field;
 }
 
-std::string shortened(const Json& json) {
-  constexpr std::size_t kMost = 60;
-  const std::string text = json.dump();
-  return text.size() <= kMost ? text : text.substr(0, kMost) + "...";
-}
-
 }  // namespace
 
 const Json* find_field(const Row& row, std::string_view path) {
@@ -86,19 +80,19 @@ std::string field_text(const Row& row, std::string_view path) {
   const Json& field = field_of(row, path);
   const std::optional<std::string> text = text_of(field);
   util::require(text.has_value(), row.where, ": field \"", path,
-                "\" must hold a text or a number, got ", shortened(field));
+                "\" must hold a text or a number, got ", util::shown(field));
   return *text;
 }
 
 std::vector<std::string> field_texts(const Row& row, std::string_view path) {
   const Json& field = field_of(row, path);
   util::require(field.is_array(), row.where, ": field \"", path, "\" must hold a list, got ",
-                shortened(field));
+                util::shown(field));
   std::vector<std::string> texts;
   for (const Json& item : field) {
     const std::optional<std::string> text = text_of(item);
     util::require(text.has_value(), row.where, ": field \"", path,
-                  "\" must hold texts or numbers, got ", shortened(item));
+                  "\" must hold texts or numbers, got ", util::shown(item));
     texts.push_back(*text);
   }
   return texts;

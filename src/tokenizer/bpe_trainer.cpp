@@ -9,13 +9,13 @@
 #include "tokenizer/bytes.h"
 #include "tokenizer/word_counts.h"
 #include "util/error.h"
+#include "util/resources.h"
 #include "util/utf8.h"
 
 namespace superpose::tokenizer {
 namespace {
 
 constexpr std::int64_t kNumBytes = 256;
-constexpr std::int64_t kMostThreads = 1024;
 
 std::vector<std::string> without_repeats(const std::vector<std::string>& texts) {
   std::vector<std::string> kept;
@@ -73,8 +73,8 @@ void BpeSettings::validate() const {
       "--vocab-size: must lie in [", fewest,
       ", 2^31 - 1] (256 bytes and the special tokens are part of it), got ", vocabulary_size);
   util::require(min_frequency >= 0, "--min-frequency: must be >= 0, got ", min_frequency);
-  util::require(threads >= 1 && threads <= kMostThreads, "--threads: must lie in [1, ",
-                kMostThreads, "], got ", threads);
+  util::require(threads >= 1 && threads <= util::kMostThreads, "--threads: must lie in [1, ",
+                util::kMostThreads, "], got ", threads);
 }
 
 TrainedBpe train_bpe(const BpeSettings& settings, const NextDocument& next,

@@ -18,7 +18,7 @@ std::string describe(const std::optional<checkpoint::Llama3RopeScaling>& scaling
 
 std::string describe(const checkpoint::HuggingFaceExperts& experts) {
   if (experts.num_experts == 0) return "none";
-  std::string text = std::to_string(experts.num_experts) + " experts of " +
+  std::string text = util::counted(experts.num_experts, "expert") + " of " +
                      std::to_string(experts.moe_intermediate_size) + ", " +
                      std::to_string(experts.num_experts_per_tok) + " per token, every " +
                      std::to_string(experts.decoder_sparse_step);

@@ -15,6 +15,7 @@
 #include "train/run_folder.h"
 #include "train/setup.h"
 #include "util/files.h"
+#include "util/text.h"
 
 namespace superpose::train {
 namespace {
@@ -24,15 +25,15 @@ constexpr std::int64_t kBytesPerParameter = 4;
 
 std::string describe_model(const model::ModelConfig& model) {
   std::ostringstream text;
-  text << "d " << model.hidden_size << ", " << model.num_layers << " layers, " << model.num_heads
-       << " heads";
+  text << "d " << model.hidden_size << ", " << util::counted(model.num_layers, "layer") << ", "
+       << util::counted(model.num_heads, "head");
   if (model.num_kv_heads != model.num_heads) text << " (" << model.num_kv_heads << " kv)";
   text << ", ffn " << model.ffn_size << ", vocabulary " << model.vocab_size
        << (model.tied() ? ", tied" : "") << (model.has_qk_norm() ? ", qk norm" : "")
        << (model.has_qkv_bias() ? ", qkv bias" : "");
   if (model.moe.num_experts > 0) {
-    text << ", " << model.moe.num_experts << " experts of " << model.moe.ffn_size << ", "
-         << model.moe.experts_per_token << " per position";
+    text << ", " << util::counted(model.moe.num_experts, "expert") << " of " << model.moe.ffn_size
+         << ", " << model.moe.experts_per_token << " per position";
   }
   if (model.no_rope_interval > 0) {
     text << ", no rotary positions in 1 of " << model.no_rope_interval << " layers";

@@ -13,10 +13,6 @@ std::string bytes(std::int64_t count) {
   return util::format_bytes(static_cast<std::uint64_t>(std::max<std::int64_t>(0, count)));
 }
 
-std::string counted(std::int64_t count, const std::string& noun) {
-  return std::to_string(count) + ' ' + noun + (count == 1 ? "" : "s");
-}
-
 std::string percent(double share) { return util::fixed(100 * share, 1) + " %"; }
 
 class Checks {
@@ -82,13 +78,13 @@ class Checks {
     const std::int64_t cores = plan_.cores.count();
     if (threads <= cores) return;
     std::ostringstream limit;
-    limit << counted(cores, "core");
+    limit << util::counted(cores, "core");
     if (cores < plan_.cores.allowed) limit << " (CPU quota " << *plan_.cores.quota << ")";
     if (plan_.local_ranks > cores) {
       warn(Check::kThreads, plan_.local_ranks, " ranks share ", limit.str(),
            " of this machine and wait for each other: start at most ", cores);
     } else {
-      warn(Check::kThreads, "train.threads: ", counted(plan_.threads, "thread"),
+      warn(Check::kThreads, "train.threads: ", util::counted(plan_.threads, "thread"),
            plan_.local_ranks > 1 ? " in each of " + std::to_string(plan_.local_ranks) + " ranks"
                                  : "",
            " on ", limit.str(), ": slower than one per core; use 0 for all cores");
@@ -110,10 +106,10 @@ class Checks {
     const std::int64_t total = plan_.local_ranks * (plan_.memory.total() - plan_.memory.corpus);
     if (tensors > machine.bytes + machine.swap_bytes) {
       fail(Check::kMemory, "memory: weights, optimizer and activations of ",
-           counted(plan_.local_ranks, "rank"), " take ", bytes(tensors), ", more than the ", here,
-           machine.swap_bytes > 0 ? " and its swap" : "", kAdvice);
+           util::counted(plan_.local_ranks, "rank"), " take ", bytes(tensors), ", more than the ",
+           here, machine.swap_bytes > 0 ? " and its swap" : "", kAdvice);
     } else if (total > machine.bytes) {
-      warn(Check::kMemory, "memory: ", counted(plan_.local_ranks, "rank"), " may take ",
+      warn(Check::kMemory, "memory: ", util::counted(plan_.local_ranks, "rank"), " may take ",
            bytes(total), ", more than the ", here, ": the system may kill the run", kAdvice);
     }
   }
@@ -137,7 +133,8 @@ class Checks {
   void check_schedule() {
     if (plan_.highest_rate_share < 1) {
       const std::int64_t stable = plan_.total_steps - plan_.decay_steps;
-      warn(Check::kWarmup, "optim.warmup_steps: a warm-up of ", counted(plan_.warmup_steps, "step"),
+      warn(Check::kWarmup, "optim.warmup_steps: a warm-up of ",
+           util::counted(plan_.warmup_steps, "step"),
            plan_.warmup_steps > plan_.total_steps
                ? " is longer than the run of " + std::to_string(plan_.total_steps)
                : " reaches into the decay (from step " + std::to_string(stable) + ")",
@@ -146,7 +143,7 @@ class Checks {
     }
     const bool in_decay = plan_.switch_part == SchedulePart::kDecay && plan_.decay_steps > 0;
     if (!plan_.switch_step) return;
-    const std::string follow = counted(plan_.recovery_steps, "step") +
+    const std::string follow = util::counted(plan_.recovery_steps, "step") +
                                (plan_.recovery_steps == 1 ? " follows" : " follow");
     if (in_decay) {
       warn(Check::kRecovery, "the switch to next-token training falls into the decay, and ", follow,
@@ -164,7 +161,7 @@ class Checks {
     const std::string because = plan_.stops_with_data
                                     ? "data.when_exhausted = \"stop\": the data lasts for " +
                                           std::to_string(end) + " of " +
-                                          counted(plan_.total_steps, "step") + "; "
+                                          util::counted(plan_.total_steps, "step") + "; "
                                     : "";
     constexpr const char* kMoreText = ": give more text, fewer steps or smaller bags";
     if (!superposition::phase_at(plan_.phases, end - 1).is_ntp()) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "util/error.h"
+#include "util/resources.h"
 
 namespace superpose::train {
 
@@ -17,8 +18,8 @@ void TrainConfig::validate() const {
                 micro_batch.value_or(0));
   util::require(recompute_every >= 0, "train.recompute_every: must be >= 0, got ", recompute_every);
   util::require(seed >= 0, "train.seed: must be >= 0, got ", seed);
-  util::require(threads >= 0 && threads <= 4096, "train.threads: must be in 0..4096, got ",
-                threads);
+  util::require(threads >= 0 && threads <= util::kMostThreads, "train.threads: must be in 0..",
+                util::kMostThreads, ", got ", threads);
 }
 
 void CheckpointConfig::validate() const {

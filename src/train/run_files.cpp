@@ -12,7 +12,6 @@
 #include "train/run_state.h"
 #include "train/setting_changes.h"
 #include "util/error.h"
-#include "util/text.h"
 
 namespace superpose::train {
 namespace {
@@ -60,10 +59,7 @@ void check_checkpoints(const fs::path& checkpoints) {
   util::require(type == fs::file_type::not_found || type == fs::file_type::directory,
                 checkpoints.string(),
                 ": exists but is not a folder: move it, or name another run.dir");
-  const std::vector<std::string> foreign = checkpoint::find_foreign(checkpoints);
-  util::require(foreign.empty(), checkpoints.string(),
-                ": named like a checkpoint but not written by superpose: ",
-                util::join(foreign, ", "), "; move it, or name another run.dir");
+  checkpoint::require_no_foreign(checkpoints, "move it, or name another run.dir");
 }
 
 // Records of a run from step 0 that this one would replace by its own. A run that ended before its
@@ -94,8 +90,8 @@ void check_records(const RunSpec& spec) {
   const fs::file_type type = fs::symlink_status(file).type();
   if (type == fs::file_type::not_found) return;
   util::require(type == fs::file_type::regular || type == fs::file_type::symlink, file.string(),
-                ": cannot write here: something that is not a file has this name; move it, or name "
-                "another run.dir");
+                ": cannot write here: ", util::what_lies_at(file),
+                " has this name; move it, or name another run.dir");
   if (spec.overwrite == util::Overwrite::kAny) return;
   const metrics::FoundRecords found = metrics::find_records(file);
   const bool resumes = !checkpoint::list(checkpoints_folder(folder)).empty();

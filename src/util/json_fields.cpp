@@ -33,8 +33,7 @@ const Json& JsonReader::at(const char* name) const {
 }
 
 void JsonReader::wrong(const char* name, const std::string& expected, const Json& got) const {
-  fail(where_, ": field '", name, "': expected ", expected, ", got ",
-       got.dump(-1, ' ', false, Json::error_handler_t::replace).substr(0, 60));
+  fail(where_, ": field '", name, "': expected ", expected, ", got ", shown(got));
 }
 
 // "resume, checkpoint or switch"

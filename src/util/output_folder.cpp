@@ -36,6 +36,14 @@ bool is_file_or_link(const fs::path& path) {
   return type == fs::file_type::regular || type == fs::file_type::symlink;
 }
 
+// /dev, and /dev/fd wherever it leads: the links there, such as /dev/stdout, are the system's, and
+// --overwrite must not replace one by a file.
+bool holds_devices(const fs::path& folder) {
+  std::error_code ignored;
+  const fs::path real = fs::weakly_canonical(folder, ignored);
+  return real == "/dev" || real.string().starts_with("/proc/");
+}
+
 void create_folder(const fs::path& folder) {
   std::error_code error;
   fs::create_directories(folder, error);
@@ -76,22 +84,27 @@ std::vector<std::string> files_in(const fs::path& folder) {
 
 }  // namespace
 
+std::string_view what_lies_at(const fs::path& path) {
+  return type_of(path) == fs::file_type::directory ? "a folder" : "a device or the like";
+}
+
 OutputFolder::OutputFolder(fs::path folder, Overwrite overwrite, Recognize recognize)
-    : folder_(folder.empty() ? fs::path(".") : std::move(folder)),
-      overwrite_(overwrite),
-      recognize_(std::move(recognize)) {}
+    : folder_(std::move(folder)), overwrite_(overwrite), recognize_(std::move(recognize)) {
+  require(!folder_.empty(), "the folder to write to must have a name, got an empty text");
+}
 
 void OutputFolder::check(const std::vector<std::string>& names) const {
   require(!is_there(folder_) || fs::is_directory(folder_), folder_.string(),
           ": exists but is not a folder");
+  require(!holds_devices(folder_), folder_.string(),
+          ": cannot write here: what is in this folder stands for devices and open files");
   const Marker marker = read_marker();
   std::vector<std::string> foreign;
   for (const std::string& name : names) {
     const fs::path path = folder_ / name;
     if (!is_there(path)) continue;
-    require(is_file_or_link(path), path.string(),
-            ": cannot write here: something that is not a file has this name; move it, or choose "
-            "another folder");
+    require(is_file_or_link(path), path.string(), ": cannot write here: ", what_lies_at(path),
+            " has this name; move it, or choose another folder");
     if (overwrite_ == Overwrite::kOwn && !is_own(name, marker)) foreign.push_back(name);
   }
   require(foreign.empty(), folder_.string(), ": would overwrite ", join(foreign, ", "),
@@ -114,8 +127,8 @@ bool OutputFolder::is_own(const std::string& name, const Marker& marker) const {
 OutputFolder::Marker OutputFolder::read_marker() const {
   const fs::path path = folder_ / kMarkerName;
   if (!is_there(path)) return {};
-  require(is_file_or_link(path), path.string(),
-          ": cannot write here: something that is not a file has this name; move it");
+  require(is_file_or_link(path), path.string(), ": cannot write here: ", what_lies_at(path),
+          " has this name; move it");
   try {
     require(type_of(path) == fs::file_type::regular, path.string(), ": is a symbolic link");
     const Json json = parse_json(read_file(path), path.string());
@@ -178,7 +191,9 @@ void OutputFolder::commit(AtomicDirectory& staged) const {
 }
 
 OutputFile::OutputFile(const fs::path& path, Overwrite overwrite)
-    : folder_(path.parent_path(), overwrite), name_(path.filename().string()) {
+    : folder_(path.has_parent_path() ? path.parent_path() : ".", overwrite),
+      name_(path.filename().string()) {
+  require(!path.empty(), "the file to write must have a name, got an empty text");
   require(!name_.empty(), path.string(), ": must be the name of a file, is a folder's");
 }
 

@@ -21,6 +21,9 @@ enum class Overwrite {
 // Lists what this program wrote into the folder it lies in (docs/formats/output-folders.md).
 inline constexpr const char* kMarkerName = ".superpose.json";
 
+// "a folder" or "a device or the like": what is in the way of a file at `path`.
+std::string_view what_lies_at(const std::filesystem::path& path);
+
 // A folder that whole files are written into, next to whatever else lies there. Its marker lists
 // each file that this program wrote by its hash: that file may be replaced. Every other file is the
 // user's, and so is one of ours that was edited.
@@ -29,13 +32,15 @@ class OutputFolder {
   // Whether a file that the marker does not list comes from a version that wrote no markers.
   using Recognize = std::function<bool(const std::string& name, const std::string& content)>;
 
+  // Throws Error where `folder` is empty.
   explicit OutputFolder(std::filesystem::path folder, Overwrite overwrite = Overwrite::kOwn,
                         Recognize recognize = {});
 
   const std::filesystem::path& path() const { return folder_; }
 
   // Throws Error that names every one of `names` that must not be replaced. What is not a file (a
-  // folder, a device) never is; a symbolic link is the user's. Writes nothing.
+  // folder, a device) never is, nor is what lies in /dev; a symbolic link is the user's. Writes
+  // nothing.
   void check(const std::vector<std::string>& names) const;
 
   // Whether the file is there and may be replaced without --overwrite.

@@ -8,6 +8,9 @@
 
 namespace superpose::util {
 
+// Threads that a command may be told to use. More make some libraries crash.
+inline constexpr std::int64_t kMostThreads = 1024;
+
 struct Cores {
   std::int64_t allowed = 1;     // CPUs in the affinity mask and the cpuset
   std::optional<double> quota;  // CPU time per time that the control groups grant

@@ -24,6 +24,9 @@ std::string format_double(double value);
 // "3.14" for 2 digits after the point.
 std::string fixed(double value, int digits);
 
+// "1 expert", "2 experts".
+std::string counted(std::int64_t count, const std::string& noun);
+
 // "1,234,567".
 std::string with_commas(std::int64_t value);
 
@@ -38,6 +41,9 @@ std::string format_duration(double seconds);
 
 // Powers of 1024: "512 B", "1.50 KiB", "3.20 GiB".
 std::string format_bytes(std::uint64_t bytes);
+
+// The text for a message: cut, in front of a whole character, where it is longer than 60 bytes.
+std::string shortened(std::string_view text);
 
 // The parts put together with `separator` between them.
 std::string join(std::span<const std::string> parts, std::string_view separator);

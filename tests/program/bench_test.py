@@ -75,8 +75,9 @@ class Bench(program.ProgramTest):
     def test_refusals(self):
         (self.folder / "file").write_text("not a folder")
         for more, parts in (
-            (["--bags", "4,0"], ["--bags: must be >= 1, got 0"]),
-            (["--blocks", "0"], ["--blocks: must be >= 1, got 0"]),
+            (["--bags", "4,0"], ["--bags: must be a whole number >= 1, got 0"]),
+            (["--blocks", "0"], ["--blocks: must be a whole number >= 1, got 0"]),
+            (["--json", self.folder / "out" / "config.json", "--export", self.folder / "out"], ["--json", "--export"]),
             (["--model.max_positions", "8"], ["max_positions (8), got 16"]),
             (["--json", self.folder / "file" / "x.json", "--blocks", "1", "--block-seconds", "0"], ["file"]),
         ):

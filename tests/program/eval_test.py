@@ -142,6 +142,42 @@ class Eval(program.ProgramTest):
         self.assertIn(f"[2] {self.other}", result.out)
         self.assertEqual({row["model"] for row in lines(records)}, {str(self.model), str(self.other)})
 
+    def test_folders_and_globs_of_texts(self):
+        folder = self.folder / "texts"
+        folder.mkdir()
+        for name, text in (("a.txt", "the token bag"), ("b.txt", "reads and writes"), ("c.png", "\x89PNG\r\n\x1a\n")):
+            (folder / name).write_bytes(text.encode("latin-1"))
+        records = self.folder / "texts-of-a-folder.jsonl"
+        for path in (folder, folder / "*.txt"):
+            self.eval(self.model, "--text", path, "--records", records)
+            rows = lines(records)
+            self.assertEqual([(row["text"], row["bytes"]) for row in rows], [(str(path), 13), (str(path), 16)])
+        self.refused(self.model, "--text", folder / "*.md", parts=["*.md"])
+        self.refused(self.model, "--text", folder / "c.png", parts=["c.png", "PNG"])
+        rows = self.write("other-field.jsonl", '{"body": "a"}\n')
+        result = program.run("eval", self.model, "--text", rows)
+        self.assert_one_line(result, "other-field.jsonl", "--text-field")
+        self.assertNotIn("data.", result.err.replace(str(rows), ""))
+
+    def test_written_files_are_named(self):
+        asked = self.write("one.jsonl", '{"context": "a", "continuation": "b"}\n')
+        records, scores = self.folder / "one-out.jsonl", self.folder / "one.json"
+        result = self.eval(self.model, "--requests", asked, "--records", records, "--json", scores)
+        self.assertEqual((result.out, result.err), ("", f"written: {records}\nwritten: {scores}\n"))
+
+    def test_results_can_be_told_apart(self):
+        """Two outputs are two files, and no model, task or text comes twice."""
+        out, data = self.folder / "same.jsonl", ["--tasks", "boolq", "--data", ROWS]
+        (self.folder / "link").symlink_to(".")
+        for other in (out, self.folder / "link" / "same.jsonl", self.folder / "none" / ".." / "same.jsonl"):
+            self.refused(self.model, *data, "--records", out, "--json", other, parts=["--records", "--json"])
+        asked = self.write("asked.jsonl", '{"context": "a", "continuation": "b"}\n')
+        self.refused(self.model, "--requests", asked, "--records", asked, "--overwrite", parts=["--records", "--requests"])
+        self.assertEqual(program.run("eval", self.model, self.model, *data).code, 2)
+        self.refused(self.model, "--tasks", "boolq,boolq", "--data", ROWS, parts=["--tasks", "boolq"])
+        self.refused(self.model, "--text", asked, "--text", asked, parts=["--text", asked])
+        self.eval(self.model, "--tasks", "winogrande,winogrande@2", "--data", ROWS)
+
     def test_inside_superposition(self):
         first = program.checkpoints(self.model)[0]
         words = ["--tasks", "piqa", "--data", ROWS]
@@ -158,13 +194,18 @@ class Eval(program.ProgramTest):
         self.refused(*words, "--tasks", "arc_challenge", *data, parts=["arc_challenge.jsonl", "allenai/ai2_arc"])
         self.refused(*words, "--tasks", "boolq", "--data", self.folder / "none", parts=["none"])
         self.refused(self.model, "--requests", out, parts=["--records"])
+        for text in ("", "\n\n"):
+            nothing = self.write("nothing.jsonl", text)
+            self.refused(self.model, "--requests", nothing, "--records", out, parts=["nothing.jsonl"])
+        self.refused(self.model, "--records", "/dev/stdout", "--overwrite", *data, "--tasks", "boolq", parts=["/dev"])
         self.refused(*words, "--requests", self.folder / "none.jsonl", parts=["none.jsonl"])
-        self.refused(self.folder / "no-model", *data, "--tasks", "boolq", "--records", out, parts=["no-model"])
+        self.refused(self.folder / "no-model", *data, "--tasks", "boolq", "--records", out, parts=["no-model", "Hugging Face"])
         self.refused(*words, "--text", self.folder / "none.txt", parts=["none.txt"])
         bad = self.folder / "bad"
         bad.mkdir()
         good = json.loads((ROWS / "boolq.jsonl").read_text().splitlines()[0])
-        for row in ('{"passage": 1', json.dumps({**good, "label": 2}), json.dumps({**good, "passage": None}), "[]"):
+        for row in ('{"passage": 1', json.dumps({**good, "label": 2}), json.dumps({**good, "passage": None}), "[]",
+                    json.dumps({**good, "passage": 0}).replace('"passage": 0', '"passage": ' + "[" * 100000 + "]" * 100000)):  # fmt: skip
             (bad / "boolq.jsonl").write_text(json.dumps(good) + "\n" + row + "\n")
             self.refused(*words, "--tasks", "boolq", "--data", bad, parts=["boolq.jsonl:2: "])
         task = self.write("bad.toml", 'name = "bad"\nfiles = ["x"]\nprompt = "{q"\nchoices = ["a"]\nanswer = "0"\n')

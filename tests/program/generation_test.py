@@ -6,6 +6,7 @@ by less than 1e-4: there its own rounding decides.
 
 import json
 import os
+import shutil
 
 import program
 
@@ -206,14 +207,32 @@ class Generation(program.ProgramTest):
         for name, text in {
             "json": '{"prompt": "a"}\n{"prompt": \n', "key": '{"prompt": "a"}\n{"text": "a"}\n',
             "both": '{"prompt": "a"}\n{"prompt": "a", "ids": [1]}\n', "type": '{"prompt": "a"}\n{"prompt": 7}\n',
+            "deep": '{"prompt": "a"}\n{"prompt": ' + "[" * 100000 + "]" * 100000 + "}", "long": '{"prompt": "a"}\n{"prompt": [' + "7, " * 5000 + "7]}",
             "id": '{"prompt": "a"}\n{"ids": [1, "x"]}\n', "empty": '{"prompt": "a"}\n{"prompt": ""}\n',
         }.items():  # fmt: skip
             path = self.folder / f"bad-{name}.jsonl"
             path.write_text(text)
-            self.refuse(self.trained(), "--prompts", path, parts=(f"{path}, line 2",))
+            self.assertLess(len(program.run("generate", self.trained(), "--prompts", path).err), 400)
+            self.refuse(self.trained(), "--prompts", path, parts=(f"{path}:2: ",))
         path.write_text('{"ids": [1]}\n{"ids": [999]}\n')
-        self.refuse(self.trained(), "--prompts", path, parts=("prompt 2", "999"))
+        self.refuse(self.trained(), "--prompts", path, parts=(f"{path}:2: ", "999"))
         self.refuse(self.trained(), "--prompts", self.folder / "none.jsonl", parts=("none.jsonl",))
+
+    def test_blank_lines_are_no_prompts(self):
+        path = self.folder / "blank.jsonl"
+        path.write_text('\n{"prompt": "the"}\n \n{"prompt": "a"}\n\n')
+        plain = self.lines("plain", [{"prompt": "the"}, {"prompt": "a"}])
+        words = [self.trained(), "--max-tokens", "5", "--temperature", "1", "--prompts"]
+        self.assertEqual(self.answers(*words, path), self.answers(*words, plain))
+        path.write_text("\n")
+        self.refuse(self.trained(), "--prompts", path, parts=(path,))
+
+    def test_a_checkpoint_of_others_is_not_the_newest(self):
+        run = self.folder / "with-foreign"
+        shutil.copytree(self.trained(), run, symlinks=True)
+        (run / "checkpoints" / "step-00009999").mkdir()
+        self.refuse(run, "the", parts=(f"{run / 'checkpoints'}: ", "step-00009999"))
+        self.generate(program.checkpoints(run)[0], "the", "--max-tokens", "1")
 
     def test_bad_models(self):
         folder = self.folder / "broken"

@@ -157,6 +157,50 @@ class Surface(program.ProgramTest):
                 self.assertEqual(result.err.count("\n"), 1, result)
         self.assertEqual(program.run().code, 2)
 
+    def test_numbers(self):
+        """Every option of every command that takes a number refuses what is none, in one line of plain words."""
+        cases = []
+        for command, text in commands_below().items():
+            for entry in help_entries(text):
+                match = re.match(r"(?:-n,)?(--\S+) (INT|UINT|FLOAT|N)\b", entry)
+                if not match:
+                    continue
+                option, values = match.group(1), ["", "1x"]  # "": without a value
+                values += [] if match.group(2) == "FLOAT" else ["-1", "1.5", "18446744073709551616"]
+                values += ["1025"] if option == "--threads" else []
+                cases += [(command, option, value) for value in values]
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            results = list(pool.map(lambda case: program.run(*case[0].split(), *filter(None, case[1:])), cases))
+        for (command, option, value), result in zip(cases, results):
+            with self.subTest(command, option=option, value=value):
+                self.assertEqual((result.code, result.out), (2, ""), result)
+                self.assertEqual(result.err.count("\n"), 1, result)
+                self.assertTrue(result.err.startswith(f"superpose: {option}: "), result)
+                self.assertNotRegex(result.err, "INT|FLOAT")
+        self.assertLessEqual({("generate", "--seed"), ("generate", "--top-k"), ("eval", "--samples"), ("eval", "--threads"), ("generate", "--threads"),
+                              ("tokenizer train", "--threads"), ("launch", "--ranks")}, {case[:2] for case in cases})  # fmt: skip
+
+    def test_empty_paths_are_not_the_current_folder(self):
+        here = self.folder / "here"
+        here.mkdir()
+        for words in (["export", "m", ""], ["export", "", "x"], ["tokenizer", "train", "x", "--out", "", "--vocab-size", "300"], ["selftest", "--out", ""],
+                      ["bench", "x", "--json", ""], ["bench", "x", "--export", ""], ["report", "x", "--out", ""], ["eval", "m", "--records", ""],
+                      ["eval", "m", "--json", ""], ["eval", "m", "--text", "x", "--requests", ""], ["generate", "m", "--prompts", ""],
+                      ["train", "x", "--from", ""], ["verify", ""], ["tokenizer", "encode", "--tokenizer", ""]):  # fmt: skip
+            with self.subTest(words):
+                result = program.run(*words, cwd=here)
+                self.assertEqual((result.code, result.out), (2, ""), result)
+                self.assertEqual(result.err.count("\n"), 1, result)
+                self.assertIn("must not be empty", result.err)
+        self.assert_one_line(program.run(*self.train_words("nameless", "--run.dir", "")), "run.dir")
+        self.assertEqual(list(here.iterdir()), [])
+
+    def test_help_shows_which_options_take_several_values(self):
+        text = program.run("eval", "--help").out
+        self.assertIn("models TEXT ...", text)
+        self.assertNotIn("--text TEXT ...", text)
+        self.assertIn("--bags INT ...", program.run("bench", "--help").out)
+
     def test_what_is_required_is_named(self):
         for words, part in (
             (["launch", "train", "x"], "-n N"),

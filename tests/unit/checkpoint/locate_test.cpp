@@ -49,8 +49,29 @@ TEST(Locate, UnfinishedSaveIsNotAForeignFolder) {
   const fs::path folder = save(dir.path(), 3, small_contents(3));
   fs::remove(folder / "trainer" / "manifest.json");
   EXPECT_EQ(locate(folder), folder);
-  EXPECT_THAT(test::error_of([&] { open(locate(dir.path())); }),
+  EXPECT_THAT(test::error_of([&] { open(locate(folder)); }),
               HasSubstr("trainer/manifest.json: missing"));
+}
+
+// Which one is the newest is not known: `train` does not start next to it either.
+TEST(Locate, AnEntryOfOthersIsNotTheNewest) {
+  const test::TempDir dir;
+  const fs::path folder = save(dir / "checkpoints", 3, small_contents(3));
+  fs::create_directories(dir / "checkpoints/step-00009999");
+  for (const Wanted wanted : {Wanted::kCheckpoint, Wanted::kModel}) {
+    EXPECT_THAT(test::error_of([&] { locate(dir.path(), wanted); }), HasSubstr("step-00009999"));
+    EXPECT_EQ(locate(folder, wanted), folder);
+  }
+}
+
+TEST(Locate, AsksForWhatTheCallerTakes) {
+  const test::TempDir dir;
+  touch(dir / "weights/model.safetensors");
+  const auto error = [&](const char* name) {
+    return test::error_of([&] { locate(dir / name, Wanted::kModel); });
+  };
+  EXPECT_THAT(error("nowhere"), AllOf(HasSubstr("nowhere"), HasSubstr("Hugging Face")));
+  EXPECT_THAT(error("weights"), AllOf(HasSubstr("config.json"), testing::Not(HasSubstr("state"))));
 }
 
 TEST(Locate, CallsAForeignPathWhatItIs) {

@@ -171,6 +171,14 @@ TEST(Generate, RefusesPromptsBeforeItComputes) {
   EXPECT_THAT(error_of({{1, 64}}), HasSubstr("prompt 1: ids must be in [0, 64), got 64"));
   EXPECT_THAT(error_of({{-1}}), HasSubstr("got -1"));
   EXPECT_EQ(calls, 0);
+  EXPECT_THAT(test::error_of([&] {
+                generate(
+                    model.decoder, std::vector<Ids>{{1}, {64}}, {},
+                    {.token = [](std::size_t, std::int32_t) { return true; },
+                     .done = [](std::size_t, const Generated&) {},
+                     .name = [](std::size_t prompt) { return "p:" + std::to_string(prompt); }});
+              }),
+              HasSubstr("p:1: ids"));
 }
 
 TEST(Generate, NamesThePromptWhoseLogitsAreNotFinite) {

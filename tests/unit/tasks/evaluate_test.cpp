@@ -90,6 +90,7 @@ TEST_F(Evaluate, BareRequests) {
   EXPECT_DOUBLE_EQ(result.scores[0].log_likelihood, -2.02);
   EXPECT_TRUE(result.scores[1].is_greedy);
   EXPECT_THAT(error_of([&] { requests_of("{\"context\": \"a\"}"); }), HasSubstr("in.jsonl:1: "));
+  EXPECT_THAT(error_of([&] { requests_of("\n"); }), HasSubstr("in.jsonl: "));
   EXPECT_THAT(error_of([&] { requests_of("{}\n"); }), HasSubstr("in.jsonl:1: "));
   EXPECT_THAT(error_of([&] { requests_of("\n{\"context\": 1, \"continuation\": \"\"}"); }),
               HasSubstr("in.jsonl:2: "));

@@ -17,6 +17,7 @@ using test::error_of;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::SizeIs;
 
 class Rows : public testing::Test {
  protected:
@@ -54,6 +55,25 @@ TEST_F(Rows, TheFirstPatternThatFindsFilesCounts) {
   EXPECT_THAT(found({"sciq.jsonl"}), ElementsAre("sciq.jsonl.zst"));
   EXPECT_THAT(found({"boolq.jsonl"}), IsEmpty());
   EXPECT_THAT(error_of([&] { find_files(folder_.path() / "none", {}); }), HasSubstr("none"));
+}
+
+TEST_F(Rows, AFileNextToItsCompressedCopyIsRefused) {
+  write("a/capitals.jsonl", "");
+  write("b/capitals.jsonl.xz", "");
+  EXPECT_THAT(found({"**/capitals.jsonl"}), SizeIs(2));
+  write("a/capitals.jsonl.gz", "");
+  EXPECT_THAT(error_of([&] { found({"a/*.jsonl"}); }),
+              AllOf(HasSubstr("a/capitals.jsonl "), HasSubstr("a/capitals.jsonl.gz")));
+  EXPECT_THAT(found({"b/*.jsonl", "a/*.jsonl"}), SizeIs(1)) << "only what is read counts";
+  EXPECT_THAT(found({"a/*.jsonl.gz"}), SizeIs(1));
+}
+
+TEST_F(Rows, ADeeplyNestedRowIsAnError) {
+  const std::string deep(100000, '[');
+  EXPECT_THAT(error_of([&] {
+                read(write("deep.jsonl", "{\"a\": " + deep + std::string(deep.size(), ']') + "}"));
+              }),
+              HasSubstr("deep.jsonl:1: "));
 }
 
 TEST_F(Rows, JsonLinesByLine) {

@@ -11,7 +11,9 @@ namespace superpose::tasks {
 namespace {
 
 using test::error_of;
+using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 using testing::StartsWith;
 
 constexpr const char* kTask = R"(
@@ -60,6 +62,48 @@ TEST(TaskConfig, RefusesWhatMakesNoTask) {
   EXPECT_THAT(error("[[clean]]\nrule = \"cut\"\nfind = \"[\"\n"), HasSubstr("clean[0].until"));
   EXPECT_THAT(error("name = 3\n", "name = \"own\"\n"), HasSubstr("own.toml:6"));
   EXPECT_THAT(error("= x\n"), StartsWith("own.toml:7"));
+}
+
+TEST(TaskConfig, EveryErrorNamesTheFile) {
+  const std::string good = kTask;
+  for (const std::string& text :
+       {std::string(), good.substr(0, good.find("answer")), good + "[[groups]]\nname = \"x\"\n",
+        good + "[few_shot]\nexamples = 2\n"}) {
+    EXPECT_THAT(error_of([&] { parse_task("own.toml", text); }), StartsWith("own.toml:"));
+  }
+}
+
+TEST(TaskConfig, FilesLieBelowTheDataFolder) {
+  for (const char* const files : {"../ev/own.jsonl", "a/../../own.jsonl", "/data/own.jsonl"}) {
+    const std::string line = "files = [\"" + std::string(files) + "\"]\n";
+    std::string text = kTask;
+    text.replace(text.find("files"), text.find("prompt") - text.find("files"), line);
+    EXPECT_THAT(error_of([&] { parse_task("own.toml", text); }),
+                AllOf(StartsWith("own.toml:3: files: "), HasSubstr(files)));
+    const std::string examples = kTask + ("[few_shot]\n" + line);
+    EXPECT_THAT(error_of([&] { parse_task("own.toml", examples); }),
+                StartsWith("own.toml:8: few_shot.files: "));
+  }
+}
+
+TEST(TaskConfig, LabelsTellTheChoicesApart) {
+  const auto error = [](const std::string& labels) {
+    return error_of([&] { parse_task("own.toml", kTask + ("labels = " + labels + "\n")); });
+  };
+  EXPECT_EQ(error("['x', 'y']"), "");
+  for (const char* const labels : {"['x']", "['x', 'y', 'z']", "['x', 'x']"}) {
+    EXPECT_THAT(error(labels), StartsWith("own.toml:7: labels: ")) << labels;
+  }
+}
+
+TEST(TaskConfig, CleanRulesSayWhatTheirOwnRuleNeeds) {
+  const auto error = [](const std::string& rule) {
+    return error_of([&] { parse_task("own.toml", kTask + ("[[clean]]\n" + rule)); });
+  };
+  EXPECT_THAT(error("rule = 'replace'\n"), AllOf(HasSubstr("replace"), Not(HasSubstr("cut"))));
+  EXPECT_THAT(error("rule = 'strip'\nfind = 'x'\n"),
+              AllOf(HasSubstr("clean[0].find"), HasSubstr("strip")));
+  EXPECT_EQ(error("rule = 'replace'\nfind = 'x'\n"), "");
 }
 
 TEST(TaskConfig, NamedTasksAreThoseOfTheIssue) {

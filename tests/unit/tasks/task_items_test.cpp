@@ -118,6 +118,13 @@ TEST(TaskItems, AnswersByLabel) {
                            {});
               }),
               HasSubstr("own.jsonl:1: "));
+  // Which of the two is right cannot be known; labels of wrong choices do not matter.
+  const auto twice = [](const std::string& label) {
+    return rows(
+        {R"({"q": "", "c": ["x", "y", "z"], "l": ["A", "B", "B"], "label": ")" + label + "\"}"});
+  };
+  EXPECT_EQ(make_items(task, twice("A"), {})[0].answer, 0);
+  EXPECT_THAT(error_of([&] { make_items(task, twice("B"), {}); }), HasSubstr("own.jsonl:1: "));
 }
 
 TEST(TaskItems, RefusesAnswersAndChoicesThatAreNone) {

@@ -9,6 +9,7 @@
 
 #include "support/error_of.h"
 #include "support/temp_dir.h"
+#include "util/error.h"
 #include "util/files.h"
 
 namespace superpose::util {
@@ -55,6 +56,24 @@ TEST_F(OutputFolderTest, TheUsersFileStays) {
   EXPECT_EQ(refusal("a.csv"), "") << "it is ours now";
 }
 
+TEST_F(OutputFolderTest, AnEmptyPathIsNotTheCurrentFolder) {
+  EXPECT_THROW(OutputFolder(""), Error);
+  EXPECT_THROW(OutputFile(""), Error);
+  EXPECT_NO_THROW(OutputFile("a.csv"));
+}
+
+// Replacing a link there would take it from the whole system.
+TEST_F(OutputFolderTest, WhatLiesInDevIsNeverReplaced) {
+  fs::create_directory_symlink("/dev", folder_ / "devices");
+  const std::vector<fs::path> folders = {"/dev", "/dev/fd", folder_ / "devices"};
+  for (const fs::path& folder : folders) {
+    for (const char* const name : {"stdout", "1", "no-such-device"}) {
+      EXPECT_NE(error_of([&] { OutputFile(folder / name, Overwrite::kAny).check(); }), "")
+          << folder << name;
+    }
+  }
+}
+
 TEST_F(OutputFolderTest, AFileOfOursThatWasChangedIsTheUsers) {
   open().write("a.csv", "one");
   put("a.csv", "one, edited");
@@ -76,7 +95,7 @@ TEST_F(OutputFolderTest, CheckNamesAllThatAreInTheWay) {
 TEST_F(OutputFolderTest, AFolderIsNeverReplacedAndALinkIsTheUsers) {
   put("folder/inside", "mine");
   for (const Overwrite overwrite : {Overwrite::kOwn, Overwrite::kAny}) {
-    EXPECT_THAT(refusal("folder", overwrite), HasSubstr("not a file"));
+    EXPECT_THAT(refusal("folder", overwrite), HasSubstr("a folder"));
   }
   EXPECT_EQ(read_file(file("folder/inside")), "mine");
 

@@ -113,6 +113,19 @@ TEST(FormatBytes, PowersOf1024) {
   EXPECT_EQ(format_bytes(std::numeric_limits<std::uint64_t>::max()), "16.0 EiB");
 }
 
+TEST(Counted, SaysOneInTheSingular) {
+  EXPECT_EQ(counted(1, "expert"), "1 expert");
+  EXPECT_EQ(counted(0, "expert"), "0 experts");
+}
+
+TEST(Shortened, EndsWithAWholeCharacter) {
+  const std::string short_enough(60, 'a');
+  EXPECT_EQ(shortened(short_enough), short_enough);
+  EXPECT_EQ(shortened(short_enough + "b"), short_enough + "...");
+  const std::string one_less(59, 'a');
+  EXPECT_EQ(shortened(one_less + "\u00e9b"), one_less + "...");
+}
+
 TEST(Join, PutsTheSeparatorBetween) {
   EXPECT_EQ(join(std::vector<std::string>{}, ", "), "");
   EXPECT_EQ(join(std::vector<std::string>{"a"}, ", "), "a");
