@@ -198,7 +198,7 @@ class Checks {
   void check_tasks() {
     for (const PlannedTask& task : plan_.tasks) {
       if (task.cut_contexts == 0) continue;
-      warn(Check::kTasks, "task ", task.name, ": ", counted(task.cut_contexts, "context"),
+      warn(Check::kTasks, "task ", task.name, ": ", util::counted(task.cut_contexts, "context"),
            " will be cut from the left, as the model reads at most ", task.longest,
            " tokens (train.sequence_length)");
     }
