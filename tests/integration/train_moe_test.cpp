@@ -115,7 +115,7 @@ TEST_F(TrainMoe, WeightsWithoutExpertsAreRefusedByName) {
   EXPECT_THAT(test::error_of([&] { run_alone(dense); }), HasSubstr("optim.balance.z_loss: "));
   train::RunConfig no_layer = config("no-layer");
   no_layer.model.moe.dense_layers = {0, 1};
-  EXPECT_THAT(test::error_of([&] { run_alone(no_layer); }), HasSubstr("optim.balance.weight: "));
+  EXPECT_THAT(test::error_of([&] { run_alone(no_layer); }), HasSubstr("model.moe: "));
 }
 
 // A checkpoint of a run that counts by row has what a branch that counts by step begins with.

@@ -101,6 +101,7 @@ TEST(FindModel, OfARunIsItsNewestCheckpointWhateverElseLiesThere) {
   util::write_file_atomic(run / "config.json", "{}");
   const std::filesystem::path checkpoint = run / "checkpoints" / "step-00000010";
   std::filesystem::create_directories(checkpoint / "trainer");
+  util::write_file_atomic(checkpoint / "trainer" / "manifest.json", "{}");
   EXPECT_EQ(find_model(run.path()), checkpoint);
 }
 
