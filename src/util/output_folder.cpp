@@ -96,8 +96,8 @@ OutputFolder::OutputFolder(fs::path folder, Overwrite overwrite, Recognize recog
 void OutputFolder::check(const std::vector<std::string>& names) const {
   require(!is_there(folder_) || fs::is_directory(folder_), folder_.string(),
           ": exists but is not a folder");
-  require(!holds_devices(folder_), folder_.string(),
-          ": cannot write here: what is in this folder stands for devices and open files");
+  require(!holds_devices(folder_), (names.empty() ? folder_ : folder_ / names.front()).string(),
+          ": cannot write here: what is in its folder stands for devices and open files");
   const Marker marker = read_marker();
   std::vector<std::string> foreign;
   for (const std::string& name : names) {
