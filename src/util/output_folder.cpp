@@ -41,7 +41,7 @@ bool is_file_or_link(const fs::path& path) {
 bool holds_devices(const fs::path& folder) {
   std::error_code ignored;
   const fs::path real = fs::weakly_canonical(folder, ignored);
-  return real == "/dev" || real.string().starts_with("/proc/");
+  return real == "/dev" || (real.string().starts_with("/proc/") && real.filename() == "fd");
 }
 
 void create_folder(const fs::path& folder) {
