@@ -119,6 +119,7 @@ TEST(Prefetcher, StopsWithAFullQueue) {
 }
 
 TEST(Prefetcher, StopsDuringALoad) {
+  constexpr std::int64_t kSteps = 1'000'000;  // far more than begin before the end is asked for
   std::counting_semaphore<> begun(0), permits(0);
   std::atomic<std::int64_t> loaded = 0;
   std::atomic<bool> is_gone = false;
@@ -128,9 +129,11 @@ TEST(Prefetcher, StopsDuringALoad) {
         ++loaded;
         begun.release();
         permits.acquire();
-        return batch_of(step);
+        Batch batch;
+        batch.step = step;
+        return batch;
       },
-      0, 1000, 100);
+      0, kSteps, kSteps);
   begun.acquire();
   std::thread ending([&] {
     busy.reset();
@@ -142,7 +145,7 @@ TEST(Prefetcher, StopsDuringALoad) {
     while (!is_gone && !begun.try_acquire()) std::this_thread::yield();
   }
   ending.join();
-  EXPECT_LT(loaded, 100);
+  EXPECT_LT(loaded, kSteps);
 }
 
 TEST(Prefetcher, RefusesNoDepth) {
