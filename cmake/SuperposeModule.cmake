@@ -35,6 +35,9 @@ endfunction()
 # directory and those below it use them after set(SUPERPOSE_TEST_HEADERS name). Release builds alone: every other build
 # (debug, tsan, coverage) compiles each file with what it includes by itself.
 function(superpose_test_headers name)
+  if(NOT CMAKE_BUILD_TYPE STREQUAL "Release")
+    return()
+  endif()
   cmake_parse_arguments(arg "" "" "LIBRARIES;HEADERS" ${ARGN})
   file(WRITE "${CMAKE_CURRENT_BINARY_DIR}/${name}.cpp" "")
   add_library(${name} OBJECT "${CMAKE_CURRENT_BINARY_DIR}/${name}.cpp")
@@ -52,7 +55,7 @@ function(superpose_test name)
   endif()
   add_executable(${name} ${arg_SOURCES})
   superpose_test_options(${name})
-  if(SUPERPOSE_TEST_HEADERS AND CMAKE_BUILD_TYPE STREQUAL "Release")
+  if(TARGET "${SUPERPOSE_TEST_HEADERS}")
     target_precompile_headers(${name} REUSE_FROM ${SUPERPOSE_TEST_HEADERS})
   endif()
   target_compile_definitions(

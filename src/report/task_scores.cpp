@@ -171,7 +171,8 @@ void note_other_questions(Analysis& analysis) {
     }
     if (others == 0) continue;
     analysis.notes.push_back(count_of(others, "run") + " asked other questions under the name " +
-                             task.name + ", and takes no part in its scores.");
+                             task.name + ", and " + (others == 1 ? "takes" : "take") +
+                             " no part in its scores.");
   }
 }
 

@@ -150,15 +150,11 @@ void TrainingLoop::begin() {
       checkpoint::set_pinned(result_.checkpoint, true);
     }
     if (is_validation_due() && !is_validated()) validate();
-    for (const EvaluationTask& task : parts_.setup.tasks) {
-      if (is_task_due(task) && !is_scored(task)) score_task(task);
-    }
+    score_due_tasks([this](const EvaluationTask& task) { return !is_scored(task); });
     return;
   }
   validate();
-  for (const EvaluationTask& task : parts_.setup.tasks) {
-    if (is_task_due(task)) score_task(task);
-  }
+  score_due_tasks();
   if (is_pinned_step()) save();
 }
 
@@ -198,9 +194,7 @@ void TrainingLoop::after_step(const StepResult& result, const data::Batch& batch
     write_event(metrics::EventKind::kSwitch, describe_switch(next));
   }
   if (is_validation_due()) validate();
-  for (const EvaluationTask& task : parts_.setup.tasks) {
-    if (is_task_due(task)) score_task(task);
-  }
+  score_due_tasks();
   if (is_checkpoint_due()) save();
 }
 
@@ -321,6 +315,12 @@ void TrainingLoop::validate() {
   set_times(record, clocks_);
   write(record);
   result_.validation = record;
+}
+
+void TrainingLoop::score_due_tasks(const std::function<bool(const EvaluationTask&)>& is_wanted) {
+  for (const EvaluationTask& task : parts_.setup.tasks) {
+    if (is_task_due(task) && (!is_wanted || is_wanted(task))) score_task(task);
+  }
 }
 
 void TrainingLoop::score_task(const EvaluationTask& task) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -61,6 +62,7 @@ class TrainingLoop {
 
   void write_record(const StepResult& result, double epoch);
   void validate();
+  void score_due_tasks(const std::function<bool(const EvaluationTask&)>& is_wanted = {});
   void score_task(const EvaluationTask& task);
   void score_final();
   void save();

@@ -252,15 +252,16 @@ void check_read_back(const fs::path& folder, const std::vector<checkpoint::Named
 // A model in there would be taken for the run's, whose weights move on.
 void require_outside_runs(const fs::path& to) {
   const auto is_run = [](const fs::path& folder) {
-    return fs::exists(metrics_file(folder)) || fs::exists(checkpoints_folder(folder));
+    return fs::exists(metrics_file(folder)) ||
+           !checkpoint::list(checkpoints_folder(folder)).empty();
   };
   const fs::path folder = fs::absolute(to / "").lexically_normal().parent_path();
   util::require(!is_run(folder), "export: ", to.string(),
                 " is the folder of a run; choose another one for the model");
   for (const fs::path& at : {folder, folder.parent_path()}) {
-    util::require(at.filename() != checkpoints_folder({}).filename() || !is_run(at.parent_path()),
-                  "export: ", to.string(), " lies among the checkpoints of a run; choose another ",
-                  "folder for the model");
+    const fs::path run = at.parent_path();
+    util::require(at != checkpoints_folder(run) || !is_run(run), "export: ", to.string(),
+                  " lies among the checkpoints of a run; choose another ", "folder for the model");
   }
 }
 

@@ -84,8 +84,12 @@ TEST_F(ModelExport, KeepsOutOfRuns) {
                 HasSubstr(to.string()));
     EXPECT_FALSE(std::filesystem::exists(to / "config.json"));
   }
-  export_model({.from = folder_ / "model", .to = run / "model"});
-  EXPECT_TRUE(std::filesystem::exists(run / "model" / "config.json"));
+  // A folder of that name that is not a run's is like any other.
+  std::filesystem::create_directories(folder_ / "mine" / "checkpoints");
+  for (const auto& to : {run / "model", folder_ / "mine", folder_ / "mine" / "checkpoints" / "a"}) {
+    export_model({.from = folder_ / "model", .to = to});
+    EXPECT_TRUE(std::filesystem::exists(to / "config.json"));
+  }
 }
 
 }  // namespace
