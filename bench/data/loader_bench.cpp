@@ -15,9 +15,9 @@
 #include <string>
 #include <vector>
 
+#include "corpus/shards/shard_writer.h"
+#include "corpus/shards/token_shards.h"
 #include "data/batch_source.h"
-#include "data/shard_writer.h"
-#include "data/token_shards.h"
 #include "util/error.h"
 #include "util/random.h"
 
@@ -36,7 +36,7 @@ constexpr int kBlocks = 5;
 
 void make_shards(const fs::path& folder, std::int64_t tokens) {
   fs::create_directories(folder);
-  data::ShardWriter writer(folder, "train", {});
+  corpus::ShardWriter writer(folder, "train", {});
   const std::uint64_t key = util::stream_key(1, "loader bench");
   std::vector<std::uint16_t> document(static_cast<std::size_t>(kDocumentTokens));
   for (std::int64_t first = 0; first < tokens; first += kDocumentTokens) {
@@ -74,7 +74,7 @@ void drop_from_page_cache(const fs::path& folder) {
 }
 
 data::BatchSource open_source(const fs::path& folder, std::int64_t bag_size, bool aware) {
-  auto shards = std::make_shared<const data::TokenShards>(prefixes_in(folder), kVocabulary);
+  auto shards = std::make_shared<const corpus::TokenShards>(prefixes_in(folder), kVocabulary);
   // One epoch.
   const std::int64_t steps = shards->num_tokens() / (kRows * kSequenceLength * bag_size);
   const std::vector<superposition::Phase> phases = {

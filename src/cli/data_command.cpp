@@ -11,10 +11,10 @@
 #include "cli/commands.h"
 #include "cli/environment.h"
 #include "cli/recipe_file.h"
-#include "data/corpus.h"
-#include "data/inspection.h"
-#include "data/source_checks.h"
-#include "data/token_width.h"
+#include "corpus/corpus.h"
+#include "corpus/inspection.h"
+#include "corpus/sources/source_checks.h"
+#include "corpus/tokens/token_width.h"
 #include "distributed/collective.h"
 #include "tokenizer/load.h"
 #include "train/texts.h"
@@ -30,7 +30,7 @@ constexpr std::size_t kShownTokens = 20;
 constexpr std::size_t kShownSources = 30;
 constexpr std::size_t kShownBytes = 2000;  // of a document
 
-void print_split(const char* name, const data::SplitStats& stats) {
+void print_split(const char* name, const corpus::SplitStats& stats) {
   std::cout << "  " << name << ": " << util::format_count(stats.documents) << " documents, ";
   // Without a tokenizer nobody knows how much text the ids stand for.
   if (stats.bytes > 0) {
@@ -49,10 +49,10 @@ void print_left_out(std::int64_t count, const char* why) {
   if (count > 0) std::cout << "  left out: " << count << ' ' << why << '\n';
 }
 
-void print_counts(const data::PreparedCorpus& corpus) {
-  data::DocumentCounts all;
-  for (const data::SourceRecord& source : corpus.sources) all += source.counts;
-  print_left_out(data::count_left_out(corpus.sources), "files that hold no text");
+void print_counts(const corpus::PreparedCorpus& corpus) {
+  corpus::DocumentCounts all;
+  for (const corpus::SourceRecord& source : corpus.sources) all += source.counts;
+  print_left_out(corpus::count_left_out(corpus.sources), "files that hold no text");
   print_left_out(all.empty, "empty documents");
   print_left_out(all.bad_records, "bad records");
   print_left_out(all.filtered, "documents that are too short or too long");
@@ -63,7 +63,7 @@ void print_counts(const data::PreparedCorpus& corpus) {
   }
 }
 
-void print_corpus(const data::PreparedCorpus& corpus) {
+void print_corpus(const corpus::PreparedCorpus& corpus) {
   print_split("training", corpus.train_stats);
   print_split("held out", corpus.validation_stats);
   if (corpus.held_out_ends)
@@ -76,7 +76,7 @@ void print_corpus(const data::PreparedCorpus& corpus) {
 // What a recipe reads, one after the other; or a prepared folder by itself, without a name.
 struct NamedCorpus {
   std::string name;
-  data::PreparedCorpus corpus;
+  corpus::PreparedCorpus corpus;
 };
 
 std::vector<NamedCorpus> prepare(const DataOptions& options) {
@@ -96,25 +96,25 @@ std::vector<NamedCorpus> prepare(const DataOptions& options) {
 }
 
 std::vector<NamedCorpus> open(const DataOptions& options) {
-  if (fs::is_directory(options.target)) return {{"", data::open_corpus(options.target)}};
+  if (fs::is_directory(options.target)) return {{"", corpus::open_corpus(options.target)}};
   return prepare(options);
 }
 
 std::string prefix(const NamedCorpus& named) { return named.name.empty() ? "" : named.name + ", "; }
 
 // Each by name: nobody should have to look for what is missing.
-void print_left_out_files(const std::vector<data::SourceRecord>& sources) {
-  for (const data::SourceRecord& source : sources) {
+void print_left_out_files(const std::vector<corpus::SourceRecord>& sources) {
+  for (const corpus::SourceRecord& source : sources) {
     if (source.left_out_as.empty()) continue;
     std::cout << "left out: " << source.name << " (" << source.left_out_as << ")\n";
   }
 }
 
-void print_sources(std::vector<data::SourceRecord> sources, bool all) {
-  std::erase_if(sources, [](const data::SourceRecord& s) { return !s.left_out_as.empty(); });
+void print_sources(std::vector<corpus::SourceRecord> sources, bool all) {
+  std::erase_if(sources, [](const corpus::SourceRecord& s) { return !s.left_out_as.empty(); });
   std::cout << "sources (documents, tokens, size of the file):\n";
   const std::size_t shown = all ? sources.size() : std::min(sources.size(), kShownSources);
-  for (const data::SourceRecord& source : std::span(sources).first(shown)) {
+  for (const corpus::SourceRecord& source : std::span(sources).first(shown)) {
     std::cout << "  " << source.name << ": " << source.counts.documents << ", "
               << source.counts.tokens << ", "
               << util::format_bytes(static_cast<std::uint64_t>(source.bytes)) << '\n';
@@ -148,20 +148,20 @@ std::string visible(std::string_view text) {
   return result + '"';
 }
 
-void print_lengths(const data::Inspection& inspection) {
-  std::cout << "document lengths in tokens: shortest " << data::length_quantile(inspection, 0);
+void print_lengths(const corpus::Inspection& inspection) {
+  std::cout << "document lengths in tokens: shortest " << corpus::length_quantile(inspection, 0);
   for (const int percent : {10, 50, 90, 99}) {
     std::cout << ", " << percent << " % up to "
-              << data::length_quantile(inspection, percent / 100.0);
+              << corpus::length_quantile(inspection, percent / 100.0);
   }
-  std::cout << ", longest " << data::length_quantile(inspection, 1) << '\n';
+  std::cout << ", longest " << corpus::length_quantile(inspection, 1) << '\n';
 }
 
-void print_histogram(const data::Inspection& inspection, const tokenizer::Tokenizer* tokenizer) {
+void print_histogram(const corpus::Inspection& inspection, const tokenizer::Tokenizer* tokenizer) {
   const auto distinct = std::count_if(inspection.counts.begin(), inspection.counts.end(),
                                       [](std::int64_t count) { return count > 0; });
   std::cout << "tokens: " << distinct << " distinct ids occur; the most frequent:\n";
-  for (const std::int32_t id : data::most_frequent(inspection, kShownTokens)) {
+  for (const std::int32_t id : corpus::most_frequent(inspection, kShownTokens)) {
     const auto count = static_cast<double>(inspection.counts[static_cast<std::size_t>(id)]);
     std::cout << "  " << std::setw(7) << id << "  " << std::fixed << std::setprecision(2)
               << std::setw(6) << 100 * count / static_cast<double>(inspection.tokens) << " %"
@@ -171,19 +171,19 @@ void print_histogram(const data::Inspection& inspection, const tokenizer::Tokeni
   }
 }
 
-void check_from(const data::TokenShards& tokens, const DataOptions& options) {
+void check_from(const corpus::TokenShards& tokens, const DataOptions& options) {
   util::require(options.from == 0 || options.from < tokens.num_documents(),
                 "--from: must be the number of a document, below ", tokens.num_documents(),
                 ", got ", options.from);
 }
 
 // `file_of`: what to call the file of a document; "" where it is not known.
-void print_documents(const data::TokenShards& tokens, const DataOptions& options,
+void print_documents(const corpus::TokenShards& tokens, const DataOptions& options,
                      const tokenizer::Tokenizer* tokenizer,
                      const std::function<std::string(std::int64_t)>& file_of) {
   const std::int64_t end = std::min(tokens.num_documents(), options.from + options.documents);
   for (std::int64_t document = options.from; document < end; ++document) {
-    const std::vector<std::int32_t> ids = data::document_at(tokens, document);
+    const std::vector<std::int32_t> ids = corpus::document_at(tokens, document);
     const std::string text = text_of(ids, tokenizer);
     const std::string file = file_of(document);
     std::cout << "--- document " << document << (file.empty() ? "" : " of " + file) << ", "
@@ -199,25 +199,26 @@ void print_documents(const data::TokenShards& tokens, const DataOptions& options
 // A token file of any program, without a recipe.
 int inspect_token_file(const DataOptions& options) {
   const auto format =
-      std::find(data::kTokenFormatNames.begin(), data::kTokenFormatNames.end(), options.format);
-  util::require(format != data::kTokenFormatNames.end(), "--format: unknown format ",
+      std::find(corpus::kTokenFormatNames.begin(), corpus::kTokenFormatNames.end(), options.format);
+  util::require(format != corpus::kTokenFormatNames.end(), "--format: unknown format ",
                 options.format);
   std::optional<tokenizer::LoadedTokenizer> loaded;
   if (!options.tokenizer.empty()) loaded = tokenizer::load_tokenizer(options.tokenizer);
-  data::TokenFileOptions file_options;
-  file_options.format = static_cast<data::TokenFormat>(format - data::kTokenFormatNames.begin());
+  corpus::TokenFileOptions file_options;
+  file_options.format =
+      static_cast<corpus::TokenFormat>(format - corpus::kTokenFormatNames.begin());
   if (loaded) file_options.end_of_document = loaded->end_of_document;
-  std::vector<data::TokenFile> files;
-  files.push_back(data::open_token_file(options.target, file_options));
+  std::vector<corpus::TokenFile> files;
+  files.push_back(corpus::open_token_file(options.target, file_options));
   constexpr std::int64_t kAnyId = std::int64_t{1} << 24;  // above any vocabulary, below noise
-  data::check_token_width(
+  corpus::check_token_width(
       files.back(), file_options.format,
       loaded ? std::optional(loaded->tokenizer.vocabulary_size()) : std::nullopt);
-  const data::TokenShards tokens(std::move(files),
-                                 loaded ? loaded->tokenizer.vocabulary_size() : kAnyId);
+  const corpus::TokenShards tokens(std::move(files),
+                                   loaded ? loaded->tokenizer.vocabulary_size() : kAnyId);
   check_from(tokens, options);
   const tokenizer::Tokenizer* tokenizer = loaded ? &loaded->tokenizer : nullptr;
-  const data::Inspection inspection = data::inspect(
+  const corpus::Inspection inspection = corpus::inspect(
       tokens, loaded ? loaded->tokenizer.bytes_per_id() : std::span<const std::int32_t>());
   print_split(options.target.c_str(),
               {inspection.documents, inspection.text_bytes, inspection.tokens});
@@ -260,7 +261,7 @@ void refuse_token_file_options(const DataOptions& options) {
 }
 
 void inspect(const NamedCorpus& named, const DataOptions& options) {
-  const data::PreparedCorpus& corpus = named.corpus;
+  const corpus::PreparedCorpus& corpus = named.corpus;
   const tokenizer::Tokenizer tokenizer = tokenizer::Tokenizer::from_json(
       corpus.tokenizer.tokenizer_json, (corpus.folder / "tokenizer.json").string());
   std::cout << prefix(named) << corpus.folder.string() << ": " << corpus.vocabulary_size << " ids, "
@@ -269,19 +270,19 @@ void inspect(const NamedCorpus& named, const DataOptions& options) {
   print_sources(corpus.sources, options.all_sources);
   print_left_out_files(corpus.sources);
   const bool held_out = options.held_out || corpus.train_stats.documents == 0;
-  const data::TokenShards& tokens = held_out ? *corpus.validation : *corpus.train;
+  const corpus::TokenShards& tokens = held_out ? *corpus.validation : *corpus.train;
   check_from(tokens, options);
-  const data::Inspection inspection = data::inspect(tokens, corpus.bytes_per_id);
+  const corpus::Inspection inspection = corpus::inspect(tokens, corpus.bytes_per_id);
   print_lengths(inspection);
   print_histogram(inspection, &tokenizer);
-  const data::DocumentFiles files(corpus, held_out);
+  const corpus::DocumentFiles files(corpus, held_out);
   print_documents(tokens, options, &tokenizer,
                   [&](std::int64_t document) { return files.name_of(document); });
 }
 
 // Whether shards and sources are as recorded.
 bool verify(const std::string& prefix, const fs::path& folder) {
-  const data::VerifyReport report = data::verify_corpus(folder);
+  const corpus::VerifyReport report = corpus::verify_corpus(folder);
   std::cout << prefix << folder.string() << ": " << report.shards << " shards as recorded, "
             << report.sources << " source files unchanged\n";
   for (const std::string& source : report.changed_sources) {

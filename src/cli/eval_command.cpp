@@ -13,11 +13,11 @@
 #include "cli/model_tokenizer.h"
 #include "cli/paths.h"
 #include "cli/source_documents.h"
-#include "data/byte_stream.h"
-#include "data/corpus.h"
-#include "data/document_reader.h"
-#include "data/sources.h"
-#include "data/text_documents.h"
+#include "corpus/corpus.h"
+#include "corpus/readers/document_reader.h"
+#include "corpus/readers/text_documents.h"
+#include "corpus/sources/sources.h"
+#include "corpus/streams/byte_stream.h"
 #include "eval/decoder_scorer.h"
 #include "inference/load.h"
 #include "tasks/evaluate.h"
@@ -47,7 +47,7 @@ constexpr std::int64_t kTextTokens = std::int64_t{1} << 18;
 // What --text names: the files of texts, none of a prepared corpus.
 struct NamedText {
   std::string path;  // as the user wrote it
-  std::vector<data::SourceFile> files;
+  std::vector<corpus::SourceFile> files;
 };
 
 // Everything that is asked, read before the first model: bad input is known at once.
@@ -92,12 +92,12 @@ Questions read_questions(const EvalOptions& options) {
   }
   if (!options.requests.empty()) {
     questions.requests =
-        tasks::read_requests(data::open_decompressed(options.requests).bytes, options.requests);
+        tasks::read_requests(corpus::open_decompressed(options.requests).bytes, options.requests);
   }
   for (const std::string& path : options.texts) {
     const bool is_corpus = fs::exists(fs::path(path) / "corpus.json");
     questions.texts.push_back(
-        {path, is_corpus ? std::vector<data::SourceFile>() : list_text_files({path}, std::cerr)});
+        {path, is_corpus ? std::vector<corpus::SourceFile>() : list_text_files({path}, std::cerr)});
   }
   return questions;
 }
@@ -183,15 +183,15 @@ class Documents {
       : subject_(subject) {
     const std::string& path = text.path;
     if (text.files.empty()) {
-      corpus_.emplace(data::open_corpus(path));
+      corpus_.emplace(corpus::open_corpus(path));
       const auto other = tokenizer::Tokenizer::from_json(corpus_->tokenizer.tokenizer_json, path);
       util::require(other.hash() == subject.tokenizer().hash(), path,
                     ": was prepared with another tokenizer than the model's");
       util::require(corpus_->validation != nullptr, path, ": holds out no documents");
       return;
     }
-    data::ReadOptions read;
-    read.document_separator = data::unescape_separator("--separator", options.separator);
+    corpus::ReadOptions read;
+    read.document_separator = corpus::unescape_separator("--separator", options.separator);
     read.text_field = options.text_field;
     read.bad_record_advice = "use --text-field NAME";
     files_.emplace(text.files, read, /*max_bytes=*/0);
@@ -215,7 +215,7 @@ class Documents {
 
  private:
   bool next_of_corpus(tasks::TextDocument& document) {
-    const data::TokenShards& shards = *corpus_->validation;
+    const corpus::TokenShards& shards = *corpus_->validation;
     if (next_ == shards.num_documents()) return false;
     const std::int64_t end = shards.document_ends()[static_cast<std::size_t>(next_++)];
     document = {};
@@ -230,7 +230,7 @@ class Documents {
 
   Subject& subject_;
   std::optional<SourceDocuments> files_;
-  std::optional<data::PreparedCorpus> corpus_;
+  std::optional<corpus::PreparedCorpus> corpus_;
   std::int64_t next_ = 0;   // document of the corpus
   std::int64_t begin_ = 0;  // its first token
 };

@@ -10,7 +10,7 @@
 
 #include "cli/commands.h"
 #include "cli/model_tokenizer.h"
-#include "data/byte_stream.h"
+#include "corpus/streams/byte_stream.h"
 #include "inference/generate.h"
 #include "inference/load.h"
 #include "inference/text_stream.h"
@@ -89,7 +89,7 @@ Ids prompt_of_row(const tasks::Row& row, const ModelWords& words) {
   return words.ids_of(text.get<std::string>(), row.where);
 }
 
-class StandardInput final : public data::ByteStream {
+class StandardInput final : public corpus::ByteStream {
  public:
   std::size_t read(std::span<char> out) override {
     std::cin.read(out.data(), std::ssize(out));
@@ -109,7 +109,7 @@ Prompts prompts_of_rows(const std::string& file, const ModelWords& words) {
   util::require(is_input || fs::is_regular_file(file), name, ": is not a file");
   Prompts prompts;
   tasks::read_json_rows(
-      is_input ? std::make_unique<StandardInput>() : data::open_decompressed(file).bytes, name,
+      is_input ? std::make_unique<StandardInput>() : corpus::open_decompressed(file).bytes, name,
       [&](const tasks::Row& row) { prompts.add(prompt_of_row(row, words), row.where); });
   util::require(!prompts.ids.empty(), name, ": holds no prompt");
   return prompts;

@@ -23,7 +23,7 @@
 #include "cli/paths.h"
 #include "cli/tokenizer_train_options.h"
 #include "cli/usage.h"
-#include "data/corpus.h"
+#include "corpus/corpus.h"
 #include "ops/kernels.h"
 #include "util/error.h"
 #include "util/text.h"
@@ -582,7 +582,7 @@ int main(int argc, char** argv) {
   try {
     superpose::cli::prepare_process(argv);
     return superpose::cli::run(std::vector<std::string>(argv + 1, argv + argc));
-  } catch (const superpose::data::PreparationStopped& stopped) {
+  } catch (const superpose::corpus::PreparationStopped& stopped) {
     std::cerr << "superpose: " << stopped.what() << '\n';
     return superpose::cli::kStoppedBySignal;
   } catch (const c10::Error& error) {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "cli/environment.h"
-#include "data/sources.h"
+#include "corpus/sources/sources.h"
 #include "train/evaluation_tasks.h"
 #include "util/error.h"
 
@@ -129,16 +129,16 @@ void require_distinct(const char* option, const std::string& path, const char* o
 
 experiment::Recipe locate_sources(experiment::Recipe recipe) {
   const auto relocate = [&](std::vector<std::string>& sources) {
-    data::DataConfig reading;
+    corpus::DataConfig reading;
     reading.recipe_folder = recipe.base.data.recipe_folder;
     reading.sources = sources;
-    sources = data::locate(reading).sources;
+    sources = corpus::locate(reading).sources;
   };
   for (data::MixtureConfig& entry : recipe.base.mixture) relocate(entry.sources);
   for (eval::ValidationSetConfig& set : recipe.base.validation) relocate(set.sources);
   recipe.base.evaluation.tasks =
       train::locate_tasks(recipe.base.evaluation.tasks, recipe.base.data.recipe_folder);
-  recipe.base.data = data::locate(recipe.base.data);
+  recipe.base.data = corpus::locate(recipe.base.data);
   return recipe;
 }
 

@@ -24,7 +24,7 @@ void expand_paths(experiment::Recipe& recipe);
 void require_distinct(const char* option, const std::string& path, const char* other_option,
                       const std::string& other);
 
-// The recipe with what it reads written as it lies from the current folder (data::locate): for a
+// The recipe with what it reads written as it lies from the current folder (corpus::locate): for a
 // file that does not lie next to the recipe.
 experiment::Recipe locate_sources(experiment::Recipe recipe);
 

@@ -4,7 +4,7 @@
 #include <ostream>
 #include <utility>
 
-#include "data/source_checks.h"
+#include "corpus/sources/source_checks.h"
 
 namespace superpose::cli {
 namespace {
@@ -13,23 +13,23 @@ bool continues_character(char c) { return (static_cast<unsigned char>(c) & 0xC0)
 
 }  // namespace
 
-std::vector<data::SourceFile> list_text_files(const std::vector<std::string>& sources,
-                                              std::ostream& out) {
-  data::DataConfig config;
+std::vector<corpus::SourceFile> list_text_files(const std::vector<std::string>& sources,
+                                                std::ostream& out) {
+  corpus::DataConfig config;
   config.sources = sources;
   config.sources_key.clear();
-  std::vector<data::SourceFile> files = data::list_sources(config);
-  data::leave_out_binaries(files, config, "");
-  const std::string left_out = data::describe_left_out(files);
+  std::vector<corpus::SourceFile> files = corpus::list_sources(config);
+  corpus::leave_out_binaries(files, config, "");
+  const std::string left_out = corpus::describe_left_out(files);
   if (!left_out.empty()) out << "left out: " << left_out << '\n';
-  std::erase_if(files, [](const data::SourceFile& file) { return !file.left_out_as.empty(); });
+  std::erase_if(files, [](const corpus::SourceFile& file) { return !file.left_out_as.empty(); });
   return files;
 }
 
-SourceDocuments::SourceDocuments(std::vector<data::SourceFile> files, data::ReadOptions options,
+SourceDocuments::SourceDocuments(std::vector<corpus::SourceFile> files, corpus::ReadOptions options,
                                  std::int64_t max_bytes)
     : files_(std::move(files)), options_(std::move(options)), max_bytes_(max_bytes) {
-  for (const data::SourceFile& file : files_) file_bytes_ += file.bytes;
+  for (const corpus::SourceFile& file : files_) file_bytes_ += file.bytes;
 }
 
 bool SourceDocuments::next(std::string& text) {
@@ -38,7 +38,7 @@ bool SourceDocuments::next(std::string& text) {
   while (!reader_ || !reader_->next(text)) {
     if (reader_) finish_file();
     if (next_file_ == files_.size()) return false;
-    reader_ = data::open_documents(files_[next_file_++].path, options_);
+    reader_ = corpus::open_documents(files_[next_file_++].path, options_);
   }
   ++file_documents_;
   if (max_bytes_ > 0 && std::ssize(text) > room) {
@@ -53,11 +53,11 @@ bool SourceDocuments::next(std::string& text) {
 }
 
 void SourceDocuments::finish_file() {
-  const data::SourceFile& file = files_[next_file_ - 1];
+  const corpus::SourceFile& file = files_[next_file_ - 1];
   file_bytes_done_ += file.bytes;
   bad_records_ += reader_->bad_records();
   const bool is_undivided = !options_.document_separator.empty() && file_documents_ == 1 &&
-                            file.bytes >= data::kLargeFile && data::has_separators(file.path);
+                            file.bytes >= corpus::kLargeFile && corpus::has_separators(file.path);
   if (is_undivided) undivided_.push_back(file.name);
   file_documents_ = 0;
   reader_.reset();

@@ -7,22 +7,22 @@
 #include <string>
 #include <vector>
 
-#include "data/document_reader.h"
-#include "data/sources.h"
+#include "corpus/readers/document_reader.h"
+#include "corpus/sources/sources.h"
 
 namespace superpose::cli {
 
 // The files that the words of a command line name: files, folders, globs. What is found in folders
-// and holds no text is left out, and said on `out`. Throws util::Error as data::list_sources, and
+// and holds no text is left out, and said on `out`. Throws util::Error as corpus::list_sources, and
 // for a file that is named itself and holds no text.
-std::vector<data::SourceFile> list_text_files(const std::vector<std::string>& sources,
-                                              std::ostream& out);
+std::vector<corpus::SourceFile> list_text_files(const std::vector<std::string>& sources,
+                                                std::ostream& out);
 
 // The documents of several files, one after the other, and no more than some bytes of them.
 class SourceDocuments {
  public:
   // `max_bytes` of text; 0 = all.
-  SourceDocuments(std::vector<data::SourceFile> files, data::ReadOptions options,
+  SourceDocuments(std::vector<corpus::SourceFile> files, corpus::ReadOptions options,
                   std::int64_t max_bytes);
 
   // Puts the next document into `text`; false at the end. The document that takes the total beyond
@@ -38,10 +38,10 @@ class SourceDocuments {
  private:
   void finish_file();
 
-  std::vector<data::SourceFile> files_;
-  data::ReadOptions options_;
+  std::vector<corpus::SourceFile> files_;
+  corpus::ReadOptions options_;
   std::int64_t max_bytes_;
-  std::unique_ptr<data::DocumentReader> reader_;
+  std::unique_ptr<corpus::DocumentReader> reader_;
   std::size_t next_file_ = 0;
   std::int64_t file_bytes_ = 0;       // of all files
   std::int64_t file_bytes_done_ = 0;  // of those that are read to their end

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "cli/commands.h"
-#include "data/json_text_field.h"
+#include "corpus/readers/json_text_field.h"
 #include "tokenizer/load.h"
 #include "util/error.h"
 #include "util/json.h"
@@ -83,7 +83,7 @@ int tokenizer_encode_command(const TokenizerTextOptions& options) {
                                                : tokenizer::SpecialText::kRecognise;
   Ids ids;
   if (options.json_lines) {
-    data::JsonTextField field("text");
+    corpus::JsonTextField field("text");
     std::string text;
     for_each_line([&](std::string& line, const std::string& where) {
       const std::optional<std::string> problem = field.extract(line, text);

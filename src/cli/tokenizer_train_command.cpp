@@ -6,8 +6,8 @@
 #include "cli/commands.h"
 #include "cli/environment.h"
 #include "cli/source_documents.h"
-#include "data/source_checks.h"
-#include "data/text_documents.h"
+#include "corpus/readers/text_documents.h"
+#include "corpus/sources/source_checks.h"
 #include "tokenizer/bpe_trainer.h"
 #include "tokenizer/trained_files.h"
 #include "util/error.h"
@@ -27,11 +27,12 @@ using tokenizer::TrainingProgress;
 SourceDocuments open_sources(const TokenizerTrainOptions& options) {
   util::require(options.max_bytes >= 0, "--max-bytes: must not be negative, got ",
                 options.max_bytes);
-  data::ReadOptions read;
-  read.document_separator = data::unescape_separator("--separator", options.separator);
+  corpus::ReadOptions read;
+  read.document_separator = corpus::unescape_separator("--separator", options.separator);
   read.text_field = options.text_field;
   read.bad_record_advice = "use --text-field NAME, or --skip-bad-records";
-  read.on_bad_record = options.skip_bad_records ? data::BadRecord::kSkip : data::BadRecord::kError;
+  read.on_bad_record =
+      options.skip_bad_records ? corpus::BadRecord::kSkip : corpus::BadRecord::kError;
   return SourceDocuments(list_text_files(options.sources, std::cout), read, options.max_bytes);
 }
 
@@ -148,7 +149,7 @@ int tokenizer_train_command(const TokenizerTrainOptions& options) {
     std::cout << "left out: " << documents.bad_records() << " bad records\n";
   }
   if (!documents.undivided().empty()) {
-    std::cout << "warning: " << data::describe_undivided("--separator", documents.undivided())
+    std::cout << "warning: " << corpus::describe_undivided("--separator", documents.undivided())
               << '\n';
   }
   print_outcome(options, trained, watch.seconds());

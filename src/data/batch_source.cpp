@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <span>
 
-#include "data/mixed_rows.h"
 #include "data/reading_plan.h"
+#include "data/row_order.h"
 #include "superposition/windows.h"
 #include "util/error.h"
 #include "util/hash.h"
@@ -48,7 +48,7 @@ void find_document_starts(std::span<const std::int32_t> pieces, std::int64_t bag
 }
 
 // Adds the valid targets of each slot of one row, from the lengths of its pieces alone.
-void add_valid_targets(const TokenStream& stream, const RowPlan::Row& row,
+void add_valid_targets(const TokenStream& stream, const RowOrder::Row& row,
                        std::span<std::int64_t> counts) {
   const auto [length, a, b] = row.shape;
   std::int64_t cursor = row.cursor;
@@ -84,7 +84,7 @@ struct BatchSource::Plan {
 
   BatchPlan plan;
   std::vector<RowSource> sources;
-  MixedRows rows;
+  RowOrder rows;
   std::int64_t first_row = 0;
   ReadingEnds ends;
 };
@@ -117,7 +117,7 @@ Batch BatchSource::load(std::int64_t step) const {
   const std::int64_t step_row = plan_->row_of(step);
   const std::int64_t begin = plan.rank * plan.rows_per_step / plan.world_size;
   const std::int64_t end = (plan.rank + 1) * plan.rows_per_step / plan.world_size;
-  const auto shape = plan_->rows.row(step_row).place.shape;
+  const auto shape = plan_->rows.row(step_row).shape;
 
   Batch batch;
   batch.step = step;
@@ -136,8 +136,8 @@ Batch BatchSource::load(std::int64_t step) const {
   std::vector<std::int32_t> ids(static_cast<std::size_t>(shape.length()));
   std::vector<std::int32_t> pieces(document_aware ? ids.size() : 0);
   for (std::int64_t i = begin; i < end; ++i) {
-    const auto [source, row] = plan_->rows.row(step_row + i);
-    plan_->rows.stream(source).read(row.lane, row.cursor, shape.bag_size, ids, pieces);
+    const RowOrder::Row row = plan_->rows.row(step_row + i);
+    plan_->rows.stream(row.source).read(row.lane, row.cursor, shape.bag_size, ids, pieces);
     const auto place = static_cast<std::size_t>(i - begin);
     superposition::cut_window(shape, ids, pieces,
                               std::span(batch.inputs).subspan(place * row_inputs, row_inputs),
@@ -157,15 +157,15 @@ Batch BatchSource::load(std::int64_t step) const {
 std::vector<std::int64_t> BatchSource::count_targets(std::int64_t step) const {
   const std::int64_t rows = plan_->plan.rows_per_step;
   const std::int64_t first = plan_->row_of(step);
-  const auto shape = plan_->rows.row(first).place.shape;
+  const auto shape = plan_->rows.row(first).shape;
   if (!plan_->rows.stream(0).document_aware()) {
     return std::vector<std::int64_t>(static_cast<std::size_t>(shape.target_size),
                                      rows * shape.sequence_length);
   }
   std::vector<std::int64_t> counts(static_cast<std::size_t>(shape.target_size), 0);
   for (std::int64_t row = first; row < first + rows; ++row) {
-    const auto [source, place] = plan_->rows.row(row);
-    add_valid_targets(plan_->rows.stream(source), place, counts);
+    const RowOrder::Row place = plan_->rows.row(row);
+    add_valid_targets(plan_->rows.stream(place.source), place, counts);
   }
   return counts;
 }

@@ -62,7 +62,7 @@ class BatchSource {
   // Throws util::Error for an impossible plan (rank, world size, no rows, no phase).
   BatchSource(std::shared_ptr<const TokenStream> stream, const BatchPlan& plan);
 
-  // Of a mixture. The rows of a phase are dealt to the sources by its weights (MixedRows). A source
+  // Of a mixture. The rows of a phase are dealt to the sources by its weights (RowOrder). A source
   // that would pass its limit within a step is left out from that step on, for good, and the others
   // take its share; where none with a weight is left, the data ends (data_end). Also throws
   // util::Error for weights that name no source.

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <utility>
 
-#include "data/batch_reader.h"
-#include "data/content_set.h"
-#include "data/held_out_parts.h"
+#include "corpus/prepare/batch_reader.h"
+#include "corpus/prepare/content_set.h"
+#include "corpus/tokens/held_out_parts.h"
+#include "corpus/tokens/token_cut.h"
 #include "data/reading_plan.h"
-#include "data/token_cut.h"
 #include "util/error.h"
 #include "util/hash.h"
 #include "util/random.h"
@@ -28,16 +28,17 @@ auto of_entry(const std::string& name, const Action& action) {
   }
 }
 
-double epoch_limit(const MixtureConfig& entry, const DataConfig& data, std::int64_t num_tokens) {
+double epoch_limit(const MixtureConfig& entry, const corpus::DataConfig& data,
+                   std::int64_t num_tokens) {
   double limit = entry.max_epochs;
-  if (limit == 0 && data.when_exhausted == WhenExhausted::kStop) limit = 1;
+  if (limit == 0 && data.when_exhausted == corpus::WhenExhausted::kStop) limit = 1;
   if (entry.max_tokens == 0) return limit;
   const double by_tokens = static_cast<double>(entry.max_tokens) / static_cast<double>(num_tokens);
   return limit == 0 ? by_tokens : std::min(limit, by_tokens);
 }
 
-PreparedSource make_source(const MixtureConfig& entry, const DataConfig& data,
-                           PreparedCorpus corpus) {
+PreparedSource make_source(const MixtureConfig& entry, const corpus::DataConfig& data,
+                           corpus::PreparedCorpus corpus) {
   const std::int64_t num_tokens = corpus.train->num_tokens();
   PreparedSource source;
   source.name = entry.name;
@@ -48,7 +49,7 @@ PreparedSource make_source(const MixtureConfig& entry, const DataConfig& data,
 }
 
 // The one corpus of [data] as the only, nameless entry.
-std::vector<MixtureConfig> entries_of(const DataConfig& data,
+std::vector<MixtureConfig> entries_of(const corpus::DataConfig& data,
                                       const std::vector<MixtureConfig>& mixture) {
   check_mixture(mixture, data);
   if (!mixture.empty()) return mixture;
@@ -58,28 +59,28 @@ std::vector<MixtureConfig> entries_of(const DataConfig& data,
 }
 
 // Entries may differ in what they say of [data]; the one corpus is read as [data] says.
-DataConfig config_of(const MixtureConfig& entry, const DataConfig& data) {
+corpus::DataConfig config_of(const MixtureConfig& entry, const corpus::DataConfig& data) {
   return entry.name.empty() ? data : data_config_of(entry, data);
 }
 
 // The options for an entry of a mixture, or for the one corpus.
-PrepareOptions options_of(const MixtureConfig& entry, const DataConfig& data,
-                          PrepareOptions options) {
+corpus::PrepareOptions options_of(const MixtureConfig& entry, const corpus::DataConfig& data,
+                                  corpus::PrepareOptions options) {
   if (entry.name.empty()) return options;
   options.any_share = true;
   // The held-out files are the same for all entries, so they are read as [data] says.
-  if (!data.validation.empty()) options.held_out_reading = read_options(data);
+  if (!data.validation.empty()) options.held_out_reading = corpus::read_options(data);
   return options;
 }
 
-void add(SplitStats& sum, const SplitStats& part) {
+void add(corpus::SplitStats& sum, const corpus::SplitStats& part) {
   sum.documents += part.documents;
   sum.bytes += part.bytes;
   sum.tokens += part.tokens;
 }
 
 std::string joint_fingerprint(const std::vector<PreparedSource>& sources,
-                              std::string PreparedCorpus::*fingerprint) {
+                              std::string corpus::PreparedCorpus::*fingerprint) {
   util::Hasher hasher;
   for (const PreparedSource& source : sources) {
     hasher.update(source.name + "\n" + source.corpus.*fingerprint + "\n");
@@ -88,7 +89,7 @@ std::string joint_fingerprint(const std::vector<PreparedSource>& sources,
 }
 
 // data.validation names the held-out files: they are the same in every source.
-void take_held_out(const PreparedCorpus& from, PreparedCorpus& whole) {
+void take_held_out(const corpus::PreparedCorpus& from, corpus::PreparedCorpus& whole) {
   whole.validation = from.validation;
   whole.validation_halves = from.validation_halves;
   whole.validation_contents = from.validation_contents;
@@ -100,45 +101,46 @@ void take_held_out(const PreparedCorpus& from, PreparedCorpus& whole) {
 // files.
 class HeldOut {
  public:
-  explicit HeldOut(PreparedCorpus& whole) : whole_(whole) {}
+  explicit HeldOut(corpus::PreparedCorpus& whole) : whole_(whole) {}
 
-  void add(const PreparedCorpus& corpus) {
-    const std::vector<TokenRange> known = find_known(corpus);
+  void add(const corpus::PreparedCorpus& corpus) {
+    const std::vector<corpus::TokenRange> known = find_known(corpus);
     std::int64_t begin = 0;
-    for (TokenFile& file : open_held_out(corpus.folder)) {
+    for (corpus::TokenFile& file : corpus::open_held_out(corpus.folder)) {
       const std::int64_t num_tokens = file.num_tokens;
-      std::vector<TokenRange> ranges;
-      for (const TokenRange& range : known) {
+      std::vector<corpus::TokenRange> ranges;
+      for (const corpus::TokenRange& range : known) {
         if (range.first >= begin && range.first < begin + num_tokens) {
           ranges.push_back({range.first - begin, range.count});
         }
       }
       begin += num_tokens;
-      cut_out(file, ranges);
+      corpus::cut_out(file, ranges);
       files_.push_back(std::move(file));
     }
   }
 
   void finish() {
-    whole_.validation = std::make_shared<TokenShards>(std::move(files_), whole_.vocabulary_size);
+    whole_.validation =
+        std::make_shared<corpus::TokenShards>(std::move(files_), whole_.vocabulary_size);
   }
 
  private:
   // Where documents of the corpus lie that another one holds out, too. Takes up all others.
-  std::vector<TokenRange> find_known(const PreparedCorpus& corpus) {
-    std::vector<TokenRange> known;
-    SplitStats stats = corpus.validation_stats;
+  std::vector<corpus::TokenRange> find_known(const corpus::PreparedCorpus& corpus) {
+    std::vector<corpus::TokenRange> known;
+    corpus::SplitStats stats = corpus.validation_stats;
     std::int64_t begin = 0;
     const auto ends = corpus.validation->document_ends();
     for (std::size_t i = 0; i < ends.size(); ++i) {
-      const TokenRange document{begin, ends[i] - begin};
+      const corpus::TokenRange document{begin, ends[i] - begin};
       begin = ends[i];
       const std::uint64_t content = corpus.validation_contents[i];
       if (before_.contains(content)) {
         known.push_back(document);
         --stats.documents;
         stats.tokens -= document.count;
-        stats.bytes -= text_bytes(*corpus.validation, document, corpus.bytes_per_id);
+        stats.bytes -= corpus::text_bytes(*corpus.validation, document, corpus.bytes_per_id);
       } else {
         whole_.validation_contents.push_back(content);
         whole_.validation_halves.push_back(corpus.validation_halves[i]);
@@ -149,13 +151,13 @@ class HeldOut {
     return known;
   }
 
-  PreparedCorpus& whole_;
-  std::vector<TokenFile> files_;
-  ContentSet before_;  // of the corpora added
+  corpus::PreparedCorpus& whole_;
+  std::vector<corpus::TokenFile> files_;
+  corpus::ContentSet before_;  // of the corpora added
 };
 
-void check_held_out(const PreparedCorpus& whole, const DataConfig& data,
-                    const PrepareOptions& options) {
+void check_held_out(const corpus::PreparedCorpus& whole, const corpus::DataConfig& data,
+                    const corpus::PrepareOptions& options) {
   const std::int64_t documents = whole.train_stats.documents;
   util::require(options.none_held_out || whole.validation_stats.documents > 0,
                 "data: the corpus is too small to hold anything out (", documents,
@@ -165,44 +167,44 @@ void check_held_out(const PreparedCorpus& whole, const DataConfig& data,
                 "data.validation");
 }
 
-void join_held_out(const std::vector<PreparedSource>& sources, PreparedCorpus& whole) {
+void join_held_out(const std::vector<PreparedSource>& sources, corpus::PreparedCorpus& whole) {
   HeldOut held_out(whole);
   for (const PreparedSource& source : sources) held_out.add(source.corpus);
   held_out.finish();
   whole.validation_fingerprint =
-      joint_fingerprint(sources, &PreparedCorpus::validation_fingerprint);
+      joint_fingerprint(sources, &corpus::PreparedCorpus::validation_fingerprint);
 }
 
 }  // namespace
 
-std::vector<PreparedSource> prepare_sources(const DataConfig& data,
+std::vector<PreparedSource> prepare_sources(const corpus::DataConfig& data,
                                             const std::vector<MixtureConfig>& mixture,
-                                            const PrepareOptions& options,
-                                            const PrepareScreen& screen) {
+                                            const corpus::PrepareOptions& options,
+                                            const corpus::PrepareScreen& screen) {
   std::vector<PreparedSource> sources;
   for (const MixtureConfig& entry : entries_of(data, mixture)) {
     sources.push_back(of_entry(entry.name, [&] {
-      const PrepareOptions own = options_of(entry, data, options);
+      const corpus::PrepareOptions own = options_of(entry, data, options);
       const std::string what = entry.name.empty() ? "the corpus" : "the source " + entry.name;
       return make_source(entry, data,
-                         prepare_shown(config_of(entry, data), own, screen.showing(what)));
+                         corpus::prepare_shown(config_of(entry, data), own, screen.showing(what)));
     }));
   }
   return sources;
 }
 
-std::vector<FoundCorpus> find_sources(const DataConfig& data,
+std::vector<FoundCorpus> find_sources(const corpus::DataConfig& data,
                                       const std::vector<MixtureConfig>& mixture,
-                                      const PrepareOptions& options) {
+                                      const corpus::PrepareOptions& options) {
   std::vector<FoundCorpus> found;
   for (const MixtureConfig& entry : entries_of(data, mixture)) {
-    found.push_back(
-        {entry.name, find_corpus(config_of(entry, data), options_of(entry, data, options))});
+    found.push_back({entry.name, corpus::find_corpus(config_of(entry, data),
+                                                     options_of(entry, data, options))});
   }
   return found;
 }
 
-std::vector<PreparedSource> open_sources(const DataConfig& data,
+std::vector<PreparedSource> open_sources(const corpus::DataConfig& data,
                                          const std::vector<MixtureConfig>& mixture,
                                          const std::vector<fs::path>& folders) {
   const std::vector<MixtureConfig> entries = entries_of(data, mixture);
@@ -210,20 +212,22 @@ std::vector<PreparedSource> open_sources(const DataConfig& data,
                 " prepared folders, got ", folders.size());
   std::vector<PreparedSource> sources;
   for (std::size_t i = 0; i < entries.size(); ++i) {
-    sources.push_back(of_entry(
-        entries[i].name, [&] { return make_source(entries[i], data, open_corpus(folders[i])); }));
+    sources.push_back(of_entry(entries[i].name, [&] {
+      return make_source(entries[i], data, corpus::open_corpus(folders[i]));
+    }));
   }
   return sources;
 }
 
-PreparedCorpus whole_corpus(const std::vector<PreparedSource>& sources, const DataConfig& data,
-                            const PrepareOptions& options) {
+corpus::PreparedCorpus whole_corpus(const std::vector<PreparedSource>& sources,
+                                    const corpus::DataConfig& data,
+                                    const corpus::PrepareOptions& options) {
   if (sources.size() == 1) {
     check_held_out(sources[0].corpus, data, options);
     return sources[0].corpus;
   }
-  const PreparedCorpus& first = sources[0].corpus;
-  PreparedCorpus whole;
+  const corpus::PreparedCorpus& first = sources[0].corpus;
+  corpus::PreparedCorpus whole;
   whole.vocabulary_size = first.vocabulary_size;
   whole.padded_vocabulary_size = first.padded_vocabulary_size;
   whole.tokenizer = first.tokenizer;
@@ -238,15 +242,26 @@ PreparedCorpus whole_corpus(const std::vector<PreparedSource>& sources, const Da
     const auto& files = source.corpus.sources;
     whole.sources.insert(whole.sources.end(), files.begin(), files.end());
   }
-  whole.fingerprint = joint_fingerprint(sources, &PreparedCorpus::fingerprint);
+  whole.fingerprint = joint_fingerprint(sources, &corpus::PreparedCorpus::fingerprint);
   if (data.validation.empty()) {
     join_held_out(sources, whole);
   } else {
     take_held_out(first, whole);
   }
   check_held_out(whole, data, options);
-  whole.held_out_share = held_out_share(whole.train_stats, whole.validation_stats);
+  whole.held_out_share = corpus::held_out_share(whole.train_stats, whole.validation_stats);
   return whole;
+}
+
+std::vector<corpus::CorpusFile> list_files(const std::vector<PreparedSource>& sources) {
+  std::vector<corpus::CorpusFile> files;
+  for (const PreparedSource& source : sources) {
+    const std::string prefix = source.name.empty() ? "" : source.name + "/";
+    for (const corpus::SourceRecord& file : source.corpus.sources) {
+      corpus::append_files(prefix, file, files);
+    }
+  }
+  return files;
 }
 
 void check_phase_weights(const std::vector<superposition::Phase>& phases,
@@ -281,7 +296,8 @@ std::vector<bool> find_read(const std::vector<PreparedSource>& sources,
 
 std::vector<StreamLayout> choose_layouts(const std::vector<PreparedSource>& sources,
                                          const std::vector<superposition::Phase>& phases,
-                                         std::int64_t sequence_length, const DataConfig& data) {
+                                         std::int64_t sequence_length,
+                                         const corpus::DataConfig& data) {
   const std::int64_t longest = longest_window(phases, sequence_length);
   const std::vector<bool> is_read = find_read(sources, phases);
   std::vector<StreamLayout> layouts;

@@ -5,7 +5,7 @@
 #include <set>
 #include <string_view>
 
-#include "data/text_documents.h"
+#include "corpus/readers/text_documents.h"
 #include "util/error.h"
 
 namespace superpose::data {
@@ -27,13 +27,13 @@ void MixtureConfig::validate() const {
           weight.value_or(0));
   require(std::isfinite(max_epochs) && max_epochs >= 0, "max_epochs: must be >= 0, got ",
           max_epochs);
-  require(format.empty() || token_format_of(format), "format: must be one of ", token_format_list(),
-          ", got \"", format, "\"");
-  unescape_separator("document_separator", document_separator);
+  require(format.empty() || corpus::token_format_of(format), "format: must be one of ",
+          corpus::token_format_list(), ", got \"", format, "\"");
+  corpus::unescape_separator("document_separator", document_separator);
   require(max_tokens >= 0, "max_tokens: must be >= 0, got ", max_tokens);
 }
 
-void check_mixture(const std::vector<MixtureConfig>& mixture, const DataConfig& data) {
+void check_mixture(const std::vector<MixtureConfig>& mixture, const corpus::DataConfig& data) {
   if (mixture.empty()) return;
   util::require(
       data.sources.empty(),
@@ -57,12 +57,12 @@ void check_mixture(const std::vector<MixtureConfig>& mixture, const DataConfig& 
                 "mixture: a weight must be > 0, got 0 for all sources");
 }
 
-DataConfig data_config_of(const MixtureConfig& entry, const DataConfig& data) {
-  DataConfig config = data;
+corpus::DataConfig data_config_of(const MixtureConfig& entry, const corpus::DataConfig& data) {
+  corpus::DataConfig config = data;
   config.sources = entry.sources;
   config.sources_key = "sources";
   config.python_distributions.clear();
-  if (!entry.format.empty()) config.format = token_format_of(entry.format).value();
+  if (!entry.format.empty()) config.format = corpus::token_format_of(entry.format).value();
   if (!entry.document_separator.empty()) config.document_separator = entry.document_separator;
   if (!entry.text_field.empty()) config.text_field = entry.text_field;
   return config;

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "data/data_config.h"
+#include "corpus/data_config.h"
 
 namespace superpose::data {
 
@@ -47,9 +47,9 @@ struct MixtureConfig {
 
 // What holds for the list as a whole: no name twice, weights for all sources or for none, one of
 // them positive, and no text in [data] that no entry would read. Throws util::Error.
-void check_mixture(const std::vector<MixtureConfig>& mixture, const DataConfig& data);
+void check_mixture(const std::vector<MixtureConfig>& mixture, const corpus::DataConfig& data);
 
 // [data] as it holds for one entry.
-DataConfig data_config_of(const MixtureConfig& entry, const DataConfig& data);
+corpus::DataConfig data_config_of(const MixtureConfig& entry, const corpus::DataConfig& data);
 
 }  // namespace superpose::data

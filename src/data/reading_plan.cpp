@@ -10,10 +10,10 @@ namespace {
 
 using superposition::Phase;
 
-// Lays the steps of one phase after the other onto MixedRows.
+// Lays the steps of one phase after the other onto RowOrder.
 class Planner {
  public:
-  Planner(MixedRows& rows, std::span<const RowSource> sources, const BatchPlan& plan)
+  Planner(RowOrder& rows, std::span<const RowSource> sources, const BatchPlan& plan)
       : rows_(rows), sources_(sources), plan_(plan), first_row_(rows.num_rows()) {
     ends_.sources.resize(sources.size());
     if (!plan.consumed.empty()) used_up_ = plan.consumed.back().used_up;
@@ -105,7 +105,7 @@ class Planner {
     return first_row_ + (step - plan_.first_step) * plan_.rows_per_step;
   }
 
-  MixedRows& rows_;
+  RowOrder& rows_;
   std::span<const RowSource> sources_;
   const BatchPlan& plan_;
   std::int64_t first_row_;
@@ -116,7 +116,7 @@ class Planner {
 
 }  // namespace
 
-ReadingEnds plan_reading(MixedRows& rows, std::span<const RowSource> sources,
+ReadingEnds plan_reading(RowOrder& rows, std::span<const RowSource> sources,
                          const BatchPlan& plan) {
   return Planner(rows, sources, plan).run();
 }

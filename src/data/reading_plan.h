@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "data/batch_source.h"
-#include "data/mixed_rows.h"
+#include "data/row_order.h"
 
 namespace superpose::data {
 
@@ -22,8 +22,7 @@ struct ReadingEnds {
 
 // Appends the rows of the plan's steps [first_step, total steps) to `rows`, which hold what was
 // consumed before. A range of rows ends where the phase does, or where a source reaches its limit.
-ReadingEnds plan_reading(MixedRows& rows, std::span<const RowSource> sources,
-                         const BatchPlan& plan);
+ReadingEnds plan_reading(RowOrder& rows, std::span<const RowSource> sources, const BatchPlan& plan);
 
 // Weights of the sources in a phase: those that it names (others 0), else their own. Throws
 // util::Error naming the sources that there are, for a name that is none of them.

@@ -47,7 +47,8 @@ StreamLayout choose_layout(std::int64_t num_tokens, std::int64_t longest_window,
   return layout;
 }
 
-TokenStream::TokenStream(std::shared_ptr<const TokenShards> shards, const StreamOptions& options)
+TokenStream::TokenStream(std::shared_ptr<const corpus::TokenShards> shards,
+                         const StreamOptions& options)
     : shards_(std::move(shards)),
       options_(options),
       order_({.num_tokens = shards_->num_tokens(),

@@ -5,8 +5,8 @@
 #include <memory>
 #include <vector>
 
+#include "corpus/shards/token_shards.h"
 #include "data/epoch_order.h"
-#include "data/token_shards.h"
 
 namespace superpose::data {
 
@@ -80,12 +80,12 @@ struct StreamOptions {
 // in windows only.
 class TokenStream {
  public:
-  TokenStream(std::shared_ptr<const TokenShards> shards, const StreamOptions& options);
+  TokenStream(std::shared_ptr<const corpus::TokenShards> shards, const StreamOptions& options);
 
   std::int64_t num_tokens() const { return shards_->num_tokens(); }
   const StreamLayout& layout() const { return options_.layout; }
   bool document_aware() const { return options_.document_aware; }
-  const TokenShards& shards() const { return *shards_; }
+  const corpus::TokenShards& shards() const { return *shards_; }
   const EpochOrder& order() const { return order_; }
 
   // The range of raw tokens that starts at a lane's cursor and ends where document (only if
@@ -99,7 +99,7 @@ class TokenStream {
             std::span<std::int32_t> ids, std::span<std::int32_t> pieces) const;
 
  private:
-  std::shared_ptr<const TokenShards> shards_;
+  std::shared_ptr<const corpus::TokenShards> shards_;
   StreamOptions options_;
   EpochOrder order_;
 };

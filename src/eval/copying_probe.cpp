@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "data/token_shards.h"
+#include "corpus/shards/token_shards.h"
 #include "eval/window_losses.h"
 #include "util/random.h"
 
@@ -13,9 +13,9 @@ namespace superpose::eval {
 namespace {
 
 // How many of the held-out tokens have an id up to each one.
-std::vector<std::int64_t> cumulative_counts(const data::PreparedCorpus& corpus) {
+std::vector<std::int64_t> cumulative_counts(const corpus::PreparedCorpus& corpus) {
   constexpr std::int64_t kBlock = std::int64_t{1} << 16;
-  const data::TokenShards& shards = *corpus.validation;
+  const corpus::TokenShards& shards = *corpus.validation;
   std::vector<std::int64_t> counts(static_cast<std::size_t>(corpus.vocabulary_size));
   std::vector<std::int32_t> ids;
   for (std::int64_t begin = 0; begin < shards.num_tokens(); begin += kBlock) {
@@ -29,7 +29,7 @@ std::vector<std::int64_t> cumulative_counts(const data::PreparedCorpus& corpus) 
 
 }  // namespace
 
-at::Tensor copying_sequences(const data::PreparedCorpus& corpus, std::int64_t sequence_length) {
+at::Tensor copying_sequences(const corpus::PreparedCorpus& corpus, std::int64_t sequence_length) {
   const std::vector<std::int64_t> counts = cumulative_counts(corpus);
   const auto total = static_cast<double>(counts.back());
   const std::int64_t half = sequence_length / 2;

@@ -7,7 +7,7 @@
 
 #include <cstdint>
 
-#include "data/corpus.h"
+#include "corpus/corpus.h"
 #include "distributed/collective.h"
 #include "model/decoder.h"
 
@@ -18,7 +18,7 @@ inline constexpr std::int64_t kShortestProbe = 4;  // positions
 
 // [64, L] int64: floor(L / 2) ids drawn with the frequencies of the held-out tokens, twice (and
 // once more the first id where L is odd). The same ids for every run on the same held-out text.
-at::Tensor copying_sequences(const data::PreparedCorpus& corpus, std::int64_t sequence_length);
+at::Tensor copying_sequences(const corpus::PreparedCorpus& corpus, std::int64_t sequence_length);
 
 struct CopyingScore {
   double first = 0;   // nats per token of the first copy, without its first token

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "data/text_documents.h"
-#include "data/token_files.h"
+#include "corpus/readers/text_documents.h"
+#include "corpus/tokens/token_files.h"
 #include "util/error.h"
 
 namespace superpose::eval {
@@ -107,9 +107,9 @@ struct ValidationSetConfig {
     };
     util::require(!name.empty() && std::all_of(name.begin(), name.end(), is_allowed),
                   "name: must be of the letters a-z, digits, _ and -, got \"", name, "\"");
-    util::require(format.empty() || data::token_format_of(format), "format: must be one of ",
-                  data::token_format_list(), ", got \"", format, "\"");
-    data::unescape_separator("document_separator", document_separator);
+    util::require(format.empty() || corpus::token_format_of(format), "format: must be one of ",
+                  corpus::token_format_list(), ", got \"", format, "\"");
+    corpus::unescape_separator("document_separator", document_separator);
     util::require(
         !is_held_out() || (format.empty() && document_separator.empty() && text_field.empty()),
         "sources: a set that is what [data] holds out is read as [data] says, so format, "

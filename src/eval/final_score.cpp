@@ -6,7 +6,7 @@
 #include <numbers>
 #include <numeric>
 
-#include "data/token_shards.h"
+#include "corpus/shards/token_shards.h"
 #include "eval/window_losses.h"
 #include "util/error.h"
 
@@ -19,7 +19,7 @@ struct Window {
   std::int64_t length = 0;    // predicted tokens
 };
 
-std::vector<Window> all_windows(const data::TokenShards& shards, std::int64_t length) {
+std::vector<Window> all_windows(const corpus::TokenShards& shards, std::int64_t length) {
   std::vector<Window> windows;
   std::int64_t begin = 0;
   std::int64_t document = 0;
@@ -57,9 +57,9 @@ struct Sum {
 
 }  // namespace
 
-FinalWindows cut_final_windows(const std::string& name, const data::PreparedCorpus& corpus,
+FinalWindows cut_final_windows(const std::string& name, const corpus::PreparedCorpus& corpus,
                                std::int64_t sequence_length, std::int64_t wanted) {
-  const data::TokenShards& shards = *corpus.validation;
+  const corpus::TokenShards& shards = *corpus.validation;
   const std::vector<Window> available = all_windows(shards, sequence_length);
   const auto num_available = static_cast<std::int64_t>(available.size());
   const std::int64_t taken = std::min(num_available, wanted);

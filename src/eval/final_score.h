@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "data/corpus.h"
+#include "corpus/corpus.h"
 #include "distributed/collective.h"
 #include "eval/evaluation_config.h"
 #include "model/decoder.h"
@@ -26,14 +26,14 @@ struct FinalWindows {
   at::Tensor ids;                       // [W, L + 1] int64; what a short window lacks is 0
   std::vector<std::int64_t> lengths;    // [W] predicted tokens, 1 to L
   std::vector<std::int64_t> documents;  // [W] index of the document, ascending
-  std::vector<data::Half> halves;       // of each document of the set
+  std::vector<corpus::Half> halves;     // of each document of the set
   std::int64_t num_bytes = 0;           // of text in the predicted tokens
   bool bytes_known = false;
 
   std::int64_t num_windows() const { return static_cast<std::int64_t>(lengths.size()); }
 };
 
-FinalWindows cut_final_windows(const std::string& name, const data::PreparedCorpus& corpus,
+FinalWindows cut_final_windows(const std::string& name, const corpus::PreparedCorpus& corpus,
                                std::int64_t sequence_length, std::int64_t wanted);
 
 // Loss over the positions [first, end) of the windows.

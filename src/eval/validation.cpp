@@ -11,7 +11,7 @@
 #include <set>
 #include <span>
 
-#include "data/token_shards.h"
+#include "corpus/shards/token_shards.h"
 #include "util/error.h"
 
 namespace superpose::eval {
@@ -23,7 +23,8 @@ constexpr std::int64_t kGroupPositions = 4096;
 // The documents of one half, read as one sequence.
 class HalfStream {
  public:
-  HalfStream(const data::PreparedCorpus& corpus, data::Half half) : shards_(*corpus.validation) {
+  HalfStream(const corpus::PreparedCorpus& corpus, corpus::Half half)
+      : shards_(*corpus.validation) {
     std::int64_t begin = 0;
     const std::span<const std::int64_t> ends = shards_.document_ends();
     for (std::size_t document = 0; document < ends.size(); ++document) {
@@ -65,14 +66,14 @@ class HalfStream {
   }
 
  private:
-  const data::TokenShards& shards_;
+  const corpus::TokenShards& shards_;
   std::vector<std::int64_t> starts_;     // of each document in the sequence, and its end
   std::vector<std::int64_t> positions_;  // of each document in the shards
   std::int64_t num_tokens_ = 0;
 };
 
 // Of text in the tokens that a window predicts: all but its first.
-std::int64_t count_bytes(const data::PreparedCorpus& corpus,
+std::int64_t count_bytes(const corpus::PreparedCorpus& corpus,
                          const std::vector<std::int32_t>& window) {
   return std::accumulate(window.begin() + 1, window.end(), std::int64_t{0},
                          [&](std::int64_t sum, std::int32_t id) {
@@ -80,7 +81,7 @@ std::int64_t count_bytes(const data::PreparedCorpus& corpus,
                          });
 }
 
-HalfWindows cut_half(const data::PreparedCorpus& corpus, data::Half half, std::int64_t length,
+HalfWindows cut_half(const corpus::PreparedCorpus& corpus, corpus::Half half, std::int64_t length,
                      std::int64_t wanted) {
   const HalfStream stream(corpus, half);
   const std::int64_t available = std::max<std::int64_t>(0, (stream.num_tokens() - 1) / length);
@@ -135,7 +136,7 @@ std::vector<Group> groups_of(const ValidationSet& windows) {
 
 }  // namespace
 
-ValidationSet make_validation_set(const std::string& name, const data::PreparedCorpus& corpus,
+ValidationSet make_validation_set(const std::string& name, const corpus::PreparedCorpus& corpus,
                                   std::int64_t sequence_length, const EvaluationConfig& config) {
   ValidationSet set;
   set.name = name;
@@ -145,8 +146,8 @@ ValidationSet make_validation_set(const std::string& name, const data::PreparedC
   set.sequence_length = sequence_length;
   set.bytes_known = !corpus.bytes_per_id.empty();
   const std::int64_t wanted = config.windows / 2;
-  set.half_a = cut_half(corpus, data::Half::kA, sequence_length, wanted);
-  set.half_b = cut_half(corpus, data::Half::kB, sequence_length, wanted);
+  set.half_a = cut_half(corpus, corpus::Half::kA, sequence_length, wanted);
+  set.half_b = cut_half(corpus, corpus::Half::kB, sequence_length, wanted);
   util::require(
       set.num_windows() > 0, "validation set ", name, ": its documents must fill a window of ",
       sequence_length + 1, " tokens, got ", set.num_tokens, " tokens in ", set.num_documents,

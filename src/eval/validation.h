@@ -9,7 +9,7 @@
 #include <optional>
 #include <string>
 
-#include "data/corpus.h"
+#include "corpus/corpus.h"
 #include "distributed/collective.h"
 #include "eval/evaluation_config.h"
 #include "model/decoder.h"
@@ -43,7 +43,7 @@ struct ValidationSet {
 };
 
 // Of the validation documents of `corpus`. Throws util::Error where they do not fill one window.
-ValidationSet make_validation_set(const std::string& name, const data::PreparedCorpus& corpus,
+ValidationSet make_validation_set(const std::string& name, const corpus::PreparedCorpus& corpus,
                                   std::int64_t sequence_length, const EvaluationConfig& config);
 
 struct ValidationResult {

@@ -97,7 +97,7 @@ TaskResult evaluate(const TaskConfig& task, std::span<const Item> items, Request
   return {score_items(task, items, asked, scorer, progress), asked.cut_requests};
 }
 
-std::vector<TextRequest> read_requests(std::unique_ptr<data::ByteStream> bytes,
+std::vector<TextRequest> read_requests(std::unique_ptr<corpus::ByteStream> bytes,
                                        const std::string& name) {
   std::vector<TextRequest> requests;
   read_json_rows(std::move(bytes), name, [&](const Row& row) {

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "data/byte_stream.h"
+#include "corpus/streams/byte_stream.h"
 #include "tasks/item_scores.h"
 #include "tasks/score_requests.h"
 #include "tasks/task_config.h"
@@ -46,7 +46,7 @@ struct TextRequest {
   TextPair pair;
   std::string where;
 };
-std::vector<TextRequest> read_requests(std::unique_ptr<data::ByteStream> bytes,
+std::vector<TextRequest> read_requests(std::unique_ptr<corpus::ByteStream> bytes,
                                        const std::string& name);
 
 // A score per request. Throws util::Error "<where>: ...".

@@ -8,10 +8,10 @@
 #include <system_error>
 #include <utility>
 
-#include "data/document_reader.h"
-#include "data/glob.h"
-#include "data/line_reader.h"
-#include "data/parquet_documents.h"
+#include "corpus/readers/document_reader.h"
+#include "corpus/readers/parquet_documents.h"
+#include "corpus/sources/glob.h"
+#include "corpus/streams/line_reader.h"
 #include "util/error.h"
 #include "util/json.h"
 #include "util/text.h"
@@ -36,8 +36,8 @@ std::string without_compression(const std::string& name) {
 }
 
 bool matches(const std::string& pattern, const std::string& name) {
-  return data::glob_matches(pattern, name) ||
-         (pattern.ends_with(".jsonl") && data::glob_matches(pattern, without_compression(name)));
+  return corpus::glob_matches(pattern, name) ||
+         (pattern.ends_with(".jsonl") && corpus::glob_matches(pattern, without_compression(name)));
 }
 
 // Otherwise the rows of a file that was kept when it was compressed would count twice.
@@ -80,9 +80,9 @@ std::vector<fs::path> find_files(const fs::path& folder, std::span<const std::st
   return {};
 }
 
-void read_json_rows(std::unique_ptr<data::ByteStream> bytes, const std::string& name,
+void read_json_rows(std::unique_ptr<corpus::ByteStream> bytes, const std::string& name,
                     const TakeRow& take) {
-  data::LineReader lines(std::move(bytes), name, kLongestLine);
+  corpus::LineReader lines(std::move(bytes), name, kLongestLine);
   Row row;
   for (std::string line; lines.next(line);) {
     if (lines.line_number() == 1) {
@@ -98,14 +98,14 @@ void read_json_rows(std::unique_ptr<data::ByteStream> bytes, const std::string& 
 }
 
 void read_rows(const fs::path& file, const TakeRow& take) {
-  data::Decompressed opened = data::open_decompressed(file);
-  if (opened.kind.content == data::Content::kText) {
+  corpus::Decompressed opened = corpus::open_decompressed(file);
+  if (opened.kind.content == corpus::Content::kText) {
     return read_json_rows(std::move(opened.bytes), file.string(), take);
   }
-  util::require(opened.kind.content == data::Content::kParquet && !opened.was_compressed,
+  util::require(opened.kind.content == corpus::Content::kParquet && !opened.was_compressed,
                 file.string(), ": must be JSON lines (plain, .gz, .zst, .xz) or Parquet, got ",
                 opened.kind.name);
-  const std::unique_ptr<data::DocumentReader> rows = data::open_parquet_rows(file);
+  const std::unique_ptr<corpus::DocumentReader> rows = corpus::open_parquet_rows(file);
   std::int64_t number = 0;
   Row row;
   for (std::string text; rows->next(text); ++number) {

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "checkpoint/checkpoint.h"
-#include "data/corpus.h"
-#include "data/corpus_record.h"
+#include "corpus/corpus.h"
+#include "corpus/corpus_record.h"
 #include "distributed/collective.h"
 #include "model/model_config.h"
 #include "tokenizer/model_folder.h"
@@ -19,7 +19,7 @@ namespace superpose::train {
 // What a checkpoint keeps of the corpus; borrowed.
 struct CorpusFiles {
   const tokenizer::ModelFolder& tokenizer;
-  const data::CorpusRecord& record;  // without files: none is written
+  const corpus::CorpusRecord& record;  // without files: none is written
 };
 
 // Writes <checkpoints>/step-<state.step>, with the tokenizer of the corpus next to the model. One

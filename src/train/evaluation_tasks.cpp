@@ -6,8 +6,8 @@
 #include <span>
 #include <utility>
 
-#include "data/data_config.h"
-#include "data/sources.h"
+#include "corpus/data_config.h"
+#include "corpus/sources/sources.h"
 #include "eval/decoder_scorer.h"
 #include "tasks/item_scores.h"
 #include "tasks/score_requests.h"
@@ -62,10 +62,10 @@ void for_each_choice(const std::vector<eval::TaskChoice>& choices, const Work& w
 std::vector<eval::TaskChoice> locate_tasks(std::vector<eval::TaskChoice> choices,
                                            const std::string& recipe_folder) {
   const auto located = [&](const std::string& path) {
-    data::DataConfig reading;
+    corpus::DataConfig reading;
     reading.recipe_folder = recipe_folder;
     reading.sources = {path};
-    return data::locate(std::move(reading)).sources.front();
+    return corpus::locate(std::move(reading)).sources.front();
   };
   for_each_choice(choices, [&](std::size_t i) {
     eval::TaskChoice& choice = choices[i];

@@ -30,7 +30,7 @@ struct EvaluationTask {
 };
 
 // The choices with relative paths as they lead from the current folder, by the rule of
-// data::locate. Throws util::Error as that does.
+// corpus::locate. Throws util::Error as that does.
 std::vector<eval::TaskChoice> locate_tasks(std::vector<eval::TaskChoice> choices,
                                            const std::string& recipe_folder);
 

@@ -143,7 +143,7 @@ RunConfig with_initial_weights(const RunConfig& recipe, const InitialWeights& we
                 (weights.folder / "config.json").string(), ":\n  ",
                 util::join(contradictions, "\n  "),
                 "\nRemove these keys: the shape is the folder's");
-  const data::DataConfig unnamed;
+  const corpus::DataConfig unnamed;
   if (config.data.tokenizer == unnamed.tokenizer && !weights.tokenizer_json.empty()) {
     config.data.tokenizer = weights.folder.string();
   }

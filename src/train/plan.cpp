@@ -5,7 +5,7 @@
 #include <sstream>
 
 #include "checkpoint/checkpoint.h"
-#include "data/source_checks.h"
+#include "corpus/sources/source_checks.h"
 #include "model/accounting.h"
 #include "model/decoder_layout.h"
 #include "optim/optimizer.h"
@@ -93,9 +93,9 @@ void plan_schedule(const optim::OptimConfig& optim, Plan& plan) {
 }
 
 // The file, or the folder that all of them lie in.
-std::string place_of(const std::vector<data::SourceRecord>& files) {
+std::string place_of(const std::vector<corpus::SourceRecord>& files) {
   std::filesystem::path place = files.front().path;
-  for (const data::SourceRecord& file : files) {
+  for (const corpus::SourceRecord& file : files) {
     const auto is_above = [&] {
       const std::filesystem::path below =
           std::filesystem::path(file.path).lexically_relative(place);
@@ -111,8 +111,8 @@ void plan_corpora(const RunSpec& spec, const Setup& setup, Plan& plan) {
     plan.holds_out = plan.holds_out || set.is_held_out();
   }
   for (const data::PreparedSource& source : setup.sources) {
-    const std::vector<data::SourceRecord>& files = source.corpus.sources;
-    const data::SplitStats& held_out = source.corpus.validation_stats;
+    const std::vector<corpus::SourceRecord>& files = source.corpus.sources;
+    const corpus::SplitStats& held_out = source.corpus.validation_stats;
     plan.corpora.push_back({.name = source.name,
                             .files = std::ssize(files),
                             .place = place_of(files),
@@ -136,7 +136,7 @@ void plan_data(const RunSpec& spec, const Setup& setup, Plan& plan) {
       static_cast<double>(scheduled) / static_cast<double>(plan.total_steps * positions);
   plan.raw_tokens_at_hand = setup.corpus.train_stats.tokens;
   plan.held_out_share = setup.corpus.held_out_share;
-  plan.left_out_files = data::count_left_out(setup.corpus.sources);
+  plan.left_out_files = corpus::count_left_out(setup.corpus.sources);
   plan.left_out_documents = setup.corpus.left_out_documents;
   for (std::size_t i = 0; i < setup.validation.size(); ++i) {
     const eval::ValidationSet& set = setup.validation[i];
@@ -256,7 +256,7 @@ void plan_memory_of_rank(const RunSpec& spec, const Setup& setup, Plan& plan) {
 
 void plan_disk(const RunSpec& spec, const Setup& setup, Plan& plan) {
   const RunConfig& config = spec.config;
-  const data::TokenizerFiles& tokenizer = setup.corpus.tokenizer;
+  const corpus::TokenizerFiles& tokenizer = setup.corpus.tokenizer;
   DiskPlan& disk = plan.disk;
   disk.checkpoint_bytes = plan.parameters * kBytesPerParameter + optimizer_bytes(spec, setup) +
                           static_cast<std::int64_t>(tokenizer.tokenizer_json.size() +

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "data/data_config.h"
+#include "corpus/data_config.h"
 #include "data/mixture_config.h"
 #include "eval/evaluation_config.h"
 #include "model/model_config.h"
@@ -111,7 +111,7 @@ struct RunFolderConfig {
 struct RunConfig {
   RunFolderConfig run;
   model::ModelConfig model;
-  data::DataConfig data;
+  corpus::DataConfig data;
   std::vector<data::MixtureConfig> mixture;
   TrainConfig train;
   optim::OptimConfig optim;

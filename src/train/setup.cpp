@@ -143,7 +143,7 @@ void find_end(Setup& setup, const RunSpec& spec) {
                 "data.when_exhausted: \"stop\" needs a corpus of one step at "
                 "least, it has ",
                 setup.corpus.train_stats.tokens, " training tokens");
-  util::require(!exhausted || spec.config.data.when_exhausted == data::WhenExhausted::kStop,
+  util::require(!exhausted || spec.config.data.when_exhausted == corpus::WhenExhausted::kStop,
                 "mixture: all sources with a weight are used up after step ", exhausted.value_or(0),
                 " of ", spec.config.train.steps,
                 ": raise max_epochs or max_tokens, or set data.when_exhausted = \"stop\"");

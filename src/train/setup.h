@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "corpus/corpus.h"
+#include "corpus/corpus_record.h"
 #include "data/batch_source.h"
-#include "data/corpus.h"
-#include "data/corpus_record.h"
 #include "data/mixture.h"
 #include "data/token_stream.h"
 #include "distributed/collective.h"
@@ -31,8 +31,8 @@ namespace superpose::train {
 
 struct Setup {
   std::vector<data::PreparedSource> sources;  // one, or those of the mixture
-  data::PreparedCorpus corpus;                // all of them as one
-  data::CorpusRecord corpus_record;           // what checkpoints say of the files
+  corpus::PreparedCorpus corpus;              // all of them as one
+  corpus::CorpusRecord corpus_record;         // what checkpoints say of the files
   tokenizer::ModelFolder tokenizer;           // what they hold of the tokenizer
   model::ModelConfig model;                   // resolved
   std::vector<superposition::Phase> phases;

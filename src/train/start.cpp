@@ -101,7 +101,8 @@ Start start_from_json(const util::Json& found) {
   // Checkpoints of earlier versions lack it.
   if (const auto corpus = found.at("corpus").get<std::string>(); !corpus.empty()) {
     const std::string file = corpus_file(start.checkpoint).string();
-    start.corpus = util::fields_from_json<data::CorpusRecord>(util::parse_json(corpus, file), file);
+    start.corpus =
+        util::fields_from_json<corpus::CorpusRecord>(util::parse_json(corpus, file), file);
   }
   return start;
 }
@@ -127,12 +128,12 @@ std::vector<std::string> branch_changes(const Start& start, const StartExpectati
   return setting_changes(branch_settings(start.state.settings), branch_settings(expected.settings));
 }
 
-std::string changed_files(const Start& start, const data::CorpusRecord& now) {
+std::string changed_files(const Start& start, const corpus::CorpusRecord& now) {
   if (start.corpus.files.empty()) return "";
-  return ": " + data::describe_changes(start.corpus.files, now.files);
+  return ": " + corpus::describe_changes(start.corpus.files, now.files);
 }
 
-void check_corpus(const Start& start, const data::CorpusRecord& now, const std::string& who,
+void check_corpus(const Start& start, const corpus::CorpusRecord& now, const std::string& who,
                   const std::string& what_to_do) {
   util::require(start.state.corpus_fingerprint == now.fingerprint, who,
                 ": the corpus must be the same, its fingerprint was ",

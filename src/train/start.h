@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "checkpoint/hugging_face.h"
-#include "data/corpus_record.h"
+#include "corpus/corpus_record.h"
 #include "distributed/collective.h"
 #include "model/model_config.h"
 #include "train/run_state.h"
@@ -26,7 +26,7 @@ struct Start {
   Kind kind = Kind::kFresh;
   std::filesystem::path checkpoint;  // empty where fresh
   RunState state;                    // as saved; default where fresh
-  data::CorpusRecord corpus;         // as saved; without files where the checkpoint has none
+  corpus::CorpusRecord corpus;       // as saved; without files where the checkpoint has none
   checkpoint::HuggingFaceModel model;
   std::string tokenizer_json;         // of a branch or stage; empty: the checkpoint has none
   std::string weights_hash;           // checkpoint::Loaded has the meaning
@@ -43,7 +43,7 @@ Start find_start(const std::filesystem::path& checkpoints,
 // What a run wants to continue with.
 struct StartExpectation {
   std::vector<util::Setting> settings;
-  data::CorpusRecord corpus;
+  corpus::CorpusRecord corpus;
   std::string tokenizer_json;  // of the corpus; empty: token files without one
   model::ModelConfig model;    // resolved
   std::int64_t total_steps = 0;

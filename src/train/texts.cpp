@@ -8,31 +8,31 @@
 namespace superpose::train {
 namespace {
 
-data::DataConfig data_config_of(const eval::ValidationSetConfig& set, data::DataConfig data) {
+corpus::DataConfig data_config_of(const eval::ValidationSetConfig& set, corpus::DataConfig data) {
   data.sources = set.sources;
   data.sources_key = "sources";
   data.python_distributions.clear();
   data.include.clear();
   data.exclude.clear();
   data.validation.clear();
-  if (!set.format.empty()) data.format = data::token_format_of(set.format).value();
+  if (!set.format.empty()) data.format = corpus::token_format_of(set.format).value();
   if (!set.document_separator.empty()) data.document_separator = set.document_separator;
   if (!set.text_field.empty()) data.text_field = set.text_field;
   return data;
 }
 
-data::PreparedCorpus prepare_set(const RunConfig& config, const eval::ValidationSetConfig& set,
-                                 const data::PrepareScreen& screen) {
+corpus::PreparedCorpus prepare_set(const RunConfig& config, const eval::ValidationSetConfig& set,
+                                   const corpus::PrepareScreen& screen) {
   try {
-    return data::prepare_shown(data_config_of(set, config.data), {.all_held_out = true},
-                               screen.showing("the validation set " + set.name));
+    return corpus::prepare_shown(data_config_of(set, config.data), {.all_held_out = true},
+                                 screen.showing("the validation set " + set.name));
   } catch (const util::Error& error) {
     util::fail("validation set ", set.name, ": ", error.what());
   }
 }
 
-data::PrepareOptions training_options(const std::vector<SetCorpus>& sets, bool holds_out) {
-  data::PrepareOptions options;
+corpus::PrepareOptions training_options(const std::vector<SetCorpus>& sets, bool holds_out) {
+  corpus::PrepareOptions options;
   options.none_held_out = !holds_out;
   for (const SetCorpus& set : sets) {
     options.left_out.insert(options.left_out.end(), set.corpus.validation_contents.begin(),
@@ -62,14 +62,14 @@ bool holds_out(const RunConfig& config) {
 // open grows with the corpus.
 void check_vocabulary(const RunConfig& config) {
   if (config.model.vocab_size == 0) return;
-  const data::VocabularySize size = data::vocabulary_size(config.data);
+  const corpus::VocabularySize size = corpus::vocabulary_size(config.data);
   // The rows of weights that are there already need not be a round number.
   model::check_vocabulary(config.model.vocab_size,
                           config.model.init_from.empty() ? size.padded : size.ids);
 }
 
 // Rank 0.
-Texts prepare_all(const RunConfig& config, const data::PrepareScreen& screen) {
+Texts prepare_all(const RunConfig& config, const corpus::PrepareScreen& screen) {
   check_vocabulary(config);
   Texts texts;
   for (const eval::ValidationSetConfig& set : config.validation) {
@@ -77,7 +77,7 @@ Texts prepare_all(const RunConfig& config, const data::PrepareScreen& screen) {
       texts.validation.push_back({set.name, prepare_set(config, set, screen)});
     }
   }
-  const data::PrepareOptions options = training_options(texts.validation, holds_out(config));
+  const corpus::PrepareOptions options = training_options(texts.validation, holds_out(config));
   texts.sources = data::prepare_sources(config.data, config.mixture, options, screen);
   texts.training = data::whole_corpus(texts.sources, config.data, options);
   add_held_out(config, texts);
@@ -107,7 +107,7 @@ Texts open_all(const RunConfig& config, const std::vector<std::string>& folders)
       data::whole_corpus(texts.sources, config.data, {.none_held_out = !holds_out(config)});
   auto folder = first_set;
   for (const eval::ValidationSetConfig& set : config.validation) {
-    if (!set.is_held_out()) texts.validation.push_back({set.name, data::open_corpus(*folder++)});
+    if (!set.is_held_out()) texts.validation.push_back({set.name, corpus::open_corpus(*folder++)});
   }
   add_held_out(config, texts);
   return texts;
@@ -115,7 +115,7 @@ Texts open_all(const RunConfig& config, const std::vector<std::string>& folders)
 
 }  // namespace
 
-Texts prepare_texts(const RunConfig& config, const data::PrepareScreen& screen,
+Texts prepare_texts(const RunConfig& config, const corpus::PrepareScreen& screen,
                     distributed::Collective& collective) {
   const bool leads = collective.rank() == 0;
   Texts texts;
@@ -134,18 +134,18 @@ std::vector<data::FoundCorpus> find_texts(const RunConfig& config) {
       data::find_sources(config.data, config.mixture, {.none_held_out = !holds_out(config)});
   for (const eval::ValidationSetConfig& set : config.validation) {
     if (set.is_held_out()) continue;
-    found.push_back({"validation " + set.name,
-                     data::find_corpus(data_config_of(set, config.data), {.all_held_out = true})});
+    found.push_back({"validation " + set.name, corpus::find_corpus(data_config_of(set, config.data),
+                                                                   {.all_held_out = true})});
   }
   return found;
 }
 
-std::vector<data::CorpusFile> list_files(const Texts& texts) {
-  std::vector<data::CorpusFile> files = data::list_files(texts.sources);
+std::vector<corpus::CorpusFile> list_files(const Texts& texts) {
+  std::vector<corpus::CorpusFile> files = data::list_files(texts.sources);
   for (const SetCorpus& set : texts.validation) {
     if (set.corpus.folder == texts.training.folder) continue;  // what the sources hold out
-    for (const data::SourceRecord& file : set.corpus.sources) {
-      data::append_files("validation " + set.name + "/", file, files);
+    for (const corpus::SourceRecord& file : set.corpus.sources) {
+      corpus::append_files("validation " + set.name + "/", file, files);
     }
   }
   return files;

@@ -4,10 +4,10 @@
 #include <string>
 #include <vector>
 
-#include "data/corpus.h"
-#include "data/corpus_record.h"
+#include "corpus/corpus.h"
+#include "corpus/corpus_record.h"
+#include "corpus/prepare/prepare_console.h"
 #include "data/mixture.h"
-#include "data/prepare_console.h"
 #include "distributed/collective.h"
 #include "train/run_config.h"
 
@@ -16,12 +16,12 @@ namespace superpose::train {
 // The validation split of `corpus` is the set.
 struct SetCorpus {
   std::string name;
-  data::PreparedCorpus corpus;
+  corpus::PreparedCorpus corpus;
 };
 
 struct Texts {
   std::vector<data::PreparedSource> sources;  // to train on: one, or those of the mixture
-  data::PreparedCorpus training;              // all of them as one
+  corpus::PreparedCorpus training;            // all of them as one
   std::vector<SetCorpus> validation;          // in the recipe's order
 };
 
@@ -30,7 +30,7 @@ struct Texts {
 // sources of their own are read as [data] says, but for its include and exclude, and held out as a
 // whole; where no set is what [data] holds out, nothing is held out of it. Every rank calls it.
 // Throws util::Error; of a set with its name.
-Texts prepare_texts(const RunConfig& config, const data::PrepareScreen& screen,
+Texts prepare_texts(const RunConfig& config, const corpus::PrepareScreen& screen,
                     distributed::Collective& collective);
 
 // The folders of what prepare_texts prepares, where it is prepared: the newest for each, whatever
@@ -39,6 +39,6 @@ std::vector<data::FoundCorpus> find_texts(const RunConfig& config);
 
 // The files of the sources, as data::list_files has them, and those of sets with sources of their
 // own, below "validation NAME/".
-std::vector<data::CorpusFile> list_files(const Texts& texts);
+std::vector<corpus::CorpusFile> list_files(const Texts& texts);
 
 }  // namespace superpose::train

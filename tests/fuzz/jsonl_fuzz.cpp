@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "data/json_documents.h"
-#include "data/json_taming.h"
+#include "corpus/readers/json_documents.h"
+#include "corpus/readers/json_taming.h"
 #include "fuzz/memory_stream.h"
 #include "fuzz/targets.h"
 #include "util/error.h"
@@ -12,9 +12,9 @@
 namespace superpose::fuzz {
 namespace {
 
-std::vector<std::string> read(std::string_view input, const data::ReadOptions& options) {
+std::vector<std::string> read(std::string_view input, const corpus::ReadOptions& options) {
   const auto reader =
-      data::read_json_documents(std::make_unique<MemoryStream>(input), "input", options);
+      corpus::read_json_documents(std::make_unique<MemoryStream>(input), "input", options);
   std::vector<std::string> documents;
   std::string text;
   try {
@@ -30,16 +30,17 @@ std::vector<std::string> read(std::string_view input, const data::ReadOptions& o
 void jsonl(std::string_view input) {
   const char* const field = input.size() % 2 == 0 ? "text" : "meta.text";
   const auto strict = read(input, {.text_field = field});
-  const auto skipped = read(input, {.text_field = field, .on_bad_record = data::BadRecord::kSkip});
+  const auto skipped =
+      read(input, {.text_field = field, .on_bad_record = corpus::BadRecord::kSkip});
   // Both agree up to the first bad record.
   expect(strict.size() <= skipped.size());
   expect(std::equal(strict.begin(), strict.end(), skipped.begin()));
   // What is tamed keeps its length and has nothing more to tame.
   std::string tamed(input);
-  data::tame_json(tamed, "fffd");
+  corpus::tame_json(tamed, "fffd");
   expect(tamed.size() == input.size());
   std::string again = tamed;
-  data::tame_json(again, "fffd");
+  corpus::tame_json(again, "fffd");
   expect(again == tamed);
 }
 

@@ -1,22 +1,22 @@
 #include <span>
 
-#include "data/megatron_index.h"
+#include "corpus/shards/megatron_index.h"
 #include "fuzz/targets.h"
 #include "util/error.h"
 
 namespace superpose::fuzz {
 
 void megatron_idx(std::string_view input) {
-  data::MegatronIndex index;
+  corpus::MegatronIndex index;
   try {
-    index = data::parse_megatron_index(std::as_bytes(std::span(input)), "input");
+    index = corpus::parse_megatron_index(std::as_bytes(std::span(input)), "input");
   } catch (const util::Error&) {
     return;
   }
   // Whoever has a .bin of bin_bytes may read every range of it.
-  const auto width = static_cast<std::int64_t>(data::token_bytes(index.type));
+  const auto width = static_cast<std::int64_t>(corpus::token_bytes(index.type));
   std::int64_t num_tokens = 0;
-  for (const data::TokenExtent& extent : index.extents) {
+  for (const corpus::TokenExtent& extent : index.extents) {
     expect(extent.num_tokens > 0 && extent.first_byte >= 0);
     expect(extent.first_byte + extent.num_tokens * width <= index.bin_bytes);
     num_tokens += extent.num_tokens;

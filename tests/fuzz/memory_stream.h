@@ -7,12 +7,12 @@
 #include <span>
 #include <string_view>
 
-#include "data/byte_stream.h"
+#include "corpus/streams/byte_stream.h"
 
 namespace superpose::fuzz {
 
 // Bytes in memory, a few at a time.
-class MemoryStream final : public data::ByteStream {
+class MemoryStream final : public corpus::ByteStream {
  public:
   explicit MemoryStream(std::string_view bytes) : rest_(bytes), size_(bytes.size()) {}
 

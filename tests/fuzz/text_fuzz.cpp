@@ -2,8 +2,8 @@
 #include <string>
 #include <vector>
 
-#include "data/file_kind.h"
-#include "data/text_documents.h"
+#include "corpus/readers/text_documents.h"
+#include "corpus/streams/file_kind.h"
 #include "fuzz/memory_stream.h"
 #include "fuzz/targets.h"
 #include "util/utf8.h"
@@ -41,13 +41,13 @@ std::vector<std::string> split(std::string_view text, std::string_view separator
 
 // The first byte says how long the separator behind it is.
 void text(std::string_view input) {
-  data::kind_of(input);
-  data::foreign_to_tokens(input);
+  corpus::kind_of(input);
+  corpus::foreign_to_tokens(input);
   if (input.empty()) return;
   const std::size_t size = static_cast<unsigned char>(input[0]) % 8;
   const std::string separator(input.substr(1, size));
   const std::string_view rest = input.substr(std::min(input.size(), 1 + size));
-  const auto reader = data::read_text_documents(std::make_unique<MemoryStream>(rest), separator);
+  const auto reader = corpus::read_text_documents(std::make_unique<MemoryStream>(rest), separator);
   std::vector<std::string> documents;
   for (std::string document; reader->next(document);) documents.push_back(document);
   expect(documents == split(util::without_byte_order_mark(rest), separator));

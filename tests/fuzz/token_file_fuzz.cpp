@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
-#include "data/token_files.h"
-#include "data/token_shards.h"
+#include "corpus/shards/token_shards.h"
+#include "corpus/tokens/token_files.h"
 #include "fuzz/targets.h"
 #include "util/error.h"
 
@@ -32,11 +32,11 @@ class MemoryFile {
   int descriptor_;
 };
 
-void read_all(const std::filesystem::path& path, data::TokenFormat format) {
+void read_all(const std::filesystem::path& path, corpus::TokenFormat format) {
   constexpr std::int64_t kVocabulary = 1 << 24;
-  std::vector<data::TokenFile> files;
-  files.push_back(data::open_token_file(path, {.format = format, .end_of_document = 9}));
-  const data::TokenShards tokens(std::move(files), kVocabulary);
+  std::vector<corpus::TokenFile> files;
+  files.push_back(corpus::open_token_file(path, {.format = format, .end_of_document = 9}));
+  const corpus::TokenShards tokens(std::move(files), kVocabulary);
   std::int64_t last = 0;
   for (const std::int64_t end : tokens.document_ends()) {
     expect(end > last);
@@ -53,7 +53,7 @@ void read_all(const std::filesystem::path& path, data::TokenFormat format) {
 void token_file(std::string_view input) {
   static const MemoryFile file;
   file.hold(input);
-  using data::TokenFormat;
+  using corpus::TokenFormat;
   // NumPy's and llm.c's files are known by how they begin.
   for (const auto format : {TokenFormat::kAuto, TokenFormat::kRawU16, TokenFormat::kRawU64}) {
     try {

@@ -389,7 +389,7 @@ TEST_F(Compare, PartsFromTwoFoldersMerge) {
 
 TEST_F(Compare, CorpusThatEndsTheRunIsAnError) {
   Recipe recipe = tiny_recipe("used-up");
-  recipe.base.data.when_exhausted = data::WhenExhausted::kStop;
+  recipe.base.data.when_exhausted = corpus::WhenExhausted::kStop;
   recipe.base.train.steps = 2000;
   EXPECT_THAT(error_of(recipe), HasSubstr("used up after step"));
   EXPECT_FALSE(fs::exists(run_folder(recipe, "baseline-seed-1"))) << "known before the first step";

@@ -173,7 +173,7 @@ TEST_F(TrainMixture, WhereAllSourcesEndTheRunDoesOrIsRefused) {
   train::RunConfig config = TrainMixture::config("ends");
   config.mixture[0].max_epochs = 0.05;
   EXPECT_THAT(error_of(config), HasSubstr("mixture: all sources with a weight are used up after"));
-  config.data.when_exhausted = data::WhenExhausted::kStop;
+  config.data.when_exhausted = corpus::WhenExhausted::kStop;
   const train::RunResult result = run_alone(config);
   EXPECT_EQ(result.status, train::RunStatus::kDataUsedUp);
   EXPECT_LT(result.step, 20);

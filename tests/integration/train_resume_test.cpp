@@ -226,7 +226,7 @@ TEST_F(TrainResume, LossThatIsNotFiniteStopsBeforeWeightsChange) {
 TEST_F(TrainResume, StopsWhereTheDataEnd) {
   train::RunConfig config = TrainResume::config("data-end");
   config.train.steps = 2000;
-  config.data.when_exhausted = data::WhenExhausted::kStop;
+  config.data.when_exhausted = corpus::WhenExhausted::kStop;
   config.log.every = 100;
   config.checkpoint.every = 0;
   config.evaluation.every = 0;

@@ -45,7 +45,7 @@ class Install(program.ProgramTest):
         expected = {"bin/superpose", "libexec/superpose", "lib/libsuperpose_ops.so", "share/superpose/plotly.min.js"}
         folder = program.ROOT / "recipes"
         recipes = {f"share/superpose/recipes/{path.relative_to(folder)}" for path in folder.rglob("*.toml")}
-        if (pathlib.Path(program.ARGUMENTS.build_folder) / "src/data/libsuperpose_parquet.so").exists():
+        if (pathlib.Path(program.ARGUMENTS.build_folder) / "src/corpus/libsuperpose_parquet.so").exists():
             expected.add("lib/libsuperpose_parquet.so")
         expected |= {f"include/superpose/ops/{name}.h" for name in OPERATORS}
         scripts = ("FindLibtorch", "PythonWheel", "superposeConfig", "superposeConfigVersion")

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "data/corpus.h"
+#include "corpus/corpus.h"
 #include "model/decoder.h"
 #include "model/initialize.h"
 #include "tokenizer/bytes.h"
@@ -23,7 +23,7 @@ inline void write_text(const std::filesystem::path& path, const std::string& tex
 }
 
 // `documents` held-out documents of different lengths, and enough training text.
-inline data::PreparedCorpus make_corpus(const std::filesystem::path& folder, int documents) {
+inline corpus::PreparedCorpus make_corpus(const std::filesystem::path& folder, int documents) {
   for (int index = 0; index < documents; ++index) {
     const std::string name = std::to_string(index) + ".txt";
     write_text(folder / "held-out" / name, std::string(static_cast<std::size_t>(40 + 7 * index),
@@ -33,11 +33,11 @@ inline data::PreparedCorpus make_corpus(const std::filesystem::path& folder, int
     write_text(folder / "corpus" / (std::to_string(index) + ".txt"),
                "text " + std::to_string(index) + std::string(2000, 'x'));
   }
-  data::DataConfig config;
+  corpus::DataConfig config;
   config.sources = {(folder / "corpus").string()};
   config.validation = {(folder / "held-out").string()};
   config.cache_dir = (folder / "cache").string();
-  return data::prepare_corpus(config);
+  return corpus::prepare_corpus(config);
 }
 
 struct TinyDecoder {

@@ -6,9 +6,9 @@
 #include <type_traits>
 
 #include "config/outline.h"
-#include "data/data_config.h"
+#include "corpus/data_config.h"
+#include "corpus/prepare/prepare_plan.h"
 #include "data/mixture_config.h"
-#include "data/prepare_plan.h"
 
 namespace superpose::data {
 namespace {
@@ -63,13 +63,13 @@ class Change {
 const std::set<std::string> kStorage = {"shard_tokens"};
 
 TEST(DataKeys, ThoseOfTheCorpusAndNoOthersDecideWhichCorpusIsTaken) {
-  const DataConfig before;
+  const corpus::DataConfig before;
   const std::string key = request_key(before, {});
   std::set<DataRole> roles;
   for (const config::Entry& entry : config::Outliner::outline(before)) {
-    DataConfig after = before;
+    corpus::DataConfig after = before;
     Change change(entry.name);
-    DataConfig::visit(after, change);
+    corpus::DataConfig::visit(after, change);
     ASSERT_TRUE(change.found()) << entry.name;
     const bool decides = entry.role == DataRole::kCorpus || kStorage.contains(entry.name);
     EXPECT_EQ(request_key(after, {}) != key, decides) << entry.name;
@@ -83,7 +83,7 @@ TEST(DataKeys, OfAMixturesEntryOnlyThoseOfTheCorpusChangeTheCorpus) {
   MixtureConfig before;
   before.name = "code";
   before.sources = {"a"};
-  const DataConfig data;
+  const corpus::DataConfig data;
   const std::string key = request_key(data_config_of(before, data), {});
   for (const config::Entry& entry : config::Outliner::outline(before)) {
     MixtureConfig after = before;

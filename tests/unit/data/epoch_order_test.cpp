@@ -7,7 +7,7 @@
 #include <numeric>
 #include <vector>
 
-#include "data_support.h"
+#include "../corpus/corpus_support.h"
 
 namespace superpose::data {
 namespace {

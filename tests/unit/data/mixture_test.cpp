@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "data/corpus_record.h"
-#include "data_support.h"
+#include "../corpus/corpus_support.h"
+#include "corpus/corpus_record.h"
 #include "support/temp_dir.h"
 #include "util/hash.h"
 
@@ -47,7 +47,7 @@ class MixtureTest : public ::testing::Test {
   }
 
   test::TempDir folder_;
-  DataConfig data_;
+  corpus::DataConfig data_;
   std::vector<MixtureConfig> mixture_;
 };
 
@@ -75,7 +75,7 @@ TEST_F(MixtureTest, LimitsAreEpochs) {
   mixture_[1].max_epochs = 0.01;
   EXPECT_EQ(prepare_sources(data_, mixture_)[1].max_epochs, 0.01);
   mixture_[1] = entry("web");
-  data_.when_exhausted = WhenExhausted::kStop;
+  data_.when_exhausted = corpus::WhenExhausted::kStop;
   sources = prepare_sources(data_, mixture_);
   EXPECT_EQ(sources[0].max_epochs, 2.5);
   EXPECT_EQ(sources[1].max_epochs, 1);
@@ -87,9 +87,9 @@ TEST_F(MixtureTest, TheCorpusOfDataIsTheOnlyNamelessSource) {
   ASSERT_THAT(sources, SizeIs(1));
   EXPECT_EQ(sources[0].name, "");
   EXPECT_EQ(sources[0].max_epochs, 0);
-  const PreparedCorpus alone = prepare_corpus(data_);
+  const corpus::PreparedCorpus alone = corpus::prepare_corpus(data_);
   EXPECT_EQ(sources[0].corpus.folder, alone.folder);
-  const PreparedCorpus whole = whole_corpus(sources, data_);
+  const corpus::PreparedCorpus whole = whole_corpus(sources, data_);
   EXPECT_EQ(whole.fingerprint, alone.fingerprint);
   EXPECT_EQ(whole.train, sources[0].corpus.train);
   const auto streams = open_streams(sources, {.seed = 5, .layouts = {{2, 10}}});
@@ -99,7 +99,7 @@ TEST_F(MixtureTest, TheCorpusOfDataIsTheOnlyNamelessSource) {
 
 TEST_F(MixtureTest, WholeCorpusAddsUp) {
   const auto sources = prepare_sources(data_, mixture_);
-  const PreparedCorpus whole = whole_corpus(sources, data_);
+  const corpus::PreparedCorpus whole = whole_corpus(sources, data_);
   EXPECT_EQ(whole.train_stats.tokens,
             sources[0].corpus.train->num_tokens() + sources[1].corpus.train->num_tokens());
   EXPECT_EQ(whole.train, nullptr);
@@ -116,7 +116,7 @@ TEST_F(MixtureTest, HeldOutDocumentsOfAllSourcesAreJoined) {
   data_.validation.clear();
   data_.validation_share = 0.06;
   const auto sources = prepare_sources(data_, mixture_);
-  const PreparedCorpus whole = whole_corpus(sources, data_);
+  const corpus::PreparedCorpus whole = whole_corpus(sources, data_);
   const auto& books = sources[0].corpus;
   const auto& web = sources[1].corpus;
   ASSERT_GT(books.validation->num_documents(), 0);
@@ -154,12 +154,12 @@ TEST_F(MixtureTest, TheSameHeldOutDocumentsCountOnce) {
   data_.validation.clear();
   data_.validation_share = 0.06;
   const auto once = prepare_sources(data_, mixture_);
-  const PreparedCorpus expected = whole_corpus(once, data_);
+  const corpus::PreparedCorpus expected = whole_corpus(once, data_);
   mixture_.push_back(entry("again"));
   mixture_[2].sources = mixture_[1].sources;
   const auto sources = prepare_sources(data_, mixture_);
   ASSERT_GT(sources[2].corpus.validation_stats.documents, 0);
-  const PreparedCorpus whole = whole_corpus(sources, data_);
+  const corpus::PreparedCorpus whole = whole_corpus(sources, data_);
   EXPECT_EQ(whole.validation_contents, expected.validation_contents);
   EXPECT_EQ(whole.validation_halves, expected.validation_halves);
   EXPECT_EQ(whole.validation->num_tokens(), expected.validation->num_tokens());
@@ -255,11 +255,11 @@ TEST_F(MixtureTest, TokenFilesNeedNoFileThatIsHeldOut) {
   data_.validation.clear();
   data_.validation_share = 0.1;
   const auto sources = prepare_sources(data_, mixture_);
-  const PreparedCorpus& ids = sources[2].corpus;
+  const corpus::PreparedCorpus& ids = sources[2].corpus;
   EXPECT_GT(ids.validation_stats.documents, 1);
   EXPECT_EQ(ids.train_stats.documents + ids.validation_stats.documents, 60);
   EXPECT_EQ(ids.train->num_tokens() + ids.validation->num_tokens(), 60 * 32);
-  EXPECT_EQ(verify_corpus(ids.folder).shards, 1);
+  EXPECT_EQ(corpus::verify_corpus(ids.folder).shards, 1);
   EXPECT_GT(whole_corpus(sources, data_).validation_stats.documents,
             ids.validation_stats.documents);
 }
@@ -358,16 +358,17 @@ TEST_F(MixtureTest, FilesAreNamedBelowTheirSource) {
 }
 
 TEST(CorpusRecord, SaysWhatChanged) {
-  const std::vector<CorpusFile> before = {{"a", 1, 1}, {"b", 2, 2}, {"c", 3, 3}};
-  EXPECT_EQ(describe_changes(before, {{"a", 1, 1}, {"b", 2, 9}, {"d", 4, 4}}),
+  const std::vector<corpus::CorpusFile> before = {{"a", 1, 1}, {"b", 2, 2}, {"c", 3, 3}};
+  EXPECT_EQ(corpus::describe_changes(before, {{"a", 1, 1}, {"b", 2, 9}, {"d", 4, 4}}),
             "changed b; removed c; added d");
-  EXPECT_THAT(describe_changes(before, {{"b", 2, 2}, {"a", 1, 1}, {"c", 3, 3}}),
+  EXPECT_THAT(corpus::describe_changes(before, {{"b", 2, 2}, {"a", 1, 1}, {"c", 3, 3}}),
               HasSubstr("every file is as it was"));
   // Two files of one name: the one that is the same is not a change.
-  EXPECT_EQ(describe_changes({{"x", 1, 1}, {"x", 2, 2}}, {{"x", 2, 2}, {"x", 5, 5}}), "changed x");
-  std::vector<CorpusFile> many;
+  EXPECT_EQ(corpus::describe_changes({{"x", 1, 1}, {"x", 2, 2}}, {{"x", 2, 2}, {"x", 5, 5}}),
+            "changed x");
+  std::vector<corpus::CorpusFile> many;
   for (int i = 0; i < 9; ++i) many.push_back({"f" + std::to_string(i), 1, 1});
-  EXPECT_EQ(describe_changes({}, many), "added f0, f1, f2, f3, f4 and 4 more");
+  EXPECT_EQ(corpus::describe_changes({}, many), "added f0, f1, f2, f3, f4 and 4 more");
 }
 
 }  // namespace

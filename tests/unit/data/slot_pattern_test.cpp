@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "data_support.h"
+#include "../corpus/corpus_support.h"
 
 namespace superpose::data {
 namespace {

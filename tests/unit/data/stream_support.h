@@ -5,8 +5,8 @@
 #include <map>
 #include <vector>
 
+#include "../corpus/corpus_support.h"
 #include "data/batch_source.h"
-#include "data_support.h"
 #include "superposition/windows.h"
 #include "support/temp_dir.h"
 #include "util/random.h"

@@ -17,7 +17,7 @@ using test::TinyDecoder;
 
 TEST(CopyingSequences, AreHeldOutIdsTwice) {
   const test::TempDir folder;
-  const data::PreparedCorpus corpus = make_corpus(folder.path(), 3);
+  const corpus::PreparedCorpus corpus = make_corpus(folder.path(), 3);
   const at::Tensor sequences = copying_sequences(corpus, 17);
   ASSERT_EQ(sequences.sizes(), (std::vector<std::int64_t>{kProbeSequences, 17}));
   const auto ids = sequences.accessor<std::int64_t, 2>();
@@ -36,7 +36,7 @@ TEST(CopyingSequences, AreHeldOutIdsTwice) {
 
 TEST(CopyingScore, ComparesTheSameTokensInBothCopies) {
   const test::TempDir folder;
-  const data::PreparedCorpus corpus = make_corpus(folder.path(), 3);
+  const corpus::PreparedCorpus corpus = make_corpus(folder.path(), 3);
   const TinyDecoder model;
   const at::Tensor sequences = copying_sequences(corpus, 16);
   double first = 0;

@@ -19,7 +19,7 @@ constexpr std::int64_t kLength = 16;
 
 TEST(FinalWindows, HoldEachTokenButADocumentsFirstOnce) {
   const test::TempDir folder;
-  const data::PreparedCorpus corpus = make_corpus(folder.path(), 3);  // 40, 47, 54 letters + end
+  const corpus::PreparedCorpus corpus = make_corpus(folder.path(), 3);  // 40, 47, 54 letters + end
   const FinalWindows windows = cut_final_windows("held_out", corpus, kLength, 1000);
   EXPECT_EQ(windows.documents, (std::vector<std::int64_t>{0, 0, 0, 1, 1, 1, 2, 2, 2, 2}));
   EXPECT_EQ(windows.lengths, (std::vector<std::int64_t>{16, 16, 8, 16, 16, 15, 16, 16, 16, 6}));
@@ -32,7 +32,7 @@ TEST(FinalWindows, HoldEachTokenButADocumentsFirstOnce) {
 
 TEST(FinalWindows, AreSpreadOverEachDocument) {
   const test::TempDir folder;
-  const data::PreparedCorpus corpus = make_corpus(folder.path(), 3);
+  const corpus::PreparedCorpus corpus = make_corpus(folder.path(), 3);
   const FinalWindows windows = cut_final_windows("held_out", corpus, kLength, 5);
   EXPECT_EQ(windows.documents, (std::vector<std::int64_t>{0, 0, 1, 2, 2}));
 }
@@ -46,7 +46,7 @@ struct Expected {
 
 TEST(FinalScore, IsTheSumOverTokensOfTheirLosses) {
   const test::TempDir folder;
-  const data::PreparedCorpus corpus = make_corpus(folder.path(), 8);
+  const corpus::PreparedCorpus corpus = make_corpus(folder.path(), 8);
   const TinyDecoder model;
   const FinalWindows windows = cut_final_windows("held_out", corpus, kLength, 1000);
   Expected all, first_position, last_octave;

@@ -45,7 +45,7 @@ std::set<std::int64_t> letters_of(const at::Tensor& ids) {
 
 TEST(ValidationSet, HalvesShareNoDocument) {
   const test::TempDir folder;
-  const data::PreparedCorpus corpus = make_corpus(folder.path(), 16);
+  const corpus::PreparedCorpus corpus = make_corpus(folder.path(), 16);
   const ValidationSet windows = make_validation_set("books", corpus, kLength, {.windows = 1000});
   const std::set<std::int64_t> a = letters_of(windows.half_a.ids);
   const std::set<std::int64_t> b = letters_of(windows.half_b.ids);
@@ -56,7 +56,7 @@ TEST(ValidationSet, HalvesShareNoDocument) {
 
 TEST(ValidationSet, PredictEachTokenOnceAndCountBytesWithoutEnds) {
   const test::TempDir folder;
-  const data::PreparedCorpus corpus = make_corpus(folder.path(), 16);
+  const corpus::PreparedCorpus corpus = make_corpus(folder.path(), 16);
   const ValidationSet windows = make_validation_set("books", corpus, kLength, {.windows = 1000});
   std::int64_t ends = 0;
   std::int64_t predicted = 0;
@@ -81,7 +81,7 @@ TEST(ValidationSet, PredictEachTokenOnceAndCountBytesWithoutEnds) {
 
 TEST(ValidationSet, FewAreSpreadOverAllDocuments) {
   const test::TempDir folder;
-  const data::PreparedCorpus corpus = make_corpus(folder.path(), 16);
+  const corpus::PreparedCorpus corpus = make_corpus(folder.path(), 16);
   const ValidationSet windows = make_validation_set("books", corpus, kLength, {.windows = 8});
   EXPECT_EQ(windows.half_a.num_windows(), 4);
   EXPECT_EQ(windows.half_b.num_windows(), 4);
@@ -103,7 +103,7 @@ TEST(ValidationSet, FewAreSpreadOverAllDocuments) {
 
 TEST(ValidationSet, TooLittleTextIsAnError) {
   const test::TempDir folder;
-  const data::PreparedCorpus corpus = make_corpus(folder.path(), 4);
+  const corpus::PreparedCorpus corpus = make_corpus(folder.path(), 4);
   EXPECT_THAT(test::error_of([&] { make_validation_set("books", corpus, 4096, {}); }),
               ::testing::HasSubstr("validation set books: its documents must fill a "
                                    "window of 4097 tokens, got "));
@@ -111,7 +111,7 @@ TEST(ValidationSet, TooLittleTextIsAnError) {
 
 TEST(Validate, IsTheMeanLossOfLogSoftmax) {
   const test::TempDir folder;
-  const data::PreparedCorpus corpus = make_corpus(folder.path(), 16);
+  const corpus::PreparedCorpus corpus = make_corpus(folder.path(), 16);
   const ValidationSet windows = make_validation_set("books", corpus, kLength, {.windows = 1000});
   const Model model;
   distributed::LocalCollective collective;
@@ -145,7 +145,7 @@ TEST(Validate, IsTheMeanLossOfLogSoftmax) {
 // Ids that stand for several bytes, as a trained tokenizer's do.
 TEST(Validate, CountsTheBytesThatIdsStandFor) {
   const test::TempDir folder;
-  data::PreparedCorpus corpus = make_corpus(folder.path(), 16);
+  corpus::PreparedCorpus corpus = make_corpus(folder.path(), 16);
   const Model model;
   distributed::LocalCollective collective;
   const ValidationSet plain = make_validation_set("books", corpus, kLength, {.windows = 1000});
@@ -176,7 +176,7 @@ TEST(Validate, CountsTheBytesThatIdsStandFor) {
 
 TEST(ValidationSet, DocumentStartsAreThoseOfTheWindow) {
   const test::TempDir folder;
-  const data::PreparedCorpus corpus = make_corpus(folder.path(), 16);
+  const corpus::PreparedCorpus corpus = make_corpus(folder.path(), 16);
   const ValidationSet windows = make_validation_set("books", corpus, kLength, {.windows = 1000});
   std::int64_t inside = 0;
   for (const HalfWindows* half : {&windows.half_a, &windows.half_b}) {
@@ -199,7 +199,7 @@ TEST(ValidationSet, DocumentStartsAreThoseOfTheWindow) {
 
 TEST(Validate, ResetsAtDocumentStartsWhereTheDecoderDoes) {
   const test::TempDir folder;
-  const data::PreparedCorpus corpus = make_corpus(folder.path(), 16);
+  const corpus::PreparedCorpus corpus = make_corpus(folder.path(), 16);
   const ValidationSet windows = make_validation_set("books", corpus, kLength, {.windows = 1000});
   const Model model;
   model::DecoderOptions options;
@@ -234,7 +234,7 @@ TEST(Validate, ResetsAtDocumentStartsWhereTheDecoderDoes) {
 
 TEST(Validate, LeavesGradientsAlone) {
   const test::TempDir folder;
-  const data::PreparedCorpus corpus = make_corpus(folder.path(), 16);
+  const corpus::PreparedCorpus corpus = make_corpus(folder.path(), 16);
   const Model model;
   model.parameters.gradient().fill_(0.5);
   distributed::LocalCollective collective;
@@ -245,7 +245,7 @@ TEST(Validate, LeavesGradientsAlone) {
 
 TEST(Validate, HasTheSameBitsForTwoRanks) {
   const test::TempDir folder;
-  const data::PreparedCorpus corpus = make_corpus(folder.path(), 16);
+  const corpus::PreparedCorpus corpus = make_corpus(folder.path(), 16);
   // Windows this long make groups of one, several of them.
   const ValidationSet windows = make_validation_set("books", corpus, 100, {.windows = 1000});
   const Model model;

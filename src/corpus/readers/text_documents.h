@@ -1,0 +1,26 @@
+// Documents from plain text, cut at separators.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "corpus/readers/document_reader.h"
+#include "corpus/streams/byte_stream.h"
+
+namespace superpose::corpus {
+
+// The parts of a stream between separators, byte for byte but for a byte order mark in front; an
+// empty separator makes it one document. A line feed of the separator also stands for CR LF, so it
+// is found in a file with such line ends. Separators are found from the left and do not overlap.
+// Nothing follows a separator at the end, and an empty stream holds no document; other empty
+// documents are delivered.
+std::unique_ptr<DocumentReader> read_text_documents(std::unique_ptr<ByteStream> bytes,
+                                                    std::string separator);
+
+// A separator as the user wrote it, with \n, \t, \r and \\ for what they stand for: on a command
+// line a line end is hard to type. Throws util::Error "<key>: ..." for another backslash.
+std::string unescape_separator(std::string_view key, std::string_view text);
+
+}  // namespace superpose::corpus
