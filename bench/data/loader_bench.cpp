@@ -78,7 +78,7 @@ data::BatchSource open_source(const fs::path& folder, std::int64_t bag_size, boo
   // One epoch.
   const std::int64_t steps = shards->num_tokens() / (kRows * kSequenceLength * bag_size);
   const std::vector<superposition::Phase> phases = {
-      {.first_step = 0, .num_steps = steps, .bag_size = bag_size, .target_size = bag_size}};
+      {.first_step = 0, .num_steps = steps, .bags = {bag_size, bag_size}}};
   const data::StreamLayout layout = data::choose_layout(
       shards->num_tokens(), data::longest_window(phases, kSequenceLength), kLanes, 0);
   auto stream =

@@ -23,12 +23,12 @@ std::vector<checkpoint::NamedTensor> batches_of(const Session& session) {
   std::vector<checkpoint::NamedTensor> tensors;
   for (std::size_t index = 0; index < session.cases().size(); ++index) {
     const data::Batch& batch = session.batch(index);
-    tensors.push_back(
-        {"inputs." + std::to_string(index),
-         tensor_of(batch.inputs, {batch.rows, batch.sequence_length, batch.bag_size})});
-    tensors.push_back(
-        {"targets." + std::to_string(index),
-         tensor_of(batch.targets, {batch.rows, batch.sequence_length, batch.target_size})});
+    tensors.push_back({"inputs." + std::to_string(index),
+                       tensor_of(batch.inputs, {batch.rows, batch.shape.sequence_length,
+                                                batch.shape.bags.bag_size})});
+    tensors.push_back({"targets." + std::to_string(index),
+                       tensor_of(batch.targets, {batch.rows, batch.shape.sequence_length,
+                                                 batch.shape.bags.target_size})});
   }
   return tensors;
 }

@@ -42,7 +42,7 @@ StepCosts costs_of(const Session& session, const Case& which) {
   StepCosts step;
   step.shape.positions = static_cast<std::int64_t>(positions_of(session));
   step.shape.sequence_length = session.config().train.sequence_length;
-  step.shape.bag_size = which.bag_size;
+  step.shape.bag_size = which.bags.bag_size;
   step.shape.bf16 = session.is_bf16();
   step.parameters = model::parameter_count(session.model());
   step.optimizer_bytes = optim::update_bytes(
@@ -86,8 +86,8 @@ util::Json to_json(const PartTimes& part, const std::optional<PartCost>& cost) {
 util::Json to_json(const Session& session, const CaseResult& item, double ceiling) {
   const double flops = flops_of_step(session) / item.step.median;
   util::Json json{{"case", item.which.name()},
-                  {"bag_size", item.which.bag_size},
-                  {"target_size", item.which.target_size},
+                  {"bag_size", item.which.bags.bag_size},
+                  {"target_size", item.which.bags.target_size},
                   {"block_steps", item.block_steps},
                   {"block_step_seconds", item.step_seconds},
                   {"first_losses", item.first_losses},
@@ -169,8 +169,8 @@ util::Json settings(const Session& session) {
   util::Json cases = util::Json::array();
   for (const Case& item : session.cases()) {
     cases.push_back({{"case", item.name()},
-                     {"bag_size", item.bag_size},
-                     {"target_size", item.target_size},
+                     {"bag_size", item.bags.bag_size},
+                     {"target_size", item.bags.target_size},
                      {"slot_weights", item.slot_weights}});
   }
   return {{"parameters", model::parameter_count(model)},

@@ -43,7 +43,7 @@ void wait_for(const train::Learner& learner) {
 std::vector<superposition::Phase> phases_of(const std::vector<Case>& cases) {
   std::vector<superposition::Phase> phases;
   for (const Case& item : cases) {
-    phases.push_back({.bag_size = item.bag_size, .target_size = item.target_size});
+    phases.push_back({.bags = item.bags});
   }
   return phases;
 }

@@ -12,20 +12,20 @@ namespace {
 Case uniform_case(std::int64_t bag_size) {
   util::require(bag_size >= 1, "--bags: must be >= 1, got ", bag_size);
   return {
-      bag_size, bag_size,
+      {bag_size, bag_size},
       std::vector<double>(static_cast<std::size_t>(bag_size), 1 / static_cast<double>(bag_size))};
 }
 
 void add_once(std::vector<Case>& cases, const Case& candidate) {
-  const bool known = std::any_of(cases.begin(), cases.end(), [&](const Case& other) {
-    return other.bag_size == candidate.bag_size && other.target_size == candidate.target_size;
-  });
+  const bool known = std::any_of(cases.begin(), cases.end(),
+                                 [&](const Case& other) { return other.bags == candidate.bags; });
   if (!known) cases.push_back(candidate);
 }
 
 }  // namespace
 
 std::string Case::name() const {
+  const auto [bag_size, target_size] = bags;
   return std::to_string(bag_size) +
          (target_size == bag_size ? "" : " to " + std::to_string(target_size));
 }
@@ -36,24 +36,22 @@ std::vector<Case> cases_of(std::span<const std::int64_t> bags,
   for (const std::int64_t bag_size : bags) add_once(cases, uniform_case(bag_size));
   if (!bags.empty()) return cases;
   for (const superposition::Phase& phase : phases) {
-    add_once(cases, {phase.bag_size, phase.target_size, phase.slot_weights});
+    add_once(cases, {phase.bags, phase.slot_weights});
   }
   return cases;
 }
 
 data::Batch random_batch(const Case& which, const BatchShape& shape, std::uint64_t seed) {
-  const superposition::WindowShape window{shape.sequence_length, which.bag_size, which.target_size};
-  const auto inputs = static_cast<std::size_t>(shape.sequence_length * which.bag_size);
-  const auto targets = static_cast<std::size_t>(shape.sequence_length * which.target_size);
+  const superposition::WindowShape window{shape.sequence_length, which.bags};
+  const auto inputs = static_cast<std::size_t>(shape.sequence_length * which.bags.bag_size);
+  const auto targets = static_cast<std::size_t>(shape.sequence_length * which.bags.target_size);
   const auto rows = static_cast<std::size_t>(shape.rows);
   data::Batch batch;
   batch.rows = shape.rows;
-  batch.sequence_length = shape.sequence_length;
-  batch.bag_size = which.bag_size;
-  batch.target_size = which.target_size;
+  batch.shape = window;
   batch.inputs.resize(rows * inputs);
   batch.targets.resize(rows * targets);
-  batch.counts.assign(static_cast<std::size_t>(which.target_size),
+  batch.counts.assign(static_cast<std::size_t>(which.bags.target_size),
                       shape.rows * shape.sequence_length);
   batch.raw_tokens = shape.rows * window.advance();
   std::vector<std::int32_t> raw(static_cast<std::size_t>(window.length()));

@@ -13,9 +13,8 @@ namespace superpose::bench {
 
 // A kind of step: a bag size with its targets.
 struct Case {
-  std::int64_t bag_size = 1;
-  std::int64_t target_size = 1;
-  std::vector<double> slot_weights = {1.0};  // [target_size], sum 1
+  superposition::BagShape bags = {};
+  std::vector<double> slot_weights = {1.0};  // [b], sum 1
 
   // "4", or "1 to 4" where bags and targets differ in size.
   std::string name() const;

@@ -17,7 +17,7 @@
 #include "corpus/tokens/token_width.h"
 #include "distributed/collective.h"
 #include "tokenizer/load.h"
-#include "train/texts.h"
+#include "train/run_corpora.h"
 #include "util/error.h"
 #include "util/text.h"
 
@@ -82,17 +82,17 @@ struct NamedCorpus {
 std::vector<NamedCorpus> prepare(const DataOptions& options) {
   const train::RunConfig recipe = load_recipe(options.target, options.overrides).base;
   distributed::LocalCollective alone;
-  const train::Texts texts =
-      train::prepare_texts(recipe, {.stream = &std::cout, .columns = terminal_columns()}, alone);
-  std::vector<NamedCorpus> corpora;
-  for (const data::PreparedSource& source : texts.sources) {
-    corpora.push_back({source.name, source.corpus});
+  const train::RunCorpora corpora =
+      train::prepare_corpora(recipe, {.stream = &std::cout, .columns = terminal_columns()}, alone);
+  std::vector<NamedCorpus> named;
+  for (const data::PreparedSource& source : corpora.sources) {
+    named.push_back({source.name, source.corpus});
   }
-  for (std::size_t i = 0; i < texts.validation.size(); ++i) {
+  for (std::size_t i = 0; i < corpora.validation.size(); ++i) {
     if (recipe.validation[i].is_held_out()) continue;
-    corpora.push_back({"validation " + texts.validation[i].name, texts.validation[i].corpus});
+    named.push_back({"validation " + corpora.validation[i].name, corpora.validation[i].corpus});
   }
-  return corpora;
+  return named;
 }
 
 std::vector<NamedCorpus> open(const DataOptions& options) {
@@ -326,7 +326,7 @@ int data_verify_command(const DataOptions& options) {
   }
   const train::RunConfig recipe = load_recipe(options.target, options.overrides).base;
   bool unchanged = true;
-  for (const data::FoundCorpus& found : train::find_texts(recipe)) {
+  for (const data::FoundCorpus& found : train::find_corpora(recipe)) {
     const std::string prefix = found.name.empty() ? "" : found.name + ", ";
     if (found.search.folder) {
       unchanged = verify(prefix, *found.search.folder) && unchanged;

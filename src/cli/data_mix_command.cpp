@@ -4,10 +4,10 @@
 #include "cli/environment.h"
 #include "cli/recipe_file.h"
 #include "data/mixture.h"
-#include "data/readings.h"
+#include "data/source_usage.h"
 #include "distributed/collective.h"
 #include "superposition/phases.h"
-#include "train/texts.h"
+#include "train/run_corpora.h"
 
 namespace superpose::cli {
 
@@ -18,7 +18,7 @@ int data_mix_command(const DataOptions& options) {
   data::check_phase_weights(phases, recipe.mixture);
   distributed::LocalCollective alone;
   const auto sources =
-      train::prepare_texts(recipe, {.stream = &std::cout, .columns = terminal_columns()}, alone)
+      train::prepare_corpora(recipe, {.stream = &std::cout, .columns = terminal_columns()}, alone)
           .sources;
   const std::int64_t length = recipe.train.sequence_length;
   const auto layouts = data::choose_layouts(sources, phases, length, recipe.data);
@@ -27,7 +27,7 @@ int data_mix_command(const DataOptions& options) {
                                    .layouts = layouts,
                                    .document_aware = recipe.data.document_aware}),
       {.phases = phases, .sequence_length = length, .rows_per_step = recipe.train.rows_per_step()});
-  data::print_readings(std::cout, source, phases);
+  data::print_usage(std::cout, source, phases);
   return kDone;
 }
 

@@ -15,7 +15,7 @@
 #include "cli/source_documents.h"
 #include "corpus/corpus.h"
 #include "corpus/readers/document_reader.h"
-#include "corpus/readers/text_documents.h"
+#include "corpus/readers/read_options.h"
 #include "corpus/sources/sources.h"
 #include "corpus/streams/byte_stream.h"
 #include "eval/decoder_scorer.h"

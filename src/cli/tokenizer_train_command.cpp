@@ -6,7 +6,7 @@
 #include "cli/commands.h"
 #include "cli/environment.h"
 #include "cli/source_documents.h"
-#include "corpus/readers/text_documents.h"
+#include "corpus/readers/read_options.h"
 #include "corpus/sources/source_checks.h"
 #include "tokenizer/bpe_trainer.h"
 #include "tokenizer/trained_files.h"

@@ -1,6 +1,5 @@
 #include "corpus/data_config.h"
 
-#include "corpus/readers/text_documents.h"
 #include "util/error.h"
 #include "util/resources.h"
 

@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include "corpus/readers/document_reader.h"
-#include "corpus/tokens/token_files.h"
+#include "corpus/readers/read_options.h"
+#include "corpus/tokens/token_format.h"
 
 namespace superpose::corpus {
 

@@ -13,6 +13,7 @@ namespace superpose::data {
 namespace {
 
 using superposition::Phase;
+using superposition::WindowShape;
 
 std::vector<std::shared_ptr<const TokenStream>> streams_of(const std::vector<RowSource>& sources) {
   std::vector<std::shared_ptr<const TokenStream>> streams;
@@ -50,10 +51,10 @@ void find_document_starts(std::span<const std::int32_t> pieces, std::int64_t bag
 // Adds the valid targets of each slot of one row, from the lengths of its pieces alone.
 void add_valid_targets(const TokenStream& stream, const RowOrder::Row& row,
                        std::span<std::int64_t> counts) {
-  const auto [length, a, b] = row.shape;
+  const auto [a, b] = row.shape.bags;
   std::int64_t cursor = row.cursor;
-  for (std::int64_t bags_left = length; bags_left > 0;) {
-    const std::int64_t n = stream.piece_at(row.lane, cursor).length;
+  for (std::int64_t bags_left = row.shape.sequence_length; bags_left > 0;) {
+    const std::int64_t n = stream.piece_at(row.lane, cursor).count;
     const std::int64_t bags = std::min(bags_left, (n + a - 1) / a);
     // Bag m of the piece has a target in slot i where (m + 1) a + i < n.
     for (std::int64_t i = 0; i < std::min(b, n); ++i) {
@@ -122,11 +123,9 @@ Batch BatchSource::load(std::int64_t step) const {
   Batch batch;
   batch.step = step;
   batch.rows = end - begin;
-  batch.sequence_length = shape.sequence_length;
-  batch.bag_size = shape.bag_size;
-  batch.target_size = shape.target_size;
+  batch.shape = shape;
   const auto row_inputs = static_cast<std::size_t>(shape.advance());
-  const auto row_targets = static_cast<std::size_t>(shape.sequence_length * shape.target_size);
+  const auto row_targets = static_cast<std::size_t>(shape.sequence_length * shape.bags.target_size);
   batch.inputs.resize(static_cast<std::size_t>(batch.rows) * row_inputs);
   batch.targets.resize(static_cast<std::size_t>(batch.rows) * row_targets);
   const bool document_aware = plan_->rows.stream(0).document_aware();
@@ -137,12 +136,12 @@ Batch BatchSource::load(std::int64_t step) const {
   std::vector<std::int32_t> pieces(document_aware ? ids.size() : 0);
   for (std::int64_t i = begin; i < end; ++i) {
     const RowOrder::Row row = plan_->rows.row(step_row + i);
-    plan_->rows.stream(row.source).read(row.lane, row.cursor, shape.bag_size, ids, pieces);
+    plan_->rows.stream(row.source).read(row.lane, row.cursor, shape.bags.bag_size, ids, pieces);
     const auto place = static_cast<std::size_t>(i - begin);
     superposition::cut_window(shape, ids, pieces,
                               std::span(batch.inputs).subspan(place * row_inputs, row_inputs),
                               std::span(batch.targets).subspan(place * row_targets, row_targets));
-    find_document_starts(pieces, shape.bag_size,
+    find_document_starts(pieces, shape.bags.bag_size,
                          std::span(batch.document_starts).subspan(place * row_starts, row_starts));
     batch.ids_hash +=
         util::hash64(std::as_bytes(std::span(ids)), static_cast<std::uint64_t>(step_row + i));
@@ -159,10 +158,10 @@ std::vector<std::int64_t> BatchSource::count_targets(std::int64_t step) const {
   const std::int64_t first = plan_->row_of(step);
   const auto shape = plan_->rows.row(first).shape;
   if (!plan_->rows.stream(0).document_aware()) {
-    return std::vector<std::int64_t>(static_cast<std::size_t>(shape.target_size),
+    return std::vector<std::int64_t>(static_cast<std::size_t>(shape.bags.target_size),
                                      rows * shape.sequence_length);
   }
-  std::vector<std::int64_t> counts(static_cast<std::size_t>(shape.target_size), 0);
+  std::vector<std::int64_t> counts(static_cast<std::size_t>(shape.bags.target_size), 0);
   for (std::int64_t row = first; row < first + rows; ++row) {
     const RowOrder::Row place = plan_->rows.row(row);
     add_valid_targets(plan_->rows.stream(place.source), place, counts);
@@ -201,7 +200,7 @@ std::optional<std::int64_t> BatchSource::exhaustion_step(std::size_t source) con
 std::int64_t longest_window(const std::vector<Phase>& phases, std::int64_t sequence_length) {
   std::int64_t longest = 0;
   for (const Phase& phase : phases) {
-    longest = std::max(longest, sequence_length * phase.bag_size + phase.target_size);
+    longest = std::max(longest, WindowShape{sequence_length, phase.bags}.length());
   }
   return longest;
 }

@@ -15,12 +15,10 @@ namespace superpose::data {
 // The rows of one step that one rank works on.
 struct Batch {
   std::int64_t step = 0;
-  std::int64_t rows = 0;              // R, of this rank
-  std::int64_t sequence_length = 0;   // L
-  std::int64_t bag_size = 1;          // a
-  std::int64_t target_size = 1;       // b
-  std::vector<std::int64_t> inputs;   // [R, L, a]  -1 = padding
-  std::vector<std::int64_t> targets;  // [R, L, b]  -100 = ignored
+  std::int64_t rows = 0;                  // R, of this rank
+  superposition::WindowShape shape = {};  // L, a, b of each
+  std::vector<std::int64_t> inputs;       // [R, L, a]  -1 = padding
+  std::vector<std::int64_t> targets;      // [R, L, b]  -100 = ignored
   // [R, L] of each position, the first one of the row that belongs to its document, or to its piece
   // of it (TokenStream). Empty unless the stream is document-aware.
   std::vector<std::int64_t> document_starts;

@@ -42,7 +42,8 @@ std::int64_t EpochOrder::lane_begin(std::int64_t lane) const {
   return scaled(options_.num_tokens, lane, options_.lanes);
 }
 
-TokenRun EpochOrder::run_at(std::int64_t epoch, std::int64_t lane, std::int64_t offset) const {
+corpus::TokenRange EpochOrder::range_at(std::int64_t epoch, std::int64_t lane,
+                                        std::int64_t offset) const {
   const std::int64_t size = options_.block_tokens;
   const std::uint64_t key =
       util::stream_key(options_.seed, "data.block_order", std::to_string(epoch));

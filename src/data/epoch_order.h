@@ -3,13 +3,9 @@
 
 #include <cstdint>
 
-namespace superpose::data {
+#include "corpus/shards/token_range.h"
 
-// Tokens [begin, begin + length) of the corpus.
-struct TokenRun {
-  std::int64_t begin = 0;
-  std::int64_t length = 0;
-};
+namespace superpose::data {
 
 struct EpochOrderOptions {
   std::int64_t num_tokens = 0;
@@ -33,7 +29,7 @@ class EpochOrder {
 
   // The longest range of consecutive tokens from `offset` of a lane on: up to the end of the block
   // or of the lane. 0 <= offset < lane_length(lane).
-  TokenRun run_at(std::int64_t epoch, std::int64_t lane, std::int64_t offset) const;
+  corpus::TokenRange range_at(std::int64_t epoch, std::int64_t lane, std::int64_t offset) const;
 
  private:
   std::int64_t lane_begin(std::int64_t lane) const;

@@ -5,7 +5,7 @@
 #include <set>
 #include <string_view>
 
-#include "corpus/readers/text_documents.h"
+#include "corpus/readers/read_options.h"
 #include "util/error.h"
 
 namespace superpose::data {

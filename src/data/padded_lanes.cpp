@@ -29,9 +29,9 @@ std::int64_t PaddedLanes::rest_of_epoch(std::int64_t lane, std::int64_t cursor) 
   const std::int64_t epoch_end = (cursor / lane_length + 1) * lane_length;
   std::int64_t total = 0;
   while (cursor < epoch_end) {
-    const TokenRun run = run_at(lane, cursor);
-    total += padded_length(run);
-    cursor += run.length;
+    const corpus::TokenRange range = range_at(lane, cursor);
+    total += padded_length(range);
+    cursor += range.count;
   }
   return total;
 }
@@ -39,11 +39,11 @@ std::int64_t PaddedLanes::rest_of_epoch(std::int64_t lane, std::int64_t cursor) 
 std::int64_t PaddedLanes::advance(std::int64_t lane, std::int64_t cursor,
                                   std::int64_t distance) const {
   while (distance > 0) {
-    const TokenRun run = run_at(lane, cursor);
-    const std::int64_t length = padded_length(run);
-    if (distance < length) return cursor + find(run, distance);
+    const corpus::TokenRange range = range_at(lane, cursor);
+    const std::int64_t length = padded_length(range);
+    if (distance < length) return cursor + find(range, distance);
     distance -= length;
-    cursor += run.length;
+    cursor += range.count;
   }
   return cursor;
 }
@@ -54,32 +54,32 @@ std::int64_t PaddedLanes::padded(std::int64_t length) const {
 
 // The documents that a range cuts count with the part inside, those between with their whole
 // length.
-std::int64_t PaddedLanes::padded_length(const TokenRun& run) const {
+std::int64_t PaddedLanes::padded_length(const corpus::TokenRange& range) const {
   const auto ends = stream_.shards().document_ends();
-  const std::int64_t end = run.begin + run.length;
-  const auto first = static_cast<std::size_t>(stream_.shards().document_of(run.begin));
+  const std::int64_t end = range.first + range.count;
+  const auto first = static_cast<std::size_t>(stream_.shards().document_of(range.first));
   const auto last = static_cast<std::size_t>(stream_.shards().document_of(end - 1));
-  if (first == last) return padded(run.length);
-  return padded(ends[first] - run.begin) + padded_ends_[last - 1] - padded_ends_[first] +
+  if (first == last) return padded(range.count);
+  return padded(ends[first] - range.first) + padded_ends_[last - 1] - padded_ends_[first] +
          padded(end - ends[last - 1]);
 }
 
 // Raw offset in a range at a padded distance from its start, 0 <= distance < padded_length.
-std::int64_t PaddedLanes::find(const TokenRun& run, std::int64_t distance) const {
+std::int64_t PaddedLanes::find(const corpus::TokenRange& range, std::int64_t distance) const {
   const auto ends = stream_.shards().document_ends();
-  const auto first = static_cast<std::size_t>(stream_.shards().document_of(run.begin));
-  const std::int64_t head = padded(ends[first] - run.begin);
+  const auto first = static_cast<std::size_t>(stream_.shards().document_of(range.first));
+  const std::int64_t head = padded(ends[first] - range.first);
   if (distance < head) return distance;
   // In whole documents from here on: the first whose padded end lies beyond.
   const std::int64_t target = padded_ends_[first] + distance - head;
   const auto document = static_cast<std::size_t>(
       std::upper_bound(padded_ends_.begin(), padded_ends_.end(), target) - padded_ends_.begin());
-  return ends[document - 1] + (target - padded_ends_[document - 1]) - run.begin;
+  return ends[document - 1] + (target - padded_ends_[document - 1]) - range.first;
 }
 
-TokenRun PaddedLanes::run_at(std::int64_t lane, std::int64_t cursor) const {
+corpus::TokenRange PaddedLanes::range_at(std::int64_t lane, std::int64_t cursor) const {
   const std::int64_t lane_length = stream_.order().lane_length(lane);
-  return stream_.order().run_at(cursor / lane_length, lane, cursor % lane_length);
+  return stream_.order().range_at(cursor / lane_length, lane, cursor % lane_length);
 }
 
 }  // namespace superpose::data

@@ -24,9 +24,9 @@ class PaddedLanes {
 
  private:
   std::int64_t padded(std::int64_t length) const;
-  std::int64_t padded_length(const TokenRun& run) const;
-  std::int64_t find(const TokenRun& run, std::int64_t distance) const;
-  TokenRun run_at(std::int64_t lane, std::int64_t cursor) const;
+  std::int64_t padded_length(const corpus::TokenRange& range) const;
+  std::int64_t find(const corpus::TokenRange& range, std::int64_t distance) const;
+  corpus::TokenRange range_at(std::int64_t lane, std::int64_t cursor) const;
 
   const TokenStream& stream_;
   std::int64_t bag_size_;

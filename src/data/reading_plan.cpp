@@ -56,9 +56,7 @@ class Planner {
               std::vector<double> weights) {
     for (const std::int64_t source : used_up_) weights[static_cast<std::size_t>(source)] = 0;
     if (std::none_of(weights.begin(), weights.end(), [](double w) { return w > 0; })) return false;
-    Consumption next{.bag_size = phase.bag_size,
-                     .target_size = phase.target_size,
-                     .sequence_length = plan_.sequence_length,
+    Consumption next{.shape = {plan_.sequence_length, phase.bags},
                      .rows = (steps.second - steps.first) * plan_.rows_per_step};
     if (sources_.size() > 1) {
       next.slots = slots_of_weights(weights);

@@ -44,18 +44,16 @@ RowOrder::RowOrder(std::vector<std::shared_ptr<const TokenStream>> streams)
 }
 
 void RowOrder::append(const Consumption& consumption) {
+  const auto& [sequence_length, bags] = consumption.shape;
   util::require(
-      consumption.bag_size >= 1 && consumption.target_size >= 1 &&
-          consumption.sequence_length >= 1 && consumption.rows >= 0,
+      bags.bag_size >= 1 && bags.target_size >= 1 && sequence_length >= 1 && consumption.rows >= 0,
       "data: a range of rows needs bag, target and sequence sizes >= 1 and rows >= 0, got ",
-      consumption.bag_size, ", ", consumption.target_size, ", ", consumption.sequence_length, ", ",
-      consumption.rows);
+      bags.bag_size, ", ", bags.target_size, ", ", sequence_length, ", ", consumption.rows);
   const std::vector<std::int64_t> slots = slots_of(consumption, num_sources());
   auto& pattern = patterns_[slots];
   if (!pattern) pattern = std::make_shared<const SlotPattern>(slots);
   Range range;
   range.consumption = consumption;
-  range.shape = {consumption.sequence_length, consumption.bag_size, consumption.target_size};
   range.first_row = num_rows_;
   range.pattern = pattern;
   if (!ranges_.empty() && ranges_.back().pattern == pattern) {
@@ -85,9 +83,10 @@ RowOrder::Part RowOrder::begin_part(const Range& range, std::size_t source) cons
 }
 
 void RowOrder::walk_padding(Range& range, std::size_t source) {
-  auto& padding = paddings_[source][range.shape.bag_size];
+  auto& padding = paddings_[source][range.consumption.shape.bags.bag_size];
   if (!padding) {
-    padding = std::make_unique<PaddedLanes>(*streams_[source], range.shape.bag_size);
+    padding =
+        std::make_unique<PaddedLanes>(*streams_[source], range.consumption.shape.bags.bag_size);
   }
   Part& part = range.parts[source];
   part.padding = padding.get();
@@ -95,7 +94,8 @@ void RowOrder::walk_padding(Range& range, std::size_t source) {
   for (std::int64_t lane = 0; lane < streams_[source]->layout().lanes; ++lane) {
     const std::int64_t rows =
         lane_rows_before(source, lane, end) - lane_rows_before(source, lane, part.first_row);
-    part.epoch_ends.push_back(find_epoch_ends(part, source, lane, rows * range.shape.advance()));
+    part.epoch_ends.push_back(
+        find_epoch_ends(part, source, lane, rows * range.consumption.shape.advance()));
   }
 }
 
@@ -138,7 +138,7 @@ std::int64_t RowOrder::cursor_before(const Range& range, std::size_t source, std
   const auto index = static_cast<std::size_t>(lane);
   const std::int64_t rows =
       lane_rows_before(source, lane, source_row) - lane_rows_before(source, lane, part.first_row);
-  const std::int64_t distance = rows * range.shape.advance();
+  const std::int64_t distance = rows * range.consumption.shape.advance();
   const std::int64_t start = part.cursors[index];
   if (part.padding == nullptr) return start + distance;
 
@@ -174,7 +174,7 @@ RowOrder::Row RowOrder::row(std::int64_t row) const {
       static_cast<std::size_t>(range.pattern->source_of(range.pattern_row + row - range.first_row));
   const std::int64_t source_row = source_rows_in(range, source, row);
   const std::int64_t lane = source_row % streams_[source]->layout().lanes;
-  return {source, range.shape, lane, cursor_before(range, source, lane, source_row)};
+  return {source, range.consumption.shape, lane, cursor_before(range, source, lane, source_row)};
 }
 
 std::int64_t RowOrder::source_rows(std::size_t source, std::int64_t end_row) const {
@@ -188,10 +188,10 @@ double RowOrder::epoch_before(std::size_t source, std::int64_t end_row) const {
   const Range& range = range_of(end_row - 1);
   const std::int64_t end = source_rows_in(range, source, end_row);
   if (!stream.document_aware()) {
-    std::int64_t tokens = (end - range.parts[source].first_row) * range.shape.advance();
+    std::int64_t tokens = (end - range.parts[source].first_row) * range.consumption.shape.advance();
     for (const Range* r = ranges_.data(); r < &range; ++r) {
-      tokens +=
-          ((r + 1)->parts[source].first_row - r->parts[source].first_row) * r->shape.advance();
+      tokens += ((r + 1)->parts[source].first_row - r->parts[source].first_row) *
+                r->consumption.shape.advance();
     }
     return static_cast<double>(tokens) / static_cast<double>(stream.num_tokens());
   }

@@ -68,7 +68,6 @@ class RowOrder {
   };
   struct Range {
     Consumption consumption;
-    superposition::WindowShape shape;
     std::int64_t first_row = 0;
     std::shared_ptr<const SlotPattern> pattern;
     std::int64_t pattern_row = 0;  // of the first row, among the pattern's

@@ -15,7 +15,7 @@ constexpr std::int64_t kDefaultBlockTokens = 65536;
 std::int64_t raw_tokens_of(const std::vector<Consumption>& history) {
   std::int64_t tokens = 0;
   for (const Consumption& part : history) {
-    tokens += part.rows * part.sequence_length * part.bag_size;
+    tokens += part.rows * part.shape.advance();
   }
   return tokens;
 }
@@ -56,12 +56,12 @@ TokenStream::TokenStream(std::shared_ptr<const corpus::TokenShards> shards,
               .lanes = options.layout.lanes,
               .seed = options.seed}) {}
 
-TokenRun TokenStream::piece_at(std::int64_t lane, std::int64_t cursor) const {
+corpus::TokenRange TokenStream::piece_at(std::int64_t lane, std::int64_t cursor) const {
   const std::int64_t lane_length = order_.lane_length(lane);
-  TokenRun piece = order_.run_at(cursor / lane_length, lane, cursor % lane_length);
+  corpus::TokenRange piece = order_.range_at(cursor / lane_length, lane, cursor % lane_length);
   if (options_.document_aware) {
-    const auto document = static_cast<std::size_t>(shards_->document_of(piece.begin));
-    piece.length = std::min(piece.length, shards_->document_ends()[document] - piece.begin);
+    const auto document = static_cast<std::size_t>(shards_->document_of(piece.first));
+    piece.count = std::min(piece.count, shards_->document_ends()[document] - piece.first);
   }
   return piece;
 }
@@ -70,13 +70,13 @@ void TokenStream::read(std::int64_t lane, std::int64_t cursor, std::int64_t bag_
                        std::span<std::int32_t> ids, std::span<std::int32_t> pieces) const {
   const std::int64_t multiple = options_.document_aware ? bag_size : 1;
   for (std::int32_t piece_number = 0; !ids.empty(); ++piece_number) {
-    const TokenRun piece = piece_at(lane, cursor);
-    const auto length = static_cast<std::size_t>(piece.length);
+    const corpus::TokenRange piece = piece_at(lane, cursor);
+    const auto length = static_cast<std::size_t>(piece.count);
     const auto padded =
-        static_cast<std::size_t>((piece.length + multiple - 1) / multiple * multiple);
+        static_cast<std::size_t>((piece.count + multiple - 1) / multiple * multiple);
     const std::size_t num_tokens = std::min(length, ids.size());
     const std::size_t num_ids = std::min(padded, ids.size());
-    shards_->read(piece.begin, ids.first(num_tokens));
+    shards_->read(piece.first, ids.first(num_tokens));
     std::fill(ids.begin() + static_cast<std::ptrdiff_t>(num_tokens),
               ids.begin() + static_cast<std::ptrdiff_t>(num_ids), superposition::kPadding);
     ids = ids.subspan(num_ids);
@@ -84,7 +84,7 @@ void TokenStream::read(std::int64_t lane, std::int64_t cursor, std::int64_t bag_
       std::fill_n(pieces.begin(), num_ids, piece_number);
       pieces = pieces.subspan(num_ids);
     }
-    cursor += piece.length;
+    cursor += piece.count;
   }
 }
 

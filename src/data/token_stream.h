@@ -7,15 +7,14 @@
 
 #include "corpus/shards/token_shards.h"
 #include "data/epoch_order.h"
+#include "superposition/windows.h"
 
 namespace superpose::data {
 
 // A range of rows of one shape and one set of weights that was read, or is to be read. A list of
 // these, oldest first, is the whole state of a run's position in its data.
 struct Consumption {
-  std::int64_t bag_size = 1;
-  std::int64_t target_size = 1;
-  std::int64_t sequence_length = 0;
+  superposition::WindowShape shape = {};
   std::int64_t rows = 0;  // over all ranks
   // A mixture alone: slots of each source in the pattern of rows (slot_pattern.h), and the numbers
   // of those sources that had reached their limit before.
@@ -26,9 +25,9 @@ struct Consumption {
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {
-    v.required("bag_size", self.bag_size);
-    v.required("target_size", self.target_size);
-    v.required("sequence_length", self.sequence_length);
+    v.required("bag_size", self.shape.bags.bag_size);
+    v.required("target_size", self.shape.bags.target_size);
+    v.required("sequence_length", self.shape.sequence_length);
     v.required("rows", self.rows);
     v.unless_empty("slots", self.slots);
     v.unless_empty("used_up", self.used_up);
@@ -90,7 +89,7 @@ class TokenStream {
 
   // The range of raw tokens that starts at a lane's cursor and ends where document (only if
   // document_aware), block, lane or epoch does: a piece.
-  TokenRun piece_at(std::int64_t lane, std::int64_t cursor) const;
+  corpus::TokenRange piece_at(std::int64_t lane, std::int64_t cursor) const;
 
   // Reads a window: `ids` receives ids.size() tokens from the cursor on, -1 for padding. Where
   // document_aware, `pieces` (same size) receives the number of each token's piece, counted from 0;

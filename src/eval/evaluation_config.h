@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "corpus/readers/text_documents.h"
-#include "corpus/tokens/token_files.h"
+#include "corpus/readers/read_options.h"
+#include "corpus/tokens/token_format.h"
 #include "util/error.h"
 
 namespace superpose::eval {

@@ -35,9 +35,9 @@ std::string whole_run_text(const std::vector<superposition::Phase>& phases,
   std::int64_t target = 0;
   std::set<std::string> sources;
   for (const superposition::Phase& phase : phases) {
-    window = std::max(window, sequence_length * phase.bag_size + phase.target_size);
-    bag = std::max(bag, phase.bag_size);
-    target = std::max(target, phase.target_size);
+    window = std::max(window, superposition::WindowShape{sequence_length, phase.bags}.length());
+    bag = std::max(bag, phase.bags.bag_size);
+    target = std::max(target, phase.bags.target_size);
     if (phase.weights.empty()) sources.insert("");
     for (const auto& [name, weight] : phase.weights) {
       if (weight > 0) sources.insert(name);
@@ -56,7 +56,7 @@ bool same_work(superposition::Phase a, superposition::Phase b) {
   return a == b;
 }
 
-std::int64_t common_phase_steps(const StepPlan& a, const StepPlan& b) {
+std::int64_t common_phase_steps(const StepSettings& a, const StepSettings& b) {
   for (std::size_t i = 0; i < std::min(a.phases.size(), b.phases.size()); ++i) {
     if (!same_work(a.phases[i], b.phases[i])) return a.phases[i].first_step;
     const std::int64_t end = std::min(a.phases[i].end_step(), b.phases[i].end_step());
@@ -66,13 +66,13 @@ std::int64_t common_phase_steps(const StepPlan& a, const StepPlan& b) {
 }
 
 // Steps before which a rate is that of the warm-up or the peak, whatever the length of the run.
-std::int64_t steps_before_decay(const StepPlan& plan) {
+std::int64_t steps_before_decay(const StepSettings& plan) {
   if (plan.optim.schedule == optim::Schedule::kCosine) return 0;
   return plan.total_steps - optim::decay_steps(plan.optim, plan.total_steps);
 }
 
 // The first step below `end` whose rates differ; `end` where none does.
-std::int64_t common_rate_steps(const StepPlan& a, const StepPlan& b, std::int64_t end) {
+std::int64_t common_rate_steps(const StepSettings& a, const StepSettings& b, std::int64_t end) {
   std::int64_t step = 0;
   if (a.optim.learning_rate == b.optim.learning_rate &&
       a.optim.warmup_steps == b.optim.warmup_steps) {
@@ -94,14 +94,14 @@ void set_parent(PlannedRun& run, const PlannedRun* parent, std::int64_t step) {
 
 }  // namespace
 
-StepPlan make_step_plan(const PlannedRun& run, const Arm& arm) {
+StepSettings step_settings_of(const PlannedRun& run, const Arm& arm) {
   PlannedRun known = run;
   if (!known.learning_rate) known.learning_rate = arm.config.optim.learning_rate;
   const train::RunConfig config = run_config(known, arm, "");
-  StepPlan plan{.settings = whole_run_text(run.phases, config.train.sequence_length),
-                .optim = config.optim,
-                .total_steps = run.total_steps,
-                .phases = run.phases};
+  StepSettings plan{.settings = whole_run_text(run.phases, config.train.sequence_length),
+                    .optim = config.optim,
+                    .total_steps = run.total_steps,
+                    .phases = run.phases};
   for (const util::Setting& setting : config::settings(config)) {
     const auto found = std::find(kComparedByStep.begin(), kComparedByStep.end(), setting.key);
     if (found == kComparedByStep.end()) plan.settings += "\n" + setting.key + " = " + setting.value;
@@ -110,7 +110,7 @@ StepPlan make_step_plan(const PlannedRun& run, const Arm& arm) {
   return plan;
 }
 
-std::int64_t common_steps(const StepPlan& a, const StepPlan& b) {
+std::int64_t common_steps(const StepSettings& a, const StepSettings& b) {
   if (a.settings != b.settings) return 0;
   return common_rate_steps(a, b, common_phase_steps(a, b));
 }
@@ -118,8 +118,8 @@ std::int64_t common_steps(const StepPlan& a, const StepPlan& b) {
 void choose_parents(std::vector<PlannedRun>& runs, std::span<const Arm> arms,
                     const std::function<bool(const PlannedRun&)>& is_fixed,
                     const UsableStep& usable_step) {
-  std::vector<StepPlan> plans;
-  for (const PlannedRun& run : runs) plans.push_back(make_step_plan(run, arms[run.arm]));
+  std::vector<StepSettings> plans;
+  for (const PlannedRun& run : runs) plans.push_back(step_settings_of(run, arms[run.arm]));
   for (std::size_t i = 0; i < runs.size(); ++i) {
     if (is_fixed(runs[i])) continue;
     const PlannedRun* parent = nullptr;

@@ -24,7 +24,7 @@
 namespace superpose::experiment {
 
 // What decides the steps of a run.
-struct StepPlan {
+struct StepSettings {
   std::string settings;  // text of all that must be equal from the first step on
   optim::OptimConfig optim;
   std::int64_t total_steps = 0;
@@ -33,10 +33,10 @@ struct StepPlan {
 
 // Of a run in an arm. A run whose learning rate is not known yet has the same settings as another
 // one of its arm alone.
-StepPlan make_step_plan(const PlannedRun& run, const Arm& arm);
+StepSettings step_settings_of(const PlannedRun& run, const Arm& arm);
 
 // Steps from step 0 that two runs share: the largest k for which all steps before k are equal.
-std::int64_t common_steps(const StepPlan& a, const StepPlan& b);
+std::int64_t common_steps(const StepSettings& a, const StepSettings& b);
 
 // The last step, at most `step`, at which a run has a checkpoint or will have one that is asked for
 // now; 0 where there is none.

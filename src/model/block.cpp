@@ -2,8 +2,8 @@
 
 #include <utility>
 
-#include "ops/lean_linear.h"
 #include "ops/linear.h"
+#include "ops/recomputed_linear.h"
 
 namespace superpose::model {
 

@@ -1,6 +1,6 @@
 #include "model/mlp_block.h"
 
-#include "ops/lean_linear.h"
+#include "ops/recomputed_linear.h"
 
 namespace superpose::model {
 namespace {
@@ -26,7 +26,7 @@ std::vector<StepPart> mlp_parts(const ModelConfig& config, const StepShape& shap
   const std::int64_t ffn = config.ffn_size;
   return {norm_part(config, shape),
           {"gate_up", product_cost(shape, width, 2 * ffn)},
-          // Recomputed in backward (ops/lean_linear.h).
+          // Recomputed in backward (ops/recomputed_linear.h).
           {"swiglu", traffic_cost(shape, 3 * ffn, (3 + 5) * ffn)},
           {"down", product_cost(shape, ffn, width)}};
 }

@@ -44,14 +44,15 @@ Heads forward_composite(const at::Tensor& qkv, const at::Tensor& cosines, const 
                         double eps) {
   // [B, L, H + 2 K, h]
   const at::Tensor heads = qkv.view({qkv.size(0), qkv.size(1), num_heads + 2 * num_kv_heads, -1});
-  const auto turned = [&](std::int64_t first, std::int64_t count, const OptionalTensor& weight) {
+  const auto rotate_part = [&](std::int64_t first, std::int64_t count,
+                               const OptionalTensor& weight) {
     at::Tensor part = heads.narrow(2, first, count).to(cosines.scalar_type());
     if (weight) part = part * inverse_rms(part, eps) * *weight;
     return rotated(part, cosines, sines).to(qkv.scalar_type());
   };
   // clone: an operator may not return a view of its input.
   return {
-      turned(0, num_heads, q_weight), turned(num_heads, num_kv_heads, k_weight),
+      rotate_part(0, num_heads, q_weight), rotate_part(num_heads, num_kv_heads, k_weight),
       heads.narrow(2, num_heads + num_kv_heads, num_kv_heads).clone(at::MemoryFormat::Contiguous)};
 }
 
@@ -82,11 +83,11 @@ at::Tensor backward_composite(const at::Tensor& grad_q, const at::Tensor& grad_k
     return qkv->view({qkv->size(0), qkv->size(1), all, -1}).narrow(2, first, count);
   };
   const at::Tensor back = sines.neg();
-  const at::Tensor turned_q = rotated(grad_q.to(cosines.scalar_type()), cosines, back);
-  const at::Tensor turned_k = rotated(grad_k.to(cosines.scalar_type()), cosines, back);
-  const at::Tensor q = part_backward(turned_q, part(0, num_heads), eps, q_weight, grad_q_weight);
+  const at::Tensor back_q = rotated(grad_q.to(cosines.scalar_type()), cosines, back);
+  const at::Tensor back_k = rotated(grad_k.to(cosines.scalar_type()), cosines, back);
+  const at::Tensor q = part_backward(back_q, part(0, num_heads), eps, q_weight, grad_q_weight);
   const at::Tensor k =
-      part_backward(turned_k, part(num_heads, num_kv_heads), eps, k_weight, grad_k_weight);
+      part_backward(back_k, part(num_heads, num_kv_heads), eps, k_weight, grad_k_weight);
   return at::cat({q.to(type), k.to(type), grad_v}, 2).flatten(2);
 }
 

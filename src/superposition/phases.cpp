@@ -79,8 +79,7 @@ std::vector<Phase> make_phases(std::span<const PhaseConfig> configs, std::int64_
     const std::int64_t target_size = target_size_of(config);
     append(
         static_cast<std::int64_t>(end),
-        {.bag_size = config.bag_size,
-         .target_size = target_size,
+        {.bags = {config.bag_size, target_size},
          .slot_weights = make_slot_weights(config.slot_weighting, target_size, config.slot_weights),
          .weights = source_weights(config.weights)});
   }
@@ -107,7 +106,7 @@ std::int64_t raw_tokens_before(std::span<const Phase> phases, std::int64_t end_s
   for (const Phase& phase : phases) {
     const std::int64_t steps =
         std::clamp<std::int64_t>(end_step - phase.first_step, 0, phase.num_steps);
-    total += steps * phase.bag_size * positions_per_step;
+    total += steps * phase.bags.bag_size * positions_per_step;
   }
   return total;
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "superposition/slot_weights.h"
+#include "superposition/windows.h"
 
 namespace superpose::superposition {
 
@@ -45,18 +46,16 @@ struct PhaseConfig {
   void validate() const;
 };
 
-// A range of steps with one bag size and one target size. Both are 1 in next-token prediction.
+// A range of steps with one bag size and one target size.
 struct Phase {
   std::int64_t first_step = 0;
   std::int64_t num_steps = 0;
-  std::int64_t bag_size = 1;                 // a
-  std::int64_t target_size = 1;              // b
+  BagShape bags = {};
   std::vector<double> slot_weights = {1.0};  // [b], sum 1
   // Shares of the data's sources by name, not scaled; empty = as everywhere else.
   std::map<std::string, double> weights = {};
 
   std::int64_t end_step() const { return first_step + num_steps; }
-  bool is_ntp() const { return bag_size == 1 && target_size == 1; }
   bool operator==(const Phase&) const = default;
 };
 

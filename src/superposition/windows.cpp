@@ -25,7 +25,8 @@ std::size_t length_without_padding(std::span<const std::int32_t> bag) {
 void cut_window(const WindowShape& shape, std::span<const std::int32_t> raw,
                 std::span<const std::int32_t> documents, std::span<std::int64_t> inputs,
                 std::span<std::int64_t> targets) {
-  const auto [length, a_signed, b_signed] = shape;
+  const std::int64_t length = shape.sequence_length;
+  const auto [a_signed, b_signed] = shape.bags;
   util::require(length >= 1 && a_signed >= 1 && b_signed >= 1,
                 "window: sequence_length, bag_size and target_size must be >= 1, got ", length,
                 ", ", a_signed, ", ", b_signed);

@@ -9,16 +9,25 @@ namespace superpose::superposition {
 inline constexpr std::int32_t kPadding = -1;          // in raw ids and in inputs: not a token
 inline constexpr std::int64_t kIgnoredTarget = -100;  // in targets: no loss here
 
+// Tokens that a position reads and predicts. Both are 1 in next-token prediction.
+struct BagShape {
+  std::int64_t bag_size = 1;     // a
+  std::int64_t target_size = 1;  // b
+
+  bool is_ntp() const { return bag_size == 1 && target_size == 1; }
+  bool operator==(const BagShape&) const = default;
+};
+
 // One row: L bags of a tokens, b targets each.
 struct WindowShape {
   std::int64_t sequence_length = 1;  // L
-  std::int64_t bag_size = 1;         // a
-  std::int64_t target_size = 1;      // b
+  BagShape bags = {};
 
   // Raw positions from one row of a lane to the next.
-  std::int64_t advance() const { return sequence_length * bag_size; }
+  std::int64_t advance() const { return sequence_length * bags.bag_size; }
   // Raw ids that a row looks at.
-  std::int64_t length() const { return sequence_length * bag_size + target_size; }
+  std::int64_t length() const { return advance() + bags.target_size; }
+  bool operator==(const WindowShape&) const = default;
 };
 
 // Cuts one raw window into bags and their targets; the whole alignment rule lives here

@@ -36,9 +36,10 @@ util::NumberPairs source_epochs(const data::BatchSource& source, std::int64_t st
 }
 
 std::string describe_switch(const superposition::Phase& next) {
-  std::string text = next.is_ntp() ? "to next-token prediction"
-                                   : "to bags of " + std::to_string(next.bag_size) +
-                                         ", targets of " + std::to_string(next.target_size);
+  std::string text = next.bags.is_ntp()
+                         ? "to next-token prediction"
+                         : "to bags of " + std::to_string(next.bags.bag_size) + ", targets of " +
+                               std::to_string(next.bags.target_size);
   const char* lead = ", weights ";
   for (const auto& [name, weight] : next.weights) {
     text += lead + name + " " + util::format_double(weight);
@@ -172,7 +173,7 @@ StepResult TrainingLoop::do_step(const data::Batch& batch) {
   } catch (const NonFiniteError& error) {
     std::ostringstream text;
     text << "train: step " << step_ + 1 << " of " << config_.train.steps << " (phase "
-         << superposition::phase_index_at(phases, step_) + 1 << ", bag_size " << phase.bag_size
+         << superposition::phase_index_at(phases, step_) + 1 << ", bag_size " << phase.bags.bag_size
          << "): " << error.what() << "; weights were not changed; last checkpoint: "
          << (result_.checkpoint.empty() ? "none" : result_.checkpoint.string())
          << ". Try a lower optim.learning_rate or a longer optim.warmup_steps.";
@@ -264,10 +265,10 @@ void TrainingLoop::write_record(const StepResult& result, double epoch) {
   set_clocks(record, step_, clocks_);
   set_times(record, clocks_);
   record.phase = static_cast<std::int64_t>(index);
-  record.bag_size = phase.bag_size;
-  record.target_size = phase.target_size;
+  record.bag_size = phase.bags.bag_size;
+  record.target_size = phase.bags.target_size;
   record.loss = result.loss;
-  record.is_bag_loss = phase.target_size > 1;
+  record.is_bag_loss = phase.bags.target_size > 1;
   record.learning_rate = optim::learning_rate_at(config_.optim, step_ - 1, config_.train.steps);
   record.gradient_norm = result.gradient_norm;
   record.scalars = result.scalars;
@@ -325,7 +326,7 @@ void TrainingLoop::score_due_tasks(const std::function<bool(const EvaluationTask
 
 void TrainingLoop::score_task(const EvaluationTask& task) {
   const bool is_superposed =
-      step_ > 0 && !superposition::phase_at(parts_.setup.phases, step_ - 1).is_ntp();
+      step_ > 0 && !superposition::phase_at(parts_.setup.phases, step_ - 1).bags.is_ntp();
   if (is_superposed && !std::exchange(said_superposed_, true)) {
     write_event(metrics::EventKind::kWarning,
                 "tasks are scored inside superposition: the model was trained on bags, and the "

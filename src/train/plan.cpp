@@ -82,7 +82,7 @@ void plan_schedule(const optim::OptimConfig& optim, Plan& plan) {
   plan.end_rate_share = rate_share_after(optim, plan.last_step, plan.total_steps);
   plan.final_rate_share = rate_share_after(optim, plan.total_steps, plan.total_steps);
   for (std::size_t index = 1; index < plan.phases.size(); ++index) {
-    if (plan.phases[index].is_ntp() && !plan.phases[index - 1].is_ntp()) {
+    if (plan.phases[index].bags.is_ntp() && !plan.phases[index - 1].bags.is_ntp()) {
       plan.switch_step = plan.phases[index].first_step;
     }
   }
@@ -148,7 +148,7 @@ void plan_data(const RunSpec& spec, const Setup& setup, Plan& plan) {
   }
   plan.stops_with_data = setup.data_end_it;
   if (setup.source->sources().size() > 1) {
-    plan.sources = data::read_through(*setup.source, setup.phases);
+    plan.sources = data::usage_by_source(*setup.source, setup.phases);
   } else {
     plan.first_epoch_ends_at = setup.source->exhaustion_step();
     if (setup.data_end_it) plan.first_epoch_ends_at = setup.source->data_end();
@@ -247,8 +247,8 @@ void plan_memory_of_rank(const RunSpec& spec, const Setup& setup, Plan& plan) {
   request.recompute_every = spec.config.train.recompute_every;
   request.bf16 = setup.precision == Precision::kBf16;
   for (const superposition::Phase& phase : plan.phases) {
-    request.bag_size = std::max(request.bag_size, phase.bag_size);
-    request.target_size = std::max(request.target_size, phase.target_size);
+    request.bag_size = std::max(request.bag_size, phase.bags.bag_size);
+    request.target_size = std::max(request.target_size, phase.bags.target_size);
   }
   plan.memory = plan_memory(memory_inputs(request, spec, setup, plan));
   plan.machine_memory = util::memory();

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "data/readings.h"
+#include "data/source_usage.h"
 #include "superposition/phases.h"
 #include "train/checkpoint_count.h"
 #include "train/memory.h"
@@ -140,11 +140,11 @@ struct Plan {
   std::int64_t raw_tokens_at_hand = 0;              // training tokens of the corpus
   double epochs = 0;                                // read when this call ends
   std::optional<std::int64_t> first_epoch_ends_at;  // step in which it does or did, where it does
-  bool stops_with_data = false;              // this call ends there, as data.when_exhausted says
-  double held_out_share = 0;                 // of the text of [data]
-  std::vector<data::SourceReading> sources;  // of a mixture; else empty
-  std::vector<PlannedCorpus> corpora;        // that of [data], or those of the mixture
-  bool holds_out = false;                    // one of the sets is what [data] holds out
+  bool stops_with_data = false;            // this call ends there, as data.when_exhausted says
+  double held_out_share = 0;               // of the text of [data]
+  std::vector<data::SourceUsage> sources;  // of a mixture; else empty
+  std::vector<PlannedCorpus> corpora;      // that of [data], or those of the mixture
+  bool holds_out = false;                  // one of the sets is what [data] holds out
   std::vector<PlannedSet> validation;
   std::vector<PlannedTask> tasks;
   std::int64_t prompts = 0;             // continued at each validation

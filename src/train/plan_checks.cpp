@@ -164,7 +164,7 @@ class Checks {
                                           util::counted(plan_.total_steps, "step") + "; "
                                     : "";
     constexpr const char* kMoreText = ": give more text, fewer steps or smaller bags";
-    if (!superposition::phase_at(plan_.phases, end - 1).is_ntp()) {
+    if (!superposition::phase_at(plan_.phases, end - 1).bags.is_ntp()) {
       warn(Check::kSuperposedEnd, because,
            "the run ends superposed, and without a phase of next-token prediction after it the "
            "model is not an ordinary language model",
@@ -190,7 +190,7 @@ class Checks {
            "more text, fewer steps or smaller bags");
     };
     if (plan_.sources.empty()) check("the corpus is", plan_.epochs);
-    for (const data::SourceReading& source : plan_.sources) {
+    for (const data::SourceUsage& source : plan_.sources) {
       check("mixture source " + source.name + " is", source.phases.back().epochs);
     }
   }

@@ -27,10 +27,11 @@ std::string describe_phase(const superposition::Phase& phase) {
   std::ostringstream text;
   text << util::with_commas(phase.num_steps) << " steps from "
        << util::with_commas(phase.first_step) << ": ";
-  if (phase.is_ntp()) {
+  if (phase.bags.is_ntp()) {
     text << "next-token prediction (NTP)";
   } else {
-    text << "bags of " << phase.bag_size << " in, " << phase.target_size << " targets out";
+    text << "bags of " << phase.bags.bag_size << " in, " << phase.bags.target_size
+         << " targets out";
   }
   return text.str();
 }
@@ -62,14 +63,14 @@ std::string describe_factor(const Plan& plan) {
   if (plan.raw_tokens_factor == 1) return "";
   std::ostringstream text;
   text << " (" << util::fixed(plan.raw_tokens_factor, 2) << " times the baseline's";
-  const auto has_bags = [](const superposition::Phase& phase) { return phase.bag_size > 1; };
+  const auto has_bags = [](const superposition::Phase& phase) { return phase.bags.bag_size > 1; };
   const auto& phases = plan.phases;
   if (std::count_if(phases.begin(), phases.end(), has_bags) == 1) {
     const auto phase = std::find_if(phases.begin(), phases.end(), has_bags);
     text << ": 1 + r (s - 1) with r = "
          << util::fixed(
                 static_cast<double>(phase->num_steps) / static_cast<double>(plan.total_steps), 2)
-         << ", s = " << phase->bag_size;
+         << ", s = " << phase->bags.bag_size;
   }
   text << ')';
   return text.str();
@@ -80,7 +81,7 @@ std::string ends_in(const Plan& plan, std::int64_t step) {
   return (step < plan.first_step ? "ended in step " : "ends in step ") + util::with_commas(step);
 }
 
-std::string describe_source(const Plan& plan, const data::SourceReading& source) {
+std::string describe_source(const Plan& plan, const data::SourceUsage& source) {
   std::ostringstream text;
   text << source.name << ": " << util::format_count(source.tokens) << " tokens available, weight ";
   for (std::size_t i = 0; i < source.phases.size(); ++i) {
@@ -207,7 +208,7 @@ void print_plan(std::ostream& out, const Plan& plan) {
     out << "files      " << describe_corpus(plan, corpus) << '\n';
   }
   out << "data       " << describe_data(plan) << '\n';
-  for (const data::SourceReading& source : plan.sources) {
+  for (const data::SourceUsage& source : plan.sources) {
     out << "source     " << describe_source(plan, source) << '\n';
   }
   out << "validation " << describe_validation(plan) << '\n';

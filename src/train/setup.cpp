@@ -8,8 +8,8 @@
 
 #include "eval/copying_probe.h"
 #include "model/accounting.h"
+#include "train/run_corpora.h"
 #include "train/run_folder.h"
-#include "train/texts.h"
 #include "util/error.h"
 #include "util/hash.h"
 #include "util/resources.h"
@@ -207,24 +207,25 @@ Setup set_up(const RunSpec& spec, distributed::Collective& collective) {
   data::check_phase_weights(setup.phases, config.mixture);
   std::vector<tasks::LoadedTask> loaded_tasks =
       load_tasks(locate_tasks(config.evaluation.tasks, config.data.recipe_folder));
-  Texts texts = prepare_texts(config, {spec.console, spec.console_columns}, collective);
+  RunCorpora corpora = prepare_corpora(config, {spec.console, spec.console_columns}, collective);
   // The rows of weights that are there already need not be a round number.
-  setup.model = model::resolve(config.model, setup.initial ? texts.training.vocabulary_size
-                                                           : texts.training.padded_vocabulary_size);
+  setup.model =
+      model::resolve(config.model, setup.initial ? corpora.training.vocabulary_size
+                                                 : corpora.training.padded_vocabulary_size);
   check_shape(config, setup.model, collective.world_size());
   check_balance(config.optim.balance, setup.model.moe, setup.model.num_layers);
   setup.environment = make_environment(spec, setup, collective);
-  setup.validation = make_validation_sets(texts.validation, config);
-  setup.final_windows = make_final_windows(texts.validation, config);
+  setup.validation = make_validation_sets(corpora.validation, config);
+  setup.final_windows = make_final_windows(corpora.validation, config);
   if (config.train.sequence_length >= eval::kShortestProbe) {
     setup.copying_sequences =
-        eval::copying_sequences(texts.validation.front().corpus, config.train.sequence_length);
+        eval::copying_sequences(corpora.validation.front().corpus, config.train.sequence_length);
   }
-  setup.corpus_record = {.fingerprint = texts.training.fingerprint,
+  setup.corpus_record = {.fingerprint = corpora.training.fingerprint,
                          .validation_fingerprint = validation_fingerprint(setup.validation, config),
-                         .files = list_files(texts)};
-  setup.sources = std::move(texts.sources);
-  setup.corpus = std::move(texts.training);
+                         .files = list_files(corpora)};
+  setup.sources = std::move(corpora.sources);
+  setup.corpus = std::move(corpora.training);
   setup.tokenizer = tokenizer::make_model_folder(
       setup.corpus.tokenizer.tokenizer_json, setup.corpus.tokenizer.tokenizer_config_json,
       setup.corpus.tokenizer.end_of_document, config.train.sequence_length);
@@ -280,8 +281,8 @@ std::int64_t choose_micro_batch(const RunConfig& config, const model::ModelConfi
   request.sequence_length = config.train.sequence_length;
   request.bf16 = precision == Precision::kBf16;
   for (const superposition::Phase& phase : phases) {
-    request.bag_size = std::max(request.bag_size, phase.bag_size);
-    request.target_size = std::max(request.target_size, phase.target_size);
+    request.bag_size = std::max(request.bag_size, phase.bags.bag_size);
+    request.target_size = std::max(request.target_size, phase.bags.target_size);
   }
   request.rows = rows;
   while (request.rows > 1 &&

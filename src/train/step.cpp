@@ -80,14 +80,15 @@ void accumulate_gradients(Learner& learner, const data::Batch& batch,
                           const std::vector<float>& coefficients, std::int64_t micro_batch) {
   if (batch.rows == 0) return;  // more ranks than rows
   const at::Device device = learner.parameters.master().device();
-  const std::int64_t length = batch.sequence_length;
+  const std::int64_t length = batch.shape.sequence_length;
   // [R, L, a]
-  const at::Tensor inputs = tensor_of(batch.inputs, {batch.rows, length, batch.bag_size}, device);
-  const at::Tensor targets =
-      tensor_of(batch.targets, {batch.rows, length, batch.target_size}, device);  // [R, L, b]
-  const at::Tensor weights =
-      at::from_blob(const_cast<float*>(coefficients.data()), {batch.target_size}, at::kFloat)
-          .to(device);  // [b]
+  const at::Tensor inputs =
+      tensor_of(batch.inputs, {batch.rows, length, batch.shape.bags.bag_size}, device);
+  const at::Tensor targets = tensor_of(
+      batch.targets, {batch.rows, length, batch.shape.bags.target_size}, device);  // [R, L, b]
+  const at::Tensor weights = at::from_blob(const_cast<float*>(coefficients.data()),
+                                           {batch.shape.bags.target_size}, at::kFloat)
+                                 .to(device);  // [b]
   const at::Tensor starts =
       batch.document_starts.empty()
           ? at::Tensor()

@@ -16,10 +16,10 @@ void megatron_idx(std::string_view input) {
   // Whoever has a .bin of bin_bytes may read every range of it.
   const auto width = static_cast<std::int64_t>(corpus::token_bytes(index.type));
   std::int64_t num_tokens = 0;
-  for (const corpus::TokenExtent& extent : index.extents) {
-    expect(extent.num_tokens > 0 && extent.first_byte >= 0);
-    expect(extent.first_byte + extent.num_tokens * width <= index.bin_bytes);
-    num_tokens += extent.num_tokens;
+  for (const corpus::FileRange& file_range : index.file_ranges) {
+    expect(file_range.num_tokens > 0 && file_range.first_byte >= 0);
+    expect(file_range.first_byte + file_range.num_tokens * width <= index.bin_bytes);
+    num_tokens += file_range.num_tokens;
   }
   expect(num_tokens == index.num_tokens && num_tokens * width == index.bin_bytes);
   std::int64_t last = 0;

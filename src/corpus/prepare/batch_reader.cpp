@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "corpus/readers/text_documents.h"
+#include "corpus/readers/read_options.h"
 #include "util/error.h"
 #include "util/hash.h"
 
@@ -32,7 +32,7 @@ ReadOptions read_options(const DataConfig& config) {
 }
 
 BatchReader::BatchReader(ReadOptions reading, std::vector<SourceFile> sources, DocumentRules& rules,
-                         ReadPlace start)
+                         ReadPosition start)
     : reading_(std::move(reading)), sources_(std::move(sources)), rules_(rules), at_(start) {}
 
 // A future of std::async waits for its end.
@@ -76,21 +76,21 @@ bool BatchReader::read_document(DocumentBatch& batch) {
   if (!reader_->next(text_)) return false;
   ++batch.records;
   BatchDocument document;
-  Fate fate = Fate::kNowhere;
+  DocumentUse fate = DocumentUse::kNowhere;
   const SourceFile& source = sources_[static_cast<std::size_t>(at_.source)];
   try {
     fate = rules_.decide(text_, document.content, batch.counts);
   } catch (const util::Error& error) {
     util::fail(source.path.string(), ": document ", at_.records + batch.records, " ", error.what());
   }
-  if (fate == Fate::kNowhere) return true;
+  if (fate == DocumentUse::kNowhere) return true;
   if (batch.text.empty()) {
     batch.text.swap(text_);  // a huge document is not copied
   } else {
     batch.text += text_;
   }
   document.text_end = batch.text.size();
-  document.held_out = fate == Fate::kValidation;
+  document.held_out = fate == DocumentUse::kValidation;
   batch.documents.push_back(document);
   return true;
 }

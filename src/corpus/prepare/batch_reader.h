@@ -17,7 +17,7 @@
 namespace superpose::corpus {
 
 // A position between two documents of a corpus.
-struct ReadPlace {
+struct ReadPosition {
   std::int64_t source = 0;   // index of the file
   std::int64_t records = 0;  // of it that lie behind
 };
@@ -32,7 +32,7 @@ class BatchReader {
  public:
   // `rules` outlives the reader.
   BatchReader(ReadOptions reading, std::vector<SourceFile> sources, DocumentRules& rules,
-              ReadPlace start);
+              ReadPosition start);
   ~BatchReader();
   BatchReader(const BatchReader&) = delete;
   BatchReader& operator=(const BatchReader&) = delete;
@@ -50,7 +50,7 @@ class BatchReader {
   ReadOptions reading_;
   std::vector<SourceFile> sources_;
   DocumentRules& rules_;
-  ReadPlace at_;
+  ReadPosition at_;
   std::unique_ptr<DocumentReader> reader_;  // of the file that is open
   std::stop_source stop_;
   std::future<std::uint64_t> hash_;  // of it, computed meanwhile

@@ -19,15 +19,16 @@ void DocumentRules::remember(std::uint64_t content) {
   if (config_.deduplicate) written_.insert(content);
 }
 
-Fate DocumentRules::decide(std::string& text, std::uint64_t& content, DocumentCounts& counts) {
+DocumentUse DocumentRules::decide(std::string& text, std::uint64_t& content,
+                                  DocumentCounts& counts) {
   const std::optional<std::uint64_t> found = content_of(text, counts);
-  if (!found) return Fate::kNowhere;
+  if (!found) return DocumentUse::kNowhere;
   content = *found;
   if (config_.deduplicate && !written_.insert(content)) {
     ++counts.duplicates;
-    return Fate::kNowhere;
+    return DocumentUse::kNowhere;
   }
-  return is_held_out(content) ? Fate::kValidation : Fate::kTraining;
+  return is_held_out(content) ? DocumentUse::kValidation : DocumentUse::kTraining;
 }
 
 bool DocumentRules::passes(std::string& text, DocumentCounts& counts) const {

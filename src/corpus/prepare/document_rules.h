@@ -13,7 +13,7 @@
 namespace superpose::corpus {
 
 // Where a document goes.
-enum class Fate : std::uint8_t { kTraining, kValidation, kNowhere };
+enum class DocumentUse : std::uint8_t { kTraining, kValidation, kNowhere };
 
 // Decides for each document of a corpus, in order, whether it is trained on, held out or left out:
 // by its text, and by what came before where duplicates are left out.
@@ -31,7 +31,7 @@ class DocumentRules {
   // Counts the document where it goes nowhere, gives its content hash where it goes somewhere.
   // `text` is changed where data.on_invalid_utf8 says so. Throws util::Error "is not UTF-8 ..."
   // where the recipe wants that.
-  Fate decide(std::string& text, std::uint64_t& content, DocumentCounts& counts);
+  DocumentUse decide(std::string& text, std::uint64_t& content, DocumentCounts& counts);
 
  private:
   // Whether the text itself lets the document through.

@@ -36,7 +36,7 @@ struct PreparationJournal {
   // What is held out where data.validation_share draws too few documents (corpus_builder.h).
   double share = 0;             // documents are drawn by this one; 0 = by the recipe's
   bool holds_out_ends = false;  // no document is drawn, but the end of each held out
-  ReadPlace place;
+  ReadPosition place;
   DocumentCounts counts;                 // of the file that `place` lies in
   std::int64_t bytes_read = 0;           // of it, for progress
   std::int64_t source_record_bytes = 0;  // of sources.jsonl

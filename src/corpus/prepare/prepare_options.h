@@ -5,7 +5,7 @@
 #include <optional>
 #include <vector>
 
-#include "corpus/readers/document_reader.h"
+#include "corpus/readers/read_options.h"
 
 namespace superpose::corpus {
 

@@ -126,19 +126,4 @@ std::unique_ptr<DocumentReader> read_text_documents(std::unique_ptr<ByteStream> 
   return std::make_unique<TextDocuments>(std::move(bytes), std::move(separator));
 }
 
-std::string unescape_separator(std::string_view key, std::string_view text) {
-  std::string result;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '\\') {
-      result += text[i];
-      continue;
-    }
-    const char c = ++i < text.size() ? text[i] : '\0';
-    util::require(c == 'n' || c == 't' || c == 'r' || c == '\\', key,
-                  R"(: a backslash must stand in \n, \t, \r or \\, got )", text);
-    result += c == 'n' ? '\n' : c == 't' ? '\t' : c == 'r' ? '\r' : '\\';
-  }
-  return result;
-}
-
 }  // namespace superpose::corpus

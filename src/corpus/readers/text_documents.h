@@ -4,7 +4,6 @@
 #include <filesystem>
 #include <memory>
 #include <string>
-#include <string_view>
 
 #include "corpus/readers/document_reader.h"
 #include "corpus/streams/byte_stream.h"
@@ -18,9 +17,5 @@ namespace superpose::corpus {
 // documents are delivered.
 std::unique_ptr<DocumentReader> read_text_documents(std::unique_ptr<ByteStream> bytes,
                                                     std::string separator);
-
-// A separator as the user wrote it, with \n, \t, \r and \\ for what they stand for: on a command
-// line a line end is hard to type. Throws util::Error "<key>: ..." for another backslash.
-std::string unescape_separator(std::string_view key, std::string_view text);
 
 }  // namespace superpose::corpus

@@ -97,14 +97,14 @@ std::int64_t check_cover(const Reader& reader, std::span<const std::int32_t> len
 }
 
 // Appends a sequence, to the last range where it follows that one in the file.
-void append_extent(std::vector<TokenExtent>& extents, std::int64_t pointer, std::int64_t length,
-                   std::int64_t width) {
+void append_range(std::vector<FileRange>& file_ranges, std::int64_t pointer, std::int64_t length,
+                  std::int64_t width) {
   if (length == 0) return;
-  if (!extents.empty() &&
-      extents.back().first_byte + extents.back().num_tokens * width == pointer) {
-    extents.back().num_tokens += length;
+  if (!file_ranges.empty() &&
+      file_ranges.back().first_byte + file_ranges.back().num_tokens * width == pointer) {
+    file_ranges.back().num_tokens += length;
   } else {
-    extents.push_back({pointer, length});
+    file_ranges.push_back({pointer, length});
   }
 }
 
@@ -156,7 +156,7 @@ MegatronIndex parse_megatron_index(std::span<const std::byte> bytes, const std::
   index.bin_bytes = check_cover(reader, lengths, pointers, width);
   index.num_tokens = index.bin_bytes / width;
   for (std::size_t i = 0; i < lengths.size(); ++i) {
-    append_extent(index.extents, pointers[i], lengths[i], width);
+    append_range(index.file_ranges, pointers[i], lengths[i], width);
   }
   index.document_ends = ends_of_documents(reader, entries, lengths);
   return index;

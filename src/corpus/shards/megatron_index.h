@@ -15,7 +15,7 @@ namespace superpose::corpus {
 // follow, which is of no use here).
 struct MegatronIndex {
   TokenType type = TokenType::kU16;
-  std::vector<TokenExtent> extents;         // sequences in their order, joined where they touch
+  std::vector<FileRange> file_ranges;       // sequences in their order, joined where they touch
   std::vector<std::int64_t> document_ends;  // in tokens; documents without a token are left out
   std::int64_t num_tokens = 0;
   std::int64_t bin_bytes = 0;  // size that .bin must have

@@ -12,7 +12,7 @@
 namespace superpose::corpus {
 
 // Tokens that lie side by side.
-struct TokenShards::Extent {
+struct TokenShards::MappedRange {
   const std::byte* tokens;
   std::int64_t first_token;  // position over all files
   std::int64_t num_tokens;
@@ -53,7 +53,8 @@ template <class Number>
     std::memcpy(&token, tokens + i * sizeof token, sizeof token);
     if (to_unsigned(token) < static_cast<std::uint64_t>(vocabulary_size)) continue;
     // Of several ranges the position in the file says more than the position in the range.
-    const std::int64_t first = file.extents.size() == 1 ? file.extents.front().first_byte : 0;
+    const std::int64_t first =
+        file.file_ranges.size() == 1 ? file.file_ranges.front().first_byte : 0;
     const std::int64_t byte = tokens + i * sizeof token - file.bytes.data() - first;
     util::fail("shard ", file.name, ": token id must be ", token < 0 ? "at least 0 and " : "",
                "below ", vocabulary_size, ", got ", +token, " at token ",
@@ -83,12 +84,12 @@ TokenShards::TokenShards(std::vector<TokenFile> files, std::int64_t vocabulary_s
       files_(std::move(files)),
       documents_(std::make_unique<Documents>()) {
   for (std::size_t i = 0; i < files_.size(); ++i) {
-    for (const TokenExtent& extent : files_[i].extents) {
-      extents_.push_back({.tokens = files_[i].bytes.data() + extent.first_byte,
-                          .first_token = num_tokens_,
-                          .num_tokens = extent.num_tokens,
-                          .file = i});
-      num_tokens_ += extent.num_tokens;
+    for (const FileRange& file_range : files_[i].file_ranges) {
+      mapped_ranges_.push_back({.tokens = files_[i].bytes.data() + file_range.first_byte,
+                                .first_token = num_tokens_,
+                                .num_tokens = file_range.num_tokens,
+                                .file = i});
+      num_tokens_ += file_range.num_tokens;
     }
   }
   const bool all_listed = std::all_of(files_.begin(), files_.end(), [](const TokenFile& file) {
@@ -131,25 +132,26 @@ void TokenShards::read(std::int64_t position, std::span<std::int32_t> out) const
   const auto count = std::ssize(out);
   util::require(position >= 0 && count <= num_tokens_ - position, "shards: must read inside [0, ",
                 num_tokens_, "), got [", position, ", ", position + count, ")");
-  auto extent = std::upper_bound(extents_.begin(), extents_.end(), position,
-                                 [](std::int64_t p, const Extent& r) { return p < r.first_token; });
+  auto file_range =
+      std::upper_bound(mapped_ranges_.begin(), mapped_ranges_.end(), position,
+                       [](std::int64_t p, const MappedRange& r) { return p < r.first_token; });
   while (!out.empty()) {
-    const Extent& source = *std::prev(extent);
+    const MappedRange& source = *std::prev(file_range);
     const std::int64_t first = position - source.first_token;
     const std::int64_t size = std::min(std::ssize(out), source.num_tokens - first);
     copy_tokens(source, first, out.first(static_cast<std::size_t>(size)));
     out = out.subspan(static_cast<std::size_t>(size));
     position += size;
-    ++extent;
+    ++file_range;
   }
 }
 
-void TokenShards::copy_tokens(const Extent& extent, std::int64_t first,
+void TokenShards::copy_tokens(const MappedRange& file_range, std::int64_t first,
                               std::span<std::int32_t> out) const {
-  const TokenFile& file = files_[extent.file];
+  const TokenFile& file = files_[file_range.file];
   with_token_type(file.type, [&](auto number) {
     using Number = decltype(number);
-    const std::byte* tokens = extent.tokens + static_cast<std::size_t>(first) * sizeof(Number);
+    const std::byte* tokens = file_range.tokens + static_cast<std::size_t>(first) * sizeof(Number);
     if (widen<Number>(tokens, out) < static_cast<std::uint64_t>(vocabulary_size_)) return;
     fail_at_bad_token<Number>(file, tokens, out.size(), vocabulary_size_);
   });

@@ -46,14 +46,15 @@ class TokenShards {
   void read(std::int64_t position, std::span<std::int32_t> out) const;
 
  private:
-  struct Extent;
+  struct MappedRange;
   struct Documents;
-  void copy_tokens(const Extent& extent, std::int64_t first, std::span<std::int32_t> out) const;
+  void copy_tokens(const MappedRange& file_range, std::int64_t first,
+                   std::span<std::int32_t> out) const;
 
   std::int64_t vocabulary_size_;
   std::int64_t num_tokens_ = 0;
   std::vector<TokenFile> files_;
-  std::vector<Extent> extents_;
+  std::vector<MappedRange> mapped_ranges_;
   std::unique_ptr<Documents> documents_;
 };
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "corpus/tokens/token_cut.h"
+#include "corpus/shards/token_range.h"
 
 namespace superpose::corpus {
 

@@ -34,13 +34,13 @@ std::vector<Part> parts_of(const TokenFile& file) {
   const auto width = static_cast<std::int64_t>(token_bytes(file.type));
   std::vector<Part> parts;
   std::int64_t position = 0;
-  for (const TokenExtent& extent : file.extents) {
-    for (std::int64_t begin = 0; begin < extent.num_tokens; begin += kPartTokens) {
-      parts.push_back({.tokens = file.bytes.data() + extent.first_byte + begin * width,
+  for (const FileRange& file_range : file.file_ranges) {
+    for (std::int64_t begin = 0; begin < file_range.num_tokens; begin += kPartTokens) {
+      parts.push_back({.tokens = file.bytes.data() + file_range.first_byte + begin * width,
                        .first_token = position + begin,
-                       .num_tokens = std::min(kPartTokens, extent.num_tokens - begin)});
+                       .num_tokens = std::min(kPartTokens, file_range.num_tokens - begin)});
     }
-    position += extent.num_tokens;
+    position += file_range.num_tokens;
   }
   return parts;
 }

@@ -19,13 +19,13 @@ void check_ranges(const TokenFile& file, std::span<const TokenRange> ranges) {
   }
 }
 
-std::vector<TokenExtent> extents_without(const std::vector<TokenExtent>& extents,
-                                         std::int64_t width, std::span<const TokenRange> ranges) {
-  std::vector<TokenExtent> kept;
+std::vector<FileRange> ranges_without(const std::vector<FileRange>& file_ranges, std::int64_t width,
+                                      std::span<const TokenRange> ranges) {
+  std::vector<FileRange> kept;
   std::int64_t at = 0;  // the range's first token
   auto range = ranges.begin();
-  for (const TokenExtent& extent : extents) {
-    const std::int64_t end = at + extent.num_tokens;
+  for (const FileRange& file_range : file_ranges) {
+    const std::int64_t end = at + file_range.num_tokens;
     for (std::int64_t from = at; from < end;) {
       while (range != ranges.end() && range->first + range->count <= from) ++range;
       const bool is_cut = range != ranges.end() && range->first <= from;
@@ -33,7 +33,7 @@ std::vector<TokenExtent> extents_without(const std::vector<TokenExtent>& extents
       if (range != ranges.end()) {
         to = std::min(end, is_cut ? range->first + range->count : range->first);
       }
-      if (!is_cut) kept.push_back({extent.first_byte + (from - at) * width, to - from});
+      if (!is_cut) kept.push_back({file_range.first_byte + (from - at) * width, to - from});
       from = to;
     }
     at = end;
@@ -60,7 +60,7 @@ void cut_out(TokenFile& file, std::span<const TokenRange> ranges) {
   if (ranges.empty()) return;
   check_ranges(file, ranges);
   const auto width = static_cast<std::int64_t>(token_bytes(file.type));
-  file.extents = extents_without(file.extents, width, ranges);
+  file.file_ranges = ranges_without(file.file_ranges, width, ranges);
   for (const TokenRange& range : ranges) file.num_tokens -= range.count;
   file.listed_ends = ends_without(file.listed_ends, ranges);
 }

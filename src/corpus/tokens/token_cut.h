@@ -1,24 +1,13 @@
-// Ranges of tokens, and token files without some of them.
+// Token files without some of their tokens.
 #pragma once
 
 #include <cstdint>
 #include <span>
 
+#include "corpus/shards/token_range.h"
 #include "corpus/tokens/token_files.h"
 
 namespace superpose::corpus {
-
-// Tokens [first, first + count) of a file, in reading order.
-struct TokenRange {
-  std::int64_t first = 0;
-  std::int64_t count = 0;
-
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor& v) {
-    v.required("first", self.first);
-    v.required("count", self.count);
-  }
-};
 
 // Takes documents, or parts of them, out of what is read of a file. A document of which nothing is
 // left is gone.

@@ -50,7 +50,7 @@ std::string_view head_of(const TokenFile& file) {
 }
 
 void set_single_extent(TokenFile& file, std::int64_t first_byte, std::int64_t num_tokens) {
-  if (num_tokens > 0) file.extents = {{first_byte, num_tokens}};
+  if (num_tokens > 0) file.file_ranges = {{first_byte, num_tokens}};
   file.num_tokens = num_tokens;
 }
 
@@ -77,7 +77,7 @@ TokenFile open_megatron(const fs::path& path) {
   util::require(file.bytes.size() == static_cast<std::size_t>(index.bin_bytes), "shard ", file.name,
                 ": must hold ", index.bin_bytes, " bytes by its index, got ", file.bytes.size());
   file.type = index.type;
-  file.extents = std::move(index.extents);
+  file.file_ranges = std::move(index.file_ranges);
   file.num_tokens = index.num_tokens;
   file.listed_ends = std::move(index.document_ends);
   return file;
@@ -153,17 +153,6 @@ TokenFormat tell_format(const TokenFile& file) {
 }
 
 }  // namespace
-
-std::optional<TokenFormat> token_format_of(std::string_view name) {
-  const auto found = std::find(kTokenFormatNames.begin(), kTokenFormatNames.end(), name);
-  if (found == kTokenFormatNames.end()) return std::nullopt;
-  return static_cast<TokenFormat>(found - kTokenFormatNames.begin());
-}
-
-std::string token_format_list() {
-  const std::vector<std::string> names(kTokenFormatNames.begin(), kTokenFormatNames.end());
-  return util::join(names, ", ");
-}
 
 fs::path index_of(const fs::path& path, TokenFormat format) {
   const bool is_megatron =

@@ -1,37 +1,17 @@
 // Files of token ids in the formats of other programs, opened and mapped.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "corpus/shards/token_type.h"
+#include "corpus/tokens/token_format.h"
 #include "util/files.h"
 
 namespace superpose::corpus {
-
-// Layouts of files that hold token ids (docs/formats/corpora.md).
-enum class TokenFormat {
-  kAuto,      // by the file: an .idx next to it, or how it begins
-  kMegatron,  // .bin with .idx
-  kLlmC,      // llm.c, modded-nanogpt: 1024 bytes of header, then u16 or u32
-  kNumpy,     // what numpy.save writes: one dimension of whole numbers
-  kRawU8,     // numbers and nothing else: nanoGPT's .bin (u16), OLMo-core's .npy
-  kRawU16,
-  kRawU32,
-  kRawU64
-};
-inline constexpr std::array<std::string_view, 8> kTokenFormatNames{
-    "auto", "megatron", "llm.c", "npy", "raw-u8", "raw-u16", "raw-u32", "raw-u64"};
-
-// None where there is no such name.
-std::optional<TokenFormat> token_format_of(std::string_view name);
-// "auto, megatron, ...": for messages.
-std::string token_format_list();
 
 struct TokenFileOptions {
   TokenFormat format = TokenFormat::kAuto;
@@ -45,7 +25,7 @@ struct TokenFileOptions {
 enum class DocumentEnds { kListed, kBehindMarker, kBeforeMarker };
 
 // Tokens that lie side by side in a file.
-struct TokenExtent {
+struct FileRange {
   std::int64_t first_byte = 0;
   std::int64_t num_tokens = 0;
 };
@@ -55,7 +35,7 @@ struct TokenFile {
   std::string name;  // path, for errors
   util::MappedFile bytes;
   TokenType type = TokenType::kU16;
-  std::vector<TokenExtent> extents = {};  // in reading order, none empty; inside the file
+  std::vector<FileRange> file_ranges = {};  // in reading order, none empty; inside the file
   std::int64_t num_tokens = 0;
   DocumentEnds document_ends = DocumentEnds::kListed;
   // kListed: one past the last token of each document, strictly ascending to num_tokens.

@@ -19,13 +19,13 @@ class Backward {
         outputs_(outputs),
         gradients_(gradients),
         width_(inputs.width()),
-        stride_(turned_stride(inputs.length())),
+        stride_(transposed_stride(inputs.length())),
         keys_(inputs.length() * width_),
         values_(inputs.length() * width_),
-        turned_keys_(width_ * stride_),
-        turned_queries_(width_ * kQueries),
-        turned_grad_(width_ * kQueries),
-        turned_grad_queries_(width_ * kQueries),
+        transposed_keys_(width_ * stride_),
+        transposed_queries_(width_ * kQueries),
+        transposed_grad_(width_ * kQueries),
+        transposed_grad_queries_(width_ * kQueries),
         scores_(kKeys * kQueries),
         grad_scores_(kKeys * kQueries) {}
 
@@ -57,7 +57,7 @@ class Backward {
     if (group == group_) return;
     group_ = group;
     const Matrix keys = head_of(in_.k, row, kv_head);
-    transpose(keys, in_.length(), width_, turned_keys_.data(), stride_);
+    transpose(keys, in_.length(), width_, transposed_keys_.data(), stride_);
     copy_rows(keys, in_.length(), width_, keys_.data(), width_);
     copy_rows(head_of(in_.v, row, kv_head), in_.length(), width_, values_.data(), width_);
   }
@@ -65,15 +65,15 @@ class Backward {
   void add_block(std::int64_t row, std::int64_t head, const Range& queries) {
     queries_ = rows_from(head_of(in_.q, row, head), queries.begin);
     grad_ = rows_from(head_of(outputs_.grad, row, head), queries.begin);
-    turn_queries(queries_, queries.size(), width_, turned_queries_.data());
-    turn_queries(grad_, queries.size(), width_, turned_grad_.data());
+    transpose_queries(queries_, queries.size(), width_, transposed_queries_.data());
+    transpose_queries(grad_, queries.size(), width_, transposed_grad_.data());
     take_sums(row, head, queries);
     const Range keys = in_.keys_of(row, queries);
     for (std::int64_t key = keys.begin; key < keys.end; key += kKeys) {
       add_tile(tile_of(keys, key), queries, in_.starts_of(row),
                key == keys.begin ? Into::kEmpty : Into::kSum);
     }
-    transpose({turned_grad_queries_.data(), kQueries}, width_, queries.size(),
+    transpose({transposed_grad_queries_.data(), kQueries}, width_, queries.size(),
               head_to_write(gradients_.q, row, head) + queries.begin * queries_.stride,
               queries_.stride);
   }
@@ -98,10 +98,10 @@ class Backward {
     const Matrix grad_s{grad_scores_.data(), kQueries};  // dP^T, then dS^T
     const std::int64_t first = keys.begin * width_;
     const ProductSize tile{keys.size(), kQueries, width_};
-    tile_product(tile, {keys_.data() + first, width_}, {turned_queries_.data(), kQueries},
+    tile_product(tile, {keys_.data() + first, width_}, {transposed_queries_.data(), kQueries},
                  scores_.data(), kQueries, Into::kEmpty);
     mask_scores(keys, queries, starts, scores_.data());
-    tile_product(tile, {values_.data() + first, width_}, {turned_grad_.data(), kQueries},
+    tile_product(tile, {values_.data() + first, width_}, {transposed_grad_.data(), kQueries},
                  grad_scores_.data(), kQueries, Into::kEmpty);
     active_attention_rows().softmax_grad({.scores = scores_.data(),
                                           .grad = grad_scores_.data(),
@@ -112,8 +112,8 @@ class Backward {
     const ProductSize sums{keys.size(), width_, queries.size()};
     tile_product(sums, p, grad_, sums_.values + first, width_, Into::kSum);
     tile_product(sums, grad_s, queries_, sums_.keys + first, width_, Into::kSum);
-    tile_product({width_, kQueries, keys.size()}, {turned_keys_.data() + keys.begin, stride_},
-                 grad_s, turned_grad_queries_.data(), kQueries, into);
+    tile_product({width_, kQueries, keys.size()}, {transposed_keys_.data() + keys.begin, stride_},
+                 grad_s, transposed_grad_queries_.data(), kQueries, into);
   }
 
   const AttentionInputs& in_;
@@ -122,15 +122,15 @@ class Backward {
   std::int64_t group_ = -1;
   KeySums sums_{};
   std::int64_t width_;         // h
-  std::int64_t stride_;        // of turned_keys_
+  std::int64_t stride_;        // of transposed_keys_
   Matrix queries_{}, grad_{};  // [queries of the block, h]
   // [L, h] of the group, closer together than in the tensors.
   Buffer keys_, values_;
-  Buffer turned_keys_;           // [h, L]
-  Buffer turned_queries_;        // [h, kQueries]
-  Buffer turned_grad_;           // the same
-  Buffer turned_grad_queries_;   // the same
-  Buffer scores_, grad_scores_;  // [kKeys, kQueries]
+  Buffer transposed_keys_;          // [h, L]
+  Buffer transposed_queries_;       // [h, kQueries]
+  Buffer transposed_grad_;          // the same
+  Buffer transposed_grad_queries_;  // the same
+  Buffer scores_, grad_scores_;     // [kKeys, kQueries]
   float logsumexp_[kQueries], mean_[kQueries];
 };
 

@@ -16,13 +16,13 @@ class Backward {
         outputs_(outputs),
         gradients_(gradients),
         width_(inputs.width()),
-        stride_(turned_stride(pairs_of(inputs.length()))),
+        stride_(transposed_stride(pairs_of(inputs.length()))),
         queries_(width_),
         grad_(width_),
         keys_(inputs.length() * pairs_of(width_)),
         values_(inputs.length() * pairs_of(width_)),
-        turned_keys_(width_ * stride_),
-        turned_grad_queries_(width_ * kQueries),
+        transposed_keys_(width_ * stride_),
+        transposed_grad_queries_(width_ * kQueries),
         grad_rows_(kQueries * width_),
         scores_(kKeys * kQueries),
         grad_scores_(kKeys * kQueries),
@@ -62,7 +62,7 @@ class Backward {
     if (group == group_) return;
     group_ = group;
     const Bf16Matrix keys = bf16_head_of(in_.k, row, kv_head);
-    turn_bf16(keys, in_.length(), width_, turned_keys_.data(), stride_);
+    transpose_bf16(keys, in_.length(), width_, transposed_keys_.data(), stride_);
     copy_words(keys, in_.length(), width_, keys_.data());
     copy_words(bf16_head_of(in_.v, row, kv_head), in_.length(), width_, values_.data());
   }
@@ -80,8 +80,8 @@ class Backward {
       add_tile(tile_of(keys, key), queries, in_.starts_of(row),
                key == keys.begin ? Into::kEmpty : Into::kSum);
     }
-    transpose({turned_grad_queries_.data(), kQueries}, width_, queries.size(), grad_rows_.data(),
-              width_);
+    transpose({transposed_grad_queries_.data(), kQueries}, width_, queries.size(),
+              grad_rows_.data(), width_);
     narrow_rows({grad_rows_.data(), width_}, queries.size(), width_,
                 bf16_head_to_write(gradients_.q, row, head) + queries.begin * q.stride, q.stride);
   }
@@ -110,9 +110,10 @@ class Backward {
       return Bf16Matrix{as_bf16(x.data() + keys.begin * words), 2 * words};
     };
     const ProductSize tile{keys.size(), kQueries, width_};
-    multiply_bf16(tile, rows_of(keys_), queries_.turned(), scores_.data(), kQueries, Into::kEmpty);
+    multiply_bf16(tile, rows_of(keys_), queries_.transposed(), scores_.data(), kQueries,
+                  Into::kEmpty);
     mask_scores(keys, queries, starts, scores_.data());
-    multiply_bf16(tile, rows_of(values_), grad_.turned(), grad_scores_.data(), kQueries,
+    multiply_bf16(tile, rows_of(values_), grad_.transposed(), grad_scores_.data(), kQueries,
                   Into::kEmpty);
     const Bf16Matrix p{as_bf16(p_.data()), kQueries};            // P^T
     const Bf16Matrix grad_s{as_bf16(grad_s_.data()), kQueries};  // dS^T
@@ -129,8 +130,8 @@ class Backward {
     multiply_bf16(sums, p, grad_.paired(), sums_.values + first, width_, Into::kSum);
     multiply_bf16(sums, grad_s, queries_.paired(), sums_.keys + first, width_, Into::kSum);
     multiply_bf16({width_, kQueries, keys.size()},
-                  {as_bf16(turned_keys_.data() + keys.begin / 2), 2 * stride_},
-                  {grad_words_.data(), kQueries}, turned_grad_queries_.data(), kQueries, into);
+                  {as_bf16(transposed_keys_.data() + keys.begin / 2), 2 * stride_},
+                  {grad_words_.data(), kQueries}, transposed_grad_queries_.data(), kQueries, into);
   }
 
   const AttentionInputs& in_;
@@ -138,16 +139,16 @@ class Backward {
   const AttentionGradients& gradients_;
   std::int64_t group_ = -1;
   KeySums sums_{};
-  std::int64_t width_;           // h
-  std::int64_t stride_;          // of turned_keys_, in words
-  BlockOperand queries_, grad_;  // of the block
-  Buffer keys_, values_;         // [L, w] words of the group
-  Buffer turned_keys_;           // [h, L] bf16
-  Buffer turned_grad_queries_;   // [h, kQueries]
-  Buffer grad_rows_;             // [kQueries, h]
-  Buffer scores_, grad_scores_;  // [kKeys, kQueries]
-  Buffer p_, grad_s_;            // the same in bf16
-  Buffer grad_words_;            // [kKeys / 2, kQueries] words of grad_s_
+  std::int64_t width_;              // h
+  std::int64_t stride_;             // of transposed_keys_, in words
+  BlockOperand queries_, grad_;     // of the block
+  Buffer keys_, values_;            // [L, w] words of the group
+  Buffer transposed_keys_;          // [h, L] bf16
+  Buffer transposed_grad_queries_;  // [h, kQueries]
+  Buffer grad_rows_;                // [kQueries, h]
+  Buffer scores_, grad_scores_;     // [kKeys, kQueries]
+  Buffer p_, grad_s_;               // the same in bf16
+  Buffer grad_words_;               // [kKeys / 2, kQueries] words of grad_s_
   float logsumexp_[kQueries], mean_[kQueries];
 };
 

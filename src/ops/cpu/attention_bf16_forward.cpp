@@ -14,11 +14,11 @@ class Forward {
         out_(out),
         logsumexp_(logsumexp),
         width_(inputs.width()),
-        stride_(turned_stride(pairs_of(inputs.length()))),
+        stride_(transposed_stride(pairs_of(inputs.length()))),
         queries_(width_),
         keys_(inputs.length() * pairs_of(width_)),
-        turned_values_(width_ * stride_),
-        turned_out_(width_ * kQueries),
+        transposed_values_(width_ * stride_),
+        transposed_out_(width_ * kQueries),
         out_rows_(kQueries * width_),
         scores_(kKeys * kQueries),
         words_(kKeys / 2 * kQueries) {}
@@ -46,8 +46,8 @@ class Forward {
     if (group == group_) return;
     group_ = group;
     copy_words(bf16_head_of(in_.k, row, kv_head), in_.length(), width_, keys_.data());
-    turn_bf16(bf16_head_of(in_.v, row, kv_head), in_.length(), width_, turned_values_.data(),
-              stride_);
+    transpose_bf16(bf16_head_of(in_.v, row, kv_head), in_.length(), width_,
+                   transposed_values_.data(), stride_);
   }
 
   // Adds what a tile of keys gives to the block's sums and outputs.
@@ -55,7 +55,7 @@ class Forward {
     const AttentionRows& rows = active_attention_rows();
     const std::int64_t words = pairs_of(width_);
     multiply_bf16({keys.size(), kQueries, width_},
-                  {as_bf16(keys_.data() + keys.begin * words), 2 * words}, queries_.turned(),
+                  {as_bf16(keys_.data() + keys.begin * words), 2 * words}, queries_.transposed(),
                   scores_.data(), kQueries, Into::kEmpty);
     mask_scores(keys, queries, starts, scores_.data());
     float decay[kQueries];
@@ -66,17 +66,17 @@ class Forward {
                                  .sum = sum_,
                                  .decay = decay},
                         .words = words_.data()});
-    if (into == Into::kSum) rows.scale_columns(turned_out_.data(), width_, decay);
+    if (into == Into::kSum) rows.scale_columns(transposed_out_.data(), width_, decay);
     multiply_bf16({width_, kQueries, keys.size()},
-                  {as_bf16(turned_values_.data() + keys.begin / 2), 2 * stride_},
-                  {words_.data(), kQueries}, turned_out_.data(), kQueries, into);
+                  {as_bf16(transposed_values_.data() + keys.begin / 2), 2 * stride_},
+                  {words_.data(), kQueries}, transposed_out_.data(), kQueries, into);
   }
 
   void finish(std::int64_t row, std::int64_t head, const Range& queries) {
     float inverse[kQueries];
     for (std::int64_t c = 0; c < kQueries; ++c) inverse[c] = 1.0F / sum_[c];
-    active_attention_rows().scale_columns(turned_out_.data(), width_, inverse);
-    transpose({turned_out_.data(), kQueries}, width_, queries.size(), out_rows_.data(), width_);
+    active_attention_rows().scale_columns(transposed_out_.data(), width_, inverse);
+    transpose({transposed_out_.data(), kQueries}, width_, queries.size(), out_rows_.data(), width_);
     const std::int64_t stride = in_.q.size(2) * width_;
     narrow_rows({out_rows_.data(), width_}, queries.size(), width_,
                 bf16_head_to_write(out_, row, head) + queries.begin * stride, stride);
@@ -91,15 +91,15 @@ class Forward {
   const at::Tensor& out_;        // [B, L, H, h]
   const at::Tensor& logsumexp_;  // [B, H, L]
   std::int64_t width_;           // h
-  std::int64_t stride_;          // of turned_values_, in words
+  std::int64_t stride_;          // of transposed_values_, in words
   std::int64_t group_ = -1;
   BlockOperand queries_;
-  Buffer keys_;           // [L, w] words
-  Buffer turned_values_;  // [h, L] bf16
-  Buffer turned_out_;     // [h, kQueries]
-  Buffer out_rows_;       // [kQueries, h]
-  Buffer scores_;         // [kKeys, kQueries]
-  Buffer words_;          // [kKeys / 2, kQueries] of the exponentials
+  Buffer keys_;               // [L, w] words
+  Buffer transposed_values_;  // [h, L] bf16
+  Buffer transposed_out_;     // [h, kQueries]
+  Buffer out_rows_;           // [kQueries, h]
+  Buffer scores_;             // [kKeys, kQueries]
+  Buffer words_;              // [kKeys / 2, kQueries] of the exponentials
   float maximum_[kQueries], sum_[kQueries];
 };
 

@@ -49,13 +49,14 @@ class BlockOperand {
   explicit BlockOperand(std::int64_t width)
       : width_(width),
         words_(kQueries * pairs_of(width)),
-        turned_(pairs_of(width) * kQueries),
+        transposed_(pairs_of(width) * kQueries),
         paired_(kQueries / 2 * width) {}
 
   // x [count, h]; queries beyond are 0.
   void turn(const Bf16Matrix& x, std::int64_t count) {
     copy_words(x, count, width_, words_.data());
-    turn_queries({words_.data(), pairs_of(width_)}, count, pairs_of(width_), turned_.data());
+    transpose_queries({words_.data(), pairs_of(width_)}, count, pairs_of(width_),
+                      transposed_.data());
   }
   void pair(const Bf16Matrix& x, std::int64_t count) {
     pair_rows(x, count, width_, paired_.data(), width_);
@@ -63,12 +64,14 @@ class BlockOperand {
               0.0F);
   }
 
-  Matrix turned() const { return {turned_.data(), kQueries}; }  // [w, kQueries] words: sums over h
-  Matrix paired() const { return {paired_.data(), width_}; }    // [kQueries / 2, h]: over queries
+  Matrix transposed() const {
+    return {transposed_.data(), kQueries};
+  }                                                           // [w, kQueries] words: sums over h
+  Matrix paired() const { return {paired_.data(), width_}; }  // [kQueries / 2, h]: over queries
 
  private:
   std::int64_t width_;
-  Buffer words_, turned_, paired_;
+  Buffer words_, transposed_, paired_;
 };
 
 }  // namespace superpose::ops::cpu

@@ -24,18 +24,19 @@ class Forward {
         out_(out),
         logsumexp_(logsumexp),
         width_(inputs.width()),
-        stride_(turned_stride(inputs.length())),
+        stride_(transposed_stride(inputs.length())),
         keys_(inputs.length() * width_),
-        turned_values_(width_ * stride_),
-        turned_queries_(width_ * kQueries),
-        turned_out_(width_ * kQueries),
+        transposed_values_(width_ * stride_),
+        transposed_queries_(width_ * kQueries),
+        transposed_out_(width_ * kQueries),
         scores_(kKeys * kQueries) {}
 
   void attend(std::int64_t row, std::int64_t head, std::int64_t block) {
     take_group(row, head / in_.heads_of_group());
     const Range queries = in_.block(block);
     const Matrix q = head_of(in_.q, row, head);
-    turn_queries(rows_from(q, queries.begin), queries.size(), width_, turned_queries_.data());
+    transpose_queries(rows_from(q, queries.begin), queries.size(), width_,
+                      transposed_queries_.data());
     std::fill_n(maximum_, kQueries, std::numeric_limits<float>::lowest());
     std::fill_n(sum_, kQueries, 0.0F);
     const Range keys = in_.keys_of(row, queries);
@@ -52,7 +53,8 @@ class Forward {
     if (group == group_) return;
     group_ = group;
     copy_rows(head_of(in_.k, row, kv_head), in_.length(), width_, keys_.data(), width_);
-    transpose(head_of(in_.v, row, kv_head), in_.length(), width_, turned_values_.data(), stride_);
+    transpose(head_of(in_.v, row, kv_head), in_.length(), width_, transposed_values_.data(),
+              stride_);
   }
 
   // Adds what a tile of keys gives to the block's sums and outputs.
@@ -60,7 +62,7 @@ class Forward {
     const AttentionRows& rows = active_attention_rows();
     float* scores = scores_.data();
     tile_product({keys.size(), kQueries, width_}, {keys_.data() + keys.begin * width_, width_},
-                 {turned_queries_.data(), kQueries}, scores, kQueries, Into::kEmpty);
+                 {transposed_queries_.data(), kQueries}, scores, kQueries, Into::kEmpty);
     mask_scores(keys, queries, starts, scores);
     float decay[kQueries];
     rows.softmax({.scores = scores,
@@ -69,17 +71,17 @@ class Forward {
                   .maximum = maximum_,
                   .sum = sum_,
                   .decay = decay});
-    if (into == Into::kSum) rows.scale_columns(turned_out_.data(), width_, decay);
-    tile_product({width_, kQueries, keys.size()}, {turned_values_.data() + keys.begin, stride_},
-                 {scores, kQueries}, turned_out_.data(), kQueries, into);
+    if (into == Into::kSum) rows.scale_columns(transposed_out_.data(), width_, decay);
+    tile_product({width_, kQueries, keys.size()}, {transposed_values_.data() + keys.begin, stride_},
+                 {scores, kQueries}, transposed_out_.data(), kQueries, into);
   }
 
   void finish(std::int64_t row, std::int64_t head, const Range& queries) {
     float inverse[kQueries];
     for (std::int64_t c = 0; c < kQueries; ++c) inverse[c] = 1.0F / sum_[c];
-    active_attention_rows().scale_columns(turned_out_.data(), width_, inverse);
+    active_attention_rows().scale_columns(transposed_out_.data(), width_, inverse);
     const std::int64_t stride = in_.q.size(2) * width_;
-    transpose({turned_out_.data(), kQueries}, width_, queries.size(),
+    transpose({transposed_out_.data(), kQueries}, width_, queries.size(),
               head_to_write(out_, row, head) + queries.begin * stride, stride);
     float* logsumexp = logsumexp_.mutable_data_ptr<float>() +
                        (row * in_.q.size(2) + head) * in_.length() + queries.begin;
@@ -92,13 +94,13 @@ class Forward {
   const at::Tensor& out_;        // [B, L, H, h]
   const at::Tensor& logsumexp_;  // [B, H, L]
   std::int64_t width_;           // h
-  std::int64_t stride_;          // of turned_values_
+  std::int64_t stride_;          // of transposed_values_
   std::int64_t group_ = -1;
-  Buffer keys_;            // [L, h], closer together than in the tensor
-  Buffer turned_values_;   // [h, L]
-  Buffer turned_queries_;  // [h, kQueries]
-  Buffer turned_out_;      // [h, kQueries]
-  Buffer scores_;          // [kKeys, kQueries]
+  Buffer keys_;                // [L, h], closer together than in the tensor
+  Buffer transposed_values_;   // [h, L]
+  Buffer transposed_queries_;  // [h, kQueries]
+  Buffer transposed_out_;      // [h, kQueries]
+  Buffer scores_;              // [kKeys, kQueries]
   float maximum_[kQueries], sum_[kQueries];
 };
 

@@ -1,6 +1,6 @@
 // What both directions of attention share: blocks of kQueries queries of one head go over the keys
 // they attend to, tile by tile. Tiles, and what is summed over them, hold a query in each column
-// (attention_rows.h); a transposed head (turned_ in names) is [h, positions].
+// (attention_rows.h); a transposed head (`transposed_` in names) is [h, positions].
 //
 // B rows, L positions, H query heads, K key/value heads, h head dim. A group is a key/value head
 // of a row with its H / K query heads.
@@ -45,7 +45,7 @@ class Buffer {
 
 // From one row of a transposed head to the next: not a power of two, or the rows would share a few
 // sets of the first-level cache.
-inline std::int64_t turned_stride(std::int64_t length) { return (length + 15) / 16 * 16 + 16; }
+inline std::int64_t transposed_stride(std::int64_t length) { return (length + 15) / 16 * 16 + 16; }
 
 // The positions of one head of one row of x [B, L, H or K, h], f32.
 inline Matrix head_of(const at::Tensor& x, std::int64_t row, std::int64_t head) {
@@ -69,12 +69,12 @@ inline void copy_rows(const Matrix& from, std::int64_t rows, std::int64_t width,
 }
 
 // Queries [count, width] to [width, kQueries], with zeros in the columns beyond.
-inline void turn_queries(const Matrix& queries, std::int64_t count, std::int64_t width,
-                         float* turned) {
-  transpose(queries, count, width, turned, kQueries);
+inline void transpose_queries(const Matrix& queries, std::int64_t count, std::int64_t width,
+                              float* transposed) {
+  transpose(queries, count, width, transposed, kQueries);
   if (count == kQueries) return;
   for (std::int64_t d = 0; d < width; ++d) {
-    std::fill(turned + d * kQueries + count, turned + (d + 1) * kQueries, 0.0F);
+    std::fill(transposed + d * kQueries + count, transposed + (d + 1) * kQueries, 0.0F);
   }
 }
 

@@ -76,18 +76,18 @@ void add_panel(const Operand& a, const Operand& b, const Panel& panel, float* su
   const std::int64_t grain = std::max<std::int64_t>(1, kGrain / work);
   at::parallel_for(0, blocks_of(a.width, band), grain, [&](std::int64_t begin, std::int64_t end) {
     constexpr std::int64_t kStride = kDepth / 2 + kPadding;
-    const auto turned =
+    const auto transposed =
         std::make_unique_for_overwrite<float[]>(static_cast<std::size_t>(band * kStride));
     for (std::int64_t index = begin; index < end; ++index) {
       const std::int64_t first = index * band;
       const std::int64_t size = std::min(band, a.width - first);
       for (std::int64_t row = panel.begin; row < panel.end; row += kDepth) {
         const std::int64_t depth = std::min(kDepth, panel.end - row);
-        turn_bf16(a.from(row, first), depth, size, turned.get(), kStride);
+        transpose_bf16(a.from(row, first), depth, size, transposed.get(), kStride);
         const float* words = panel.words + (row - panel.begin) / 2 * b.width;
         for (std::int64_t column = 0; column < b.width; column += kColumns) {
           multiply_bf16({size, std::min(kColumns, b.width - column), depth},
-                        {as_bf16(turned.get()), 2 * kStride}, {words + column, b.width},
+                        {as_bf16(transposed.get()), 2 * kStride}, {words + column, b.width},
                         sum + first * b.width + column, b.width, Into::kSum);
         }
       }

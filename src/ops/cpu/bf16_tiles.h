@@ -17,8 +17,8 @@ inline std::int64_t pairs_of(std::int64_t size) { return (size + 1) / 2; }
 
 // to [columns, 2 ceil(rows / 2)] bf16 = from [rows, columns]^T, with a zero at the end of each row
 // where rows is odd; to_stride in words.
-inline void turn_bf16(const Bf16Matrix& from, std::int64_t rows, std::int64_t columns, float* to,
-                      std::int64_t to_stride) {
+inline void transpose_bf16(const Bf16Matrix& from, std::int64_t rows, std::int64_t columns,
+                           float* to, std::int64_t to_stride) {
   constexpr std::int64_t kTurnedRows = 32;
   constexpr std::int64_t kTurnedColumns = 64;
   float words[kTurnedRows / 2 * kTurnedColumns];

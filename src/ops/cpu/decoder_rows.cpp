@@ -84,7 +84,7 @@ void norm_grad(const NormGradRows<T>& rows) {
 }
 
 template <class T>
-void turn(const TurnedHeads<T>& heads) {
+void rotate(const RotatedHeads<T>& heads) {
   const std::int64_t half = heads.half;
   for (std::int64_t head = 0; head < heads.heads; ++head) {
     const T* from = heads.from + head * 2 * half;
@@ -150,8 +150,8 @@ extern const DecoderRows kDecoderRows = {.norm_f32 = norm<float>,
                                          .norm_again_bf16 = norm_again<Bf16>,
                                          .norm_grad_f32 = norm_grad<float>,
                                          .norm_grad_bf16 = norm_grad<Bf16>,
-                                         .turn_f32 = turn<float>,
-                                         .turn_bf16 = turn<Bf16>,
+                                         .rotate_f32 = rotate<float>,
+                                         .rotate_bf16 = rotate<Bf16>,
                                          .swiglu_f32 = swiglu<float>,
                                          .swiglu_bf16 = swiglu<Bf16>,
                                          .swiglu_grad_f32 = swiglu_grad<float>,

@@ -49,7 +49,7 @@ struct NormAgainRows {
 
 // The heads of one position, rotated by its angles (back where direction is -1).
 template <class T>
-struct TurnedHeads {
+struct RotatedHeads {
   const T* from;  // [heads, 2 half]
   T* to;
   const float* cosines;  // [half]
@@ -89,8 +89,8 @@ struct DecoderRows {
   void (*norm_again_bf16)(const NormAgainRows<Bf16>& rows);
   void (*norm_grad_f32)(const NormGradRows<float>& rows);
   void (*norm_grad_bf16)(const NormGradRows<Bf16>& rows);
-  void (*turn_f32)(const TurnedHeads<float>& heads);
-  void (*turn_bf16)(const TurnedHeads<Bf16>& heads);
+  void (*rotate_f32)(const RotatedHeads<float>& heads);
+  void (*rotate_bf16)(const RotatedHeads<Bf16>& heads);
   void (*swiglu_f32)(const SwiGluRow<float>& row);
   void (*swiglu_bf16)(const SwiGluRow<Bf16>& row);
   void (*swiglu_grad_f32)(const SwiGluRow<float>& row);

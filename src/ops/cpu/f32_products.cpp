@@ -98,7 +98,7 @@ void multiply(const Shape& whole, const Matrix& a, const Matrix& b, bool turn, f
   const std::int64_t grain = std::max<std::int64_t>(1, kGrain / std::max<std::int64_t>(1, work));
   const auto run = [&](std::int64_t begin, std::int64_t end) {
     const std::int64_t stride = cut.block.columns + kPadding;
-    const auto turned = std::make_unique_for_overwrite<float[]>(
+    const auto transposed = std::make_unique_for_overwrite<float[]>(
         static_cast<std::size_t>(turn ? cut.block.depth * stride : 0));
     for (std::int64_t task = begin; task < end; ++task) {
       const std::int64_t row = task / cut.panels * cut.block.rows;
@@ -110,8 +110,8 @@ void multiply(const Shape& whole, const Matrix& a, const Matrix& b, bool turn, f
         Matrix panel{b.data + k * b.stride + column, b.stride};
         if (turn) {
           transpose({b.data + column * b.stride + k, b.stride}, shape.columns, shape.depth,
-                    turned.get(), stride);
-          panel = {turned.get(), stride};
+                    transposed.get(), stride);
+          panel = {transposed.get(), stride};
         }
         multiply_panel(shape, {a.data + row * a.stride + k, a.stride}, panel,
                        out + row * whole.columns + column, whole.columns, /*add=*/k > 0);
@@ -160,17 +160,17 @@ void f32_add_transposed_product(const at::Tensor& a, const at::Tensor& b, const 
   at::parallel_for(0, blocks_of(height, band), grain, [&](std::int64_t begin, std::int64_t end) {
     constexpr std::int64_t kStride = kStraight.depth + kPadding;
     // a^T of a band
-    const auto turned =
+    const auto transposed =
         std::make_unique_for_overwrite<float[]>(static_cast<std::size_t>(band * kStride));
     for (std::int64_t index = begin; index < end; ++index) {
       const std::int64_t first = index * band;
       const std::int64_t size = std::min(band, height - first);
       for (std::int64_t row = 0; row < rows; row += block_depth) {
         const std::int64_t depth = std::min(block_depth, rows - row);
-        transpose({a_data + row * height + first, height}, depth, size, turned.get(), kStride);
+        transpose({a_data + row * height + first, height}, depth, size, transposed.get(), kStride);
         for (std::int64_t column = 0; column < width; column += block_columns) {
           const std::int64_t columns = std::min(block_columns, width - column);
-          multiply_panel({size, columns, depth}, {turned.get(), kStride},
+          multiply_panel({size, columns, depth}, {transposed.get(), kStride},
                          {b_data + row * width + column, width}, sum_data + first * width + column,
                          width, /*add=*/true);
         }

@@ -33,17 +33,18 @@ std::int64_t num_angles(const at::Tensor& cosines) {
 }
 
 template <class T>
-void turn_heads(const T* from, T* to, std::int64_t heads, const Angles& angles,
-                std::int64_t position) {
-  const auto turn = choose<T>(active_decoder_rows().turn_f32, active_decoder_rows().turn_bf16);
+void rotate_heads(const T* from, T* to, std::int64_t heads, const Angles& angles,
+                  std::int64_t position) {
+  const auto rotate =
+      choose<T>(active_decoder_rows().rotate_f32, active_decoder_rows().rotate_bf16);
   const std::int64_t angle = position % angles.length * angles.half;
-  turn({.from = from,
-        .to = to,
-        .cosines = angles.cosines + angle,
-        .sines = angles.sines + angle,
-        .heads = heads,
-        .half = angles.half,
-        .direction = angles.direction});
+  rotate({.from = from,
+          .to = to,
+          .cosines = angles.cosines + angle,
+          .sines = angles.sines + angle,
+          .heads = heads,
+          .half = angles.half,
+          .direction = angles.direction});
 }
 
 // Where the heads of queries or of keys lie in a row of qkv, and their norm.
@@ -88,7 +89,7 @@ void forward_part(const Part& part, const Angles& angles, std::int64_t position,
     scratch.norm(part, from);
     from = scratch.normed.data();
   }
-  turn_heads(from, to, part.heads, angles, position);
+  rotate_heads(from, to, part.heads, angles, position);
 }
 
 // grad: of the rotated heads; row: of qkv; to: the gradient of row. Adds to grad_weight [h] where
@@ -97,11 +98,11 @@ template <class T>
 void backward_part(const Part& part, const Angles& angles, std::int64_t position, const T* grad,
                    const T* row, T* to, float* grad_weight, Scratch<T>& scratch) {
   if (part.weight == nullptr) {
-    turn_heads(grad, to + part.first, part.heads, angles, position);
+    rotate_heads(grad, to + part.first, part.heads, angles, position);
     return;
   }
   scratch.norm(part, row + part.first);  // for rstd
-  turn_heads(grad, scratch.normed.data(), part.heads, angles, position);
+  rotate_heads(grad, scratch.normed.data(), part.heads, angles, position);
   const auto rows =
       choose<T>(active_decoder_rows().norm_grad_f32, active_decoder_rows().norm_grad_bf16);
   rows({.grad_normed = scratch.normed.data(),

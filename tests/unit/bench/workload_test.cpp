@@ -21,8 +21,7 @@ std::vector<std::string> names_of(const std::vector<Case>& cases) {
 }
 
 superposition::Phase phase(std::int64_t bag_size, std::int64_t target_size) {
-  return {.bag_size = bag_size,
-          .target_size = target_size,
+  return {.bags = {bag_size, target_size},
           .slot_weights = std::vector<double>(static_cast<std::size_t>(target_size),
                                               1 / static_cast<double>(target_size))};
 }

@@ -50,19 +50,19 @@ std::vector<std::int64_t> starts_of(const ReferenceReader::Window& window,
                                     const superposition::WindowShape& shape) {
   std::vector<std::int64_t> starts;
   for (std::int64_t j = 0; j < shape.sequence_length; ++j) {
-    const auto piece = window.pieces.begin() + j * shape.bag_size;
+    const auto piece = window.pieces.begin() + j * shape.bags.bag_size;
     const auto first = std::find(window.pieces.begin(), piece, *piece) - window.pieces.begin();
-    EXPECT_EQ(first % shape.bag_size, 0) << "a piece begins inside of a bag";
-    starts.push_back(first / shape.bag_size);
+    EXPECT_EQ(first % shape.bags.bag_size, 0) << "a piece begins inside of a bag";
+    starts.push_back(first / shape.bags.bag_size);
   }
   return starts;
 }
 
 // Holds a batch against windows read one after the other.
 void expect_equal(const Batch& batch, ReferenceReader& reference) {
-  const superposition::WindowShape shape{batch.sequence_length, batch.bag_size, batch.target_size};
+  const superposition::WindowShape& shape = batch.shape;
   std::vector<std::int64_t> inputs, targets, starts;
-  std::vector<std::int64_t> counts(static_cast<std::size_t>(shape.target_size), 0);
+  std::vector<std::int64_t> counts(static_cast<std::size_t>(shape.bags.target_size), 0);
   for (std::int64_t r = 0; r < batch.rows; ++r) {
     const auto window = reference.next(shape);
     inputs.insert(inputs.end(), window.ids.begin(), window.ids.begin() + shape.advance());
@@ -71,9 +71,9 @@ void expect_equal(const Batch& batch, ReferenceReader& reference) {
       starts.insert(starts.end(), row_starts.begin(), row_starts.end());
     }
     for (std::int64_t j = 0; j < shape.sequence_length; ++j) {
-      for (std::int64_t i = 0; i < shape.target_size; ++i) {
-        const auto at = static_cast<std::size_t>((j + 1) * shape.bag_size + i);
-        const auto bag = static_cast<std::size_t>(j * shape.bag_size);
+      for (std::int64_t i = 0; i < shape.bags.target_size; ++i) {
+        const auto at = static_cast<std::size_t>((j + 1) * shape.bags.bag_size + i);
+        const auto bag = static_cast<std::size_t>(j * shape.bags.bag_size);
         const bool valid = window.ids[at] >= 0 && window.pieces[at] == window.pieces[bag];
         targets.push_back(valid ? window.ids[at] : -100);
         counts[static_cast<std::size_t>(i)] += valid ? 1 : 0;
@@ -108,7 +108,7 @@ std::vector<std::vector<std::int64_t>> read_lanes(const BatchSource& source, std
   std::int64_t row = 0;
   for (std::int64_t step = 0; step < source.total_steps(); ++step) {
     const Batch batch = source.load(step);
-    const std::int64_t width = batch.sequence_length * batch.bag_size;
+    const std::int64_t width = batch.shape.sequence_length * batch.shape.bags.bag_size;
     for (std::int64_t r = 0; r < batch.rows; ++r, ++row) {
       for (std::int64_t i = r * width; i < (r + 1) * width; ++i) {
         const std::int64_t id = batch.inputs[static_cast<std::size_t>(i)];
@@ -252,10 +252,10 @@ TEST(BatchSource, ConsumptionIsAFewNumbers) {
   const NumberedStream numbered({kMixedDocuments, 23, 9, false});
   const BatchSource source(numbered.stream, make_plan(switching_phases()));
   EXPECT_THAT(source.consumption_before(0), ElementsAre());
-  EXPECT_THAT(source.consumption_before(3), ElementsAre(Consumption{3, 3, 5, 18}));
-  EXPECT_THAT(
-      source.consumption_before(13),
-      ElementsAre(Consumption{3, 3, 5, 42}, Consumption{4, 2, 5, 30}, Consumption{1, 1, 5, 6}));
+  EXPECT_THAT(source.consumption_before(3), ElementsAre(Consumption{{5, {3, 3}}, 18}));
+  EXPECT_THAT(source.consumption_before(13),
+              ElementsAre(Consumption{{5, {3, 3}}, 42}, Consumption{{5, {4, 2}}, 30},
+                          Consumption{{5, {1, 1}}, 6}));
 }
 
 // A run that continues where another one stopped, with phases of its own.
@@ -285,14 +285,16 @@ TEST(BatchSource, RowsOfABatchComeFromManyDocuments) {
     std::set<std::int64_t> documents;
     std::vector<std::int64_t> starts;
     for (std::int64_t r = 0; r < 16; ++r) {
-      const std::int64_t first = batch.inputs[static_cast<std::size_t>(r * 16 * batch.bag_size)];
+      const std::int64_t first =
+          batch.inputs[static_cast<std::size_t>(r * 16 * batch.shape.bags.bag_size)];
       documents.insert(first / books[0]);
       starts.push_back(first);
     }
     // 16 draws out of 12 documents leave 9.0 different ones on average, deviation 1.2.
     EXPECT_GE(documents.size(), 5U) << step;
     for (std::size_t r = 1; r < 16; ++r) {
-      EXPECT_NE(starts[r], starts[r - 1] + 16 * batch.bag_size) << "row goes on in its neighbour";
+      EXPECT_NE(starts[r], starts[r - 1] + 16 * batch.shape.bags.bag_size)
+          << "row goes on in its neighbour";
     }
   }
 }
@@ -354,13 +356,13 @@ TEST(TokenStream, LayoutFitsTheCorpus) {
   EXPECT_EQ(longest_window(switching_phases(), 5), 22);
 }
 
-TEST(TokenStream, StretchesOfOneShapeMerge) {
+TEST(TokenStream, RangesOfOneShapeMerge) {
   std::vector<Consumption> history;
-  append_consumption(history, {2, 2, 8, 0});
-  append_consumption(history, {2, 2, 8, 5});
-  append_consumption(history, {2, 2, 8, 7});
-  append_consumption(history, {2, 1, 8, 1});
-  EXPECT_THAT(history, ElementsAre(Consumption{2, 2, 8, 12}, Consumption{2, 1, 8, 1}));
+  append_consumption(history, {{8, {2, 2}}, 0});
+  append_consumption(history, {{8, {2, 2}}, 5});
+  append_consumption(history, {{8, {2, 2}}, 7});
+  append_consumption(history, {{8, {2, 1}}, 1});
+  EXPECT_THAT(history, ElementsAre(Consumption{{8, {2, 2}}, 12}, Consumption{{8, {2, 1}}, 1}));
 }
 
 }  // namespace

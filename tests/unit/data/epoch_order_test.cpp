@@ -18,9 +18,9 @@ std::vector<std::int64_t> lane_tokens(const EpochOrder& order, std::int64_t epoc
                                       std::int64_t lane) {
   std::vector<std::int64_t> tokens;
   while (std::ssize(tokens) < order.lane_length(lane)) {
-    const TokenRun run = order.run_at(epoch, lane, std::ssize(tokens));
-    EXPECT_GE(run.length, 1);
-    for (std::int64_t i = 0; i < run.length; ++i) tokens.push_back(run.begin + i);
+    const corpus::TokenRange range = order.range_at(epoch, lane, std::ssize(tokens));
+    EXPECT_GE(range.count, 1);
+    for (std::int64_t i = 0; i < range.count; ++i) tokens.push_back(range.first + i);
   }
   EXPECT_EQ(std::ssize(tokens), order.lane_length(lane));
   return tokens;
@@ -59,11 +59,11 @@ TEST(EpochOrder, AnyOffsetAgreesWithReadingFromTheStart) {
   for (std::int64_t lane = 0; lane < 4; ++lane) {
     const auto tokens = lane_tokens(order, 3, lane);
     for (std::int64_t offset = 0; offset < order.lane_length(lane); ++offset) {
-      const TokenRun run = order.run_at(3, lane, offset);
-      EXPECT_EQ(run.begin, tokens[static_cast<std::size_t>(offset)]);
+      const corpus::TokenRange range = order.range_at(3, lane, offset);
+      EXPECT_EQ(range.first, tokens[static_cast<std::size_t>(offset)]);
       // A range ends where block or lane does, not before.
-      const bool lane_ends = offset + run.length == order.lane_length(lane);
-      const std::int64_t end = run.begin + run.length;
+      const bool lane_ends = offset + range.count == order.lane_length(lane);
+      const std::int64_t end = range.first + range.count;
       EXPECT_TRUE(lane_ends || end % 10 == 0 || end == 103);
     }
   }
@@ -92,10 +92,10 @@ TEST(EpochOrder, SeedAndEpochChangeTheOrder) {
 TEST(EpochOrder, HugeCorporaDoNotOverflow) {
   const std::int64_t n = std::int64_t{1} << 45;
   const EpochOrder order({n, 65536, 1024, 3});
-  const TokenRun run = order.run_at(2, 1023, order.lane_length(1023) - 1);
-  EXPECT_GE(run.begin, 0);
-  EXPECT_LT(run.begin, n);
-  EXPECT_EQ(run.length, 1);
+  const corpus::TokenRange range = order.range_at(2, 1023, order.lane_length(1023) - 1);
+  EXPECT_GE(range.first, 0);
+  EXPECT_LT(range.first, n);
+  EXPECT_EQ(range.count, 1);
 }
 
 TEST(EpochOrder, RefusesAnImpossibleCut) {

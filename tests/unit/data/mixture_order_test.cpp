@@ -83,7 +83,7 @@ std::vector<std::size_t> spelled_out_sources(const std::vector<double>& weights,
 }
 
 std::vector<std::int64_t> inputs_of_row(const Batch& batch, std::int64_t row) {
-  const std::int64_t width = batch.sequence_length * batch.bag_size;
+  const std::int64_t width = batch.shape.sequence_length * batch.shape.bags.bag_size;
   return {batch.inputs.begin() + row * width, batch.inputs.begin() + (row + 1) * width};
 }
 
@@ -96,7 +96,7 @@ TEST(MixtureOrder, EqualsTheStreamsSpelledOut) {
     for (const StreamCase& c : three_cases(aware)) readers.emplace_back(c);
     for (std::size_t p = 0; p < 3; ++p) {
       const Phase phase = switching_phases()[p];
-      const superposition::WindowShape shape{5, phase.bag_size, phase.target_size};
+      const superposition::WindowShape shape{5, phase.bags};
       const auto sources = spelled_out_sources(weights[p], phase.num_steps * 6);
       for (std::int64_t row = 0; row < phase.num_steps * 6; ++row) {
         const Batch batch = source.load(phase.first_step + row / 6);
@@ -247,13 +247,13 @@ TEST(MixtureOrder, StateIsAFewNumbers) {
   const BatchSource source(mixture.sources, make_plan(switching_phases()));
   EXPECT_THAT(source.consumption_before(0), ElementsAre());
   EXPECT_THAT(source.consumption_before(2),
-              ElementsAre(Consumption{3, 3, 5, 12, {16384, 16384, 32768}, {}}));
+              ElementsAre(Consumption{{5, {3, 3}}, 12, {16384, 16384, 32768}, {}}));
   // Rows of the second source by the ends of steps: 1.5, 3, 4.5 and 6, the last one too many.
   EXPECT_EQ(source.used_up_step(1), 3);
   EXPECT_THAT(source.consumption_before(8),
-              ElementsAre(Consumption{3, 3, 5, 18, {16384, 16384, 32768}, {}},
-                          Consumption{3, 3, 5, 24, {21845, 0, 43691}, {1}},
-                          Consumption{4, 2, 5, 6, {16384, 0, 49152}, {1}}));
+              ElementsAre(Consumption{{5, {3, 3}}, 18, {16384, 16384, 32768}, {}},
+                          Consumption{{5, {3, 3}}, 24, {21845, 0, 43691}, {1}},
+                          Consumption{{5, {4, 2}}, 6, {16384, 0, 49152}, {1}}));
 }
 
 TEST(MixtureOrder, ASourceAtItsLimitLeavesItsShareToTheOthers) {
@@ -318,7 +318,7 @@ TEST(MixtureOrder, RefusesWeightsAndHistoriesOfOtherSources) {
               HasSubstr("phase 3: weights: must name sources of [[mixture]] (words, code, mail), "
                         "got wrods"));
   BatchPlan plan = make_plan(switching_phases());
-  plan.consumed = {{3, 3, 5, 18}};
+  plan.consumed = {{{5, {3, 3}}, 18}};
   EXPECT_THAT(message(plan), HasSubstr("3 sources must have 3 slot counts, got 0"));
   const NumberedStream numbered({{500, 500}, 10, 10, false});
   EXPECT_THAT(error_of([&] { BatchSource(numbered.stream, make_plan(switching_phases())); }),

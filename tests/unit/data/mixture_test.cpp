@@ -93,8 +93,8 @@ TEST_F(MixtureTest, TheCorpusOfDataIsTheOnlyNamelessSource) {
   EXPECT_EQ(whole.fingerprint, alone.fingerprint);
   EXPECT_EQ(whole.train, sources[0].corpus.train);
   const auto streams = open_streams(sources, {.seed = 5, .layouts = {{2, 10}}});
-  EXPECT_EQ(streams[0].stream->piece_at(0, 0).begin,
-            TokenStream(sources[0].corpus.train, {5, {2, 10}, false}).piece_at(0, 0).begin);
+  EXPECT_EQ(streams[0].stream->piece_at(0, 0).first,
+            TokenStream(sources[0].corpus.train, {5, {2, 10}, false}).piece_at(0, 0).first);
 }
 
 TEST_F(MixtureTest, WholeCorpusAddsUp) {
@@ -272,12 +272,12 @@ TEST_F(MixtureTest, EachSourceHasAnOrderOfItsOwn) {
   int equal = 0;
   for (std::int64_t place = 0; place < 1000; place += 10) {
     equal +=
-        streams[0].stream->piece_at(1, place).begin == streams[1].stream->piece_at(1, place).begin;
+        streams[0].stream->piece_at(1, place).first == streams[1].stream->piece_at(1, place).first;
   }
   EXPECT_LT(equal, 10);
   // Adding a source, or changing their order, leaves a source's own order alone.
   const auto swapped = open_streams({sources[1], sources[0]}, options);
-  EXPECT_EQ(swapped[1].stream->piece_at(1, 50).begin, streams[0].stream->piece_at(1, 50).begin);
+  EXPECT_EQ(swapped[1].stream->piece_at(1, 50).first, streams[0].stream->piece_at(1, 50).first);
 }
 
 TEST_F(MixtureTest, WrongListsAreRefusedByName) {

@@ -25,8 +25,7 @@ inline superposition::Phase make_phase(std::int64_t first, std::int64_t steps, s
                                        std::int64_t target) {
   return {.first_step = first,
           .num_steps = steps,
-          .bag_size = bag,
-          .target_size = target,
+          .bags = {bag, target},
           .slot_weights = std::vector<double>(static_cast<std::size_t>(target),
                                               1.0 / static_cast<double>(target))};
 }
@@ -72,7 +71,7 @@ class ReferenceReader {
     std::size_t at = lane.cursor;
     std::int64_t in_piece = 0;
     std::int64_t piece = 0;
-    const auto multiple = case_.document_aware ? shape.bag_size : 1;
+    const auto multiple = case_.document_aware ? shape.bags.bag_size : 1;
     while (std::ssize(window.ids) < shape.length()) {
       if (std::ssize(window.ids) == shape.advance()) lane.cursor = at;
       while (at >= lane.tokens.size()) grow();

@@ -29,7 +29,7 @@ std::int64_t shared_with(const Change& change) {
     run.total_steps = of.config.train.steps;
     run.phases = superposition::make_phases(of.config.phases, run.total_steps);
     run.seed = of.config.train.seed;
-    return make_step_plan(run, of);
+    return step_settings_of(run, of);
   };
   const std::int64_t steps = common_steps(plan(arm), plan(changed));
   EXPECT_EQ(common_steps(plan(changed), plan(arm)), steps);

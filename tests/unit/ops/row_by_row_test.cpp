@@ -7,8 +7,8 @@
 
 #include "ops/cpu/row_dots.h"
 #include "ops/expert_mlp.h"
-#include "ops/lean_linear.h"
 #include "ops/linear.h"
+#include "ops/recomputed_linear.h"
 #include "ops_test_support.h"
 
 namespace superpose::ops {

@@ -28,12 +28,11 @@ TEST(Phases, DefaultRecipeIsSuperpositionThenNextTokenPrediction) {
   ASSERT_EQ(phases.size(), 2u);
   EXPECT_EQ(phases[0], (Phase{.first_step = 0,
                               .num_steps = 300,
-                              .bag_size = 6,
-                              .target_size = 6,
+                              .bags = {6, 6},
                               .slot_weights = make_slot_weights(SlotWeighting::kUniform, 6)}));
   EXPECT_EQ(phases[1], (Phase{.first_step = 300, .num_steps = 700}));
-  EXPECT_FALSE(phases[0].is_ntp());
-  EXPECT_TRUE(phases[1].is_ntp());
+  EXPECT_FALSE(phases[0].bags.is_ntp());
+  EXPECT_TRUE(phases[1].bags.is_ntp());
 }
 
 TEST(Phases, NoEntryIsNextTokenPredictionThroughout) {
@@ -47,7 +46,7 @@ TEST(Phases, OneShareIsTheFloorOfTheProduct) {
       const std::int64_t expected = total * percent / 100;
       const std::vector<Phase> phases =
           make_phases(std::vector<PhaseConfig>{{.share = percent / 100.0, .bag_size = 2}}, total);
-      const std::int64_t got = phases.front().bag_size == 2 ? phases.front().num_steps : 0;
+      const std::int64_t got = phases.front().bags.bag_size == 2 ? phases.front().num_steps : 0;
       ASSERT_EQ(got, expected) << percent << " % of " << total;
     }
   }
@@ -64,7 +63,7 @@ TEST(Phases, CoverTheRunWithoutGapForMixedLists) {
     for (const Phase& phase : phases) {
       EXPECT_EQ(phase.first_step, next);
       EXPECT_GT(phase.num_steps, 0);
-      EXPECT_EQ(phase.slot_weights.size(), static_cast<std::size_t>(phase.target_size));
+      EXPECT_EQ(phase.slot_weights.size(), static_cast<std::size_t>(phase.bags.target_size));
       next = phase.end_step();
     }
     EXPECT_EQ(next, total);
@@ -74,7 +73,7 @@ TEST(Phases, CoverTheRunWithoutGapForMixedLists) {
 TEST(Phases, SharesThatAddUpToOneLeaveNothing) {
   const std::vector<PhaseConfig> thirds(3, {.share = 1.0 / 3, .bag_size = 2});
   for (std::int64_t total = 3; total < 200; ++total) {
-    EXPECT_EQ(make_phases(thirds, total).back().bag_size, 2) << total;
+    EXPECT_EQ(make_phases(thirds, total).back().bags.bag_size, 2) << total;
   }
 }
 
@@ -89,11 +88,11 @@ TEST(Phases, TargetSizeDefaultsToBagSize) {
                                             {.steps = 1, .bag_size = 4, .target_size = 1},
                                             {.steps = 1, .bag_size = 1, .target_size = 4}};
   const std::vector<Phase> phases = make_phases(configs, 4);
-  EXPECT_EQ(phases[0].target_size, 4);
-  EXPECT_EQ(phases[1].target_size, 1);
-  EXPECT_EQ(phases[2].target_size, 4);
-  EXPECT_FALSE(phases[1].is_ntp());
-  EXPECT_FALSE(phases[2].is_ntp());
+  EXPECT_EQ(phases[0].bags.target_size, 4);
+  EXPECT_EQ(phases[1].bags.target_size, 1);
+  EXPECT_EQ(phases[2].bags.target_size, 4);
+  EXPECT_FALSE(phases[1].bags.is_ntp());
+  EXPECT_FALSE(phases[2].bags.is_ntp());
 }
 
 TEST(Phases, ErrorsNameEntryAndKey) {
@@ -145,7 +144,7 @@ TEST(PhaseAt, FindsTheStretchOfEveryStep) {
       std::vector<PhaseConfig>{{.steps = 3, .bag_size = 4}, {.steps = 1, .bag_size = 2}}, 10);
   const std::vector<std::int64_t> expected = {4, 4, 4, 2, 1, 1, 1, 1, 1, 1};
   for (std::int64_t step = 0; step < 10; ++step) {
-    EXPECT_EQ(phase_at(phases, step).bag_size, expected[static_cast<std::size_t>(step)]);
+    EXPECT_EQ(phase_at(phases, step).bags.bag_size, expected[static_cast<std::size_t>(step)]);
   }
   EXPECT_EQ(phase_index_at(phases, 3), 1u);
   EXPECT_THROW(phase_at(phases, -1), util::Error);
@@ -162,7 +161,7 @@ TEST(RawTokens, AreTheSumOfTheStepsBagSizes) {
   std::int64_t expected = 0;
   for (std::int64_t step = 0; step < 8; ++step) {
     EXPECT_EQ(raw_tokens_before(phases, step, kPositions), expected);
-    expected += phase_at(phases, step).bag_size * kPositions;
+    expected += phase_at(phases, step).bags.bag_size * kPositions;
   }
   EXPECT_EQ(raw_tokens_before(phases, 8, kPositions), expected);
 }

@@ -12,7 +12,7 @@ using superposition::Phase;
 
 std::vector<Phase> phases_of(std::int64_t switch_step, std::int64_t total) {
   if (switch_step == 0) return {{.first_step = 0, .num_steps = total}};
-  return {{.first_step = 0, .num_steps = switch_step, .bag_size = 4, .target_size = 4},
+  return {{.first_step = 0, .num_steps = switch_step, .bags = {4, 4}},
           {.first_step = switch_step, .num_steps = total - switch_step}};
 }
 

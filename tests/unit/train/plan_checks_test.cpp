@@ -24,7 +24,7 @@ constexpr std::int64_t kGiB = std::int64_t{1} << 30;
 Plan good_plan() {
   Plan plan;
   plan.run_folder = "runs/test";
-  plan.phases = {{.first_step = 0, .num_steps = 3000, .bag_size = 6, .target_size = 6},
+  plan.phases = {{.first_step = 0, .num_steps = 3000, .bags = {6, 6}},
                  {.first_step = 3000, .num_steps = 7000}};
   plan.total_steps = 10'000;
   plan.last_step = 10'000;
@@ -230,7 +230,7 @@ TEST(PlanChecks, EndOfTheData) {
 
 TEST(PlanChecks, Epochs) {
   const auto source = [](const char* name, double epochs) {
-    data::SourceReading reading;
+    data::SourceUsage reading;
     reading.name = name;
     reading.phases = {{.epochs = 0.5}, {.epochs = epochs}};
     return reading;

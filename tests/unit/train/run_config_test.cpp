@@ -30,9 +30,9 @@ TEST(RunConfig, DefaultIsBagsOfSixForThreeTenths) {
   const auto phases = superposition::make_phases(config.phases, 1000);
   ASSERT_EQ(phases.size(), 2U);
   EXPECT_EQ(phases[0].num_steps, 300);
-  EXPECT_EQ(phases[0].bag_size, 6);
-  EXPECT_EQ(phases[0].target_size, 6);
-  EXPECT_TRUE(phases[1].is_ntp());
+  EXPECT_EQ(phases[0].bags.bag_size, 6);
+  EXPECT_EQ(phases[0].bags.target_size, 6);
+  EXPECT_TRUE(phases[1].bags.is_ntp());
   config.train.validate();
 }
 

@@ -19,7 +19,7 @@ RunState sample() {
   state.step = 12;
   state.phase = 1;
   state.optimizer_updates = 12;
-  state.consumed = {{6, 6, 256, 96}, {1, 1, 256, 64}};
+  state.consumed = {{{256, {6, 6}}, 96}, {{256, {1, 1}}, 64}};
   state.layout = {1024, 65536};
   state.corpus_fingerprint = "0123456789abcdef";
   state.clocks = {.positions = 4096,
@@ -52,7 +52,7 @@ TEST(RunState, OfAMixtureHasItsSourcesAndSlots) {
   RunState mixed = sample();
   mixed.layout = {0, 0};
   mixed.sources = {{"books", "aa", {64, 1000}}, {"web", "bb", {1024, 65536}}};
-  mixed.consumed = {{6, 6, 256, 96, {16384, 49152}, {}}, {1, 1, 256, 64, {65536, 0}, {1}}};
+  mixed.consumed = {{{256, {6, 6}}, 96, {16384, 49152}, {}}, {{256, {1, 1}}, 64, {65536, 0}, {1}}};
   const RunState state = run_state_from_json(util::parse_json(to_json(mixed).dump(), "x"), "x");
   EXPECT_EQ(state.consumed, mixed.consumed);
   EXPECT_EQ(state.sources, mixed.sources);

@@ -140,7 +140,7 @@ TEST(SettleStart, NamesTheFilesThatChanged) {
 Start read_some() {
   Start start = start_at(Start::Kind::kBranch, 12);
   start.state.optimizer_updates = 12;
-  start.state.consumed = {{6, 6, 256, 96}};
+  start.state.consumed = {{{256, {6, 6}}, 96}};
   start.state.layout = {64, 1000};
   start.state.sources = {{"books", "aa", {64, 1000}}};
   start.state.clocks = {.positions = 4096, .raw_tokens = 99, .ids_hash = 7, .seconds = 2};

@@ -76,9 +76,9 @@ data::Batch make_batch(std::int64_t first_row, std::int64_t rows, std::int64_t a
                        std::int64_t bag_size) {
   data::Batch batch;
   batch.rows = rows;
-  batch.sequence_length = kLength;
-  batch.bag_size = bag_size;
-  batch.target_size = bag_size;
+  batch.shape.sequence_length = kLength;
+  batch.shape.bags.bag_size = bag_size;
+  batch.shape.bags.target_size = bag_size;
   batch.counts.assign(static_cast<std::size_t>(bag_size), 0);
   const std::uint64_t key = util::stream_key(3, "batch");
   const auto token = [&](std::int64_t row, std::int64_t place) {
@@ -110,7 +110,7 @@ StepInput input_of(std::int64_t bag_size, std::int64_t micro_batch) {
 
 at::Tensor gradients_of(Learner& learner, const data::Batch& batch, std::int64_t micro_batch) {
   learner.parameters.zero_gradient();
-  const StepInput input = input_of(batch.bag_size, micro_batch);
+  const StepInput input = input_of(batch.shape.bags.bag_size, micro_batch);
   accumulate_gradients(learner, batch, slot_coefficients(input.slot_weights, batch.counts),
                        micro_batch);
   return learner.parameters.gradient_with_mailbox().clone();

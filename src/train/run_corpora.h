@@ -19,7 +19,7 @@ struct SetCorpus {
   corpus::PreparedCorpus corpus;
 };
 
-struct Texts {
+struct RunCorpora {
   std::vector<data::PreparedSource> sources;  // to train on: one, or those of the mixture
   corpus::PreparedCorpus training;            // all of them as one
   std::vector<SetCorpus> validation;          // in the recipe's order
@@ -30,15 +30,15 @@ struct Texts {
 // sources of their own are read as [data] says, but for its include and exclude, and held out as a
 // whole; where no set is what [data] holds out, nothing is held out of it. Every rank calls it.
 // Throws util::Error; of a set with its name.
-Texts prepare_texts(const RunConfig& config, const corpus::PrepareScreen& screen,
-                    distributed::Collective& collective);
+RunCorpora prepare_corpora(const RunConfig& config, const corpus::PrepareScreen& screen,
+                           distributed::Collective& collective);
 
-// The folders of what prepare_texts prepares, where it is prepared: the newest for each, whatever
+// The folders of what prepare_corpora prepares, where it is prepared: the newest for each, whatever
 // became of the files since. Sets with sources of their own are called "validation NAME".
-std::vector<data::FoundCorpus> find_texts(const RunConfig& config);
+std::vector<data::FoundCorpus> find_corpora(const RunConfig& config);
 
 // The files of the sources, as data::list_files has them, and those of sets with sources of their
 // own, below "validation NAME/".
-std::vector<corpus::CorpusFile> list_files(const Texts& texts);
+std::vector<corpus::CorpusFile> list_files(const RunCorpora& corpora);
 
 }  // namespace superpose::train

@@ -13,28 +13,28 @@
 namespace superpose::data {
 
 // What one source gives to one phase of a run.
-struct PhaseReading {
+struct PhaseUsage {
   double share = 0;             // of the tokens, by the weights alone
   std::int64_t rows = 0;        // in this phase, all ranks
   std::int64_t raw_tokens = 0;  // in this phase; with document_aware by the mean of sampled lanes
   double epochs = 0;            // read by the phase's end, all earlier ones counted
 };
 
-struct SourceReading {
+struct SourceUsage {
   std::string name;
   std::int64_t tokens = 0;  // available
-  std::vector<PhaseReading> phases;
+  std::vector<PhaseUsage> phases;
   std::optional<std::int64_t> repeats_from;  // first step that reads text again, past ones too
   std::optional<std::int64_t> used_up_from;  // first step without it, by its limit
 };
 
 // Of a run that source.first_step() begins; phases before it count as nothing. `phases` are those
 // of the source's plan.
-std::vector<SourceReading> read_through(const BatchSource& source,
-                                        const std::vector<superposition::Phase>& phases);
+std::vector<SourceUsage> usage_by_source(const BatchSource& source,
+                                         const std::vector<superposition::Phase>& phases);
 
 // A table for each phase, then where sources end or begin again and where the data do.
-void print_readings(std::ostream& out, const BatchSource& source,
-                    const std::vector<superposition::Phase>& phases);
+void print_usage(std::ostream& out, const BatchSource& source,
+                 const std::vector<superposition::Phase>& phases);
 
 }  // namespace superpose::data

@@ -1,4 +1,4 @@
-#include "ops/lean_linear.h"
+#include "ops/recomputed_linear.h"
 
 #include <ATen/record_function.h>
 #include <c10/core/impl/LocalDispatchKeySet.h>

@@ -1,4 +1,4 @@
-#include "train/texts.h"
+#include "train/run_corpora.h"
 
 #include <algorithm>
 
@@ -45,11 +45,11 @@ corpus::PrepareOptions training_options(const std::vector<SetCorpus>& sets, bool
 }
 
 // The set that is what the sources hold out takes its place among the others.
-void add_held_out(const RunConfig& config, Texts& texts) {
+void add_held_out(const RunConfig& config, RunCorpora& corpora) {
   for (std::size_t i = 0; i < config.validation.size(); ++i) {
     if (!config.validation[i].is_held_out()) continue;
-    texts.validation.insert(texts.validation.begin() + static_cast<std::ptrdiff_t>(i),
-                            {config.validation[i].name, texts.training});
+    corpora.validation.insert(corpora.validation.begin() + static_cast<std::ptrdiff_t>(i),
+                              {config.validation[i].name, corpora.training});
   }
 }
 
@@ -69,67 +69,68 @@ void check_vocabulary(const RunConfig& config) {
 }
 
 // Rank 0.
-Texts prepare_all(const RunConfig& config, const corpus::PrepareScreen& screen) {
+RunCorpora prepare_all(const RunConfig& config, const corpus::PrepareScreen& screen) {
   check_vocabulary(config);
-  Texts texts;
+  RunCorpora corpora;
   for (const eval::ValidationSetConfig& set : config.validation) {
     if (!set.is_held_out()) {
-      texts.validation.push_back({set.name, prepare_set(config, set, screen)});
+      corpora.validation.push_back({set.name, prepare_set(config, set, screen)});
     }
   }
-  const corpus::PrepareOptions options = training_options(texts.validation, holds_out(config));
-  texts.sources = data::prepare_sources(config.data, config.mixture, options, screen);
-  texts.training = data::whole_corpus(texts.sources, config.data, options);
-  add_held_out(config, texts);
-  return texts;
+  const corpus::PrepareOptions options = training_options(corpora.validation, holds_out(config));
+  corpora.sources = data::prepare_sources(config.data, config.mixture, options, screen);
+  corpora.training = data::whole_corpus(corpora.sources, config.data, options);
+  add_held_out(config, corpora);
+  return corpora;
 }
 
 // Folders of the sources, then those of the sets with sources of their own.
-std::vector<std::string> folders_of(const RunConfig& config, const Texts& texts) {
+std::vector<std::string> folders_of(const RunConfig& config, const RunCorpora& corpora) {
   std::vector<std::string> folders;
-  for (const data::PreparedSource& source : texts.sources) {
+  for (const data::PreparedSource& source : corpora.sources) {
     folders.push_back(source.corpus.folder.string());
   }
-  for (std::size_t i = 0; i < texts.validation.size(); ++i) {
+  for (std::size_t i = 0; i < corpora.validation.size(); ++i) {
     if (config.validation[i].is_held_out()) continue;
-    folders.push_back(texts.validation[i].corpus.folder.string());
+    folders.push_back(corpora.validation[i].corpus.folder.string());
   }
   return folders;
 }
 
 // What rank 0 prepared, by its folders.
-Texts open_all(const RunConfig& config, const std::vector<std::string>& folders) {
-  Texts texts;
+RunCorpora open_all(const RunConfig& config, const std::vector<std::string>& folders) {
+  RunCorpora corpora;
   const std::size_t num_sources = std::max<std::size_t>(1, config.mixture.size());
   const auto first_set = folders.begin() + static_cast<std::ptrdiff_t>(num_sources);
-  texts.sources = data::open_sources(config.data, config.mixture, {folders.begin(), first_set});
-  texts.training =
-      data::whole_corpus(texts.sources, config.data, {.none_held_out = !holds_out(config)});
+  corpora.sources = data::open_sources(config.data, config.mixture, {folders.begin(), first_set});
+  corpora.training =
+      data::whole_corpus(corpora.sources, config.data, {.none_held_out = !holds_out(config)});
   auto folder = first_set;
   for (const eval::ValidationSetConfig& set : config.validation) {
-    if (!set.is_held_out()) texts.validation.push_back({set.name, corpus::open_corpus(*folder++)});
+    if (!set.is_held_out())
+      corpora.validation.push_back({set.name, corpus::open_corpus(*folder++)});
   }
-  add_held_out(config, texts);
-  return texts;
+  add_held_out(config, corpora);
+  return corpora;
 }
 
 }  // namespace
 
-Texts prepare_texts(const RunConfig& config, const corpus::PrepareScreen& screen,
-                    distributed::Collective& collective) {
+RunCorpora prepare_corpora(const RunConfig& config, const corpus::PrepareScreen& screen,
+                           distributed::Collective& collective) {
   const bool leads = collective.rank() == 0;
-  Texts texts;
+  RunCorpora corpora;
   const std::string text = collective.broadcast_result(
       [&] {
-        texts = prepare_all(config, screen);
-        return util::Json(folders_of(config, texts)).dump();
+        corpora = prepare_all(config, screen);
+        return util::Json(folders_of(config, corpora)).dump();
       },
       0);
-  if (leads) return texts;
+  if (leads) return corpora;
   return open_all(config, util::parse_json(text, "folders").get<std::vector<std::string>>());
 }
 
-std::vector<data::FoundCorpus> find_texts(const RunConfig& config) {
+std::vector<data::FoundCorpus> find_corpora(const RunConfig& config) {
   auto found =
       data::find_sources(config.data, config.mixture, {.none_held_out = !holds_out(config)});
   for (const eval::ValidationSetConfig& set : config.validation) {
@@ -140,10 +141,10 @@ std::vector<data::FoundCorpus> find_texts(const RunConfig& config) {
   return found;
 }
 
-std::vector<corpus::CorpusFile> list_files(const Texts& texts) {
-  std::vector<corpus::CorpusFile> files = data::list_files(texts.sources);
-  for (const SetCorpus& set : texts.validation) {
-    if (set.corpus.folder == texts.training.folder) continue;  // what the sources hold out
+std::vector<corpus::CorpusFile> list_files(const RunCorpora& corpora) {
+  std::vector<corpus::CorpusFile> files = data::list_files(corpora.sources);
+  for (const SetCorpus& set : corpora.validation) {
+    if (set.corpus.folder == corpora.training.folder) continue;  // what the sources hold out
     for (const corpus::SourceRecord& file : set.corpus.sources) {
       corpus::append_files("validation " + set.name + "/", file, files);
     }

@@ -1,4 +1,4 @@
-#include "data/readings.h"
+#include "data/source_usage.h"
 
 #include <algorithm>
 #include <cmath>
@@ -31,18 +31,18 @@ std::string padded(const std::string& text, std::size_t width) {
   return text.size() < width ? std::string(width - text.size(), ' ') + text : text;
 }
 
-std::string name_of(const SourceReading& reading) {
+std::string name_of(const SourceUsage& reading) {
   return reading.name.empty() ? "corpus" : reading.name;
 }
 
-void print_phase(std::ostream& out, const std::vector<SourceReading>& readings, std::size_t phase) {
+void print_phase(std::ostream& out, const std::vector<SourceUsage>& readings, std::size_t phase) {
   std::size_t width = 6;
-  for (const SourceReading& reading : readings) width = std::max(width, name_of(reading).size());
+  for (const SourceUsage& reading : readings) width = std::max(width, name_of(reading).size());
   out << "  " << std::string("source") << std::string(width - 6, ' ') << padded("tokens", 10)
       << padded("weight", 9) << padded("rows", 10) << padded("raw tokens", 12)
       << padded("epochs", 9) << '\n';
-  for (const SourceReading& reading : readings) {
-    const PhaseReading& part = reading.phases[phase];
+  for (const SourceUsage& reading : readings) {
+    const PhaseUsage& part = reading.phases[phase];
     const std::string name = name_of(reading);
     out << "  " << name << std::string(width - name.size(), ' ')
         << padded(util::format_count(reading.tokens), 10) << padded(util::fixed(part.share, 4), 9)
@@ -51,7 +51,7 @@ void print_phase(std::ostream& out, const std::vector<SourceReading>& readings, 
   }
 }
 
-void print_ends(std::ostream& out, const SourceReading& reading) {
+void print_ends(std::ostream& out, const SourceUsage& reading) {
   if (reading.repeats_from) {
     out << name_of(reading) << ": read again from step " << *reading.repeats_from << " on\n";
   }
@@ -63,11 +63,11 @@ void print_ends(std::ostream& out, const SourceReading& reading) {
 
 }  // namespace
 
-std::vector<SourceReading> read_through(const BatchSource& source,
-                                        const std::vector<Phase>& phases) {
-  std::vector<SourceReading> readings;
+std::vector<SourceUsage> usage_by_source(const BatchSource& source,
+                                         const std::vector<Phase>& phases) {
+  std::vector<SourceUsage> readings;
   for (std::size_t i = 0; i < source.sources().size(); ++i) {
-    SourceReading reading;
+    SourceUsage reading;
     reading.name = source.sources()[i].name;
     reading.tokens = source.sources()[i].stream->num_tokens();
     reading.repeats_from = source.exhaustion_step(i);
@@ -78,7 +78,7 @@ std::vector<SourceReading> read_through(const BatchSource& source,
       };
       const std::int64_t begin = inside(phase.first_step);
       const std::int64_t end = inside(phase.end_step());
-      PhaseReading part;
+      PhaseUsage part;
       part.share = shares_of(source, phase)[i];
       part.rows = source.source_rows_before(i, end) - source.source_rows_before(i, begin);
       part.epochs = source.source_epoch_before(i, end);
@@ -91,15 +91,14 @@ std::vector<SourceReading> read_through(const BatchSource& source,
   return readings;
 }
 
-void print_readings(std::ostream& out, const BatchSource& source,
-                    const std::vector<Phase>& phases) {
-  const std::vector<SourceReading> readings = read_through(source, phases);
+void print_usage(std::ostream& out, const BatchSource& source, const std::vector<Phase>& phases) {
+  const std::vector<SourceUsage> readings = usage_by_source(source, phases);
   for (std::size_t p = 0; p < phases.size(); ++p) {
     out << "phase " << p + 1 << ": steps " << phases[p].first_step << " to " << phases[p].end_step()
-        << ", bags of " << phases[p].bag_size << '\n';
+        << ", bags of " << phases[p].bags.bag_size << '\n';
     print_phase(out, readings, p);
   }
-  for (const SourceReading& reading : readings) print_ends(out, reading);
+  for (const SourceUsage& reading : readings) print_ends(out, reading);
   if (source.data_end()) {
     out << "the data ends after step " << util::with_commas(*source.data_end()) << " of "
         << util::with_commas(source.total_steps()) << '\n';

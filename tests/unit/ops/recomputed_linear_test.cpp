@@ -1,4 +1,4 @@
-#include "ops/lean_linear.h"
+#include "ops/recomputed_linear.h"
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/equal.h>
