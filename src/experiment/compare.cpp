@@ -20,9 +20,11 @@
 #include "train/plan_text.h"
 #include "train/run.h"
 #include "train/run_folder.h"
+#include "train/start.h"
 #include "util/error.h"
 #include "util/files.h"
 #include "util/output_folder.h"
+#include "util/stop_signal.h"
 #include "util/text.h"
 
 namespace superpose::experiment {
@@ -70,6 +72,13 @@ train::Speed with_validation(train::Speed speed, const train::Plan& plan) {
   return speed;
 }
 
+// Of the text that a run reads.
+metrics::Fingerprints text_of(const train::Plan& plan) {
+  return {.recipe = {},
+          .data = plan.corpus.fingerprint,
+          .validation = plan.corpus.validation_fingerprint};
+}
+
 struct BudgetPlan {
   double budget = 1;
   train::Plan plan;
@@ -104,6 +113,8 @@ class Comparison {
   void open_folder();
   void check_run_folders() const;
   void plan_arms();
+  const train::Plan& first_plan() const { return plans_.front().front().plan; }
+  void check_text() const;
   void measure_speed();
   void look();
   void keep_and_choose_parents();
@@ -135,6 +146,7 @@ class Comparison {
   std::vector<Arm> arms_;
   Identity identity_;
   Selection selection_;
+  util::StopSignal signal_;                     // between runs, too
   std::vector<std::vector<BudgetPlan>> plans_;  // by arm, in the order of the runs
   std::vector<ArmCosts> costs_;                 // by arm
   // Rank 0.
@@ -203,6 +215,23 @@ void Comparison::plan_arms() {
   }
 }
 
+// Throws where a run that has begun read other text: its loss is not comparable with those still to
+// come. Rank 0.
+void Comparison::check_text() const {
+  const metrics::Fingerprints now = text_of(first_plan());
+  for (const PlannedRun& run : runs_) {
+    if (!has_begun(run)) continue;
+    const metrics::Fingerprints& then = progress_.at(run.folder).fingerprints;
+    util::require(then.data == now.data && then.validation == now.validation,
+                  folder_of(run).string(),
+                  ": all runs must read the same text, this one was made with ",
+                  then.data == now.data ? "another held-out set" : "another corpus",
+                  " (fingerprint ", then.corpus(), ", now ", now.corpus(), ")",
+                  train::text_changes(folder_of(run), first_plan().corpus),
+                  "; put the text back, or choose another run.dir");
+  }
+}
+
 // Where no run has been timed and a dry run has not measured, guesses the first arm's speed, and
 // measures it if the selected runs are long. Every rank.
 void Comparison::measure_speed() {
@@ -232,9 +261,9 @@ void Comparison::look() {
       continue;
     }
     progress = read_progress(folder_of(run), run.total_steps);
-    util::require(!progress.begun || progress.recipe_fingerprint == identity_.fingerprint,
+    util::require(!progress.begun || progress.fingerprints.recipe == identity_.fingerprint,
                   folder_of(run).string(), ": holds a run of another comparison (fingerprint ",
-                  progress.recipe_fingerprint, ", this one has ", identity_.fingerprint,
+                  progress.fingerprints.recipe, ", this one has ", identity_.fingerprint,
                   "); choose another run.dir");
   }
 }
@@ -276,7 +305,8 @@ void Comparison::update_runs() {
     rates_ = choose_rates(runs_, progress_, arms_);
     plan();
   }
-  noise_ = find_noise(arms_, recipe_.compare, rates_);
+  noise_ = find_noise(arms_, recipe_.compare, rates_,
+                      plans_.empty() ? "" : text_of(first_plan()).corpus());
 }
 
 TimeEstimate Comparison::estimate_time() const {
@@ -402,12 +432,13 @@ Decision Comparison::decide() {
     // Grids come first in the list, so a rate is known once its runs are reached.
     const RunProgress& progress = progress_.at(run.folder);
     if (is_done(run, progress)) continue;
+    if (signal_.requested()) return {.signal = signal_.signal_number()};
     check_parent(run);
     announce(run, selected_runs, i + 1);
     remember(now, run.folder);
-    return {false, run};
+    return {.run = run};
   }
-  return {true, {}};
+  return {.all_done = true};
 }
 
 train::RunSpec Comparison::make_spec(const PlannedRun& run) const {
@@ -439,12 +470,12 @@ train::RunResult Comparison::run_once(const PlannedRun& run) {
   try {
     return train::run(make_spec(run), collective_);
   } catch (const util::Error& error) {
-    if (run.role != report::Role::kTuning) throw;
-    // A rate that is too high is an answer as well; anything else ends the comparison.
     const std::string diverged = on_first_rank(collective_, [&] {
       return read_progress(folder_of(run), run.total_steps).diverged ? "yes" : "no";
     });
     if (diverged == "no") throw;
+    // A rate of the grid that is too high is an answer as well.
+    if (run.role != report::Role::kTuning) util::fail(run.folder, ": ", error.what());
     if (is_first()) {
       out_ << "note: " << run.folder << " is left out of the grid: " << error.what() << std::endl;
     }
@@ -491,6 +522,11 @@ CompareOutcome Comparison::drive() {
     return identity_.fingerprint;
   });
   plan_arms();
+  on_first_rank(collective_, [this] {
+    check_text();
+    update_runs();
+    return std::string();
+  });
   measure_speed();
   on_first_rank(collective_, [this, &outcome] {
     const std::vector<PlannedRun> selected_runs = selected();
@@ -507,6 +543,11 @@ CompareOutcome Comparison::drive() {
     const Decision decision =
         decision_from_text(on_first_rank(collective_, [this] { return to_text(decide()); }));
     if (decision.all_done) break;
+    if (decision.signal != 0) {
+      outcome.status = CompareStatus::kStoppedBySignal;
+      outcome.signal = static_cast<int>(decision.signal);
+      return outcome;
+    }
     const train::RunResult result = run_once(decision.run);
     if (result.status != train::RunStatus::kStoppedBySignal) ++outcome.runs_done_now;
     if (result.stop_requested) {

@@ -11,6 +11,9 @@
 namespace superpose::experiment {
 namespace {
 
+// Folders of runs have the name in theirs, which file systems limit to 255 bytes.
+constexpr std::size_t kLongestName = 100;
+
 constexpr const char* kNameLetters =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
 
@@ -35,6 +38,8 @@ void check_arm_names(const CompareConfig& compare) {
     util::require(
         !arm.name.empty() && arm.name.find_first_not_of(kNameLetters) == std::string::npos, key,
         ".name: must be letters, digits, '_', '.' and '-', got \"", arm.name, '"');
+    util::require(arm.name.size() <= kLongestName, key, ".name: must have at most ", kLongestName,
+                  " characters, got ", arm.name.size());
     util::require(names.insert(arm.name).second, key, ".name: every arm needs its own, got \"",
                   arm.name, "\" twice");
     check_budgets(key + ".budgets", arm.budgets);

@@ -50,6 +50,7 @@ struct NoiseConfig {
   std::int64_t seeds = 0;
   std::string source;
   std::string settings;
+  std::string corpus;
 
   bool operator==(const NoiseConfig&) const = default;
 
@@ -62,6 +63,9 @@ struct NoiseConfig {
     v.field("seeds", self.seeds, "seeds that it was measured over, six or more");
     v.field("source", self.source, "where it comes from, for the report");
     v.field("settings", self.settings, "fingerprint of the pair's settings, 16 hex digits");
+    v.added().field("corpus", self.corpus,
+                    "fingerprints of the text that it was measured on, training and held out; "
+                    "empty = not checked");
   }
   void validate() const;
 };

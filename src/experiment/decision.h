@@ -15,12 +15,14 @@ std::string on_first_rank(distributed::Collective& collective,
 
 struct Decision {
   bool all_done = false;
-  PlannedRun run;  // what to do next; nothing where all is done
+  std::int64_t signal = 0;  // that asked rank 0 to stop; 0: none did
+  PlannedRun run = {};      // what to do next; nothing where all is done, or a signal came
 
   // A run's phases do not travel: they matter to the plan alone.
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {
     v.required("all_done", self.all_done);
+    v.required("signal", self.signal);
     v.required("arm", self.run.arm);
     v.required("seed", self.run.seed);
     v.optional("learning_rate", self.run.learning_rate);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "experiment/prefix_tree.h"
+#include "util/text.h"
 
 namespace superpose::experiment {
 namespace {
@@ -49,6 +50,21 @@ void add_parents(std::vector<report::RunEntry>& entries,
   }
 }
 
+// Of runs that were begun for the comparison and are not in its recipe any more.
+std::string left_out_note(const std::vector<report::RunEntry>& runs,
+                          const std::vector<report::RunEntry>& earlier) {
+  std::vector<std::string> left_out;
+  for (const report::RunEntry& entry : earlier) {
+    const std::string folder = folder_name(entry);
+    const bool was_result =
+        entry.role != report::Role::kTuning && entry.role != report::Role::kTrunk;
+    if (was_result && !contains(runs, folder)) left_out.push_back(folder);
+  }
+  if (left_out.empty()) return "";
+  return "Runs of this folder that the recipe no longer has take no part: " +
+         util::join(left_out, ", ") + ".";
+}
+
 report::Grid grid_of(const Recipe& recipe, std::span<const Arm> arms) {
   report::Grid grid;
   for (const auto& [key, values] : recipe.compare.grid) grid.keys.push_back(key);
@@ -82,6 +98,9 @@ report::Experiment make_manifest(const ManifestParts& parts) {
   manifest.grid = grid_of(parts.recipe, parts.arms);
   for (const PlannedRun& run : parts.runs) {
     if (run.learning_rate) manifest.runs.push_back(entry_of(run, parts.arms));
+  }
+  if (const std::string note = left_out_note(manifest.runs, parts.earlier); !note.empty()) {
+    manifest.notes.push_back(note);
   }
   add_parents(manifest.runs, parts.earlier);
   return manifest;

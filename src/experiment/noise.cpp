@@ -44,21 +44,26 @@ std::vector<report::PairSettings> pairs_of(const Arm& arm, train::RunConfig conf
   return pairs;
 }
 
-// Sorts one arm's entries into figures and notes.
-void check_entries(const Arm& arm, const std::string& settings, const CompareConfig& compare,
-                   NoiseFindings& findings) {
-  bool applies = false;
+// Sorts one arm's entries into a figure, that over the most seeds, and notes. An empty `corpus` is
+// not known yet.
+void check_entries(const Arm& arm, const std::string& settings, const std::string& corpus,
+                   const CompareConfig& compare, NoiseFindings& findings) {
+  std::optional<report::NoiseFigure> best;
   for (const NoiseConfig& entry : compare.noise) {
     if (entry.arm != arm.name || entry.steps != arm.config.train.steps) continue;
     if (entry.settings != settings) {
       findings.notes.push_back("the noise figure of " + entry.arm +
                                " was measured with other settings and is not used (its settings " +
                                entry.settings + ", these " + settings + ")");
-    } else if (!applies) {
-      findings.figures.push_back({entry.arm, entry.spread, entry.seeds, entry.source});
-      applies = true;
+    } else if (!corpus.empty() && !entry.corpus.empty() && entry.corpus != corpus) {
+      findings.notes.push_back("the noise figure of " + entry.arm +
+                               " was measured on other text and is not used (its corpus " +
+                               entry.corpus + ", this one " + corpus + ")");
+    } else if (!best || entry.seeds > best->seeds) {
+      best = {entry.arm, entry.spread, entry.seeds, entry.source};
     }
   }
+  if (best) findings.figures.push_back(*best);
 }
 
 std::string counted_seeds(std::int64_t count) {
@@ -102,7 +107,7 @@ std::string pair_fingerprint(const train::RunConfig& baseline, const train::RunC
 }
 
 NoiseFindings find_noise(std::span<const Arm> arms, const CompareConfig& compare,
-                         const BestRates& rates) {
+                         const BestRates& rates, const std::string& corpus) {
   NoiseFindings findings;
   std::optional<train::RunConfig> baseline;
   std::vector<double> baseline_budgets;
@@ -117,7 +122,7 @@ NoiseFindings find_noise(std::span<const Arm> arms, const CompareConfig& compare
     if (arms[i].name == compare.baseline || !baseline || !config) continue;
     const std::vector<report::PairSettings> pairs =
         pairs_of(arms[i], *config, baseline_budgets, *baseline);
-    check_entries(arms[i], pair_fingerprint(*baseline, *config), compare, findings);
+    check_entries(arms[i], pair_fingerprint(*baseline, *config), corpus, compare, findings);
     findings.pairs.insert(findings.pairs.end(), pairs.begin(), pairs.end());
   }
   for (const NoiseConfig& entry : compare.noise) {

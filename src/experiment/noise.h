@@ -27,10 +27,12 @@ struct NoiseFindings {
 };
 
 // `rates` as plan_runs takes them: those chosen from compare.learning_rates, where there is such a
-// list. An entry applies where arm, steps and settings are those of the recipe. One that differs in
-// its settings alone gets a note with both, and so does one whose arm is not there.
+// list. `corpus`: metrics::Fingerprints::corpus of the runs; empty while it is not known. An entry
+// applies where arm, steps, settings and corpus are those of the recipe; of several, that over the
+// most seeds. One that differs in its settings or its corpus alone gets a note with both, and so
+// does one whose arm is not there.
 NoiseFindings find_noise(std::span<const Arm> arms, const CompareConfig& compare,
-                         const BestRates& rates);
+                         const BestRates& rates, const std::string& corpus = {});
 
 // Half the 95 % interval around the mean difference over `seeds` seeds, in the unit of `spread`:
 // the smallest difference that they tell from none.

@@ -32,7 +32,7 @@ RunProgress read_progress(const std::filesystem::path& run_folder, std::int64_t 
     progress.parent = checkpoint.parent_path().parent_path().filename();
     progress.parent_step = parent.first_step;
   }
-  progress.recipe_fingerprint = records.header.fingerprints.recipe;
+  progress.fingerprints = records.header.fingerprints;
   // The trainer's only error record: loss or gradient not finite (train/step.h).
   progress.diverged =
       !records.events.empty() && records.events.back().kind == metrics::EventKind::kError;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "experiment/run_list.h"
+#include "metrics/records.h"
 
 namespace superpose::experiment {
 
@@ -22,9 +23,9 @@ struct RunProgress {
   double seconds = 0;  // for `positions`; evaluation and checkpoints included once finished
   std::vector<std::int64_t> checkpoints;  // steps of those on the disk, ascending
   std::optional<double> loss_half_a;      // of the last validation
-  std::string parent;              // folder name of the run that it branched from; empty: none
-  std::int64_t parent_step = 0;    // where it branched
-  std::string recipe_fingerprint;  // of the comparison that it was run for
+  std::string parent;                  // folder name of the run that it branched from; empty: none
+  std::int64_t parent_step = 0;        // where it branched
+  metrics::Fingerprints fingerprints;  // the recipe's is that of the comparison it was run for
 };
 
 // Steps of the checkpoints in a run's folder, ascending.

@@ -42,9 +42,11 @@ bool is_corpus_key(const std::string& key) {
   if (key.starts_with("data.")) {
     return std::find(kReadingKeys.begin(), kReadingKeys.end(), key) == kReadingKeys.end();
   }
-  // The lists, or one of their entries.
-  return key == "evaluation.windows" || key.starts_with("evaluation.tasks") ||
-         key.starts_with("validation") || key.starts_with("mixture");
+  // What is measured, and over which windows. Of lists: the list, or one of its entries.
+  return key == "evaluation.windows" || key == "evaluation.final_windows" ||
+         key == "evaluation.document_cap" || key == "train.sequence_length" ||
+         key.starts_with("evaluation.tasks") || key.starts_with("validation") ||
+         key.starts_with("mixture");
 }
 
 // `who` sets the key: an arm, or the grid.
@@ -76,10 +78,10 @@ std::vector<double> budgets_of(const ArmConfig& arm, const CompareConfig& compar
   std::vector<double> budgets = arm.budgets.empty() ? compare.budgets : arm.budgets;
   if (budgets.empty()) budgets = {1.0};
   std::sort(budgets.begin(), budgets.end());
-  util::require(arm.name != compare.baseline ||
-                    std::find(budgets.begin(), budgets.end(), 1.0) != budgets.end(),
-                "compare.budgets: the baseline (", arm.name,
-                ") needs budget 1, whose loss the others are measured at");
+  util::require(std::find(budgets.begin(), budgets.end(), 1.0) != budgets.end(),
+                arm.budgets.empty() ? "compare.budgets" : "compare.arms.budgets", ": arm ",
+                arm.name, " needs budget 1, at which arms are compared, got ", budgets.front(),
+                budgets.size() > 1 ? " and others" : "");
   return budgets;
 }
 

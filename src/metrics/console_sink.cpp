@@ -98,8 +98,13 @@ void ConsoleSink::final_scores(const FinalRecord& record) {
                        " nats per token over " + util::with_commas(set.tokens) + " tokens in " +
                        util::with_commas(set.windows) + " windows";
     if (set.capped_loss && set.document_cap) {
-      line += "; " + util::fixed(*set.capped_loss, 4) + " with no document above " +
-              util::fixed(100 * *set.document_cap, 1) + " %";
+      const auto documents = std::count_if(set.document_tokens.begin(), set.document_tokens.end(),
+                                           [](std::int64_t tokens) { return tokens > 0; });
+      // With few documents the cap cannot be met (eval::capped_loss).
+      line += "; " + util::fixed(*set.capped_loss, 4) +
+              (*set.document_cap * static_cast<double>(documents) < 1
+                   ? " with all documents weighing the same"
+                   : " with no document above " + util::fixed(100 * *set.document_cap, 1) + " %");
     }
     line_.print(line);
   }

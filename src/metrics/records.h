@@ -55,6 +55,9 @@ struct Fingerprints {
   std::string data;        // training corpus, tokenizer and hold-out rule
   std::string validation;  // the held-out tokens that the loss is taken over
 
+  // Of the text alone, both parts.
+  std::string corpus() const { return data + "/" + validation; }
+
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {
     v.required("recipe", self.recipe);

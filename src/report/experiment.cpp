@@ -49,6 +49,26 @@ void add_missing_arms(std::vector<Entry>& to, const std::vector<Entry>& from) {
   }
 }
 
+// Throws where two parts call different things by one name of an arm.
+void check_same_arms(const Experiment& merged, const Experiment& part,
+                     const std::filesystem::path& folder) {
+  for (const ArmDefinition& now : part.arm_definitions) {
+    for (const ArmDefinition& before : merged.arm_definitions) {
+      util::require(before.arm != now.arm || before.settings == now.settings, "report: arm ",
+                    now.arm, " must have the same overrides in all parts, ", folder.string(),
+                    " has others than the parts before it");
+    }
+  }
+  for (const PairSettings& now : part.pairs) {
+    for (const PairSettings& before : merged.pairs) {
+      util::require(
+          before.arm != now.arm || before.budget != now.budget || before.settings == now.settings,
+          "report: arm ", now.arm, " must have the same settings in all parts, got ",
+          before.settings, " and ", now.settings, " in ", folder.string());
+    }
+  }
+}
+
 void add_missing_pairs(std::vector<PairSettings>& to, const std::vector<PairSettings>& from) {
   for (const PairSettings& pair : from) {
     const auto is_same = [&pair](const PairSettings& other) {
@@ -158,7 +178,14 @@ Experiment merge_experiments(const std::vector<std::filesystem::path>& folders) 
                   "report: parts must have the same recipe fingerprint, got ",
                   merged.recipe_fingerprint, " in ", folders.front().string(), " and ",
                   part.recipe_fingerprint, " in ", folders[i].string());
+    check_same_arms(merged, part, folders[i]);
     add_missing(merged.arms, part.arms);
+    add_missing_arms(merged.arm_definitions, part.arm_definitions);
+    // What one part chose a rate by is not quoted of any.
+    if (!merged.tuning_seed) {
+      merged.tuning_seed = part.tuning_seed;
+      merged.learning_rates = part.learning_rates;
+    }
     add_missing(merged.commands, part.commands);
     add_missing(merged.notes, part.notes);
     merge_runs(merged.runs, part.runs);

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstdlib>
 #include <map>
+#include <set>
+#include <string_view>
 #include <utility>
 
 #include "util/error.h"
@@ -18,9 +20,20 @@ bool has_records(const std::string& path) {
          fs::exists(fs::path(path) / "metrics.csv");
 }
 
+// A setting of the run as TOML text; "" where the trainer does not say.
+std::string setting_of(const metrics::RunHeader& header, std::string_view key) {
+  for (const util::Setting& one : header.settings) {
+    if (one.key == key) return one.value;
+  }
+  return "";
+}
+
 bool reached_its_end(const metrics::RunRecords& records) {
   if (records.validations.empty() || records.validations.back().positions <= 0) return false;
   const std::int64_t last = records.validations.back().step;
+  const std::string final_windows = setting_of(records.header, "evaluation.final_windows");
+  const bool wants_final_scores = !final_windows.empty() && final_windows != "0";
+  if (wants_final_scores && !records.final_scores) return false;
   if (records.summary) return last >= records.summary->step;
   return last >= records.header.total_steps;  // 0 where a foreign trainer does not say
 }
@@ -61,6 +74,50 @@ void check_clock(const Run& run) {
                   ": seconds must continue from those of the trunk ", run.entry.parent, ", got ",
                   points[i].seconds, " after ", points[i - 1].seconds);
   }
+}
+
+// The folder may hold the records of another run.
+void check_whose(const Run& run) {
+  const metrics::RunHeader& header = run.records.header;
+  const bool is_same =
+      header.arm.empty() || (header.arm == run.entry.arm && header.seed == run.entry.seed);
+  util::require(is_same, run.entry.folder, ": must hold the records of ", run.label(),
+                ", got those of ", header.arm, ", seed ", header.seed);
+}
+
+// Steps are recorded at least every log.every of them; a gap says that records were lost.
+void note_gaps(const Run& run, std::vector<std::string>& notes) {
+  const std::string every = setting_of(run.records.header, "log.every");
+  const std::vector<metrics::StepRecord>& steps = run.records.steps;
+  if (every.empty()) return;
+  const std::int64_t longest = std::max<std::int64_t>(1, std::strtoll(every.c_str(), nullptr, 10));
+  // A stage counts its steps on from those of another run.
+  const bool begins_at_zero = run.records.header.parents.empty() || !run.entry.parent.empty();
+  std::int64_t before = begins_at_zero || steps.empty() ? 0 : steps.front().step;
+  for (const metrics::StepRecord& step : steps) {
+    if (step.step - before > longest) {
+      notes.push_back("Records of " + run.label() + " are missing between steps " +
+                      util::with_commas(before) + " and " + util::with_commas(step.step) +
+                      ": what is said of its way there is incomplete.");
+      return;
+    }
+    before = step.step;
+  }
+}
+
+// Compute that an earlier run paid for is not in the comparison.
+void note_initial_weights(const std::vector<Run>& runs, std::vector<std::string>& notes) {
+  std::set<std::string> arms;
+  for (const Run& run : runs) {
+    const std::vector<metrics::ParentInfo>& parents = run.records.header.parents;
+    const auto is_trained = [](const metrics::ParentInfo& parent) {
+      return parent.kind != "branch";
+    };
+    if (std::any_of(parents.begin(), parents.end(), is_trained)) arms.insert(run.entry.arm);
+  }
+  if (arms.empty()) return;
+  notes.push_back("Began from trained weights, whose compute is not counted here: " +
+                  util::join(std::vector<std::string>(arms.begin(), arms.end()), ", ") + ".");
 }
 
 void derive(Run& run, QuotedLoss quoted) {
@@ -214,14 +271,9 @@ std::int64_t switch_step_of(const metrics::RunHeader& header) {
 }
 
 std::optional<std::int64_t> decay_start_of(const metrics::RunHeader& header) {
-  const auto setting = [&](const char* key) -> std::string {
-    for (const util::Setting& one : header.settings) {
-      if (one.key == key) return one.value;
-    }
-    return "";
-  };
-  const std::string share = setting("optim.decay_share");
-  if (setting("optim.schedule") != "\"wsd\"" || share.empty() || header.total_steps <= 0) {
+  const std::string share = setting_of(header, "optim.decay_share");
+  if (setting_of(header, "optim.schedule") != "\"wsd\"" || share.empty() ||
+      header.total_steps <= 0) {
     return std::nullopt;
   }
   char* end = nullptr;
@@ -251,6 +303,8 @@ std::vector<Run> load_runs(const Experiment& experiment, QuotedLoss quoted,
     }
     run.records = records_with_trunk(experiment, entry);
     if (!entry.parent.empty()) check_clock(run);
+    if (experiment.one_recipe && entry.role != Role::kTrunk) check_whose(run);
+    note_gaps(run, notes);
     runs.push_back(std::move(run));
   }
   take_final_scores(runs);
@@ -261,6 +315,7 @@ std::vector<Run> load_runs(const Experiment& experiment, QuotedLoss quoted,
       notes.push_back("Not finished, so left out of every result: " + run.label() + ".");
     }
   }
+  note_initial_weights(runs, notes);
   check_fingerprints(experiment, runs);
   check_places(runs);
   return runs;

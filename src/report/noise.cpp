@@ -63,12 +63,14 @@ std::string source_of(const Analysis& analysis, const std::vector<const Run*>& r
 
 std::string entry(const Analysis& analysis, const PairSettings& pair, const Spread& spread) {
   const std::vector<const Run*> runs = analysis.results(analysis.experiment.baseline, pair.budget);
+  const metrics::Fingerprints& text = runs.front()->records.header.fingerprints;
   return "[[compare.noise]]\narm = " + quoted(pair.arm) +
          "\nsteps = " + std::to_string(runs.front()->records.header.total_steps) +
          "\nspread = " + util::format_double(spread.deviation) +
          "\nseeds = " + std::to_string(spread.count) +
          "\nsource = " + quoted(source_of(analysis, runs)) +
-         "\nsettings = " + quoted(pair.settings) + "\n";
+         "\nsettings = " + quoted(pair.settings) +
+         (text.data.empty() ? "" : "\ncorpus = " + quoted(text.corpus())) + "\n";
 }
 
 }  // namespace

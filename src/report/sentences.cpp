@@ -23,6 +23,8 @@ std::string probability_words(double gain) {
 
 std::string verdict_sentence(const Comparison& comparison) {
   const std::int64_t seeds = comparison.equal_flops.interval.count;
+  const bool is_unmatched = comparison.equal_flops.mean.match == Match::kUnmatched;
+  const std::string cost = is_unmatched ? ", but not at equal compute" : "";
   switch (verdict_of(comparison.equal_flops)) {
     case Verdict::kNone:
       return "";
@@ -33,9 +35,9 @@ std::string verdict_sentence(const Comparison& comparison) {
     case Verdict::kUnclear:
       return " The interval includes zero: no clear difference.";
     case Verdict::kAhead:
-      return " The interval excludes zero: " + comparison.arm + " is ahead.";
+      return " The interval excludes zero: " + comparison.arm + " is ahead" + cost + ".";
     case Verdict::kBehind:
-      return " The interval excludes zero: " + comparison.arm + " is behind.";
+      return " The interval excludes zero: " + comparison.arm + " is behind" + cost + ".";
   }
   return "";
 }

@@ -124,6 +124,7 @@ void plan_corpora(const RunSpec& spec, const Setup& setup, Plan& plan) {
 
 void plan_data(const RunSpec& spec, const Setup& setup, Plan& plan) {
   plan_corpora(spec, setup, plan);
+  plan.corpus = setup.corpus_record;
   const std::int64_t positions = spec.config.train.batch_positions;
   const auto tokens_before = [&](std::int64_t step) {
     return superposition::raw_tokens_before(plan.phases, step, positions);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "corpus/corpus_record.h"
 #include "data/source_usage.h"
 #include "superposition/phases.h"
 #include "train/checkpoint_count.h"
@@ -134,6 +135,8 @@ struct Plan {
   SchedulePart switch_part = SchedulePart::kStable;
   double switch_rate_share = 1;
   std::int64_t recovery_steps = 0;  // after the switch
+
+  corpus::CorpusRecord corpus;  // what is read, file by file, and its fingerprints
 
   std::int64_t raw_tokens_needed = 0;               // of this corpus, by the end of the schedule
   double raw_tokens_factor = 1;                     // what bags multiply a baseline's tokens with

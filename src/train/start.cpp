@@ -6,6 +6,7 @@
 
 #include "checkpoint/checkpoint.h"
 #include "train/checkpoints.h"
+#include "train/run_folder.h"
 #include "train/setting_changes.h"
 #include "train/tokenizer_changes.h"
 #include "util/error.h"
@@ -128,9 +129,12 @@ std::vector<std::string> branch_changes(const Start& start, const StartExpectati
   return setting_changes(branch_settings(start.state.settings), branch_settings(expected.settings));
 }
 
+std::string changes_since(const corpus::CorpusRecord& then, const corpus::CorpusRecord& now) {
+  return then.files.empty() ? "" : ": " + corpus::describe_changes(then.files, now.files);
+}
+
 std::string changed_files(const Start& start, const corpus::CorpusRecord& now) {
-  if (start.corpus.files.empty()) return "";
-  return ": " + corpus::describe_changes(start.corpus.files, now.files);
+  return changes_since(start.corpus, now);
 }
 
 void check_corpus(const Start& start, const corpus::CorpusRecord& now, const std::string& who,
@@ -249,6 +253,17 @@ std::string describe(const Start& start) {
                                    : "steps from 0");
   }
   return "";
+}
+
+std::string text_changes(const std::filesystem::path& run_folder, const corpus::CorpusRecord& now) {
+  const auto all = checkpoint::list(checkpoints_folder(run_folder));
+  if (all.empty()) return "";
+  const std::filesystem::path file = corpus_file(all.back());
+  const std::string text = read_if_there(file);
+  if (text.empty()) return "";
+  return changes_since(util::fields_from_json<corpus::CorpusRecord>(
+                           util::parse_json(text, file.string()), file.string()),
+                       now);
 }
 
 }  // namespace superpose::train

@@ -61,6 +61,10 @@ struct StartExpectation {
 // a resume other validation sets; another tokenizer (stage); a schedule that is over already.
 void settle_start(Start& start, const StartExpectation& expected);
 
+// ": changed a.txt; added b.txt", from what the newest checkpoint of a run read to `now`; "" where
+// it does not say. Throws util::Error for a record that cannot be read.
+std::string text_changes(const std::filesystem::path& run_folder, const corpus::CorpusRecord& now);
+
 // "resumes from <checkpoint>", "branches from ...", "new stage from ..."; empty where fresh.
 std::string describe(const Start& start);
 

@@ -2,8 +2,6 @@
 
 #include <atomic>
 
-#include "util/error.h"
-
 namespace superpose::util {
 namespace {
 
@@ -30,8 +28,8 @@ bool is_ignored(int signal_number) {
   return ::sigaction(signal_number, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
-StopSignal::StopSignal() {
-  require(!g_installed.exchange(true), "stop signal: handlers are installed already");
+StopSignal::StopSignal() : is_outermost_(!g_installed.exchange(true)) {
+  if (!is_outermost_) return;
   g_received.store(0);
   struct sigaction action {};
   action.sa_handler = on_signal;
@@ -44,6 +42,7 @@ StopSignal::StopSignal() {
 }
 
 StopSignal::~StopSignal() {
+  if (!is_outermost_) return;
   for (std::size_t i = 0; i < kStopSignals.size(); ++i) {
     ::sigaction(kStopSignals[i], &before_[i], nullptr);
   }

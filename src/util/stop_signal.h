@@ -20,12 +20,14 @@ bool is_ignored(int signal_number);
 // Turns the first of kStopSignals into a flag that the training loop asks for between steps. One
 // that is ignored stays ignored. After the first, Ctrl-C and Ctrl-\ have the operating system's
 // default action, so a stuck process can still be ended from the keyboard; the others change
-// nothing more, as a closed terminal and batch systems send several. One instance at a time.
+// nothing more, as a closed terminal and batch systems send several. Within the life of one, others
+// share its flag: a command of several runs holds one, and each run another.
 class StopSignal {
  public:
-  // Installs the handlers and clears the flag. Throws Error where another instance lives.
+  // Installs the handlers and clears the flag, unless another instance has done so. For the thread
+  // that commands run on.
   StopSignal();
-  // Restores the handlers found at construction.
+  // The outermost restores the handlers that it found.
   ~StopSignal();
   StopSignal(const StopSignal&) = delete;
   StopSignal& operator=(const StopSignal&) = delete;
@@ -35,6 +37,7 @@ class StopSignal {
   int signal_number() const;
 
  private:
+  bool is_outermost_;
   std::array<struct sigaction, kStopSignals.size()> before_;
 };
 

@@ -261,6 +261,54 @@ TEST_F(Compare, ArmsMayBeAddedToAFinishedComparison) {
 }
 
 // Checkpoint 20 of the finished run is beyond where 0.5 would leave it.
+TEST_F(Compare, TextThatHasChangedIsRefusedBeforeTheFirstRun) {
+  Recipe recipe = tiny_recipe("changed-text");
+  const fs::path own = *folder_ / "changed-text-corpus";
+  fs::copy(recipe.base.data.sources.front(), own, fs::copy_options::recursive);
+  recipe.base.data.sources = {own.string()};
+  EXPECT_EQ(run(recipe).runs_done_now, 2);
+  util::write_file_atomic(own / "added.txt", "A file that was not there before.\n");
+  recipe.compare.seeds = {1, 2};
+  EXPECT_THAT(error_of(recipe), AllOf(HasSubstr("baseline-seed-1"), HasSubstr("added.txt")));
+  EXPECT_FALSE(fs::exists(run_folder(recipe, "baseline-seed-2")));
+  fs::remove(own / "added.txt");
+  EXPECT_EQ(run(recipe).runs_done_now, 2);
+}
+
+TEST_F(Compare, RunsThatTheRecipeNoLongerHasAreNamed) {
+  Recipe recipe = tiny_recipe("fewer-seeds");
+  recipe.compare.seeds = {1, 2};
+  EXPECT_EQ(run(recipe).runs_done_now, 4);
+  recipe.compare.seeds = {2};
+  run(recipe);
+  EXPECT_THAT(report::read_experiment(recipe.base.run.dir).notes,
+              testing::Contains(HasSubstr("tst-seed-1")));
+}
+
+TEST_F(Compare, ASignalBetweenRunsStopsBeforeTheNext) {
+  // Raises the signal when the list of the runs is printed.
+  class Raising : public std::stringbuf {
+    std::streamsize xsputn(const char* text, std::streamsize size) override {
+      if (std::string_view(text, static_cast<std::size_t>(size)).find("total") !=
+          std::string_view::npos) {
+        ::raise(SIGTERM);
+      }
+      return std::stringbuf::xsputn(text, size);
+    }
+  };
+  const Recipe recipe = tiny_recipe("signal-between");
+  run(recipe, "", /*dry_run=*/true);  // prepares the corpus
+  experiment::CompareOptions options;
+  options.recipe_name = "tiny.toml";
+  distributed::LocalCollective collective;
+  Raising text;
+  std::ostream out(&text);
+  const CompareOutcome outcome = experiment::compare(recipe, options, collective, out);
+  EXPECT_EQ(outcome.status, CompareStatus::kStoppedBySignal);
+  EXPECT_EQ(outcome.signal, SIGTERM);
+  EXPECT_EQ(outcome.runs_done_now, 0);
+}
+
 TEST_F(Compare, RunWithoutACheckpointToBranchFromBeginsAtStep0) {
   Recipe recipe = tiny_recipe("added-budget");
   recipe.base.train.steps = 40;
@@ -417,7 +465,7 @@ TEST_F(Compare, ChecksThePlanOfEveryBudget) {
   recipe.compare.arms[0].overrides = {{"phases", "[]"}};
   recipe.compare.arms[1] = recipe.compare.arms[0];
   recipe.compare.arms[1].name = "short";
-  recipe.compare.arms[1].budgets = {0.1};
+  recipe.compare.arms[1].budgets = {0.1, 1.0};
   // 2 steps, and a warm-up of 3.
   run(recipe, "", /*dry_run=*/true);
   EXPECT_EQ(count(printed_, "optim.warmup_steps"), 1u) << printed_;

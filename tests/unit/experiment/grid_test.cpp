@@ -46,7 +46,7 @@ optim.decay_shape = ["linear", "one_minus_sqrt"]
 name = "baseline"
 [[compare.arms]]
 name = "a"
-budgets = [0.5]
+budgets = [0.5, 1.0]
 overrides = { "optim.eps" = 1e-9 }
 [[compare.arms]]
 name = "b"
@@ -56,7 +56,7 @@ name = "b"
                           "b-decay_shape-linear", "b-decay_shape-one_minus_sqrt"));
   EXPECT_EQ(arms[2].config.optim.decay_shape, optim::DecayShape::kOneMinusSqrt);
   EXPECT_EQ(arms[2].config.optim.eps, 1e-9);
-  EXPECT_THAT(arms[2].budgets, ElementsAre(0.5));
+  EXPECT_THAT(arms[2].budgets, ElementsAre(0.5, 1.0));
 }
 
 TEST(Grid, PhasesMeansTheOnlyOneWithBags) {

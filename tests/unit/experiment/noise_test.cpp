@@ -99,6 +99,29 @@ TEST(Noise, EntriesApplyToEqualSettingsAlone) {
   EXPECT_THAT(findings(small_recipe(entry(settings) + entry(settings))).figures, SizeIs(1));
 }
 
+TEST(Noise, OfSeveralEntriesThatOverTheMostSeedsApplies) {
+  const std::string settings = findings(small_recipe()).pairs.at(0).settings;
+  std::string more = entry(settings);
+  more.replace(more.find("seeds = 8"), 9, "seeds = 9");
+  for (const std::string& both : {entry(settings) + more, more + entry(settings)}) {
+    const NoiseFindings found = findings(small_recipe(both));
+    ASSERT_THAT(found.figures, SizeIs(1));
+    EXPECT_EQ(found.figures[0].seeds, 9);
+  }
+}
+
+TEST(Noise, EntriesOfOtherTextDoNotApply) {
+  const std::string settings = findings(small_recipe()).pairs.at(0).settings;
+  const Recipe recipe = small_recipe(entry(settings) + "corpus = \"d1/v1\"\n");
+  const auto found = [&](const std::string& corpus) {
+    return find_noise(make_arms(recipe), recipe.compare, {}, corpus);
+  };
+  EXPECT_THAT(found("d1/v1").figures, SizeIs(1));
+  EXPECT_THAT(found("").figures, SizeIs(1));  // not known yet
+  EXPECT_THAT(found("d2/v1").figures, IsEmpty());
+  EXPECT_THAT(found("d2/v1").notes, ElementsAre(AllOf(HasSubstr("d1/v1"), HasSubstr("d2/v1"))));
+}
+
 TEST(Noise, NoPartOfTheComparison) {
   EXPECT_EQ(fingerprint(small_recipe(entry("0123456789abcdef"))), fingerprint(small_recipe()));
 }

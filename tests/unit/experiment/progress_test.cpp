@@ -40,7 +40,7 @@ TEST(Progress, FinishedMeansASummaryAtTheLastStep) {
   EXPECT_EQ(progress.positions, 400 * 4096);
   EXPECT_GT(progress.seconds, 0);
   EXPECT_THAT(progress.loss_half_a, Optional(1.25 + run.half_a_offset));
-  EXPECT_EQ(progress.recipe_fingerprint, run.fingerprints.recipe);
+  EXPECT_EQ(progress.fingerprints.recipe, run.fingerprints.recipe);
   // The summary of a shorter run, such as one whose data ended, is not the end of this one.
   EXPECT_FALSE(read_progress(folder.path(), 500).finished);
 }

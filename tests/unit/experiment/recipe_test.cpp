@@ -85,7 +85,8 @@ TEST(Recipe, BadOverrideNamesArmAndKey) {
         "data.special_tokens = \"recognise\"", "data.text_field = \"a\"",
         "data.on_bad_record = \"skip\"", "data.on_invalid_utf8 = \"skip\"",
         "data.min_document_bytes = 5", "data.max_document_bytes = 5", "data.deduplicate = true",
-        "data.site_packages = \"a\"", "evaluation.windows = 8"}) {
+        "data.site_packages = \"a\"", "evaluation.windows = 8", "evaluation.final_windows = 8",
+        "evaluation.document_cap = 0.1", "train.sequence_length = 16"}) {
     EXPECT_THAT(arms_error(with(override)), HasSubstr("same validation sets")) << override;
   }
   EXPECT_THAT(arms_error(with("\"validation[0].name\" = \"x\"")),
@@ -117,6 +118,11 @@ TEST(Recipe, ImpossibleComparisonsAreRefused) {
       arms_error("[[compare.arms]]\nname = \"baseline\"\n[[compare.arms]]\nname = \"baseline\"\n"),
       AllOf(HasSubstr("compare.arms[1].name"), HasSubstr("twice")));
   EXPECT_THAT(arms_error("[[compare.arms]]\nname = \"a/b\"\n"), HasSubstr("compare.arms[0].name"));
+  EXPECT_THAT(arms_error("[[compare.arms]]\nname = \"baseline\"\n[[compare.arms]]\nname = \"x\"\n"
+                         "budgets = [0.5]\n"),
+              AllOf(HasSubstr("compare.arms.budgets"), HasSubstr("arm x")));
+  EXPECT_THAT(arms_error("[[compare.arms]]\nname = \"" + std::string(101, 'x') + "\"\n"),
+              AllOf(HasSubstr("compare.arms[0].name"), HasSubstr("101")));
   EXPECT_THAT(arms_error("[[compare.arms]]\nname = \"baseline\"\nbudgets = [1.0, -2.0]\n"),
               HasSubstr("compare.arms[0].budgets"));
 }

@@ -96,6 +96,35 @@ TEST_F(ExperimentFile, PartsAreMergedAndEachRunIsTakenFromWhereItFinished) {
   EXPECT_EQ(analyze(merged).comparisons.at(0).equal_flops.seeds.size(), 1U);
 }
 
+TEST_F(ExperimentFile, PartsInWhichAnArmIsAnotherAreRefused) {
+  const std::filesystem::path one = folder_ / "one";
+  const std::filesystem::path two = folder_ / "two";
+  experiment_.arm_definitions = {{"x", "00ff00ff00ff00ff"}};
+  write_experiment(util::OutputFolder(one), experiment_);
+  experiment_.arm_definitions = {{"x", "1122334455667788"}};
+  write_experiment(util::OutputFolder(two), experiment_);
+  EXPECT_THAT(error_of([&] { merge_experiments({one, two}); }), HasSubstr("arm x"));
+  experiment_.arm_definitions = {};
+  experiment_.pairs = {{"x", "00ff00ff00ff00ff"}};
+  write_experiment(util::OutputFolder(one), experiment_);
+  experiment_.pairs = {{"x", "1122334455667788"}};
+  write_experiment(util::OutputFolder(two), experiment_);
+  EXPECT_THAT(error_of([&] { merge_experiments({one, two}); }), HasSubstr("arm x"));
+}
+
+TEST_F(ExperimentFile, RatesThatOnePartSearchedCountForAll) {
+  const std::filesystem::path one = folder_ / "one";
+  const std::filesystem::path two = folder_ / "two";
+  experiment_.tuning_seed = 9;
+  experiment_.learning_rates = {0.1, 0.2};
+  write_experiment(util::OutputFolder(one), experiment_);
+  experiment_.tuning_seed.reset();
+  experiment_.learning_rates = {};
+  write_experiment(util::OutputFolder(two), experiment_);
+  EXPECT_EQ(merge_experiments({one, two}).tuning_seed, 9);
+  EXPECT_EQ(merge_experiments({two, one}).tuning_seed, 9);
+}
+
 // Both parts have run tst, one as a run of its own and one as a branch, from which wide branched.
 TEST_F(ExperimentFile, ARunThatIsLeftOutStaysWhereOthersBranchedFromIt) {
   const std::filesystem::path one = folder_ / "one";

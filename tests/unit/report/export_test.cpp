@@ -54,6 +54,7 @@ TEST_F(Export, TablesHaveOneRowARunAndOneAPoint) {
   add("tst", 1, 1.0);
   experiment_.arms = {"baseline", "=tst, \"x\""};
   experiment_.runs.back().arm = "=tst, \"x\"";
+  experiment_.one_recipe = false;  // the name is not that of the records
   const Analysis analysis = analyze(experiment_);
   const std::vector<std::string> results = lines_of(results_csv(analysis));
   ASSERT_EQ(results.size(), 3U);

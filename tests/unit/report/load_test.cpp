@@ -3,12 +3,14 @@
 #include <gmock/gmock.h>
 
 #include <fstream>
+#include <functional>
 
 #include "metrics/json.h"
 #include "metrics/json_lines_sink.h"
 #include "metrics/reader.h"
 #include "report_fixture.h"
 #include "util/files.h"
+#include "util/text.h"
 
 namespace superpose::report {
 namespace {
@@ -161,6 +163,88 @@ TEST_F(Load, BranchWhoseClockStartsAgainIsRefused) {
     }
   }
   EXPECT_THAT(error_of_analysis(), HasSubstr("seconds must continue from those of the trunk"));
+}
+
+// Rewrites the records of a run.
+void change_records(const std::string& folder,
+                    const std::function<void(std::vector<metrics::Record>&)>& change,
+                    const test::SyntheticRun& run) {
+  std::vector<metrics::Record> records = test::synthetic_records(run);
+  change(records);
+  std::filesystem::remove(folder + "/metrics.jsonl");
+  metrics::JsonLinesSink sink(folder + "/metrics.jsonl", -1);
+  for (const metrics::Record& record : records) sink.write(record);
+}
+
+TEST_F(Load, ARunKilledBeforeItsFinalScoresIsNotFinished) {
+  add("baseline", 1, 1.1);
+  const test::SyntheticRun run = small_run("tst", 1, 1.0);
+  const std::string folder = add(run).folder;
+  const auto finished = [&](const std::string& windows) {
+    const auto set = [&](std::vector<metrics::Record>& records) {
+      std::get<metrics::RunHeader>(records.front())
+          .settings.push_back(
+              {.key = "evaluation.final_windows", .value = windows, .operational = false});
+    };
+    change_records(folder, set, run);
+    return analyze(experiment_).runs[1].finished;
+  };
+  EXPECT_TRUE(finished("0"));
+  EXPECT_FALSE(finished("256"));
+}
+
+TEST_F(Load, RecordsOfAnotherRunAreRefused) {
+  add("baseline", 1, 1.1);
+  const test::SyntheticRun run = small_run("tst", 1, 1.0);
+  const std::string folder = add(run).folder;
+  EXPECT_EQ(error_of_analysis(), "");
+  const auto other_seed = [](std::vector<metrics::Record>& records) {
+    std::get<metrics::RunHeader>(records.front()).seed = 7;
+  };
+  change_records(folder, other_seed, run);
+  EXPECT_THAT(error_of_analysis(), HasSubstr("seed 7"));
+}
+
+TEST_F(Load, StepsThatAreMissingAreNoted) {
+  add("baseline", 1, 1.1);
+  const test::SyntheticRun run = small_run("tst", 1, 1.0);
+  const std::string folder = add(run).folder;
+  const auto notes = [&](std::int64_t from, std::int64_t to) {
+    const auto cut = [&](std::vector<metrics::Record>& records) {
+      std::int64_t longest = 1;
+      std::int64_t before = 0;
+      for (const metrics::Record& record : records) {
+        const auto* step = std::get_if<metrics::StepRecord>(&record);
+        if (step == nullptr) continue;
+        longest = std::max(longest, step->step - before);
+        before = step->step;
+      }
+      std::get<metrics::RunHeader>(records.front())
+          .settings.push_back(
+              {.key = "log.every", .value = std::to_string(longest), .operational = true});
+      std::erase_if(records, [&](const metrics::Record& record) {
+        const auto* step = std::get_if<metrics::StepRecord>(&record);
+        return step != nullptr && step->step > from && step->step < to;
+      });
+    };
+    change_records(folder, cut, run);
+    return util::join(analyze(experiment_).notes, "\n");
+  };
+  EXPECT_THAT(notes(0, 0), testing::Not(HasSubstr("missing between steps")));
+  EXPECT_THAT(notes(20, 120), HasSubstr("missing between steps"));
+}
+
+TEST_F(Load, TrainedWeightsAtTheBeginningAreNoted) {
+  add("baseline", 1, 1.1);
+  const test::SyntheticRun run = small_run("tst", 1, 1.0);
+  const std::string folder = add(run).folder;
+  const auto begin = [](std::vector<metrics::Record>& records) {
+    std::get<metrics::RunHeader>(records.front()).parents = {
+        {.kind = "weights", .folder = "model", .weights = "0123"}};
+  };
+  change_records(folder, begin, run);
+  EXPECT_THAT(analyze(experiment_).notes,
+              testing::Contains(testing::AllOf(HasSubstr("trained weights"), HasSubstr("tst"))));
 }
 
 TEST(Switch, IsTheEndOfTheLastSuperposedPhase) {

@@ -107,7 +107,7 @@ TEST_F(NoiseTest, SixSeedsGiveABlockForALaterRecipe) {
   EXPECT_NEAR(std::stod(block.substr(block.find("spread = ") + 9)), spread, 1e-12);
   EXPECT_THAT(block, testing::EndsWith("\nseeds = 6\nsource = \"recipes/\\\"demo\\\".toml, "
                                        "2026-05-19, superpose 0.1.0\"\nsettings = "
-                                       "\"00ff00ff00ff00ff\"\n"));
+                                       "\"00ff00ff00ff00ff\"\ncorpus = \"data-1/validation-1\"\n"));
   EXPECT_THAT(in_words(analyze(experiment_)), HasSubstr(block));
 }
 
@@ -131,7 +131,8 @@ TEST_F(NoiseTest, EachBudgetOfSixSeedsGivesAnEntry) {
   EXPECT_NEAR(std::stod(second.substr(second.find("spread = ") + 9)), 0.1 * std::sqrt(6.0 / 5),
               1e-12);
   EXPECT_THAT(second, HasSubstr("\nseeds = 6\n"));
-  EXPECT_THAT(second, testing::EndsWith("\nsettings = \"1122334455667788\"\n"));
+  EXPECT_THAT(second, testing::EndsWith(
+                          "\nsettings = \"1122334455667788\"\ncorpus = \"data-1/validation-1\"\n"));
 }
 
 TEST_F(NoiseTest, NoBlockOfFiveSeedsOrWithoutThePairsSettings) {
