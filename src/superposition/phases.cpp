@@ -45,6 +45,13 @@ void PhaseConfig::validate() const {
   util::require(bag_size >= 1, "bag_size: must be >= 1, got ", bag_size);
   util::require(!target_size || *target_size >= 1, "target_size: must be >= 1, got ",
                 target_size.value_or(0));
+  const ObjectiveTraits& traits = traits_of(objective);
+  util::require(traits.terms == Terms::kOfTargets ||
+                    (slot_weighting == SlotWeighting::kUniform && slot_weights.empty()),
+                "slot_weighting: must be \"uniform\" and slot_weights empty with objective \"",
+                traits.name, "\", whose terms are of positions and not of slots, got ",
+                kSlotWeightingNames[static_cast<std::size_t>(slot_weighting)], " and ",
+                slot_weights.size(), " numbers");
   make_slot_weights(slot_weighting, target_size_of(*this), slot_weights);
   source_weights(weights);
 }
@@ -81,6 +88,7 @@ std::vector<Phase> make_phases(std::span<const PhaseConfig> configs, std::int64_
         static_cast<std::int64_t>(end),
         {.bag_size = config.bag_size,
          .target_size = target_size,
+         .objective = config.objective,
          .slot_weights = make_slot_weights(config.slot_weighting, target_size, config.slot_weights),
          .weights = source_weights(config.weights)});
   }

@@ -32,6 +32,9 @@ std::string describe_phase(const superposition::Phase& phase) {
   } else {
     text << "bags of " << phase.bag_size << " in, " << phase.target_size << " targets out";
   }
+  if (const auto name = superposition::told_name(phase.objective); !name.empty()) {
+    text << ", objective " << name;
+  }
   return text.str();
 }
 

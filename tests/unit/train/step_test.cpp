@@ -111,8 +111,7 @@ StepInput input_of(std::int64_t bag_size, std::int64_t micro_batch) {
 at::Tensor gradients_of(Learner& learner, const data::Batch& batch, std::int64_t micro_batch) {
   learner.parameters.zero_gradient();
   const StepInput input = input_of(batch.bag_size, micro_batch);
-  accumulate_gradients(learner, batch, slot_coefficients(input.slot_weights, batch.counts),
-                       micro_batch);
+  accumulate_gradients(learner, batch, input);
   return learner.parameters.gradient_with_mailbox().clone();
 }
 
@@ -130,20 +129,6 @@ class OneThread : public ::testing::Test {
 };
 class AccumulateGradients : public OneThread {};
 class TrainStep : public OneThread {};
-
-TEST(SlotCoefficients, DivideByTheCounts) {
-  const std::vector<float> coefficients = slot_coefficients({0.75, 0.25}, {10, 5});
-  EXPECT_FLOAT_EQ(coefficients[0], 0.075F);
-  EXPECT_FLOAT_EQ(coefficients[1], 0.05F);
-}
-
-TEST(SlotCoefficients, EmptySlotsDropOutAndTheRestIsRenormalised) {
-  const std::vector<float> coefficients = slot_coefficients({0.5, 0.25, 0.25}, {10, 0, 5});
-  EXPECT_FLOAT_EQ(coefficients[0], 0.5F / 0.75F / 10);
-  EXPECT_EQ(coefficients[1], 0);
-  EXPECT_FLOAT_EQ(coefficients[2], 0.25F / 0.75F / 5);
-  EXPECT_THROW(slot_coefficients({0.5, 0.5}, {0, 0}), util::Error);
-}
 
 TEST_F(AccumulateGradients, MicroBatchChangesRoundingAlone) {
   const auto learner = make_learner();
@@ -350,8 +335,7 @@ TEST(MetaDevice, WholeStepRuns) {
     for (const std::int64_t bag_size : {1, 3}) {
       const data::Batch batch = make_batch(0, 6, 6, bag_size);
       learner.parameters.zero_gradient();
-      accumulate_gradients(learner, batch,
-                           slot_coefficients(input_of(bag_size, 4).slot_weights, batch.counts), 4);
+      accumulate_gradients(learner, batch, input_of(bag_size, 4));
       StepMetrics(learner.parameters.mailbox()).set(Metric::kRawTokens, 1);
       learner.optimizer.step(1e-3, 1.0);
       learner.parameters.refresh_compute();
