@@ -7,7 +7,7 @@
 namespace superpose::model {
 
 const Objective& find_objective(std::string_view name) {
-  static constexpr std::array kAll = {&kMultiHotObjective};
+  static constexpr std::array kAll = {&kMultiHotObjective, &kSetSumObjective};
   for (const Objective* objective : kAll) {
     if (objective->name == name) return *objective;
   }

@@ -33,6 +33,7 @@ struct Objective {
 };
 
 extern const Objective kMultiHotObjective;
+extern const Objective kSetSumObjective;
 
 // Throws c10::ValueError for a name that none of them has.
 const Objective& find_objective(std::string_view name);

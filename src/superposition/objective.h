@@ -15,13 +15,14 @@ namespace superpose::superposition {
 enum class Terms { kOfTargets, kOfPositions };
 
 // What is said of a position's b targets. How each is computed: src/model/<name>_objective.cpp.
-enum class Objective { kMultiHot };
+enum class Objective { kMultiHot, kSetSum };
 
 struct ObjectiveTraits {
   std::string_view name;
   Terms terms = Terms::kOfTargets;
 };
-inline constexpr std::array<ObjectiveTraits, 1> kObjectives = {{{"multi_hot", Terms::kOfTargets}}};
+inline constexpr std::array<ObjectiveTraits, 2> kObjectives = {
+    {{"multi_hot", Terms::kOfTargets}, {"set_sum", Terms::kOfPositions}}};
 
 constexpr const ObjectiveTraits& traits_of(Objective objective) {
   return kObjectives[static_cast<std::size_t>(objective)];

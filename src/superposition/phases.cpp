@@ -45,13 +45,15 @@ void PhaseConfig::validate() const {
   util::require(bag_size >= 1, "bag_size: must be >= 1, got ", bag_size);
   util::require(!target_size || *target_size >= 1, "target_size: must be >= 1, got ",
                 target_size.value_or(0));
-  const ObjectiveTraits& traits = traits_of(objective);
-  util::require(traits.terms == Terms::kOfTargets ||
-                    (slot_weighting == SlotWeighting::kUniform && slot_weights.empty()),
-                "slot_weighting: must be \"uniform\" and slot_weights empty with objective \"",
-                traits.name, "\", whose terms are of positions and not of slots, got ",
-                kSlotWeightingNames[static_cast<std::size_t>(slot_weighting)], " and ",
-                slot_weights.size(), " numbers");
+  if (const ObjectiveTraits& traits = traits_of(objective); traits.terms != Terms::kOfTargets) {
+    util::require(slot_weights.empty(), "slot_weights: must be empty with objective \"",
+                  traits.name, "\", which has no terms of slots, got ", slot_weights.size(),
+                  " numbers");
+    util::require(slot_weighting == SlotWeighting::kUniform,
+                  "slot_weighting: must be \"uniform\" with objective \"", traits.name,
+                  "\", which has no terms of slots, got \"",
+                  kSlotWeightingNames[static_cast<std::size_t>(slot_weighting)], '"');
+  }
   make_slot_weights(slot_weighting, target_size_of(*this), slot_weights);
   source_weights(weights);
 }

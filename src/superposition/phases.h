@@ -34,7 +34,8 @@ struct PhaseConfig {
     v.field("bag_size", self.bag_size, "tokens averaged into one input position; 1 = off");
     v.field("target_size", self.target_size, "tokens predicted at each position; auto = bag_size");
     v.added().choice("objective", self.objective, kObjectiveNames,
-                     "loss of a position's targets: multi_hot = cross-entropy of each");
+                     "loss of a position's targets: multi_hot = cross-entropy of each, set_sum = "
+                     "-log of the probability of all of them together");
     v.choice("slot_weighting", self.slot_weighting, kSlotWeightingNames,
              "weight of the i-th target: 1, 1/i, e^-(i-1), or slot_weights");
     v.field("slot_weights", self.slot_weights,
