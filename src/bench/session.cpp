@@ -39,11 +39,11 @@ void wait_for(const train::Learner& learner) {
   if (!master.is_cpu()) master.narrow(0, 0, 1).to(at::kCPU);
 }
 
-// For choose_micro_batch, which looks at the largest bag of a run.
+// For choose_micro_batch, which looks at what needs most memory in a run.
 std::vector<superposition::Phase> phases_of(const std::vector<Case>& cases) {
   std::vector<superposition::Phase> phases;
   for (const Case& item : cases) {
-    phases.push_back({.bags = item.bags});
+    phases.push_back({.bags = item.bags, .objective = item.objective});
   }
   return phases;
 }
@@ -75,6 +75,7 @@ void Session::reset() {
 
 TimedBlock Session::run(std::size_t index, std::int64_t steps) {
   train::StepInput input;
+  input.objective = cases_.at(index).objective;
   input.slot_weights = cases_.at(index).slot_weights;
   input.learning_rate = config_.optim.learning_rate;
   input.micro_batch = micro_batch_;

@@ -17,8 +17,9 @@ Case uniform_case(std::int64_t bag_size) {
 }
 
 void add_once(std::vector<Case>& cases, const Case& candidate) {
-  const bool known = std::any_of(cases.begin(), cases.end(),
-                                 [&](const Case& other) { return other.bags == candidate.bags; });
+  const bool known = std::any_of(cases.begin(), cases.end(), [&](const Case& other) {
+    return other.bags == candidate.bags && other.objective == candidate.objective;
+  });
   if (!known) cases.push_back(candidate);
 }
 
@@ -26,8 +27,10 @@ void add_once(std::vector<Case>& cases, const Case& candidate) {
 
 std::string Case::name() const {
   const auto [bag_size, target_size] = bags;
-  return std::to_string(bag_size) +
-         (target_size == bag_size ? "" : " to " + std::to_string(target_size));
+  std::string text = std::to_string(bag_size);
+  if (target_size != bag_size) text += " to " + std::to_string(target_size);
+  const std::string_view told = superposition::told_name(objective);
+  return told.empty() ? text : text + " " + std::string(told);
 }
 
 std::vector<Case> cases_of(std::span<const std::int64_t> bags,
@@ -36,7 +39,7 @@ std::vector<Case> cases_of(std::span<const std::int64_t> bags,
   for (const std::int64_t bag_size : bags) add_once(cases, uniform_case(bag_size));
   if (!bags.empty()) return cases;
   for (const superposition::Phase& phase : phases) {
-    add_once(cases, {phase.bags, phase.slot_weights});
+    add_once(cases, {phase.bags, phase.slot_weights, phase.objective});
   }
   return cases;
 }

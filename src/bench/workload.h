@@ -11,18 +11,20 @@
 
 namespace superpose::bench {
 
-// A kind of step: a bag size with its targets.
+// A kind of step: a bag size with its targets and their objective.
 struct Case {
   superposition::BagShape bags = {};
   std::vector<double> slot_weights = {1.0};  // [b], sum 1
+  superposition::Objective objective = superposition::Objective::kMultiHot;
 
-  // "4", or "1 to 4" where bags and targets differ in size.
+  // "4", or "1 to 4" where bags and targets differ in size; an objective other than multi_hot
+  // follows by name.
   std::string name() const;
 };
 
 // Next-token prediction first, which the others are compared with; then those of `bags` (as many
 // targets as tokens in a bag, equal weights) or, where `bags` is empty, those of the recipe's
-// phases. No two have equal sizes. Throws util::Error for a bag size below 1.
+// phases. No two have equal sizes and objectives. Throws util::Error for a bag size below 1.
 std::vector<Case> cases_of(std::span<const std::int64_t> bags,
                            std::span<const superposition::Phase> phases);
 

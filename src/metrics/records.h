@@ -36,6 +36,7 @@ struct PhaseInfo {
   std::int64_t num_steps = 0;
   std::int64_t bag_size = 1;
   std::int64_t target_size = 1;
+  std::string objective = "";  // empty: cross-entropy of each target
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {
@@ -43,6 +44,7 @@ struct PhaseInfo {
     v.required("num_steps", self.num_steps);
     v.required("bag_size", self.bag_size);
     v.required("target_size", self.target_size);
+    v.unless_empty("objective", self.objective);
   }
 };
 

@@ -3,15 +3,18 @@
 #include <algorithm>
 
 #include "model/decoder_layout.h"
-#include "ops/multi_hot_problem.h"
 
 namespace superpose::model {
 namespace {
 
-// Logits of a block of rows.
-std::int64_t head_scratch(const ModelConfig& config, std::int64_t positions, std::int64_t element) {
-  return std::min(positions, ops::logit_block_rows(config.vocab_size)) * config.vocab_size *
-         element;
+// Of the objective that needs most.
+std::int64_t objective_scratch(const ModelConfig& config, const MemoryRequest& request) {
+  std::int64_t most = 0;
+  for (const Objective* objective : request.objectives) {
+    most = std::max(most, objective->scratch_bytes(config, request.rows * request.sequence_length,
+                                                   request.bf16));
+  }
+  return most;
 }
 
 Activations activations_of(const UnitLayout& unit) {
@@ -78,7 +81,7 @@ MemoryEstimate estimate_memory(const ModelConfig& config, const MemoryRequest& r
   estimate.parameters = parameters * (request.bf16 ? 4 + 2 : 4);
   estimate.gradients = parameters * 4;
   estimate.activations =
-      positions * (kept + recomputed + in_flight + ids) + head_scratch(config, positions, element);
+      positions * (kept + recomputed + in_flight + ids) + objective_scratch(config, request);
   return estimate;
 }
 

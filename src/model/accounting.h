@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "model/model_config.h"
+#include "model/objective.h"
 
 namespace superpose::model {
 
@@ -42,6 +44,7 @@ struct MemoryRequest {
   std::int64_t target_size = 1;      // the largest of the run's phases
   std::int64_t recompute_every = 0;  // as Decoder has it
   bool bf16 = false;                 // compute type; the master is f32 in any case
+  std::vector<const Objective*> objectives = {&kMultiHotObjective};  // of the run's phases
 };
 
 // Bytes held at the peak of a training step (where its backward part begins), as tensors; what else

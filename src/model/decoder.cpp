@@ -97,7 +97,8 @@ at::Tensor Decoder::hidden(const DecoderInput& input, Gradients gradients) const
 }
 
 at::Tensor Decoder::loss(const DecoderInput& input, const at::Tensor& targets,
-                         const at::Tensor& coefficients, Gradients gradients) const {
+                         const at::Tensor& coefficients, Gradients gradients,
+                         const Objective& objective) const {
   const at::Tensor& ids = input.ids;
   TORCH_CHECK_VALUE(
       targets.dim() == 3 && targets.size(0) == ids.size(0) && targets.size(1) == ids.size(1),
@@ -105,7 +106,8 @@ at::Tensor Decoder::loss(const DecoderInput& input, const at::Tensor& targets,
       targets.sizes());
   const at::Tensor states = hidden(input, gradients);
   const c10::AutoGradMode grad_mode(gradients == Gradients::kAccumulate);
-  return head_.loss(states, targets.flatten(0, 1), coefficients, options_.z_loss, gradients);
+  return head_.loss(states, targets.flatten(0, 1), coefficients, options_.z_loss, gradients,
+                    objective);
 }
 
 at::Tensor Decoder::token_losses(const DecoderInput& input, const at::Tensor& targets) const {

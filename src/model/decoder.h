@@ -18,6 +18,7 @@
 #include "model/flat_parameters.h"
 #include "model/head.h"
 #include "model/model_config.h"
+#include "model/objective.h"
 
 namespace superpose::model {
 
@@ -75,16 +76,19 @@ class Decoder {
   // or L > max_positions.
   at::Tensor hidden(const DecoderInput& input, Gradients gradients) const;
 
-  // With z_j the logits of position j, and j over the positions whose target i is valid:
+  // The objective of the positions' logits. Of multi_hot, with z_j the logits of position j, and j
+  // over the positions whose target i is valid:
   //
   //   loss = sum_i coefficients[i] * sum_j [logsumexp(z_j) - z_j[targets[j, i]]]
   //
   //   targets       [B, L, b]  int64, -100 = ignored
-  //   coefficients  [b]        f32: w_i / n_i for the loss of docs/architecture.md (n_i over the
-  //                            whole step); ones for a plain sum
+  //   coefficients  f32        what its terms are multiplied with (objective.h): [b], w_i / n_i for
+  //                            the loss of docs/architecture.md (n_i over the whole step); ones for
+  //                            a plain sum
   //   returns       scalar     f32
   at::Tensor loss(const DecoderInput& input, const at::Tensor& targets,
-                  const at::Tensor& coefficients, Gradients gradients) const;
+                  const at::Tensor& coefficients, Gradients gradients,
+                  const Objective& objective = kMultiHotObjective) const;
 
   // -log p of each position's target, without a graph; logits exist for some rows at a time.
   //

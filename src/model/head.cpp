@@ -9,7 +9,6 @@
 #include <tuple>
 
 #include "ops/linear.h"
-#include "ops/multi_hot_linear_cross_entropy.h"
 #include "ops/rms_norm.h"
 
 namespace superpose::model {
@@ -52,7 +51,7 @@ BlockSpec head_spec(const ModelConfig& config) {
 }
 
 std::vector<StepPart> head_parts(const ModelConfig& config, const StepShape& shape) {
-  // All three products run in forward; backward passes the gradient on.
+  // All three products run in forward, whatever the objective; backward passes the gradient on.
   const double once = 2 * static_cast<double>(shape.positions) *
                       static_cast<double>(config.vocab_size * config.hidden_size);
   return {norm_part(config, shape), {"head and loss", {CostUnit::kFlops, 3 * once, 0, 0}}};
@@ -70,11 +69,15 @@ at::Tensor Head::states(const Residual& in, Gradients gradients) const {
 }
 
 at::Tensor Head::loss(const at::Tensor& states, const at::Tensor& targets,
-                      const at::Tensor& coefficients, double z_loss, Gradients gradients) const {
+                      const at::Tensor& coefficients, double z_loss, Gradients gradients,
+                      const Objective& objective) const {
   RECORD_USER_SCOPE("head and loss");
-  return ops::multi_hot_linear_cross_entropy_accumulate(
-      states, head_.value, targets, coefficients, head_.wanted(gradients),
-      {.z_loss = gradients == Gradients::kAccumulate ? z_loss : 0});
+  return objective.loss({.states = states,
+                         .weight = head_.value,
+                         .grad_weight = head_.wanted(gradients),
+                         .targets = targets,
+                         .coefficients = coefficients,
+                         .z_loss = gradients == Gradients::kAccumulate ? z_loss : 0});
 }
 
 at::Tensor Head::token_losses(const at::Tensor& states, const at::Tensor& targets) const {

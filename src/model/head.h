@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "model/block.h"
+#include "model/objective.h"
 
 namespace superpose::model {
 
@@ -26,7 +27,8 @@ class Head {
 
   // Of states [N, D] and targets [N, b]: as Decoder::loss.
   at::Tensor loss(const at::Tensor& states, const at::Tensor& targets,
-                  const at::Tensor& coefficients, double z_loss, Gradients gradients) const;
+                  const at::Tensor& coefficients, double z_loss, Gradients gradients,
+                  const Objective& objective) const;
 
   // Of states [N, D] and targets [N] int64, -100 = ignored: -log p of each, [N] f32, 0 where
   // ignored, without a graph. Logits exist for some rows at a time.

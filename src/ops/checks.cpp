@@ -27,6 +27,25 @@ void check_grad_weight(std::string_view who, const at::Tensor& grad_weight,
   check_device(who, "grad_weight", grad_weight, weight);
 }
 
+void check_head(std::string_view who, const at::Tensor& hidden, const at::Tensor& weight,
+                const at::Tensor& targets) {
+  check_floating(who, "hidden", hidden);
+  TORCH_CHECK_VALUE(weight.scalar_type() == hidden.scalar_type(), who, ": expected weight of type ",
+                    hidden.scalar_type(), " like hidden, got ", weight.scalar_type());
+  check_int64(who, "targets", targets);
+  check_device(who, "weight", weight, hidden);
+  check_device(who, "targets", targets, hidden);
+  TORCH_CHECK_VALUE(hidden.dim() == 2 && hidden.sym_size(1) >= 1, who,
+                    ": expected hidden [N, D], got ", hidden.sym_sizes());
+  TORCH_CHECK_VALUE(
+      weight.dim() == 2 && weight.sym_size(0) >= 1 && weight.sym_size(1) == hidden.sym_size(1), who,
+      ": expected weight [V, ", hidden.sym_size(1), "], got ", weight.sym_sizes());
+  TORCH_CHECK_VALUE(
+      targets.dim() == 2 && targets.sym_size(0) == hidden.sym_size(0) && targets.sym_size(1) >= 1,
+      who, ": expected targets [", hidden.sym_size(0), ", s] with s >= 1, got ",
+      targets.sym_sizes());
+}
+
 void check_first_derivative(std::string_view who) {
   TORCH_CHECK_NOT_IMPLEMENTED(
       !at::GradMode::is_enabled(), who,

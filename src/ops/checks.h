@@ -40,6 +40,11 @@ inline at::ScalarType accumulate_type(at::ScalarType type) {
 void check_grad_weight(std::string_view who, const at::Tensor& grad_weight,
                        const at::Tensor& weight);
 
+// The arguments of an operator of head and loss: hidden [N, D], weight [V, D] of its type, targets
+// [N, s] int64, all on one device.
+void check_head(std::string_view who, const at::Tensor& hidden, const at::Tensor& weight,
+                const at::Tensor& targets);
+
 // For the backward of operators that cannot be differentiated twice: throws where autograd records
 // the backward pass.
 void check_first_derivative(std::string_view who);

@@ -263,25 +263,10 @@ Options check_options(const MultiHotOptions& options, const c10::SymInt& given_r
 
 void check_tensors(const at::Tensor& hidden, const at::Tensor& weight, const at::Tensor& targets,
                    const at::Tensor& slots, const char* slots_name) {
-  check_floating(kName, "hidden", hidden);
-  TORCH_CHECK_VALUE(weight.scalar_type() == hidden.scalar_type(), kName,
-                    ": expected weight of type ", hidden.scalar_type(), " like hidden, got ",
-                    weight.scalar_type());
-  check_int64(kName, "targets", targets);
+  check_head(kName, hidden, weight, targets);
   TORCH_CHECK_VALUE(at::isFloatingType(slots.scalar_type()), kName, ": expected floating point ",
                     slots_name, ", got ", slots.scalar_type());
-  check_device(kName, "weight", weight, hidden);
-  check_device(kName, "targets", targets, hidden);
   check_device(kName, slots_name, slots, hidden);
-  TORCH_CHECK_VALUE(hidden.dim() == 2 && hidden.sym_size(1) >= 1, kName,
-                    ": expected hidden [N, D], got ", hidden.sym_sizes());
-  TORCH_CHECK_VALUE(
-      weight.dim() == 2 && weight.sym_size(0) >= 1 && weight.sym_size(1) == hidden.sym_size(1),
-      kName, ": expected weight [V, ", hidden.sym_size(1), "], got ", weight.sym_sizes());
-  TORCH_CHECK_VALUE(
-      targets.dim() == 2 && targets.sym_size(0) == hidden.sym_size(0) && targets.sym_size(1) >= 1,
-      kName, ": expected targets [", hidden.sym_size(0), ", s] with s >= 1, got ",
-      targets.sym_sizes());
   TORCH_CHECK_VALUE(slots.dim() == 1 && slots.sym_size(0) == targets.sym_size(1), kName,
                     ": expected ", slots_name, " [", targets.sym_size(1), "], got ",
                     slots.sym_sizes());

@@ -10,7 +10,8 @@ TORCH_LIBRARY_IMPL(superpose, Autograd, m) {
         "_causal_attention", "_causal_attention_backward", "_linear_add_gradient",
         "_multi_hot_coefficients", "_multi_hot_linear_cross_entropy_add",
         "_multi_hot_linear_cross_entropy_forward", "_rms_norm_again", "_rotary_heads",
-        "_rotary_heads_backward", "_swiglu", "_swiglu_backward"}) {
+        "_rotary_heads_backward", "_set_sum_linear_cross_entropy_add", "_swiglu",
+        "_swiglu_backward"}) {
     m.impl(name, torch::autograd::autogradNotImplementedFallback());
   }
 }

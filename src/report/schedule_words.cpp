@@ -11,7 +11,8 @@ namespace superpose::report {
 namespace {
 
 bool is_same(const metrics::PhaseInfo& a, const metrics::PhaseInfo& b) {
-  return a.num_steps == b.num_steps && a.bag_size == b.bag_size && a.target_size == b.target_size;
+  return a.num_steps == b.num_steps && a.bag_size == b.bag_size && a.target_size == b.target_size &&
+         a.objective == b.objective;
 }
 
 std::vector<metrics::PhaseInfo> phases_of(const metrics::RunHeader& header) {
@@ -29,10 +30,11 @@ std::string clause(const metrics::PhaseInfo& phase, bool has_finished) {
   text += phase.bag_size > 1 ? " read bags of " + util::with_commas(phase.bag_size) +
                                    " tokens as one averaged input"
                              : " read single tokens";
-  return text + (has_finished ? " and predicted" : " and predict") +
-         (phase.target_size > 1
+  text += has_finished ? " and predicted" : " and predict";
+  text += phase.target_size > 1
               ? " all " + util::with_commas(phase.target_size) + " tokens that follow"
-              : " the next token");
+              : " the next token";
+  return phase.objective.empty() ? text : text + " (objective " + phase.objective + ")";
 }
 
 }  // namespace

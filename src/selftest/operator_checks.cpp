@@ -20,6 +20,7 @@
 #include <ATen/ops/softmax.h>
 #include <ATen/ops/sqrt.h>
 #include <ATen/ops/triu.h>
+#include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 #include <c10/core/GradMode.h>
 
@@ -39,6 +40,7 @@
 #include "ops/recomputed_linear.h"
 #include "ops/rms_norm.h"
 #include "ops/rotary_heads.h"
+#include "ops/set_sum_linear_cross_entropy.h"
 #include "ops/swiglu.h"
 
 // B rows, L positions, N = B L, s tokens per bag, V vocabulary, D width, H query heads, K key/value
@@ -115,6 +117,29 @@ OperatorCase multi_hot() {
                 at::logsumexp(z, 1).unsqueeze(1) - z.gather(1, targets.clamp_min(0));
             return (each * targets.ge(0).to(at::kDouble) * coefficients).sum();
           }};
+}
+
+OperatorCase set_sum() {
+  // The last target is that of another slot, and counts once; those of some rows are ignored.
+  const at::Tensor targets = ids_below(kV, {kN, kS});
+  targets.select(1, kS - 1).copy_(targets.select(1, 0));
+  targets.narrow(0, 5, 11).fill_(-100);
+  const at::Tensor coefficient = at::full({1}, 1.0 / kN, f64());
+  return {
+      "set_sum_linear_cross_entropy",
+      {{normal({kN, kD})}, {normal({kV, kD}, 0.2), Role::kWeight}},
+      [=](const Tensors& in, const Tensors& buffers) {
+        return ops::set_sum_linear_cross_entropy_accumulate(
+            in[0], in[1], targets.to(in[0].device()), coefficient.to(buffers[1].options()),
+            buffers[1]);
+      },
+      [=](const Tensors& in, const Tensors&) {
+        const at::Tensor valid = targets.select(1, 0).ge(0);
+        const at::Tensor in_bag = at::zeros({kN, kV}, f64()).scatter(1, targets.clamp_min(0), 1.0);
+        const at::Tensor p = at::softmax(at::matmul(in[0], in[1].t()), 1);
+        const at::Tensor mass = (p * in_bag).sum(1);
+        return (mass.log().neg() * valid * coefficient).sum();
+      }};
 }
 
 OperatorCase linear() {
@@ -388,7 +413,8 @@ std::vector<Check> check_operators(at::Device device) {
   const std::vector<OperatorCase> items = {
       bag_embedding(),    add_rms_norm(),  add_rms_norm_linear(), rotary_heads(false),
       rotary_heads(true), linear(),        causal_attention(),    cached_attention(),
-      swiglu(),           swiglu_linear(), multi_hot(),           adamw()};
+      swiglu(),           swiglu_linear(), multi_hot(),           adamw(),
+      set_sum()};
   std::vector<Check> checks;
   for (const OperatorCase& item : items) {
     checks.push_back(check(item, at::kFloat, device));

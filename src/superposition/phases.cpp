@@ -45,6 +45,15 @@ void PhaseConfig::validate() const {
   util::require(bag_size >= 1, "bag_size: must be >= 1, got ", bag_size);
   util::require(!target_size || *target_size >= 1, "target_size: must be >= 1, got ",
                 target_size.value_or(0));
+  if (const ObjectiveTraits& traits = traits_of(objective); traits.terms != Terms::kOfTargets) {
+    util::require(slot_weights.empty(), "slot_weights: must be empty with objective \"",
+                  traits.name, "\", which has no terms of slots, got ", slot_weights.size(),
+                  " numbers");
+    util::require(slot_weighting == SlotWeighting::kUniform,
+                  "slot_weighting: must be \"uniform\" with objective \"", traits.name,
+                  "\", which has no terms of slots, got \"",
+                  kSlotWeightingNames[static_cast<std::size_t>(slot_weighting)], '"');
+  }
   make_slot_weights(slot_weighting, target_size_of(*this), slot_weights);
   source_weights(weights);
 }
@@ -80,6 +89,7 @@ std::vector<Phase> make_phases(std::span<const PhaseConfig> configs, std::int64_
     append(
         static_cast<std::int64_t>(end),
         {.bags = {config.bag_size, target_size},
+         .objective = config.objective,
          .slot_weights = make_slot_weights(config.slot_weighting, target_size, config.slot_weights),
          .weights = source_weights(config.weights)});
   }

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "superposition/objective.h"
 #include "superposition/slot_weights.h"
 #include "superposition/windows.h"
 
@@ -20,6 +21,7 @@ struct PhaseConfig {
   std::optional<std::int64_t> steps = std::nullopt;
   std::int64_t bag_size = 1;
   std::optional<std::int64_t> target_size = std::nullopt;
+  Objective objective = Objective::kMultiHot;
   SlotWeighting slot_weighting = SlotWeighting::kUniform;
   std::vector<double> slot_weights = {};
   std::map<std::string, std::string> weights = {};
@@ -32,6 +34,9 @@ struct PhaseConfig {
     v.field("steps", self.steps, "length in optimizer steps; give this or share");
     v.field("bag_size", self.bag_size, "tokens averaged into one input position; 1 = off");
     v.field("target_size", self.target_size, "tokens predicted at each position; auto = bag_size");
+    v.added().choice("objective", self.objective, kObjectiveNames,
+                     "loss of a position's targets: multi_hot = cross-entropy of each, set_sum = "
+                     "-log of the probability of all of them together");
     v.choice("slot_weighting", self.slot_weighting, kSlotWeightingNames,
              "weight of the i-th target: 1, 1/i, e^-(i-1), or slot_weights");
     v.field("slot_weights", self.slot_weights,
@@ -51,6 +56,7 @@ struct Phase {
   std::int64_t first_step = 0;
   std::int64_t num_steps = 0;
   BagShape bags = {};
+  Objective objective = Objective::kMultiHot;
   std::vector<double> slot_weights = {1.0};  // [b], sum 1
   // Shares of the data's sources by name, not scaled; empty = as everywhere else.
   std::map<std::string, double> weights = {};

@@ -40,8 +40,9 @@ struct WindowShape {
 //   targets    [L, b]       those of bag j are raw positions [(j + 1) * a, (j + 1) * a + b)
 //
 // A target is kIgnoredTarget where it is padding and, with `documents`, where it lies in another
-// document than the last token of its bag. Throws util::Error where a size does not fit the shape
-// or a bag holds padding alone.
+// document than the last token of its bag. Where a document comes once and its end is padded
+// to whole bags, a bag that has a valid target thus has one in slot 0. Throws util::Error where a
+// size does not fit the shape or a bag holds padding alone.
 void cut_window(const WindowShape& shape, std::span<const std::int32_t> raw,
                 std::span<const std::int32_t> documents, std::span<std::int64_t> inputs,
                 std::span<std::int64_t> targets);

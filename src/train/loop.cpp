@@ -40,6 +40,9 @@ std::string describe_switch(const superposition::Phase& next) {
                          ? "to next-token prediction"
                          : "to bags of " + std::to_string(next.bags.bag_size) + ", targets of " +
                                std::to_string(next.bags.target_size);
+  if (const auto name = superposition::told_name(next.objective); !name.empty()) {
+    text += ", objective " + std::string(name);
+  }
   const char* lead = ", weights ";
   for (const auto& [name, weight] : next.weights) {
     text += lead + name + " " + util::format_double(weight);
@@ -163,6 +166,7 @@ StepResult TrainingLoop::do_step(const data::Batch& batch) {
   const std::vector<superposition::Phase>& phases = parts_.setup.phases;
   const superposition::Phase& phase = superposition::phase_at(phases, step_);
   StepInput input;
+  input.objective = phase.objective;
   input.slot_weights = phase.slot_weights;
   input.learning_rate = optim::learning_rate_at(config_.optim, step_, config_.train.steps);
   input.micro_batch = parts_.setup.environment.micro_batch;

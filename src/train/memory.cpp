@@ -32,6 +32,17 @@ std::int64_t mapped(std::int64_t tokens, std::int64_t read_tokens, std::int64_t 
 
 }  // namespace
 
+model::MemoryRequest request_of(std::span<const superposition::Phase> phases) {
+  model::MemoryRequest request;
+  for (const superposition::Phase& phase : phases) {
+    request.bag_size = std::max(request.bag_size, phase.bags.bag_size);
+    request.target_size = std::max(request.target_size, phase.bags.target_size);
+    request.objectives.push_back(
+        &model::find_objective(superposition::traits_of(phase.objective).name));
+  }
+  return request;
+}
+
 MemoryPlan plan_memory(const MemoryInputs& inputs) {
   const model::MemoryRequest& request = inputs.request;
   MemoryPlan plan;

@@ -2,11 +2,16 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 
 #include "model/accounting.h"
+#include "superposition/phases.h"
 
 namespace superpose::train {
+
+// The largest bag and targets of a run's phases, and their objectives; the rest at its defaults.
+model::MemoryRequest request_of(std::span<const superposition::Phase> phases);
 
 // Bytes by what they are for. An estimate of the peak that the system shows as the process's
 // resident memory (VmHWM); measured runs lie within about a tenth of it.

@@ -152,8 +152,10 @@ std::string describe_phase(const metrics::PhaseInfo& phase, std::int64_t steps) 
   std::string text = util::with_commas(steps) + " steps ";
   if (phase.bag_size == 1 && phase.target_size == 1) return text + "of next-token prediction";
   text += "with bags of " + std::to_string(phase.bag_size);
-  if (phase.target_size == phase.bag_size) return text;
-  return text + " and targets of " + std::to_string(phase.target_size);
+  if (phase.target_size != phase.bag_size) {
+    text += " and targets of " + std::to_string(phase.target_size);
+  }
+  return phase.objective.empty() ? text : text + " (objective " + phase.objective + ")";
 }
 
 // Those that the checkpoint has been through. Without records the recipe's own text.

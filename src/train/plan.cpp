@@ -242,15 +242,11 @@ void plan_machine(const RunSpec& spec, const Setup& setup, Plan& plan) {
 }
 
 void plan_memory_of_rank(const RunSpec& spec, const Setup& setup, Plan& plan) {
-  model::MemoryRequest request;
+  model::MemoryRequest request = request_of(plan.phases);
   request.rows = plan.micro_batch;
   request.sequence_length = plan.sequence_length;
   request.recompute_every = spec.config.train.recompute_every;
   request.bf16 = setup.precision == Precision::kBf16;
-  for (const superposition::Phase& phase : plan.phases) {
-    request.bag_size = std::max(request.bag_size, phase.bags.bag_size);
-    request.target_size = std::max(request.target_size, phase.bags.target_size);
-  }
   plan.memory = plan_memory(memory_inputs(request, spec, setup, plan));
   plan.machine_memory = util::memory();
 }

@@ -33,6 +33,9 @@ std::string describe_phase(const superposition::Phase& phase) {
     text << "bags of " << phase.bags.bag_size << " in, " << phase.bags.target_size
          << " targets out";
   }
+  if (const auto name = superposition::told_name(phase.objective); !name.empty()) {
+    text << ", objective " << name;
+  }
   return text.str();
 }
 

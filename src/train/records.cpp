@@ -44,8 +44,9 @@ metrics::RunHeader make_header(const RunSpec& spec, const Setup& setup, const Pl
   header.total_steps = plan.total_steps;
   header.train_tokens = plan.raw_tokens_at_hand;
   for (const superposition::Phase& phase : plan.phases) {
-    header.phases.push_back(
-        {phase.first_step, phase.num_steps, phase.bags.bag_size, phase.bags.target_size});
+    header.phases.push_back({phase.first_step, phase.num_steps, phase.bags.bag_size,
+                             phase.bags.target_size,
+                             std::string(superposition::told_name(phase.objective))});
   }
   header.threads = setup.environment.threads;
   header.ranks = setup.environment.ranks;

@@ -277,13 +277,9 @@ std::int64_t choose_micro_batch(const RunConfig& config, const model::ModelConfi
                                 std::int64_t world_size) {
   const std::int64_t rows = (config.train.rows_per_step() + world_size - 1) / world_size;
   if (config.train.micro_batch) return std::min(rows, *config.train.micro_batch);
-  model::MemoryRequest request;
+  model::MemoryRequest request = request_of(phases);
   request.sequence_length = config.train.sequence_length;
   request.bf16 = precision == Precision::kBf16;
-  for (const superposition::Phase& phase : phases) {
-    request.bag_size = std::max(request.bag_size, phase.bags.bag_size);
-    request.target_size = std::max(request.target_size, phase.bags.target_size);
-  }
   request.rows = rows;
   while (request.rows > 1 &&
          model::estimate_memory(model, request).activations > kMicroBatchBytes) {

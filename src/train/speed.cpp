@@ -42,7 +42,9 @@ class Trial {
     const std::int64_t step = setup.start.state.step;
     model::initialize(learner_.parameters, setup.model,
                       static_cast<std::uint64_t>(spec.config.train.seed));
-    input_.slot_weights = superposition::phase_at(setup.phases, step).slot_weights;
+    const superposition::Phase& phase = superposition::phase_at(setup.phases, step);
+    input_.objective = phase.objective;
+    input_.slot_weights = phase.slot_weights;
     input_.learning_rate =
         optim::learning_rate_at(spec.config.optim, step, spec.config.train.steps);
     input_.micro_batch = setup.environment.micro_batch;

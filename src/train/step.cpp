@@ -60,24 +60,11 @@ void add_router_figures(const Learner& learner, util::NumberPairs& scalars) {
 
 }  // namespace
 
-std::vector<float> slot_coefficients(const std::vector<double>& slot_weights,
-                                     const std::vector<std::int64_t>& counts) {
-  double kept = 0;
-  for (std::size_t slot = 0; slot < counts.size(); ++slot) {
-    if (counts[slot] > 0) kept += slot_weights.at(slot);
-  }
-  util::require(kept > 0, "train step: at least one target must be valid, got none");
-  std::vector<float> coefficients(counts.size(), 0.0F);
-  for (std::size_t slot = 0; slot < counts.size(); ++slot) {
-    if (counts[slot] == 0) continue;
-    coefficients[slot] =
-        static_cast<float>(slot_weights[slot] / kept / static_cast<double>(counts[slot]));
-  }
-  return coefficients;
-}
-
-void accumulate_gradients(Learner& learner, const data::Batch& batch,
-                          const std::vector<float>& coefficients, std::int64_t micro_batch) {
+void accumulate_gradients(Learner& learner, const data::Batch& batch, const StepInput& input) {
+  const superposition::ObjectiveTraits& traits = superposition::traits_of(input.objective);
+  const model::Objective& objective = model::find_objective(traits.name);
+  const std::vector<float> coefficients =
+      superposition::loss_coefficients(traits.terms, input.slot_weights, batch.counts);
   if (batch.rows == 0) return;  // more ranks than rows
   const at::Device device = learner.parameters.master().device();
   const std::int64_t length = batch.shape.sequence_length;
@@ -86,22 +73,22 @@ void accumulate_gradients(Learner& learner, const data::Batch& batch,
       tensor_of(batch.inputs, {batch.rows, length, batch.shape.bags.bag_size}, device);
   const at::Tensor targets = tensor_of(
       batch.targets, {batch.rows, length, batch.shape.bags.target_size}, device);  // [R, L, b]
-  const at::Tensor weights = at::from_blob(const_cast<float*>(coefficients.data()),
-                                           {batch.shape.bags.target_size}, at::kFloat)
-                                 .to(device);  // [b]
+  const at::Tensor factors =
+      at::from_blob(const_cast<float*>(coefficients.data()), std::ssize(coefficients), at::kFloat)
+          .to(device);
   const at::Tensor starts =
       batch.document_starts.empty()
           ? at::Tensor()
           : tensor_of(batch.document_starts, {batch.rows, length}, device);  // [R, L]
   const at::Tensor total = StepMetrics(learner.parameters.mailbox()).sum(Metric::kLoss);
-  for (std::int64_t row = 0; row < batch.rows; row += micro_batch) {
-    const std::int64_t rows = std::min(micro_batch, batch.rows - row);
+  for (std::int64_t row = 0; row < batch.rows; row += input.micro_batch) {
+    const std::int64_t rows = std::min(input.micro_batch, batch.rows - row);
     const auto part_of = [row, rows](const at::Tensor& all) {
       return all.defined() ? all.narrow(0, row, rows) : all;
     };
     const at::Tensor loss =
-        learner.decoder.loss({part_of(inputs), part_of(starts)}, part_of(targets), weights,
-                             model::Gradients::kAccumulate);
+        learner.decoder.loss({part_of(inputs), part_of(starts)}, part_of(targets), factors,
+                             model::Gradients::kAccumulate, objective);
     loss.backward();
     total.add_(loss.detach());
   }
@@ -111,8 +98,7 @@ StepResult train_step(Learner& learner, const data::Batch& batch, const StepInpu
                       distributed::Collective& collective) {
   model::FlatParameters& parameters = learner.parameters;
   part("clear gradient", [&] { parameters.zero_gradient(); });
-  accumulate_gradients(learner, batch, slot_coefficients(input.slot_weights, batch.counts),
-                       input.micro_batch);
+  accumulate_gradients(learner, batch, input);
   const StepMetrics metrics(parameters.mailbox());
   metrics.set(Metric::kStopVotes, input.wants_stop ? 1 : 0);
   metrics.set(Metric::kRawTokens, static_cast<std::uint64_t>(batch.raw_tokens));

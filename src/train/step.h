@@ -6,6 +6,7 @@
 
 #include "data/batch_source.h"
 #include "distributed/collective.h"
+#include "superposition/objective.h"
 #include "train/learner.h"
 #include "util/error.h"
 #include "util/json_fields.h"
@@ -13,6 +14,7 @@
 namespace superpose::train {
 
 struct StepInput {
+  superposition::Objective objective = superposition::Objective::kMultiHot;  // of the phase
   std::vector<double> slot_weights;  // [b] of the phase, sum 1
   double learning_rate = 0;
   std::int64_t micro_batch = 1;  // rows that go through the model at once
@@ -38,15 +40,9 @@ class NonFiniteError : public util::Error {
   using util::Error::Error;
 };
 
-// w_i / n_i for each slot; slots without a valid target drop out and w is renormalised over the
-// rest. Throws util::Error where no slot has a valid target.
-std::vector<float> slot_coefficients(const std::vector<double>& slot_weights,
-                                     const std::vector<std::int64_t>& counts);
-
 // Adds the gradients of this rank's rows, and their loss to its step metric. The result does not
-// depend on `micro_batch` but for the order of summation.
-void accumulate_gradients(Learner& learner, const data::Batch& batch,
-                          const std::vector<float>& coefficients, std::int64_t micro_batch);
+// depend on `input.micro_batch` but for the order of summation.
+void accumulate_gradients(Learner& learner, const data::Batch& batch, const StepInput& input);
 
 // The whole step; one collective. `batch` holds this rank's rows. Throws NonFiniteError before any
 // weight changes.

@@ -37,6 +37,13 @@ TEST(Cases, ThoseOfTheRecipeWhereNoneAreGiven) {
   EXPECT_THAT(names_of(cases_of({}, phases)), ElementsAre("1", "6", "1 to 3"));
 }
 
+TEST(Cases, OfOneSizeDifferByObjective) {
+  superposition::Phase other = phase(6, 6);
+  other.objective = superposition::Objective::kSetSum;
+  const std::vector<superposition::Phase> phases = {phase(6, 6), other, phase(1, 1)};
+  EXPECT_THAT(names_of(cases_of({}, phases)), ElementsAre("1", "6", "6 set_sum"));
+}
+
 TEST(Cases, RefusesABagOfNothing) {
   const std::vector<std::int64_t> bags = {4, 0};
   EXPECT_THROW(cases_of(bags, {}), util::Error);

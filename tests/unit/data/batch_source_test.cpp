@@ -62,7 +62,8 @@ std::vector<std::int64_t> starts_of(const ReferenceReader::Window& window,
 void expect_equal(const Batch& batch, ReferenceReader& reference) {
   const superposition::WindowShape& shape = batch.shape;
   std::vector<std::int64_t> inputs, targets, starts;
-  std::vector<std::int64_t> counts(static_cast<std::size_t>(shape.bags.target_size), 0);
+  std::vector<std::int64_t> counts(static_cast<std::size_t>(shape.target_size), 0);
+  std::int64_t positions = 0;  // with a valid target
   for (std::int64_t r = 0; r < batch.rows; ++r) {
     const auto window = reference.next(shape);
     inputs.insert(inputs.end(), window.ids.begin(), window.ids.begin() + shape.advance());
@@ -71,19 +72,23 @@ void expect_equal(const Batch& batch, ReferenceReader& reference) {
       starts.insert(starts.end(), row_starts.begin(), row_starts.end());
     }
     for (std::int64_t j = 0; j < shape.sequence_length; ++j) {
-      for (std::int64_t i = 0; i < shape.bags.target_size; ++i) {
-        const auto at = static_cast<std::size_t>((j + 1) * shape.bags.bag_size + i);
-        const auto bag = static_cast<std::size_t>(j * shape.bags.bag_size);
+      bool has_target = false;
+      for (std::int64_t i = 0; i < shape.target_size; ++i) {
+        const auto at = static_cast<std::size_t>((j + 1) * shape.bag_size + i);
+        const auto bag = static_cast<std::size_t>(j * shape.bag_size);
         const bool valid = window.ids[at] >= 0 && window.pieces[at] == window.pieces[bag];
         targets.push_back(valid ? window.ids[at] : -100);
         counts[static_cast<std::size_t>(i)] += valid ? 1 : 0;
+        has_target = has_target || valid;
       }
+      positions += has_target ? 1 : 0;
     }
   }
   EXPECT_EQ(batch.inputs, inputs) << "step " << batch.step;
   EXPECT_EQ(batch.targets, targets) << "step " << batch.step;
   EXPECT_EQ(batch.document_starts, starts) << "step " << batch.step;
   EXPECT_EQ(batch.counts, counts) << "step " << batch.step;
+  EXPECT_EQ(batch.counts.front(), positions) << "step " << batch.step;
   EXPECT_EQ(batch.raw_tokens,
             std::count_if(inputs.begin(), inputs.end(), [](auto id) { return id >= 0; }));
 }

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "report/schedule_words.h"
 #include "report/text.h"
 #include "report/verdict.h"
 #include "report_fixture.h"
@@ -244,6 +245,13 @@ TEST_F(WordsTest, EveryPhaseOfAScheduleIsTold) {
                         "averaged input and predicted all 4 tokens that follow, then 140 steps of "
                         "next-token training."));
   EXPECT_THAT(in_words(analyze(experiment_)), HasSubstr("baseline trained on next tokens through"));
+}
+
+TEST_F(WordsTest, AnObjectiveIsToldByName) {
+  metrics::RunHeader header;
+  header.phases = {{0, 60, 4, 4, "set_sum"}, {60, 140, 1, 1}};
+  EXPECT_THAT(schedule_sentence("tst", header, true),
+              HasSubstr("predicted all 4 tokens that follow (objective set_sum), then 140 steps"));
 }
 
 TEST(Text, Numbers) {

@@ -31,7 +31,7 @@ TEST(OperatorChecks, HoldOnEveryLevelOfThisCpu) {
   for (const std::string& level : ops::available_isa_levels()) {
     ops::set_isa_override(level);
     const std::vector<Check> checks = check_operators(at::kCPU);
-    EXPECT_EQ(checks.size(), 22U);
+    EXPECT_EQ(checks.size(), 24U);
     for (const Check& check : checks) {
       EXPECT_TRUE(check.passed()) << level << ": " << check.name << ' ' << check.measured << " > "
                                   << check.allowed << check.failure;

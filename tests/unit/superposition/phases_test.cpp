@@ -114,6 +114,26 @@ TEST(Phases, ErrorsNameEntryAndKey) {
   EXPECT_THAT(error_of({}, 0), StartsWith("train.steps: must be >= 1"));
 }
 
+TEST(Phases, ObjectiveIsThatOfTheEntryAndMultiHotAfterwards) {
+  const std::vector<PhaseConfig> configs = {
+      {.steps = 2, .bag_size = 4, .objective = Objective::kSetSum}};
+  const std::vector<Phase> phases = make_phases(configs, 5);
+  EXPECT_EQ(phases[0].objective, Objective::kSetSum);
+  EXPECT_EQ(phases[1].objective, Objective::kMultiHot);
+}
+
+TEST(Phases, SetSumRefusesSlotWeights) {
+  PhaseConfig config{.steps = 1, .bag_size = 2, .objective = Objective::kSetSum};
+  EXPECT_EQ(error_of({config}), "");
+  config.slot_weighting = SlotWeighting::kInverse;
+  EXPECT_THAT(error_of({config}), testing::AllOf(StartsWith("phases[0].slot_weighting: must be "),
+                                                 HasSubstr("set_sum"), HasSubstr("inverse")));
+  config.slot_weighting = SlotWeighting::kExplicit;
+  config.slot_weights = {0.5, 0.5};
+  EXPECT_THAT(error_of({config}), testing::AllOf(StartsWith("phases[0].slot_weights: must be "),
+                                                 HasSubstr("set_sum"), HasSubstr("got 2")));
+}
+
 TEST(Phases, WeightsOfSourcesAreNumbers) {
   const auto phases = make_phases(
       std::vector<PhaseConfig>{{.steps = 4, .weights = {{"books", "0.25"}, {"web", "3"}}}}, 10);

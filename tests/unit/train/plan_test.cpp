@@ -145,6 +145,21 @@ TEST_F(PlanTest, PrintsWhatTheRunWillDo) {
   }
 }
 
+TEST_F(PlanTest, TellsAndCountsAnObjective) {
+  RunConfig recipe = config();
+  const Plan usual = plan(recipe);
+  recipe.phases[0].objective = superposition::Objective::kSetSum;
+  const Plan changed = plan(recipe);
+  EXPECT_EQ(changed.total_flops, usual.total_flops);
+  // One more block of logits.
+  const std::int64_t rows = changed.micro_batch * changed.sequence_length;
+  EXPECT_EQ(changed.memory.activations - usual.memory.activations, 4 * rows * 320);
+  std::ostringstream out;
+  print_plan(out, changed);
+  EXPECT_THAT(out.str(), HasSubstr("bags of 3 in, 3 targets out, objective set_sum\n"));
+  EXPECT_THAT(out.str(), HasSubstr("next-token prediction (NTP)\n"));
+}
+
 TEST_F(PlanTest, ImpossibleRunsAreRefused) {
   RunConfig recipe = config();
   recipe.model.max_positions = 8;

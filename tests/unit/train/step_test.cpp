@@ -108,11 +108,12 @@ StepInput input_of(std::int64_t bag_size, std::int64_t micro_batch) {
   return input;
 }
 
-at::Tensor gradients_of(Learner& learner, const data::Batch& batch, std::int64_t micro_batch) {
+at::Tensor gradients_of(Learner& learner, const data::Batch& batch, std::int64_t micro_batch,
+                        superposition::Objective objective = {}) {
   learner.parameters.zero_gradient();
-  const StepInput input = input_of(batch.shape.bags.bag_size, micro_batch);
-  accumulate_gradients(learner, batch, slot_coefficients(input.slot_weights, batch.counts),
-                       micro_batch);
+  StepInput input = input_of(batch.bag_size, micro_batch);
+  input.objective = objective;
+  accumulate_gradients(learner, batch, input);
   return learner.parameters.gradient_with_mailbox().clone();
 }
 
@@ -131,20 +132,6 @@ class OneThread : public ::testing::Test {
 class AccumulateGradients : public OneThread {};
 class TrainStep : public OneThread {};
 
-TEST(SlotCoefficients, DivideByTheCounts) {
-  const std::vector<float> coefficients = slot_coefficients({0.75, 0.25}, {10, 5});
-  EXPECT_FLOAT_EQ(coefficients[0], 0.075F);
-  EXPECT_FLOAT_EQ(coefficients[1], 0.05F);
-}
-
-TEST(SlotCoefficients, EmptySlotsDropOutAndTheRestIsRenormalised) {
-  const std::vector<float> coefficients = slot_coefficients({0.5, 0.25, 0.25}, {10, 0, 5});
-  EXPECT_FLOAT_EQ(coefficients[0], 0.5F / 0.75F / 10);
-  EXPECT_EQ(coefficients[1], 0);
-  EXPECT_FLOAT_EQ(coefficients[2], 0.25F / 0.75F / 5);
-  EXPECT_THROW(slot_coefficients({0.5, 0.5}, {0, 0}), util::Error);
-}
-
 TEST_F(AccumulateGradients, MicroBatchChangesRoundingAlone) {
   const auto learner = make_learner();
   for (const std::int64_t bag_size : {1, 3}) {
@@ -156,6 +143,37 @@ TEST_F(AccumulateGradients, MicroBatchChangesRoundingAlone) {
       EXPECT_LE(whole.sub(split).abs().max().item<double>(), gradient_tolerance(whole));
     }
   }
+}
+
+TEST(Objectives, OfARecipeAreThoseOfTheModel) {
+  for (const std::string_view name : superposition::kObjectiveNames) {
+    EXPECT_EQ(model::find_objective(name).name, name);
+  }
+  EXPECT_THROW(model::find_objective("set_product"), c10::ValueError);
+}
+
+TEST_F(AccumulateGradients, SetSumDependsNeitherOnMicroBatchNorOnRanks) {
+  const auto learner = make_learner();
+  constexpr auto kSetSum = superposition::Objective::kSetSum;
+  const data::Batch batch = make_batch(0, 6, 6, 3);
+  const at::Tensor whole = gradients_of(*learner, batch, 6, kSetSum);
+  const double tolerance = gradient_tolerance(whole);
+  EXPECT_GT(whole.sub(gradients_of(*learner, batch, 6)).abs().max().item<double>(), 1e-3);
+  for (const std::int64_t micro_batch : {1, 4}) {
+    const at::Tensor split = gradients_of(*learner, batch, micro_batch, kSetSum);
+    EXPECT_LE(whole.sub(split).abs().max().item<double>(), tolerance);
+  }
+  const at::Tensor first = gradients_of(*learner, make_batch(0, 2, 6, 3), 6, kSetSum);
+  const at::Tensor second = gradients_of(*learner, make_batch(2, 4, 6, 3), 6, kSetSum);
+  EXPECT_LE(whole.sub(first + second).abs().max().item<double>(), tolerance);
+}
+
+TEST_F(AccumulateGradients, SetSumOfOneTargetIsNextTokenPrediction) {
+  const auto learner = make_learner();
+  const data::Batch batch = make_batch(0, 6, 6, 1);
+  const at::Tensor ours = gradients_of(*learner, batch, 6, superposition::Objective::kSetSum);
+  const at::Tensor plain = gradients_of(*learner, batch, 6);
+  EXPECT_LE(ours.sub(plain).abs().max().item<double>(), gradient_tolerance(plain));
 }
 
 TEST_F(AccumulateGradients, DocumentsAreKeptApartInAnyMicroBatch) {
@@ -350,8 +368,7 @@ TEST(MetaDevice, WholeStepRuns) {
     for (const std::int64_t bag_size : {1, 3}) {
       const data::Batch batch = make_batch(0, 6, 6, bag_size);
       learner.parameters.zero_gradient();
-      accumulate_gradients(learner, batch,
-                           slot_coefficients(input_of(bag_size, 4).slot_weights, batch.counts), 4);
+      accumulate_gradients(learner, batch, input_of(bag_size, 4));
       StepMetrics(learner.parameters.mailbox()).set(Metric::kRawTokens, 1);
       learner.optimizer.step(1e-3, 1.0);
       learner.parameters.refresh_compute();
