@@ -5,6 +5,7 @@
 #include <system_error>
 
 #include "util/error.h"
+#include "util/file_names.h"
 
 namespace superpose::train {
 
@@ -27,11 +28,11 @@ RunFolder::RunFolder(const std::filesystem::path& path) : lock_(open_lock(path))
 }
 
 std::filesystem::path checkpoints_folder(const std::filesystem::path& run_folder) {
-  return run_folder / "checkpoints";
+  return run_folder / util::kCheckpointsFolder;
 }
 
 std::filesystem::path metrics_file(const std::filesystem::path& run_folder) {
-  return run_folder / "metrics.jsonl";
+  return run_folder / util::kRecordsFile;
 }
 
 }  // namespace superpose::train
