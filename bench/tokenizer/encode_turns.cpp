@@ -46,11 +46,10 @@ void encode_all(const std::vector<std::string>& texts, std::vector<Encoder>& enc
       encoder.encode(texts[text], SpecialText::kRecognise, ids[text]);
     }
   };
-  std::vector<std::thread> threads;
+  std::vector<std::jthread> threads;
   for (std::size_t i = 1; i < encoders.size(); ++i)
     threads.emplace_back(work, std::ref(encoders[i]));
   work(encoders[0]);
-  for (std::thread& thread : threads) thread.join();
 }
 
 void take_turns(const std::string& tokenizer_path, const std::string& texts_path, int num_threads) {

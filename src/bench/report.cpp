@@ -1,32 +1,21 @@
 #include "bench/report.h"
 
-#include <cstdio>
 #include <optional>
 #include <ostream>
 #include <string>
+#include <vector>
 
 #include "bench/part_costs.h"
 #include "model/accounting.h"
 #include "model/decoder_layout.h"
 #include "optim/optimizer.h"
+#include "util/table.h"
 #include "util/text.h"
 
 namespace superpose::bench {
 namespace {
 
 constexpr const char* kNothing = "-";
-
-// printf of one number.
-std::string format(const char* pattern, double value) {
-  char text[64];
-  std::snprintf(text, sizeof(text), pattern, value);
-  return text;
-}
-
-// Right-aligned in its column.
-std::string cell(const std::string& text, std::size_t width) {
-  return std::string(text.size() < width ? width - text.size() : 0, ' ') + text;
-}
 
 double positions_of(const Session& session) {
   const train::TrainConfig& train = session.config().train;
@@ -108,57 +97,57 @@ util::Json to_json(const Session& session, const CaseResult& item, double ceilin
 // "-" where there is no whole, as there is no ceiling off the CPU.
 std::string percent_of(double part, double whole) {
   const std::optional<double> share = rate_of(part, whole);
-  return share ? format("%.1f %%", 100 * *share) : kNothing;
+  return share ? util::fixed(100 * *share, 1) + " %" : kNothing;
 }
 
 void print_cases(std::ostream& out, const Session& session, const Result& result) {
-  out << cell("bag", 7) << cell("positions/s", 13) << cell("lowest", 12) << cell("highest", 12)
-      << cell("ms per step", 12) << cell("GFLOP/s", 10) << cell("of ceiling", 12)
-      << "   step time to bag 1 (range)\n";
+  std::vector<util::TableRow> rows = {{"bag", "positions/s", "lowest", "highest", "ms per step",
+                                       "GFLOP/s", "of ceiling", "step time to bag 1 (range)"}};
   const double positions = positions_of(session);
   for (const CaseResult& item : result.cases) {
     const double flops = flops_of_step(session) / item.step.median;
-    out << cell(item.which.name(), 7) << cell(format("%.0f", positions / item.step.median), 13)
-        << cell(format("%.0f", positions / item.step.highest), 12)
-        << cell(format("%.0f", positions / item.step.lowest), 12)
-        << cell(format("%.1f", item.step.median * 1e3), 12) << cell(format("%.0f", flops / 1e9), 10)
-        << cell(percent_of(flops, result.ceiling.median), 12) << "   "
-        << format("%.3f", item.ratio.median) << " (" << format("%.3f", item.ratio.lowest) << " .. "
-        << format("%.3f", item.ratio.highest) << ")\n";
+    rows.push_back({item.which.name(), util::fixed(positions / item.step.median, 0),
+                    util::fixed(positions / item.step.highest, 0),
+                    util::fixed(positions / item.step.lowest, 0),
+                    util::fixed(item.step.median * 1e3, 1), util::fixed(flops / 1e9, 0),
+                    percent_of(flops, result.ceiling.median),
+                    util::fixed(item.ratio.median, 3) + " (" + util::fixed(item.ratio.lowest, 3) +
+                        " .. " + util::fixed(item.ratio.highest, 3) + ")"});
   }
+  util::print_table(out, rows, "rrrrrrrl", "  ");
 }
 
 std::string milliseconds(double seconds) {
-  return seconds > 0 ? format("%.2f", seconds * 1e3) : kNothing;
+  return seconds > 0 ? util::fixed(seconds * 1e3, 2) : kNothing;
 }
 
 std::string giga(double work, double seconds) {
   const std::optional<double> rate = rate_of(work, seconds);
-  return rate ? format("%.0f", *rate / 1e9) : kNothing;
+  return rate ? util::fixed(*rate / 1e9, 0) : kNothing;
 }
 
 void print_parts(std::ostream& out, const Session& session, const CaseResult& item) {
   const double step = step_seconds_of(item.parts);
-  out << "\nWhere a step of bag " << item.which.name() << " goes (" << format("%.1f", step * 1e3)
-      << " ms per step while recorded, " << format("%.1f", item.step.median * 1e3) << " ms timed)\n"
-      << "  part            " << cell("forward", 10) << cell("backward", 10) << cell("weight", 10)
-      << cell("share", 9) << "   forward, backward, weight\n"
-      << "                  " << cell("ms", 8) << cell("ms", 10) << cell("grad ms", 10) << '\n';
+  out << "\nWhere a step of bag " << item.which.name() << " goes (" << util::fixed(step * 1e3, 1)
+      << " ms per step while recorded, " << util::fixed(item.step.median * 1e3, 1)
+      << " ms timed)\n";
+  std::vector<util::TableRow> rows = {
+      {"part", "forward", "backward", "weight", "share", "forward, backward, weight"},
+      {"", "ms", "ms", "grad ms", "", ""}};
   const StepCosts step_costs = costs_of(session, item.which);
   for (const PartTimes& part : item.parts) {
-    out << "  " << part.name << std::string(part.name.size() < 16 ? 16 - part.name.size() : 1, ' ')
-        << cell(milliseconds(part.forward), 8) << cell(milliseconds(part.backward), 10)
-        << cell(milliseconds(part.weight_gradient), 10)
-        << cell(format("%.1f %%", 100 * part.total() / step), 9);
+    std::string rates;
     const auto cost = cost_of(part.name, session.model(), step_costs);
     if (cost && cost->forward > 0) {
-      out << "   " << giga(cost->forward, part.forward) << ", "
-          << giga(cost->backward, part.backward) << ", "
-          << giga(cost->weight_gradient, part.weight_gradient)
-          << (cost->unit == CostUnit::kFlops ? " GFLOP/s" : " GB/s");
+      rates = giga(cost->forward, part.forward) + ", " + giga(cost->backward, part.backward) +
+              ", " + giga(cost->weight_gradient, part.weight_gradient) +
+              (cost->unit == CostUnit::kFlops ? " GFLOP/s" : " GB/s");
     }
-    out << '\n';
+    rows.push_back({part.name, milliseconds(part.forward), milliseconds(part.backward),
+                    milliseconds(part.weight_gradient),
+                    util::fixed(100 * part.total() / step, 1) + " %", rates});
   }
+  util::print_table(out, rows, "lrrrrl", "  ");
 }
 
 }  // namespace
@@ -236,11 +225,11 @@ void print_settings(std::ostream& out, const Session& session, const train::Mach
 }
 
 void print_result(std::ostream& out, const Session& session, const Result& result) {
-  out << "ceiling      " << format("%.0f", result.ceiling.median / 1e9) << " GFLOP/s ("
-      << format("%.0f", result.ceiling.lowest / 1e9) << " .. "
-      << format("%.0f", result.ceiling.highest / 1e9)
+  out << "ceiling      " << util::fixed(result.ceiling.median / 1e9, 0) << " GFLOP/s ("
+      << util::fixed(result.ceiling.lowest / 1e9, 0) << " .. "
+      << util::fixed(result.ceiling.highest / 1e9, 0)
       << "): products of packed blocks in cache, measured alternately with the blocks below\n"
-      << "first step   done " << format("%.2f", result.first_step_seconds)
+      << "first step   done " << util::fixed(result.first_step_seconds, 2)
       << " s after the process started\n"
       << "peak memory  " << util::format_bytes(static_cast<std::uint64_t>(result.peak_memory_bytes))
       << "\n\n";

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "checkpoint/safetensors.h"
+#include "util/file_descriptor.h"
 #include "util/hash.h"
 
 namespace superpose::checkpoint {
@@ -18,9 +19,6 @@ class FileWriter {
  public:
   // `path` must not exist.
   explicit FileWriter(std::filesystem::path path);
-  ~FileWriter();
-  FileWriter(const FileWriter&) = delete;
-  FileWriter& operator=(const FileWriter&) = delete;
 
   void write(std::span<const std::byte> bytes);
   void write(std::string_view text);
@@ -30,7 +28,7 @@ class FileWriter {
 
  private:
   std::filesystem::path path_;
-  int descriptor_ = -1;
+  util::FileDescriptor file_;
   std::uint64_t size_ = 0;
   util::Hasher hasher_;
 };

@@ -400,8 +400,7 @@ std::string to_generation_config_json(const HuggingFaceModel& model) {
 }
 
 HuggingFaceModel from_config_json(const std::string& text, const std::string& who) {
-  // Deep enough for what a config of another kind holds, so that it is refused for what it is.
-  const json root = parse_strict_object(text, who, 16);
+  const json root = parse_strict_object(text, who);
   Reader reader(root, who);
   HuggingFaceModel model;
   model.architecture = read_architecture(reader);

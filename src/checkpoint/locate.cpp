@@ -6,6 +6,7 @@
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/manifest.h"
 #include "util/error.h"
+#include "util/file_names.h"
 #include "util/text.h"
 
 namespace superpose::checkpoint {
@@ -21,10 +22,10 @@ struct Foreign {
 };
 constexpr std::string_view kNoConfig = "is a folder of weights without a config.json";
 constexpr std::array<Foreign, 8> kForeign = {{
-    {"experiment.json", "is the folder of a comparison: name one of its runs"},
-    {"metrics.jsonl", "is a run folder without a checkpoint"},
-    {"recipe.toml", "is a run folder without a checkpoint"},
-    {"corpus.json", "is a prepared corpus"},
+    {util::kExperimentFile, "is the folder of a comparison: name one of its runs"},
+    {util::kRecordsFile, "is a run folder without a checkpoint"},
+    {util::kRecipeFile, "is a run folder without a checkpoint"},
+    {util::kCorpusFile, "is a prepared corpus"},
     {".safetensors", "is a Hugging Face model folder: weights without the trainer's state",
      kNoConfig},
     {".bin", "is a folder of weights without the trainer's state", kNoConfig},
@@ -80,7 +81,7 @@ fs::path locate(const fs::path& path, Wanted wanted) {
   if (!fs::is_directory(status)) refuse("is a file");
   // One whose save was not finished, too: what is wrong with it is for the check to say.
   if (fs::exists(path / kTrainerFolder)) return followed(path);
-  for (const fs::path& folder : {path, path / "checkpoints"}) {
+  for (const fs::path& folder : {path, path / util::kCheckpointsFolder}) {
     const std::vector<fs::path> saved = list(folder);
     if (saved.empty()) continue;
     require_no_foreign(folder, "move it, or name a checkpoint itself");

@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <filesystem>
 #include <functional>
-#include <iomanip>
 #include <iostream>
 #include <optional>
 #include <span>
@@ -19,6 +18,8 @@
 #include "tokenizer/load.h"
 #include "train/run_corpora.h"
 #include "util/error.h"
+#include "util/file_names.h"
+#include "util/table.h"
 #include "util/text.h"
 
 namespace superpose::cli {
@@ -38,9 +39,8 @@ void print_split(const char* name, const corpus::SplitStats& stats) {
   }
   std::cout << util::format_count(stats.tokens) << " tokens";
   if (stats.bytes > 0) {
-    std::cout << " (" << std::fixed << std::setprecision(3)
-              << static_cast<double>(stats.tokens) / static_cast<double>(stats.bytes)
-              << " tokens per byte)" << std::defaultfloat;
+    const double rate = static_cast<double>(stats.tokens) / static_cast<double>(stats.bytes);
+    std::cout << " (" << util::fixed(rate, 3) << " tokens per byte)";
   }
   std::cout << '\n';
 }
@@ -161,14 +161,14 @@ void print_histogram(const corpus::Inspection& inspection, const tokenizer::Toke
   const auto distinct = std::count_if(inspection.counts.begin(), inspection.counts.end(),
                                       [](std::int64_t count) { return count > 0; });
   std::cout << "tokens: " << distinct << " distinct ids occur; the most frequent:\n";
+  std::vector<util::TableRow> rows;
   for (const std::int32_t id : corpus::most_frequent(inspection, kShownTokens)) {
     const auto count = static_cast<double>(inspection.counts[static_cast<std::size_t>(id)]);
-    std::cout << "  " << std::setw(7) << id << "  " << std::fixed << std::setprecision(2)
-              << std::setw(6) << 100 * count / static_cast<double>(inspection.tokens) << " %"
-              << std::defaultfloat;
-    if (tokenizer != nullptr) std::cout << "  " << visible(tokenizer->decode(std::span(&id, 1)));
-    std::cout << '\n';
+    const double percent = 100 * count / static_cast<double>(inspection.tokens);
+    rows.push_back({std::to_string(id), util::fixed(percent, 2) + " %",
+                    tokenizer == nullptr ? "" : visible(tokenizer->decode(std::span(&id, 1)))});
   }
+  util::print_table(std::cout, rows, "rrl", "  ");
 }
 
 void check_from(const corpus::TokenShards& tokens, const DataOptions& options) {
@@ -239,7 +239,7 @@ void refuse_recipe_keys(const DataOptions& options) {
 // A folder of text is neither.
 void check_prepared(const fs::path& folder) {
   util::require(
-      fs::exists(folder / "corpus.json"), folder.string(),
+      fs::exists(folder / util::kCorpusFile), folder.string(),
       ": is neither a recipe (.toml) nor a prepared corpus folder (it has no corpus.json)");
 }
 

@@ -25,6 +25,7 @@
 #include "train/environment.h"
 #include "train/model_export.h"
 #include "util/error.h"
+#include "util/file_names.h"
 #include "util/files.h"
 #include "util/json.h"
 #include "util/output_folder.h"
@@ -95,7 +96,7 @@ Questions read_questions(const EvalOptions& options) {
         tasks::read_requests(corpus::open_decompressed(options.requests).bytes, options.requests);
   }
   for (const std::string& path : options.texts) {
-    const bool is_corpus = fs::exists(fs::path(path) / "corpus.json");
+    const bool is_corpus = fs::exists(fs::path(path) / util::kCorpusFile);
     questions.texts.push_back(
         {path, is_corpus ? std::vector<corpus::SourceFile>() : list_text_files({path}, std::cerr)});
   }

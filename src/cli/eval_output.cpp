@@ -32,7 +32,7 @@ void print_scores(std::ostream& out, const std::vector<ModelScores>& models) {
     if (models.size() > 1) out << number << " " << models[i].model << '\n';
     head.push_back(models.size() > 1 ? number : "value");
   }
-  std::vector<std::vector<std::string>> rows{head};
+  std::vector<util::TableRow> rows{head};
   for (std::size_t i = 0; i < models.front().scores.size(); ++i) {
     const TaskScore& score = models.front().scores[i];
     if (score.is_detail) continue;
@@ -46,7 +46,7 @@ void print_scores(std::ostream& out, const std::vector<ModelScores>& models) {
       is_first = false;
     }
   }
-  util::print_table(out, rows, 3);
+  util::print_table(out, rows, "lllr");
 }
 
 util::Json scores_to_json(const std::vector<ModelScores>& models) {

@@ -1,12 +1,14 @@
 #include "cli/help.h"
 
 #include <cstdint>
-#include <cstdio>
 #include <sstream>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "model/accounting.h"
 #include "model/presets.h"
+#include "util/table.h"
 #include "util/text.h"
 
 namespace superpose::cli {
@@ -99,25 +101,23 @@ std::shared_ptr<CLI::FormatterBase> help_layout() {
 std::string preset_table() {
   // The rows of a corpus of bytes, where the preset's own are fewer.
   constexpr std::int64_t kByteRows = 320;
-  constexpr const char* kHeader = "%-13s %10s %6s %6s %6s %9s %6s %10s  %s\n";
-  constexpr const char* kRow = "%-13s %10s %6d %6d %6d %9d %6d %10d  %s\n";
-  char line[kHelpColumns];
-  std::snprintf(line, sizeof(line), kHeader, "preset", "parameters", "layers", "width", "heads",
-                "k/v heads", "ffn", "vocabulary", "head");
-  std::string table = line;
+  std::vector<util::TableRow> rows = {{"preset", "parameters", "layers", "width", "heads",
+                                       "k/v heads", "ffn", "vocabulary", "head"}};
   for (const model::Preset& preset : model::presets()) {
     model::ModelConfig config;
     config.preset = preset.name;
     const model::ModelConfig shape = model::resolve(config, kByteRows);
-    const auto number = [](std::int64_t value) { return static_cast<int>(value); };
-    std::snprintf(line, sizeof(line), kRow, shape.preset.c_str(),
-                  util::format_count(model::parameter_count(shape)).c_str(),
-                  number(shape.num_layers), number(shape.hidden_size), number(shape.num_heads),
-                  number(shape.num_kv_heads), number(shape.ffn_size), number(shape.vocab_size),
-                  head_of(shape).c_str());
-    table += line;
+    util::TableRow row = {shape.preset, util::format_count(model::parameter_count(shape))};
+    for (const std::int64_t number : {shape.num_layers, shape.hidden_size, shape.num_heads,
+                                      shape.num_kv_heads, shape.ffn_size, shape.vocab_size}) {
+      row.push_back(std::to_string(number));
+    }
+    row.push_back(head_of(shape));
+    rows.push_back(std::move(row));
   }
-  return table +
+  std::ostringstream table;
+  util::print_table(table, rows, "lrrrrrrrl");
+  return table.str() +
          "If the tokenizer has more ids than a preset's vocabulary, the vocabulary is enlarged\n"
          "to fit (bytes: 320). A model.vocab_size that you set is not enlarged.\n";
 }

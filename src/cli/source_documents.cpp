@@ -5,14 +5,9 @@
 #include <utility>
 
 #include "corpus/sources/source_checks.h"
+#include "util/utf8.h"
 
 namespace superpose::cli {
-namespace {
-
-bool continues_character(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
-
-}  // namespace
-
 std::vector<corpus::SourceFile> list_text_files(const std::vector<std::string>& sources,
                                                 std::ostream& out) {
   corpus::DataConfig config;
@@ -42,9 +37,7 @@ bool SourceDocuments::next(std::string& text) {
   }
   ++file_documents_;
   if (max_bytes_ > 0 && std::ssize(text) > room) {
-    auto size = static_cast<std::size_t>(room);
-    while (size > 0 && continues_character(text[size])) --size;
-    text.resize(size);
+    text.resize(util::character_begin(text, static_cast<std::size_t>(room)));
     text_bytes_ = max_bytes_;
     return true;
   }

@@ -19,6 +19,7 @@
 #include "corpus/tokens/token_corpus.h"
 #include "tokenizer/load.h"
 #include "util/error.h"
+#include "util/file_names.h"
 #include "util/files.h"
 
 namespace superpose::corpus {
@@ -73,9 +74,9 @@ void look_for_others(const PreparePlan& plan, const PrepareCallback& progress) {
 
 // A cache folder may be the user's as well: what a preparation clears must be its own.
 void check_is_own(const fs::path& partial) {
-  constexpr std::array<std::string_view, 7> kOwn = {"train",      "validation", kSourceRecordsName,
-                                                    kJournalName, "tokenizer",  kBytesPerIdName,
-                                                    kSidecarName};
+  constexpr std::array<std::string_view, 7> kOwn = {
+      "train",     "validation",    kSourceRecordsName, kJournalName,
+      "tokenizer", kBytesPerIdName, util::kCorpusFile};
   for (const fs::directory_entry& entry : fs::directory_iterator(partial)) {
     const std::string name = entry.path().filename().string();
     const bool is_own = entry.is_regular_file() && !entry.is_symlink() &&
@@ -196,7 +197,7 @@ void build(const PreparePlan& plan, const PrepareCallback& progress) {
   check_is_own(folder.path());
   look_for_others(plan, progress);
   try {
-    if (!fs::exists(folder.path() / kSidecarName)) fill(plan, parts, folder, progress);
+    if (!fs::exists(folder.path() / util::kCorpusFile)) fill(plan, parts, folder, progress);
   } catch (...) {
     // Without a journal there is nothing to continue with.
     if (!fs::exists(folder.path() / kJournalName)) folder.discard();
@@ -355,7 +356,7 @@ PreparedCorpus prepare_corpus(const DataConfig& config, const PrepareCallback& p
   // The newest is what was asked for last: find_corpus. A cache may be read-only.
   std::error_code ignored;
   if (was_cached)
-    fs::last_write_time(folder / kSidecarName, fs::file_time_type::clock::now(), ignored);
+    fs::last_write_time(folder / util::kCorpusFile, fs::file_time_type::clock::now(), ignored);
   corpus.was_cached = was_cached;
   return corpus;
 }

@@ -7,6 +7,7 @@
 #include "corpus/prepare/prepare_plan.h"
 #include "corpus/shards/sidecar.h"
 #include "util/error.h"
+#include "util/file_names.h"
 
 namespace superpose::corpus {
 namespace {
@@ -21,7 +22,7 @@ CorpusSearch search_cache(const DataConfig& config, const PrepareOptions& option
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(config.cache_dir, error)) {
     const fs::path& folder = entry.path();
-    const fs::path sidecar = folder / kSidecarName;
+    const fs::path sidecar = folder / util::kCorpusFile;
     if (folder.extension() == ".partial" || !fs::exists(sidecar)) continue;
     try {
       if (read_sidecar(folder).request_key != wanted) continue;

@@ -5,6 +5,7 @@
 #include "corpus/shards/split_writer.h"
 #include "corpus/tokens/number_file.h"
 #include "util/error.h"
+#include "util/file_names.h"
 #include "util/hash.h"
 
 namespace superpose::corpus {
@@ -59,7 +60,7 @@ void verify_counts(const fs::path& folder, const Sidecar& sidecar) {
       counts.documents == train.documents + validation.documents + std::ssize(left_out.documents) &&
           counts.text_bytes == train.bytes + validation.bytes + left_out.bytes &&
           counts.tokens == train.tokens + validation.tokens + left_out.tokens,
-      (folder / kSidecarName).string(), ": its sources must add up to its splits");
+      (folder / util::kCorpusFile).string(), ": its sources must add up to its splits");
 }
 
 // Every token is read once, which checks it against the vocabulary.

@@ -6,6 +6,7 @@
 #include <ostream>
 
 #include "data/reading_plan.h"
+#include "util/table.h"
 #include "util/text.h"
 
 namespace superpose::data {
@@ -27,28 +28,20 @@ std::vector<double> shares_of(const BatchSource& source, const Phase& phase) {
   return shares;
 }
 
-std::string padded(const std::string& text, std::size_t width) {
-  return text.size() < width ? std::string(width - text.size(), ' ') + text : text;
-}
-
 std::string name_of(const SourceUsage& reading) {
   return reading.name.empty() ? "corpus" : reading.name;
 }
 
 void print_phase(std::ostream& out, const std::vector<SourceUsage>& readings, std::size_t phase) {
-  std::size_t width = 6;
-  for (const SourceUsage& reading : readings) width = std::max(width, name_of(reading).size());
-  out << "  " << std::string("source") << std::string(width - 6, ' ') << padded("tokens", 10)
-      << padded("weight", 9) << padded("rows", 10) << padded("raw tokens", 12)
-      << padded("epochs", 9) << '\n';
+  std::vector<util::TableRow> rows = {
+      {"source", "tokens", "weight", "rows", "raw tokens", "epochs"}};
   for (const SourceUsage& reading : readings) {
     const PhaseUsage& part = reading.phases[phase];
-    const std::string name = name_of(reading);
-    out << "  " << name << std::string(width - name.size(), ' ')
-        << padded(util::format_count(reading.tokens), 10) << padded(util::fixed(part.share, 4), 9)
-        << padded(std::to_string(part.rows), 10) << padded(util::format_count(part.raw_tokens), 12)
-        << padded(util::fixed(part.epochs, 3), 9) << '\n';
+    rows.push_back({name_of(reading), util::format_count(reading.tokens),
+                    util::fixed(part.share, 4), std::to_string(part.rows),
+                    util::format_count(part.raw_tokens), util::fixed(part.epochs, 3)});
   }
+  util::print_table(out, rows, "lr", "  ");
 }
 
 void print_ends(std::ostream& out, const SourceUsage& reading) {

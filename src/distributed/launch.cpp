@@ -16,10 +16,12 @@
 #include <cstring>
 #include <list>
 #include <optional>
+#include <utility>
 
 #include "distributed/network.h"
 #include "distributed/rank_output.h"
 #include "util/error.h"
+#include "util/file_descriptor.h"
 #include "util/process.h"
 #include "util/stop_signal.h"
 
@@ -58,40 +60,37 @@ class SignalQueue {
     struct sigaction ignore {};
     ignore.sa_handler = SIG_IGN;
     ::sigaction(SIGPIPE, &ignore, &before_.broken_pipe);
-    descriptor_ = ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    util::require(descriptor_ >= 0, "launch: signalfd: ", std::strerror(errno));
+    signals_ = util::FileDescriptor(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+    util::require(signals_.is_open(), "launch: signalfd: ", std::strerror(errno));
   }
-  ~SignalQueue() {
-    ::close(descriptor_);
-    before_.restore();
-  }
+  ~SignalQueue() { before_.restore(); }
   SignalQueue(const SignalQueue&) = delete;
   SignalQueue& operator=(const SignalQueue&) = delete;
 
-  int descriptor() const { return descriptor_; }
+  int descriptor() const { return signals_.get(); }
   const SignalState& before() const { return before_; }
 
   // The next signal that came; nothing if none did.
   std::optional<int> next() const {
     signalfd_siginfo info{};
-    if (::read(descriptor_, &info, sizeof(info)) != sizeof(info)) return std::nullopt;
+    if (::read(signals_.get(), &info, sizeof(info)) != sizeof(info)) return std::nullopt;
     return static_cast<int>(info.ssi_signo);
   }
 
  private:
   SignalState before_;
-  int descriptor_ = -1;
+  util::FileDescriptor signals_;
 };
 
 struct Pipe {
-  int read_end = -1;
-  int write_end = -1;
+  util::FileDescriptor read_end;
+  util::FileDescriptor write_end;
 };
 
 Pipe open_pipe() {
   std::array<int, 2> ends{};
   util::require(::pipe2(ends.data(), O_CLOEXEC) == 0, "launch: pipe: ", std::strerror(errno));
-  return {.read_end = ends[0], .write_end = ends[1]};
+  return {.read_end = util::FileDescriptor(ends[0]), .write_end = util::FileDescriptor(ends[1])};
 }
 
 // Arguments or environment as exec wants them.
@@ -169,13 +168,11 @@ class Launcher {
     for (const Rank& rank : ranks_) {
       if (!rank.code.has_value()) ::kill(-rank.pid, SIGKILL);
     }
-    if (null_device_ >= 0) ::close(null_device_);
   }
   Launcher(const Launcher&) = delete;
   Launcher& operator=(const Launcher&) = delete;
 
   int run() {
-    null_device_ = ::open("/dev/null", O_RDWR | O_CLOEXEC);
     for (int rank = 0; rank < options_.ranks; ++rank) start(rank);
     while (num_running() > 0) {
       wait_for_news();
@@ -202,30 +199,31 @@ class Launcher {
                 .environment = environment.data(),
                 .signals = &signals_.before(),
                 .parent = ::getpid(),
-                .null_device = null_device_};
+                .null_device = null_device_.get()};
     std::optional<Pipe> output;
     std::optional<Pipe> error;
     if (everything) output = open_pipe();
     if (everything || rank > 0) error = open_pipe();
-    if (output.has_value()) start.standard_output = output->write_end;
-    if (!everything && rank > 0) start.standard_output = null_device_;
-    if (error.has_value()) start.standard_error = error->write_end;
+    if (output.has_value()) start.standard_output = output->write_end.get();
+    if (!everything && rank > 0) start.standard_output = null_device_.get();
+    if (error.has_value()) start.standard_error = error->write_end.get();
 
     const pid_t pid = ::fork();
     if (pid == 0) become(start);
     const int fork_error = errno;
-    forward(output, STDOUT_FILENO, rank);
-    forward(error, STDERR_FILENO, rank);
+    forward(std::move(output), STDOUT_FILENO, rank);
+    forward(std::move(error), STDERR_FILENO, rank);
     util::require(pid > 0, "launch: fork: ", std::strerror(fork_error));
     // In both processes, so that a signal sent from here on finds the group.
     ::setpgid(pid, pid);
     ranks_.push_back({.pid = pid, .code = std::nullopt});
   }
 
-  void forward(const std::optional<Pipe>& pipe, int target, int rank) {
+  // Keeps the reading end only.
+  void forward(std::optional<Pipe> pipe, int target, int rank) {
     if (!pipe.has_value()) return;
-    ::close(pipe->write_end);
-    streams_.emplace_back(pipe->read_end, target, "[rank " + std::to_string(rank) + "] ");
+    streams_.emplace_back(std::move(pipe->read_end), target,
+                          "[rank " + std::to_string(rank) + "] ");
   }
 
   std::size_t num_running() const {
@@ -299,7 +297,7 @@ class Launcher {
   TextArray arguments_;
   int port_;
   SignalQueue signals_;
-  int null_device_ = -1;
+  util::FileDescriptor null_device_{::open("/dev/null", O_RDWR | O_CLOEXEC)};
   std::vector<Rank> ranks_;
   std::list<RankStream> streams_;
   std::optional<int> first_failure_;

@@ -7,7 +7,6 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -15,6 +14,7 @@
 #include <memory>
 
 #include "util/error.h"
+#include "util/file_descriptor.h"
 
 namespace superpose::distributed {
 namespace {
@@ -22,25 +22,14 @@ namespace {
 // A connection of a machine to itself takes no longer, unless something swallows it.
 constexpr int kOwnConnectionMs = 5000;
 
-class Socket {
- public:
-  Socket(int family, int type) : descriptor_(::socket(family, type | SOCK_CLOEXEC, 0)) {}
-  ~Socket() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-  Socket(const Socket&) = delete;
-  Socket& operator=(const Socket&) = delete;
-
-  int get() const { return descriptor_; }
-
- private:
-  int descriptor_;
-};
+util::FileDescriptor open_socket(int family, int type) {
+  return util::FileDescriptor(::socket(family, type | SOCK_CLOEXEC, 0));
+}
 
 // The local end of a datagram socket connected to `remote`; empty where there is no way there.
 std::string local_end(const addrinfo& remote) {
-  const Socket socket(remote.ai_family, SOCK_DGRAM);
-  if (socket.get() < 0) return "";
+  const util::FileDescriptor socket = open_socket(remote.ai_family, SOCK_DGRAM);
+  if (!socket.is_open()) return "";
   if (::connect(socket.get(), remote.ai_addr, remote.ai_addrlen) != 0) return "";
   sockaddr_storage local{};
   socklen_t length = sizeof(local);
@@ -60,13 +49,13 @@ sockaddr_in address_of(in_addr_t host, int port) {
   return address;
 }
 
-bool bind_to(const Socket& socket, sockaddr_in address) {
+bool bind_to(const util::FileDescriptor& socket, sockaddr_in address) {
   return ::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0;
 }
 
 // 0, or the error of a connection to `address`.
 int try_to_connect(sockaddr_in address) {
-  const Socket socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK);
+  const util::FileDescriptor socket = open_socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK);
   if (::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0)
     return 0;
   if (errno != EINPROGRESS) return errno;
@@ -80,7 +69,7 @@ int try_to_connect(sockaddr_in address) {
 }  // namespace
 
 int free_port() {
-  const Socket socket(AF_INET, SOCK_STREAM);
+  const util::FileDescriptor socket = open_socket(AF_INET, SOCK_STREAM);
   sockaddr_in address = address_of(INADDR_LOOPBACK, 0);
   socklen_t length = sizeof(address);
   const bool listens =
@@ -95,7 +84,7 @@ int free_port() {
 }
 
 bool is_free(int port) {
-  const Socket socket(AF_INET, SOCK_STREAM);
+  const util::FileDescriptor socket = open_socket(AF_INET, SOCK_STREAM);
   // As the store itself listens: connections of before that are not forgotten yet do not count.
   const int yes = 1;
   ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));

@@ -23,27 +23,19 @@ void write_all(int target, std::string_view text) {
 
 }  // namespace
 
-RankStream::RankStream(int pipe, int target, std::string prefix)
-    : pipe_(pipe), target_(target), prefix_(std::move(prefix)) {
-  ::fcntl(pipe_, F_SETFL, ::fcntl(pipe_, F_GETFL) | O_NONBLOCK);
+RankStream::RankStream(util::FileDescriptor pipe, int target, std::string prefix)
+    : pipe_(std::move(pipe)), target_(target), prefix_(std::move(prefix)) {
+  ::fcntl(pipe_.get(), F_SETFL, ::fcntl(pipe_.get(), F_GETFL) | O_NONBLOCK);
 }
-
-RankStream::~RankStream() { close(); }
-
-RankStream::RankStream(RankStream&& other) noexcept
-    : pipe_(std::exchange(other.pipe_, -1)),
-      target_(other.target_),
-      prefix_(std::move(other.prefix_)),
-      line_(std::move(other.line_)) {}
 
 void RankStream::forward() {
   std::array<char, 16384> buffer;
-  while (pipe_ >= 0) {
-    const ssize_t count = ::read(pipe_, buffer.data(), buffer.size());
+  while (pipe_.is_open()) {
+    const ssize_t count = ::read(pipe_.get(), buffer.data(), buffer.size());
     if (count < 0 && errno == EINTR) continue;
     if (count < 0 && errno == EAGAIN) return;
     if (count <= 0) {
-      close();
+      pipe_.close();
       return;
     }
     std::string_view text(buffer.data(), static_cast<std::size_t>(count));
@@ -61,11 +53,7 @@ void RankStream::finish() {
   forward();
   if (!line_.empty()) write_all(target_, prefix_ + line_ + "\n");
   line_.clear();
-  close();
-}
-
-void RankStream::close() {
-  if (pipe_ >= 0) ::close(std::exchange(pipe_, -1));
+  pipe_.close();
 }
 
 }  // namespace superpose::distributed

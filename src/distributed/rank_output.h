@@ -3,19 +3,18 @@
 
 #include <string>
 
+#include "util/file_descriptor.h"
+
 namespace superpose::distributed {
 
 // One stream of one rank, read from a pipe and written to ours line by line behind a prefix, so
 // that lines of several ranks do not run into each other.
 class RankStream {
  public:
-  // Owns `pipe`, the reading end; makes it non-blocking.
-  RankStream(int pipe, int target, std::string prefix);
-  ~RankStream();
-  RankStream(RankStream&& other) noexcept;
-  RankStream& operator=(RankStream&&) = delete;
+  // `pipe` is the reading end; makes it non-blocking.
+  RankStream(util::FileDescriptor pipe, int target, std::string prefix);
 
-  int pipe() const { return pipe_; }  // -1 once closed
+  int pipe() const { return pipe_.get(); }  // -1 once closed
 
   // Passes on whatever is there. Closes the pipe at its end.
   void forward();
@@ -23,9 +22,7 @@ class RankStream {
   void finish();
 
  private:
-  void close();
-
-  int pipe_;
+  util::FileDescriptor pipe_;
   int target_;
   std::string prefix_;
   std::string line_;  // begun, not ended

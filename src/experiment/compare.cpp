@@ -22,6 +22,7 @@
 #include "train/run_folder.h"
 #include "train/start.h"
 #include "util/error.h"
+#include "util/file_names.h"
 #include "util/files.h"
 #include "util/output_folder.h"
 #include "util/stop_signal.h"
@@ -160,13 +161,13 @@ class Comparison {
 // Takes over what an earlier call left, once nothing is found in the way. Rank 0.
 void Comparison::open_folder() {
   std::vector<std::string> files = report::kReportFiles;
-  files.emplace_back(report::kExperimentFile);
+  files.emplace_back(util::kExperimentFile);
   util::require(
-      fs::exists(root_ / report::kExperimentFile) || !fs::exists(train::metrics_file(root_)),
+      fs::exists(root_ / util::kExperimentFile) || !fs::exists(train::metrics_file(root_)),
       "run.dir: ", root_.string(), " holds a run; give the comparison a folder of its own, ",
       "such as --run.dir ", root_.string(), "-compared");
   output_.check(files);
-  if (!output_.is_own(report::kExperimentFile)) return;
+  if (!output_.is_own(util::kExperimentFile)) return;
   const report::Experiment before = report::read_experiment(root_);
   identity_ = continue_identity(recipe_, before, root_.string());
   entries_ = before.runs;

@@ -136,7 +136,7 @@ std::optional<double> seconds_left(const Listing& listing) {
 }
 
 void print_listing(std::ostream& out, const Listing& listing) {
-  std::vector<std::vector<std::string>> rows = {
+  std::vector<util::TableRow> rows = {
       {"run", "kind", "steps", "FLOPs", "raw tokens", "disk", "time", "state"}};
   double flops = 0;
   std::int64_t raw_tokens = 0;
@@ -160,8 +160,7 @@ void print_listing(std::ostream& out, const Listing& listing) {
     disk += own_disk;
   }
   out << listing.runs.size() << " runs:\n";
-  for (std::vector<std::string>& row : rows) row.front().insert(0, "  ");
-  util::print_table(out, rows, 1);
+  util::print_table(out, rows, "lr", "  ");
   out << "total: " << util::format_flops(flops) << ", " << util::format_count(raw_tokens)
       << " raw tokens read, " << util::format_bytes(static_cast<std::uint64_t>(disk))
       << " of checkpoints ("

@@ -13,6 +13,7 @@
 #include "checkpoint/model_files.h"
 #include "checkpoint/model_shape.h"
 #include "util/error.h"
+#include "util/file_names.h"
 #include "util/files.h"
 #include "util/json.h"
 
@@ -30,7 +31,7 @@ bool is_finite(const at::Tensor& values) {
 }  // namespace
 
 fs::path find_model(const fs::path& path) {
-  const bool is_run = !checkpoint::list(path / "checkpoints").empty();
+  const bool is_run = !checkpoint::list(path / util::kCheckpointsFolder).empty();
   return !is_run && fs::exists(path / "config.json")
              ? path
              : checkpoint::locate(path, checkpoint::Wanted::kModel);

@@ -20,17 +20,6 @@ std::size_t possible_stop(std::string_view text, const std::vector<std::string>&
   return most;
 }
 
-// Bytes at the end of `text` that may be the beginning of a character.
-std::size_t unfinished_character(std::string_view text) {
-  for (std::size_t size = 1; size <= std::min<std::size_t>(3, text.size()); ++size) {
-    const auto lead = static_cast<unsigned char>(text[text.size() - size]);
-    if ((lead & 0xC0) == 0x80) continue;  // inside of one
-    const std::size_t whole = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : lead >= 0xC0 ? 2 : 1;
-    return whole > size ? size : 0;
-  }
-  return 0;
-}
-
 }  // namespace
 
 TextStream::TextStream(std::vector<std::string> stops) : stops_(std::move(stops)) {
@@ -52,7 +41,7 @@ std::string TextStream::add(std::string_view bytes) {
     return text;
   }
   end -= possible_stop(pending_, stops_);
-  return take(end - unfinished_character(std::string_view(pending_).substr(0, end)));
+  return take(end - util::unfinished_character(std::string_view(pending_).substr(0, end)));
 }
 
 std::string TextStream::finish() { return take(pending_.size()); }

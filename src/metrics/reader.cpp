@@ -9,6 +9,7 @@
 
 #include "metrics/json.h"
 #include "util/error.h"
+#include "util/file_names.h"
 #include "util/files.h"
 #include "util/utf8.h"
 
@@ -316,7 +317,7 @@ RunRecords read_csv(const std::filesystem::path& path) {
 
 RunRecords read_run(const std::filesystem::path& path) {
   if (std::filesystem::is_directory(path)) {
-    const std::filesystem::path lines = path / "metrics.jsonl";
+    const std::filesystem::path lines = path / util::kRecordsFile;
     const std::filesystem::path table = path / "metrics.csv";
     if (std::filesystem::exists(lines)) return read_json_lines(lines);
     util::require(std::filesystem::exists(table), path.string(),

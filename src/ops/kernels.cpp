@@ -3,6 +3,7 @@
 #include <array>
 #include <atomic>
 
+#include "ops/cpu/adamw_rows.h"
 #include "ops/cpu/attention_rows.h"
 #include "ops/cpu/bf16_products.h"
 #include "ops/cpu/bf16_rows.h"
@@ -18,22 +19,60 @@
 namespace superpose::ops {
 namespace {
 
+// The kernels of an instruction set, by section.
+struct KernelTable {
+  const cpu::AttentionRows* attention;
+  const cpu::BagRows* bags;
+  const cpu::Bf16Rows* bf16;
+  const cpu::CrossEntropyRows* cross_entropy;
+  const cpu::DecoderRows* decoder;
+  cpu::AdamWUpdate* update_adamw;
+  cpu::RowDots* row_dots;
+  cpu::TileProduct* own_tile_product;
+  cpu::Transpose* transpose;
+};
+
 struct Level {
   std::string_view name;
-  const cpu::BagRows* bag_rows;
-  const cpu::CrossEntropyRows* cross_entropy_rows;
-  const cpu::DecoderRows* decoder_rows;
-  const cpu::AttentionRows* attention_rows;
+  KernelTable kernels;
   cpu::TileProduct* tile_product;
-  cpu::TileProduct* own_tile_product;
-  cpu::RowDots* row_dots;
-  cpu::Transpose* transpose;
-  cpu::PairRows* pair_rows;
   bool (*runs_here)();
 };
 
+constexpr KernelTable kDefaultKernels = {.attention = &cpu::isa_default::kAttentionRows,
+                                         .bags = &cpu::isa_default::kBagRows,
+                                         .bf16 = &cpu::isa_default::kBf16Rows,
+                                         .cross_entropy = &cpu::isa_default::kCrossEntropyRows,
+                                         .decoder = &cpu::isa_default::kDecoderRows,
+                                         .update_adamw = cpu::isa_default::update_adamw,
+                                         .row_dots = cpu::isa_default::row_dots,
+                                         .own_tile_product = cpu::isa_default::tile_product,
+                                         .transpose = cpu::isa_default::transpose};
+constexpr Level kDefault = {"default", kDefaultKernels, cpu::isa_default::tile_product,
+                            [] { return true; }};
+
 // Lowest first.
 #if defined(__x86_64__)
+constexpr KernelTable kAvx2Kernels = {.attention = &cpu::avx2::kAttentionRows,
+                                      .bags = &cpu::avx2::kBagRows,
+                                      .bf16 = &cpu::avx2::kBf16Rows,
+                                      .cross_entropy = &cpu::avx2::kCrossEntropyRows,
+                                      .decoder = &cpu::avx2::kDecoderRows,
+                                      .update_adamw = cpu::avx2::update_adamw,
+                                      .row_dots = cpu::avx2::row_dots,
+                                      .own_tile_product = cpu::avx2::tile_product,
+                                      .transpose = cpu::avx2::transpose};
+
+constexpr KernelTable kAvx512Kernels = {.attention = &cpu::avx512::kAttentionRows,
+                                        .bags = &cpu::avx512::kBagRows,
+                                        .bf16 = &cpu::avx512::kBf16Rows,
+                                        .cross_entropy = &cpu::avx512::kCrossEntropyRows,
+                                        .decoder = &cpu::avx512::kDecoderRows,
+                                        .update_adamw = cpu::avx512::update_adamw,
+                                        .row_dots = cpu::avx512::row_dots,
+                                        .own_tile_product = cpu::avx512::tile_product,
+                                        .transpose = cpu::avx512::transpose};
+
 bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
 
 bool has_avx512() {
@@ -43,24 +82,10 @@ bool has_avx512() {
 }
 
 constexpr std::array kLevels = {
-    Level{"default", &cpu::isa_default::kBagRows, &cpu::isa_default::kCrossEntropyRows,
-          &cpu::isa_default::kDecoderRows, &cpu::isa_default::kAttentionRows,
-          cpu::isa_default::tile_product, cpu::isa_default::tile_product,
-          cpu::isa_default::row_dots, cpu::isa_default::transpose, cpu::isa_default::pair_rows,
-          [] { return true; }},
-    Level{"avx2", &cpu::avx2::kBagRows, &cpu::avx2::kCrossEntropyRows, &cpu::avx2::kDecoderRows,
-          &cpu::avx2::kAttentionRows, cpu::avx2::tile_product, cpu::avx2::tile_product,
-          cpu::avx2::row_dots, cpu::avx2::transpose, cpu::avx2::pair_rows, has_avx2},
-    Level{"avx512", &cpu::avx512::kBagRows, &cpu::avx512::kCrossEntropyRows,
-          &cpu::avx512::kDecoderRows, &cpu::avx512::kAttentionRows, cpu::micro_kernel_product,
-          cpu::avx512::tile_product, cpu::avx512::row_dots, cpu::avx512::transpose,
-          cpu::avx512::pair_rows, has_avx512}};
+    kDefault, Level{"avx2", kAvx2Kernels, cpu::avx2::tile_product, has_avx2},
+    Level{"avx512", kAvx512Kernels, cpu::micro_kernel_product, has_avx512}};
 #else
-constexpr std::array kLevels = {Level{
-    "default", &cpu::isa_default::kBagRows, &cpu::isa_default::kCrossEntropyRows,
-    &cpu::isa_default::kDecoderRows, &cpu::isa_default::kAttentionRows,
-    cpu::isa_default::tile_product, cpu::isa_default::tile_product, cpu::isa_default::row_dots,
-    cpu::isa_default::transpose, cpu::isa_default::pair_rows, [] { return true; }}};
+constexpr std::array kLevels = {kDefault};
 #endif
 
 const Level* best_level() {
@@ -83,29 +108,29 @@ const Level& active_level() {
 }  // namespace
 
 namespace cpu {
-const BagRows& active_bag_rows() { return *active_level().bag_rows; }
-const CrossEntropyRows& active_cross_entropy_rows() { return *active_level().cross_entropy_rows; }
-const DecoderRows& active_decoder_rows() { return *active_level().decoder_rows; }
-const AttentionRows& active_attention_rows() { return *active_level().attention_rows; }
+const AttentionRows& active_attention_rows() { return *active_level().kernels.attention; }
+const BagRows& active_bag_rows() { return *active_level().kernels.bags; }
+const Bf16Rows& active_bf16_rows() { return *active_level().kernels.bf16; }
+const CrossEntropyRows& active_cross_entropy_rows() {
+  return *active_level().kernels.cross_entropy;
+}
+const DecoderRows& active_decoder_rows() { return *active_level().kernels.decoder; }
+void update_adamw(const AdamWRange& range) { active_level().kernels.update_adamw(range); }
 void tile_product(const ProductSize& size, const Matrix& a, const Matrix& b, float* out,
                   std::int64_t out_stride, Into into) {
   active_level().tile_product(size, a, b, out, out_stride, into);
 }
 void own_tile_product(const ProductSize& size, const Matrix& a, const Matrix& b, float* out,
                       std::int64_t out_stride, Into into) {
-  active_level().own_tile_product(size, a, b, out, out_stride, into);
+  active_level().kernels.own_tile_product(size, a, b, out, out_stride, into);
 }
 void row_dots(const ProductSize& size, const Matrix& a, const Matrix& b, float* out,
               std::int64_t out_stride) {
-  active_level().row_dots(size, a, b, out, out_stride);
+  active_level().kernels.row_dots(size, a, b, out, out_stride);
 }
 void transpose(const Matrix& from, std::int64_t rows, std::int64_t columns, float* to,
                std::int64_t to_stride) {
-  active_level().transpose(from, rows, columns, to, to_stride);
-}
-void pair_rows(const Bf16Matrix& x, std::int64_t rows, std::int64_t columns, float* words,
-               std::int64_t words_stride) {
-  active_level().pair_rows(x, rows, columns, words, words_stride);
+  active_level().kernels.transpose(from, rows, columns, to, to_stride);
 }
 bool avx512_in_force() { return active_level().name == "avx512"; }
 }  // namespace cpu

@@ -69,7 +69,7 @@ std::string when_words(const std::vector<SeedCopying>& seeds) {
   std::string text = "from step " + util::with_commas(*least);
   if (*least != *most) text += " to " + util::with_commas(*most);
   if (seeds.size() == 1) return text + " on";
-  return "in " + std::to_string(steps.size()) + " of " + count_of(std::ssize(seeds), "seed") +
+  return "in " + std::to_string(steps.size()) + " of " + util::counted(std::ssize(seeds), "seed") +
          ", " + text + " on";
 }
 

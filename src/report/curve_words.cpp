@@ -50,7 +50,8 @@ std::string one_recovery(const std::string& arm, const Recovery& way) {
     return text + ". It was never ahead at a later validation; " + at_the_end;
   if (*crossing.first_ahead != way.first.step) {
     text += ". It got ahead at step " + util::with_commas(*crossing.first_ahead) + ", " +
-            count_of(*crossing.first_ahead - crossing.switch_step, "step") + " after the switch";
+            util::counted(*crossing.first_ahead - crossing.switch_step, "step") +
+            " after the switch";
   }
   if (crossing.stays) return text + ", and stayed ahead to the last validation.";
   return text + ", but did not stay ahead; " + at_the_end;
@@ -71,9 +72,9 @@ std::string several_recoveries(const std::string& arm, const std::vector<Recover
   const std::string text =
       "At the first validation after the switch to next-token training " + arm + " was " +
       format_gain(first_gaps / static_cast<double>(ways.size())) + " on average. It got ahead in " +
-      std::to_string(overtook) + " of " + count_of(std::ssize(ways), "seed");
+      std::to_string(overtook) + " of " + util::counted(std::ssize(ways), "seed");
   if (overtook == 0) return text + ".";
-  return text + ", at the latest " + count_of(latest, "step") +
+  return text + ", at the latest " + util::counted(latest, "step") +
          " after the switch, and stayed ahead to the last validation in " +
          (stayed == 0 ? "none of them" : std::to_string(stayed)) + ".";
 }
@@ -91,7 +92,7 @@ std::string position_while_superposed(const std::string& baseline, const Compari
   }
   if (checks == 0) return "";
   return " While superposed, " + comparison.arm + " had a higher loss than " + baseline + " at " +
-         std::to_string(above) + " of " + count_of(checks, "validation") + ".";
+         std::to_string(above) + " of " + util::counted(checks, "validation") + ".";
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include "metrics/reader.h"
 #include "util/error.h"
+#include "util/file_names.h"
 #include "util/files.h"
 #include "util/json.h"
 #include "util/json_fields.h"
@@ -29,7 +30,7 @@ auto place(const RunEntry& run) {
 }
 
 bool is_finished(const RunEntry& run) {
-  const std::filesystem::path records = std::filesystem::path(run.folder) / "metrics.jsonl";
+  const std::filesystem::path records = std::filesystem::path(run.folder) / util::kRecordsFile;
   return std::filesystem::exists(records) && metrics::read_json_lines(records).summary.has_value();
 }
 
@@ -112,11 +113,12 @@ void write_experiment(const util::OutputFolder& folder, const Experiment& experi
   Json json = {{"schema", kExperimentSchema}};
   util::JsonWriter writer(json);
   Experiment::visit(experiment, writer);
-  folder.write(kExperimentFile, json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+  folder.write(util::kExperimentFile,
+               json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
 Experiment read_experiment(const std::filesystem::path& folder) {
-  const std::filesystem::path path = folder / kExperimentFile;
+  const std::filesystem::path path = folder / util::kExperimentFile;
   const std::string where = path.string();
   util::require(!is_one_run(folder), folder.string(),
                 ": is one run, not a part of a comparison: superpose report --arm NAME=",
@@ -139,8 +141,8 @@ Experiment read_experiment(const std::filesystem::path& folder) {
 
 bool is_one_run(const std::filesystem::path& path) {
   namespace fs = std::filesystem;
-  if (fs::exists(path / kExperimentFile)) return false;
-  return fs::is_regular_file(path) || fs::exists(path / "metrics.jsonl") ||
+  if (fs::exists(path / util::kExperimentFile)) return false;
+  return fs::is_regular_file(path) || fs::exists(path / util::kRecordsFile) ||
          fs::exists(path / "metrics.csv");
 }
 
@@ -155,7 +157,7 @@ Experiment experiment_of_run(const std::filesystem::path& path) {
   experiment.arms = {experiment.baseline};
   experiment.recipe_fingerprint = header.fingerprints.recipe;
   if (!header.command.empty()) experiment.commands = {header.command};
-  const fs::path recipe = folder / "recipe.toml";
+  const fs::path recipe = folder / util::kRecipeFile;
   if (fs::is_regular_file(recipe)) {
     experiment.recipe_name = recipe.filename().string();
     experiment.recipe_text = util::read_file(recipe);

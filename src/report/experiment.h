@@ -16,7 +16,6 @@
 namespace superpose::report {
 
 inline constexpr std::int64_t kExperimentSchema = 1;
-inline constexpr const char* kExperimentFile = "experiment.json";
 
 enum class Role {
   kTrunk,   // runs on the stable rate so that branches can start from it; its own loss is never

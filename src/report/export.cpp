@@ -30,148 +30,145 @@ std::string_view name(const std::array<std::string_view, N>& names, Enum value) 
   return names.at(static_cast<std::size_t>(value));
 }
 
-Json number(const std::optional<double>& value) { return value ? Json(*value) : Json(); }
+template <class T>
+Json or_null(const std::optional<T>& value) {
+  return value ? Json(*value) : Json();
+}
+
+// What `as_json` makes of each.
+template <class T, class AsJson>
+Json list(const std::vector<T>& values, const AsJson& as_json) {
+  Json json = Json::array();
+  for (const T& value : values) json.push_back(as_json(value));
+  return json;
+}
 
 Json interval_json(const Interval& interval) {
-  Json json;
-  json["seeds"] = interval.count;
-  json["mean"] = interval.mean;
-  json["low"] = number(interval.low);
-  json["high"] = number(interval.high);
-  return json;
+  return {{"seeds", interval.count},
+          {"mean", interval.mean},
+          {"low", or_null(interval.low)},
+          {"high", or_null(interval.high)}};
+}
+
+Json gain_over_baseline(const std::optional<Interval>& gain) {
+  return gain ? interval_json(*gain) : Json();
 }
 
 Json spread_json(const std::optional<Spread>& spread) {
   if (!spread) return {};
-  Json json;
-  json["seeds"] = spread->count;
-  json["deviation"] = spread->deviation;
-  json["upper"] = spread->upper;
-  return json;
+  return {{"seeds", spread->count}, {"deviation", spread->deviation}, {"upper", spread->upper}};
 }
 
 Json documents_json(const DocumentError& error) {
-  Json json;
-  json["low"] = number(error.low);
-  json["high"] = number(error.high);
-  json["count"] = error.count;
+  Json json = {{"low", or_null(error.low)}, {"high", or_null(error.high)}, {"count", error.count}};
   if (!error.low) json["why_not"] = error.why_not;
   return json;
 }
 
+Json seed_gain_json(const SeedGain& seed) {
+  return {{"seed", seed.seed},
+          {"baseline_loss", seed.baseline_loss},
+          {"arm_loss", seed.arm_loss},
+          {"gain", seed.gain},
+          {"baseline_flops", seed.baseline_flops},
+          {"arm_flops", seed.arm_flops},
+          {"baseline_raw_tokens", seed.baseline_tokens},
+          {"arm_raw_tokens", seed.arm_tokens},
+          {"match", name(kMatches, seed.match)}};
+}
+
+// Of an outcome that is not available.
+Json missing_json(const std::string& why_not) {
+  return {{"available", false}, {"why_not", why_not}};
+}
+
 Json gain_json(const GainOutcome& outcome) {
-  Json json;
-  json["available"] = outcome.available;
-  if (!outcome.available) {
-    json["why_not"] = outcome.why_not;
-    return json;
-  }
-  json["gain"] = interval_json(outcome.interval);
-  json["interval_source"] = name(kSources, outcome.source);
+  if (!outcome.available) return missing_json(outcome.why_not);
+  Json json = {{"available", true},
+               {"gain", interval_json(outcome.interval)},
+               {"interval_source", name(kSources, outcome.source)}};
   if (outcome.source == IntervalSource::kNoiseFigure) {
     json["noise"] = util::fields_to_json(outcome.noise);
   }
   json["spread"] = spread_json(outcome.spread);
-  json["per_seed"] = Json::array();
-  for (const SeedGain& seed : outcome.seeds) {
-    Json one;
-    one["seed"] = seed.seed;
-    one["baseline_loss"] = seed.baseline_loss;
-    one["arm_loss"] = seed.arm_loss;
-    one["gain"] = seed.gain;
-    one["baseline_flops"] = seed.baseline_flops;
-    one["arm_flops"] = seed.arm_flops;
-    one["baseline_raw_tokens"] = seed.baseline_tokens;
-    one["arm_raw_tokens"] = seed.arm_tokens;
-    one["match"] = name(kMatches, seed.match);
-    json["per_seed"].push_back(std::move(one));
-  }
+  json["per_seed"] = list(outcome.seeds, seed_gain_json);
   return json;
+}
+
+Json seed_speed_up_json(const SeedSpeedUp& seed) {
+  return {{"seed", seed.seed},
+          {"target_loss", seed.target_loss},
+          {"factor", seed.factor},
+          {"bound", name(kBounds, seed.bound)},
+          {"baseline_cost", seed.baseline_cost},
+          {"arm_cost", seed.arm_cost}};
 }
 
 Json speed_up_json(const SpeedUpOutcome& outcome) {
-  Json json;
-  json["available"] = outcome.available;
-  if (!outcome.available) {
-    json["why_not"] = outcome.why_not;
-    return json;
-  }
-  json["determined"] = outcome.determined;
-  json["bound"] = name(kBounds, outcome.bound);
-  json["factor"] = interval_json(outcome.interval);
-  json["per_seed"] = Json::array();
-  for (const SeedSpeedUp& seed : outcome.seeds) {
-    Json one;
-    one["seed"] = seed.seed;
-    one["target_loss"] = seed.target_loss;
-    one["factor"] = seed.factor;
-    one["bound"] = name(kBounds, seed.bound);
-    one["baseline_cost"] = seed.baseline_cost;
-    one["arm_cost"] = seed.arm_cost;
-    json["per_seed"].push_back(std::move(one));
-  }
-  return json;
+  if (!outcome.available) return missing_json(outcome.why_not);
+  return {{"available", true},
+          {"determined", outcome.determined},
+          {"bound", name(kBounds, outcome.bound)},
+          {"factor", interval_json(outcome.interval)},
+          {"per_seed", list(outcome.seeds, seed_speed_up_json)}};
 }
 
-Json comparison_json(const Comparison& comparison) {
-  Json json;
-  json["arm"] = comparison.arm;
-  json["verdict"] = name(kVerdicts, verdict_of(comparison.equal_flops));
-  json["flops_per_position_ratio"] = comparison.flops_ratio;
-  json["equal_flops"] = gain_json(comparison.equal_flops);
+Json crossing_json(const Crossing& crossing) {
+  return {{"seed", crossing.seed},
+          {"switch_step", crossing.switch_step},
+          {"first_ahead_step", or_null(crossing.first_ahead)},
+          {"stays_ahead", crossing.stays}};
+}
+
+// Speed-ups only where there are runs at several budgets.
+Json comparison_json(const Comparison& comparison, bool has_budgets) {
+  Json json = {{"arm", comparison.arm},
+               {"verdict", name(kVerdicts, verdict_of(comparison.equal_flops))},
+               {"flops_per_position_ratio", comparison.flops_ratio},
+               {"equal_flops", gain_json(comparison.equal_flops)}};
   json["equal_flops"]["documents"] = documents_json(comparison.equal_flops.documents);
   if (!comparison.noise_block.empty()) json["noise_block"] = comparison.noise_block;
   json["equal_raw_tokens"] = gain_json(comparison.equal_raw_tokens);
-  json["speed_up"] = speed_up_json(comparison.speed_up);
-  json["speed_up_time"] = speed_up_json(comparison.speed_up_time);
-  json["speed_up_secondary"] = speed_up_json(comparison.speed_up_secondary);
-  json["speed_up_secondary_time"] = speed_up_json(comparison.speed_up_secondary_time);
-  json["crossings"] = Json::array();
-  for (const Crossing& crossing : comparison.crossings) {
-    Json one;
-    one["seed"] = crossing.seed;
-    one["switch_step"] = crossing.switch_step;
-    one["first_ahead_step"] = crossing.first_ahead ? Json(*crossing.first_ahead) : Json();
-    one["stays_ahead"] = crossing.stays;
-    json["crossings"].push_back(std::move(one));
+  if (has_budgets) {
+    json["speed_up"] = speed_up_json(comparison.speed_up);
+    json["speed_up_time"] = speed_up_json(comparison.speed_up_time);
+    json["speed_up_secondary"] = speed_up_json(comparison.speed_up_secondary);
+    json["speed_up_secondary_time"] = speed_up_json(comparison.speed_up_secondary_time);
   }
+  json["crossings"] = list(comparison.crossings, crossing_json);
   return json;
 }
 
 Json score_json(const metrics::SetScore& set) {
-  Json json;
-  json["name"] = set.name;
-  json["loss"] = set.loss;
-  json["loss_half_a"] = number(set.loss_half_a);
-  json["loss_half_b"] = number(set.loss_half_b);
-  json["perplexity"] = set.perplexity;
-  json["bits_per_byte"] = number(set.bits_per_byte);
-  return json;
+  return {{"name", set.name},
+          {"loss", set.loss},
+          {"loss_half_a", or_null(set.loss_half_a)},
+          {"loss_half_b", or_null(set.loss_half_b)},
+          {"perplexity", set.perplexity},
+          {"bits_per_byte", or_null(set.bits_per_byte)}};
 }
 
 Json run_json(const Run& run) {
-  Json json;
-  json["arm"] = run.entry.arm;
-  json["seed"] = run.entry.seed;
-  json["learning_rate"] = run.entry.learning_rate;
-  json["budget"] = run.entry.budget;
-  json["role"] = name(kRoleNames, run.entry.role);
-  json["finished"] = run.finished;
-  json["flops"] = run.flops;
-  json["raw_tokens"] = run.raw_tokens;
-  json["epochs"] = run.epochs;
-  json["seconds"] = run.seconds;
+  Json json = {{"arm", run.entry.arm},
+               {"seed", run.entry.seed},
+               {"learning_rate", run.entry.learning_rate},
+               {"budget", run.entry.budget},
+               {"role", name(kRoleNames, run.entry.role)},
+               {"finished", run.finished},
+               {"flops", run.flops},
+               {"raw_tokens", run.raw_tokens},
+               {"epochs", run.epochs},
+               {"seconds", run.seconds}};
   if (!run.records.validations.empty()) {
     const metrics::ValidationRecord& last = run.records.validations.back();
-    json["step"] = last.step;
-    json["positions"] = last.positions;
-    json["loss"] = last.loss;
-    json["loss_half_a"] = number(last.loss_half_a);
-    json["loss_half_b"] = number(last.loss_half_b);
-    json["bits_per_byte"] = number(last.bits_per_byte);
-    json["perplexity"] = last.perplexity;
-    json["sets"] = Json::array();
-    for (const metrics::SetScore& set : last.sets) json["sets"].push_back(score_json(set));
+    json.update({{"step", last.step},
+                 {"positions", last.positions},
+                 {"loss", last.loss},
+                 {"loss_half_a", or_null(last.loss_half_a)},
+                 {"loss_half_b", or_null(last.loss_half_b)},
+                 {"bits_per_byte", or_null(last.bits_per_byte)},
+                 {"perplexity", last.perplexity},
+                 {"sets", list(last.sets, score_json)}});
   }
   json["folder"] = run.entry.folder;
   return json;
@@ -179,61 +176,49 @@ Json run_json(const Run& run) {
 
 Json measured_json(const std::optional<Measured>& measured) {
   if (!measured) return {};
-  Json json;
-  json["least"] = util::fields_to_json(measured->least);
-  json["most"] = util::fields_to_json(measured->most);
-  return json;
+  return {{"least", util::fields_to_json(measured->least)},
+          {"most", util::fields_to_json(measured->most)}};
 }
 
 Json set_json(const SetSummary& set) {
-  Json json;
-  json["name"] = set.name;
-  json["measured"] = measured_json(set.measured);
-  json["arms"] = Json::array();
-  for (const ArmScore& arm : set.arms) {
-    Json one;
-    one["arm"] = arm.arm;
-    one["seeds"] = arm.seeds;
-    one["loss"] = arm.loss;
-    one["perplexity"] = arm.perplexity;
-    one["bits_per_byte"] = number(arm.bits_per_byte);
-    one["gain"] = arm.gain ? interval_json(*arm.gain) : Json();
-    json["arms"].push_back(std::move(one));
-  }
-  return json;
+  const auto arm_score = [](const ArmScore& arm) -> Json {
+    return {{"arm", arm.arm},
+            {"seeds", arm.seeds},
+            {"loss", arm.loss},
+            {"perplexity", arm.perplexity},
+            {"bits_per_byte", or_null(arm.bits_per_byte)},
+            {"gain", gain_over_baseline(arm.gain)}};
+  };
+  return {{"name", set.name},
+          {"measured", measured_json(set.measured)},
+          {"arms", list(set.arms, arm_score)}};
+}
+
+Json task_score_json(const TaskScoreSummary& score) {
+  const auto arm_score = [](const ArmTaskScore& arm) -> Json {
+    return {{"arm", arm.arm},
+            {"seeds", arm.seeds},
+            {"value", arm.value},
+            {"error", or_null(arm.error)},
+            {"gain", gain_over_baseline(arm.gain)}};
+  };
+  return {{"name", score.name},
+          {"chance", or_null(score.chance)},
+          {"arms", list(score.arms, arm_score)}};
 }
 
 Json task_json(const TaskSummary& task) {
-  Json json;
-  json["name"] = task.name;
-  json["items"] = task.items;
-  json["fingerprint"] = task.fingerprint;
-  json["scores"] = Json::array();
-  for (const TaskScoreSummary& score : task.scores) {
-    Json one;
-    one["name"] = score.name;
-    one["chance"] = number(score.chance);
-    one["arms"] = Json::array();
-    for (const ArmTaskScore& arm : score.arms) {
-      Json of_arm;
-      of_arm["arm"] = arm.arm;
-      of_arm["seeds"] = arm.seeds;
-      of_arm["value"] = arm.value;
-      of_arm["error"] = number(arm.error);
-      of_arm["gain"] = arm.gain ? interval_json(*arm.gain) : Json();
-      one["arms"].push_back(std::move(of_arm));
-    }
-    json["scores"].push_back(std::move(one));
-  }
-  return json;
+  return {{"name", task.name},
+          {"items", task.items},
+          {"fingerprint", task.fingerprint},
+          {"scores", list(task.scores, task_score_json)}};
 }
 
 Json copying_json(const SeedCopying& seed) {
-  Json json;
-  json["seed"] = seed.seed;
-  json["from_step"] = seed.from_step ? Json(*seed.from_step) : Json();
-  json["last_step"] = seed.last.step;
-  json["last"] = seed.last.copying;
+  Json json = {{"seed", seed.seed},
+               {"from_step", or_null(seed.from_step)},
+               {"last_step", seed.last.step},
+               {"last", seed.last.copying}};
   if (seed.before_decay) {
     json["before_decay_step"] = seed.before_decay->step;
     json["before_decay"] = seed.before_decay->copying;
@@ -242,39 +227,27 @@ Json copying_json(const SeedCopying& seed) {
 }
 
 Json arm_json(const ArmSummary& arm) {
-  Json json;
-  json["arm"] = arm.name;
-  json["seeds"] = arm.seeds;
-  json["loss"] = number(arm.mean_loss);
-  json["spread"] = spread_json(arm.spread);
-  json["copying"] = Json::array();
-  for (const SeedCopying& seed : arm.context.seeds) json["copying"].push_back(copying_json(seed));
-  json["by_position"] = Json::array();
-  for (const metrics::PositionLoss& range : arm.context.by_position) {
-    json["by_position"].push_back(util::fields_to_json(range));
-  }
-  return json;
+  return {
+      {"arm", arm.name},
+      {"seeds", arm.seeds},
+      {"loss", or_null(arm.mean_loss)},
+      {"spread", spread_json(arm.spread)},
+      {"copying", list(arm.context.seeds, copying_json)},
+      {"by_position", list(arm.context.by_position, util::fields_to_json<metrics::PositionLoss>)}};
 }
 
 Json ranking_json(const Analysis& analysis) {
-  Json json = Json::array();
-  for (const Comparison* comparison : ranked(analysis)) json.push_back(comparison->arm);
-  return json;
+  return list(ranked(analysis), [](const Comparison* comparison) { return comparison->arm; });
 }
 
 Json grid_json(const RateGrid& grid) {
-  Json json;
-  json["arm"] = grid.arm;
-  json["best"] = number(grid.best);
-  json["at_edge"] = grid.at_edge;
-  json["points"] = Json::array();
-  for (const RatePoint& point : grid.points) {
-    Json one;
-    one["learning_rate"] = point.learning_rate;
-    one["loss_half_a"] = number(point.loss);
-    json["points"].push_back(std::move(one));
-  }
-  return json;
+  const auto point_json = [](const RatePoint& point) -> Json {
+    return {{"learning_rate", point.learning_rate}, {"loss_half_a", or_null(point.loss)}};
+  };
+  return {{"arm", grid.arm},
+          {"best", or_null(grid.best)},
+          {"at_edge", grid.at_edge},
+          {"points", list(grid.points, point_json)}};
 }
 
 // RFC 4180; a text that a spreadsheet would take for a formula gets a quote mark in front.
@@ -367,45 +340,31 @@ std::vector<std::string> joined(std::vector<std::string> first,
 
 std::string report_json(const Analysis& analysis) {
   const Words words = put_in_words(analysis);
-  Json json;
-  json["schema"] = kReportSchema;
-  json["title"] = analysis.experiment.title;
-  json["headline"] = words.headline;
-  json["opening"] = words.opening;
-  json["words"] = words.sentences;
-  json["warnings"] = analysis.warnings;
-  json["notes"] = analysis.notes;
-  json["baseline"] = analysis.experiment.baseline;
-  json["quoted_loss"] = name(kQuoted, analysis.quoted);
-  json["measured"] = measured_json(analysis.measured);
-  json["learning_rates_searched"] = !analysis.rate_grids.empty();
-  json["comparisons"] = Json::array();
-  for (const Comparison& comparison : analysis.comparisons) {
-    Json one = comparison_json(comparison);
-    if (!analysis.has_budgets) {
-      for (const char* key :
-           {"speed_up", "speed_up_time", "speed_up_secondary", "speed_up_secondary_time"}) {
-        one.erase(key);
-      }
-    }
-    json["comparisons"].push_back(std::move(one));
-  }
-  json["arms"] = Json::array();
-  for (const ArmSummary& arm : analysis.arms) json["arms"].push_back(arm_json(arm));
-  json["ranking"] = ranking_json(analysis);
-  if (!analysis.experiment.grid.empty()) {
-    json["grid"] = util::fields_to_json(analysis.experiment.grid);
-  }
-  json["sets"] = Json::array();
-  for (const SetSummary& set : analysis.sets) json["sets"].push_back(set_json(set));
-  json["tasks"] = Json::array();
-  for (const TaskSummary& task : analysis.tasks) json["tasks"].push_back(task_json(task));
-  json["rate_grids"] = Json::array();
-  for (const RateGrid& grid : analysis.rate_grids) json["rate_grids"].push_back(grid_json(grid));
-  json["runs"] = Json::array();
-  for (const Run& run : analysis.runs) json["runs"].push_back(run_json(run));
-  json["recipe_fingerprint"] = analysis.experiment.recipe_fingerprint;
-  json["commands"] = analysis.experiment.commands;
+  const Experiment& experiment = analysis.experiment;
+  Json json = {{"schema", kReportSchema},
+               {"title", experiment.title},
+               {"headline", words.headline},
+               {"opening", words.opening},
+               {"words", words.sentences},
+               {"warnings", analysis.warnings},
+               {"notes", analysis.notes},
+               {"baseline", experiment.baseline},
+               {"quoted_loss", name(kQuoted, analysis.quoted)},
+               {"measured", measured_json(analysis.measured)},
+               {"learning_rates_searched", !analysis.rate_grids.empty()},
+               {"comparisons", list(analysis.comparisons,
+                                    [&](const Comparison& comparison) {
+                                      return comparison_json(comparison, analysis.has_budgets);
+                                    })},
+               {"arms", list(analysis.arms, arm_json)},
+               {"ranking", ranking_json(analysis)}};
+  if (!experiment.grid.empty()) json["grid"] = util::fields_to_json(experiment.grid);
+  json.update({{"sets", list(analysis.sets, set_json)},
+               {"tasks", list(analysis.tasks, task_json)},
+               {"rate_grids", list(analysis.rate_grids, grid_json)},
+               {"runs", list(analysis.runs, run_json)},
+               {"recipe_fingerprint", experiment.recipe_fingerprint},
+               {"commands", experiment.commands}});
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

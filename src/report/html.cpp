@@ -1,24 +1,9 @@
 #include "report/html.h"
 
+#include "util/utf8.h"
+
 namespace superpose::report {
 namespace {
-
-// Bytes of the UTF-8 sequence that starts at `text[at]`; 0 where there is none. Overlong forms are
-// let through: they cannot hold an ASCII character that was not escaped, browsers show them as
-// replacement marks.
-std::size_t sequence_length(std::string_view text, std::size_t at) {
-  const auto lead = static_cast<unsigned char>(text[at]);
-  std::size_t length = 0;
-  if (lead < 0x80) length = 1;
-  if (lead >= 0xC2 && lead < 0xE0) length = 2;
-  if (lead >= 0xE0 && lead < 0xF0) length = 3;
-  if (lead >= 0xF0 && lead < 0xF5) length = 4;
-  if (length == 0 || at + length > text.size()) return 0;
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((static_cast<unsigned char>(text[at + i]) & 0xC0U) != 0x80U) return 0;
-  }
-  return length;
-}
 
 void replace_all(std::string& text, std::string_view from, std::string_view to) {
   for (std::size_t at = text.find(from); at != std::string::npos;
@@ -43,9 +28,8 @@ std::string cell_html(const Cell& cell, const char* tag, bool is_heading) {
 std::string escape_html(std::string_view text) {
   std::string html;
   html.reserve(text.size());
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t length = sequence_length(text, at);
-    switch (text[at]) {
+  for (const char c : util::replace_invalid_utf8(text)) {
+    switch (c) {
       case '&':
         html += "&amp;";
         break;
@@ -62,9 +46,8 @@ std::string escape_html(std::string_view text) {
         html += "&#39;";
         break;
       default:
-        length == 0 ? html += "&#xFFFD;" : html += text.substr(at, length);
+        html += c;
     }
-    at += length == 0 ? 1 : length;
   }
   return html;
 }

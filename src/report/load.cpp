@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "util/error.h"
+#include "util/file_names.h"
 #include "util/text.h"
 
 namespace superpose::report {
@@ -16,7 +17,7 @@ namespace {
 
 bool has_records(const std::string& path) {
   namespace fs = std::filesystem;
-  return fs::is_regular_file(path) || fs::exists(fs::path(path) / "metrics.jsonl") ||
+  return fs::is_regular_file(path) || fs::exists(fs::path(path) / util::kRecordsFile) ||
          fs::exists(fs::path(path) / "metrics.csv");
 }
 

@@ -59,7 +59,7 @@ const char* chip_of(Verdict verdict) {
 
 std::string loss_tile(const Analysis& analysis, const ArmSummary& arm) {
   if (!arm.mean_loss) return "";
-  std::string sub = "nats per token, " + count_of(arm.seeds, "seed");
+  std::string sub = "nats per token, " + util::counted(arm.seeds, "seed");
   if (arm.mean_bits_per_byte) {
     sub += "; " + util::fixed(*arm.mean_bits_per_byte, 3) + " bits per byte" +
            (analysis.quoted == QuotedLoss::kWhole ? "" : ", both halves");

@@ -94,9 +94,10 @@ std::string tasks_table(const Analysis& analysis) {
         const bool first_of_score = &arm == &score.arms.front();
         const bool first_of_task = first_of_score && &score == &task.scores.front();
         std::vector<Cell> row = {
-            {first_of_task ? task.name : "", first_of_task ? count_of(task.items, "item") : ""},
+            {first_of_task ? task.name : "",
+             first_of_task ? util::counted(task.items, "item") : ""},
             {first_of_score ? score_words(score.name) : "", first_of_task ? "primary" : ""},
-            {arm.arm, count_of(arm.seeds, "seed")},
+            {arm.arm, util::counted(arm.seeds, "seed")},
             number(format_loss(arm.value),
                    arm.error ? "+- " + format_loss(*arm.error) + " over items" : ""),
             number(score.chance ? format_loss(*score.chance) : "-")};

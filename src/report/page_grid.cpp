@@ -8,6 +8,7 @@
 #include "report/ranking.h"
 #include "report/text.h"
 #include "report/verdict.h"
+#include "util/text.h"
 
 namespace superpose::report {
 namespace {
@@ -73,7 +74,7 @@ std::string heat_map_table(const HeatMap& map, const Grid& grid) {
       Cell cell = number("-");
       if (result != nullptr) {
         const double gain = result->equal_flops.mean.gain;
-        cell = number(format_gain(gain), count_of(result->equal_flops.interval.count, "seed"));
+        cell = number(format_gain(gain), util::counted(result->equal_flops.interval.count, "seed"));
         cell.css_class = shade(gain, largest);
       }
       row.push_back(std::move(cell));

@@ -235,7 +235,7 @@ std::string sets_table(const Analysis& analysis) {
       html.rows.push_back(
           {{first ? set.name : "",
             first ? (is_primary ? "primary; " : "") + format_measured(set.measured) : ""},
-           {arm.arm, count_of(arm.seeds, "seed")},
+           {arm.arm, util::counted(arm.seeds, "seed")},
            number(format_loss(arm.loss)),
            number(util::fixed(arm.perplexity, 2)),
            number(loss_or_dash(arm.bits_per_byte)),

@@ -3,6 +3,7 @@
 #include "report/export.h"
 #include "report/page.h"
 #include "util/error.h"
+#include "util/file_names.h"
 #include "util/files.h"
 #include "util/json.h"
 
@@ -12,7 +13,7 @@ namespace {
 // Whether an earlier version wrote a file of this name for the comparison.
 bool is_of_comparison(const Experiment& experiment, const std::string& name,
                       const std::string& content) {
-  if (name == kExperimentFile) return true;
+  if (name == util::kExperimentFile) return true;
   if (name == "report.json") {
     return util::parse_json(content, name).value("recipe_fingerprint", "") ==
            experiment.recipe_fingerprint;

@@ -24,7 +24,7 @@ std::string headline_of(const Run& run) {
   if (last.bits_per_byte) {
     loss += ", " + util::fixed(*last.bits_per_byte, 3) + " bits per byte";
   }
-  if (run.finished) return "Finished: " + loss + " after " + count_of(last.step, "step");
+  if (run.finished) return "Finished: " + loss + " after " + util::counted(last.step, "step");
   return now + ": " + loss + (last.step == step ? "" : " at step " + util::with_commas(last.step));
 }
 
@@ -78,7 +78,7 @@ std::string events_sentence(const Run& run) {
                          [kind](const metrics::EventRecord& event) { return event.kind == kind; });
   };
   const std::int64_t resumes = count(metrics::EventKind::kResume);
-  return resumes == 0 ? "" : "It was stopped and resumed " + count_of(resumes, "time") + ".";
+  return resumes == 0 ? "" : "It was stopped and resumed " + util::counted(resumes, "time") + ".";
 }
 
 void add(std::vector<std::string>& sentences, std::string sentence) {

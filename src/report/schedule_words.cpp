@@ -25,7 +25,7 @@ std::vector<metrics::PhaseInfo> phases_of(const metrics::RunHeader& header) {
 
 // "2,400 steps read bags of 4 tokens as one averaged input and predicted all 4 tokens that follow"
 std::string clause(const metrics::PhaseInfo& phase, bool has_finished) {
-  std::string text = count_of(phase.num_steps, "step");
+  std::string text = util::counted(phase.num_steps, "step");
   if (phase.bag_size == 1 && phase.target_size == 1) return text + " of next-token training";
   text += phase.bag_size > 1 ? " read bags of " + util::with_commas(phase.bag_size) +
                                    " tokens as one averaged input"

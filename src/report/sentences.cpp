@@ -31,7 +31,7 @@ std::string verdict_sentence(const Comparison& comparison) {
     case Verdict::kTooFew:
       return seeds == 1 ? " One seed, so this may be chance: another seed may shift either loss by "
                           "more."
-                        : " " + count_of(seeds, "seed") + ": too few to rule out chance.";
+                        : " " + util::counted(seeds, "seed") + ": too few to rule out chance.";
     case Verdict::kUnclear:
       return " The interval includes zero: no clear difference.";
     case Verdict::kAhead:

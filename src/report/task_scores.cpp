@@ -139,6 +139,23 @@ std::string value_words(const TaskScoreSummary& score, const ArmTaskScore& arm) 
   return text + chance_words(score);
 }
 
+// "On the task hellaswag<subject>...; ...." for every task of which `words` says something.
+template <class Words>
+std::string join_tasks(const Analysis& analysis, const std::string& subject, const Words& words) {
+  std::vector<std::string> sentences;
+  for (const TaskSummary& task : analysis.tasks) {
+    std::vector<std::string> parts;
+    for (const char* const name : {metrics::kPrimaryScore, "acc"}) {
+      const TaskScoreSummary* score = find_score(task, name);
+      std::string part = score == nullptr ? "" : words(*score);
+      if (!part.empty()) parts.push_back(std::move(part));
+    }
+    if (parts.empty()) continue;
+    sentences.push_back("On the task " + task.name + subject + util::join(parts, "; ") + ".");
+  }
+  return util::join(sentences, " ");
+}
+
 }  // namespace
 
 std::vector<TaskSummary> summarize_tasks(const Analysis& analysis) {
@@ -170,9 +187,9 @@ void note_other_questions(Analysis& analysis) {
       others += std::ssize(records) - std::ssize(asked(records, task.fingerprint));
     }
     if (others == 0) continue;
-    analysis.notes.push_back(count_of(others, "run") + " asked other questions under the name " +
-                             task.name + ", and " + (others == 1 ? "takes" : "take") +
-                             " no part in its scores.");
+    analysis.notes.push_back(util::counted(others, "run") +
+                             " asked other questions under the name " + task.name + ", and " +
+                             (others == 1 ? "takes" : "take") + " no part in its scores.");
   }
 }
 
@@ -205,40 +222,21 @@ std::string score_words(const std::string& score) {
 }
 
 std::string tasks_sentence(const Analysis& analysis, const std::string& arm) {
-  std::string text;
-  for (const TaskSummary& task : analysis.tasks) {
-    std::vector<std::string> parts;
-    for (const char* const name : {metrics::kPrimaryScore, "acc"}) {
-      const TaskScoreSummary* score = find_score(task, name);
-      if (score == nullptr) continue;
-      const ArmTaskScore* base = find_arm(*score, analysis.experiment.baseline);
-      const ArmTaskScore* own = find_arm(*score, arm);
-      if (base == nullptr || own == nullptr || !own->gain) continue;
-      parts.push_back(score_words(name) + " " + format_loss(own->value) + " against " +
-                      format_loss(base->value) + chance_words(*score) + ": " +
-                      format_gain(own->gain->mean) + " (" + support(*own->gain) + ")");
-    }
-    if (parts.empty()) continue;
-    text += (text.empty() ? "" : " ") + ("On the task " + task.name) + ", " + arm + " has " +
-            util::join(parts, "; ") + ".";
-  }
-  return text;
+  return join_tasks(analysis, ", " + arm + " has ",
+                    [&](const TaskScoreSummary& score) -> std::string {
+                      const ArmTaskScore* base = find_arm(score, analysis.experiment.baseline);
+                      const ArmTaskScore* own = find_arm(score, arm);
+                      if (base == nullptr || own == nullptr || !own->gain) return "";
+                      return score_words(score.name) + " " + format_loss(own->value) + " against " +
+                             format_loss(base->value) + chance_words(score) + ": " +
+                             format_gain(own->gain->mean) + " (" + support(*own->gain) + ")";
+                    });
 }
 
 std::string tasks_sentence(const Analysis& analysis) {
-  std::string text;
-  for (const TaskSummary& task : analysis.tasks) {
-    std::vector<std::string> parts;
-    for (const char* const name : {metrics::kPrimaryScore, "acc"}) {
-      const TaskScoreSummary* score = find_score(task, name);
-      if (score == nullptr || score->arms.empty()) continue;
-      parts.push_back(value_words(*score, score->arms.front()));
-    }
-    if (parts.empty()) continue;
-    text += (text.empty() ? "" : " ") + ("On the task " + task.name) + " it has " +
-            util::join(parts, "; ") + ".";
-  }
-  return text;
+  return join_tasks(analysis, " it has ", [](const TaskScoreSummary& score) {
+    return score.arms.empty() ? "" : value_words(score, score.arms.front());
+  });
 }
 
 }  // namespace superpose::report

@@ -69,12 +69,8 @@ std::string format_epochs(double epochs) {
   return epochs > 0 ? util::fixed(epochs, 2) + " epochs" : "epochs unknown";
 }
 
-std::string count_of(std::int64_t count, const std::string& noun) {
-  return util::with_commas(count) + " " + noun + (count == 1 ? "" : "s");
-}
-
 std::string support(const Interval& gain) {
-  const std::string seeds = count_of(gain.count, "seed");
+  const std::string seeds = util::counted(gain.count, "seed");
   if (!gain.low) return seeds + ", no interval";
   return "95 % interval " + format_range(*gain.low, *gain.high) + ", " + seeds;
 }
@@ -82,24 +78,24 @@ std::string support(const Interval& gain) {
 std::string brief_support(const GainOutcome& gain) {
   if (gain.source != IntervalSource::kNoiseFigure) return support(gain.interval);
   return "95 % prediction interval " + format_range(*gain.interval.low, *gain.interval.high) +
-         ", " + count_of(gain.interval.count, "seed");
+         ", " + util::counted(gain.interval.count, "seed");
 }
 
 std::string support(const GainOutcome& gain) {
   const std::string brief = brief_support(gain);
   if (gain.source != IntervalSource::kNoiseFigure) return brief;
   const NoiseFigure& noise = gain.noise;
-  return brief + ", using the seed noise measured earlier over " + count_of(noise.seeds, "seed") +
-         (noise.source.empty() ? "" : ", " + noise.source);
+  return brief + ", using the seed noise measured earlier over " +
+         util::counted(noise.seeds, "seed") + (noise.source.empty() ? "" : ", " + noise.source);
 }
 
 std::string document_support(const DocumentError& error) {
   if (!error.low) return "not given: " + error.why_not;
-  return format_range(*error.low, *error.high) + ", " + count_of(error.count, "document");
+  return format_range(*error.low, *error.high) + ", " + util::counted(error.count, "document");
 }
 
 std::string format_spread(const Spread& spread) {
-  return format_loss(spread.deviation) + " (" + count_of(spread.count, "seed") + "; at most " +
+  return format_loss(spread.deviation) + " (" + util::counted(spread.count, "seed") + "; at most " +
          format_loss(spread.upper) + ")";
 }
 
@@ -140,7 +136,7 @@ std::string speed_up_support(const SpeedUpOutcome& outcome) {
     text = "95 % interval " + format_times(*outcome.interval.low) + " to " +
            format_times(*outcome.interval.high) + ", ";
   }
-  text += count_of(outcome.interval.count, "seed");
+  text += util::counted(outcome.interval.count, "seed");
   const auto bounds =
       std::count_if(outcome.seeds.begin(), outcome.seeds.end(),
                     [](const SeedSpeedUp& seed) { return seed.bound != Bound::kExact; });

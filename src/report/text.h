@@ -26,7 +26,6 @@ std::string format_tokens(double count);        // "33.6M"
 std::string format_rate(double learning_rate);  // "0.004"
 std::string format_times(double factor);        // "1.62x"
 std::string format_epochs(double epochs);       // "0.37 epochs", "epochs unknown" for 0
-std::string count_of(std::int64_t count, const std::string& noun);  // "1 seed", "3 seeds"
 
 // "95 % interval 0.0310 to 0.0530 ahead, 3 seeds"; "2 seeds, no interval".
 std::string support(const Interval& gain);

@@ -28,14 +28,14 @@ std::string headline_support(const Analysis& analysis, const Best& best) {
   const bool is_too_few = verdict_of(best.comparison->equal_flops) == Verdict::kTooFew;
   std::vector<std::string> parts;
   if (seeds != 1) {
-    parts.push_back("mean of " + count_of(seeds, "seed"));
+    parts.push_back("mean of " + util::counted(seeds, "seed"));
   } else if (!is_too_few) {
     parts.emplace_back("one seed");
   }
   if (best.comparison->equal_flops.source == IntervalSource::kNoiseFigure) {
     parts.push_back("judged by a noise figure");
   }
-  if (best.among > 1) parts.push_back("the best of " + count_of(best.among, "arm"));
+  if (best.among > 1) parts.push_back("the best of " + util::counted(best.among, "arm"));
   for (const std::string& name : {analysis.experiment.baseline, best.comparison->arm}) {
     const ArmSummary& arm = *analysis.find_arm(name);
     const std::string times = util::fixed(arm.epochs, 1);
@@ -143,8 +143,8 @@ std::map<std::string, std::string> lines_of_arms(const Analysis& analysis) {
       seeds.insert(run.seed);
     }
     if (notes.size() < 2) continue;
-    const std::string line = "Not run yet: " + count_of(std::ssize(notes), "run") + " of " + arm +
-                             " (" + seeds_text(seeds) + ").";
+    const std::string line = "Not run yet: " + util::counted(std::ssize(notes), "run") + " of " +
+                             arm + " (" + seeds_text(seeds) + ").";
     for (const std::string& note : notes) lines[note] = line;
   }
   return lines;

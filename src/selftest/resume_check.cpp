@@ -11,6 +11,7 @@
 
 #include "checkpoint/checkpoint.h"
 #include "util/error.h"
+#include "util/file_names.h"
 #include "util/files.h"
 #include "util/hash.h"
 #include "util/process.h"
@@ -84,7 +85,7 @@ struct TrainRun {
     util::fail("train failed: ", text.substr(text.find_last_of('\n') + 1));
   }
   fs::path checkpoint(std::int64_t step) const {
-    return folder / name / "checkpoints" / checkpoint::folder_name(step);
+    return folder / name / util::kCheckpointsFolder / checkpoint::folder_name(step);
   }
 
  private:

@@ -2,10 +2,12 @@
 
 #include <utf8proc.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 
 #include "tokenizer/unicode.h"
+#include "util/utf8.h"
 
 namespace superpose::tasks {
 namespace {
@@ -75,9 +77,7 @@ std::string replace_all(std::string_view text, std::string_view find, std::strin
 }
 
 std::int64_t count_characters(std::string_view text) {
-  std::int64_t count = 0;
-  for (const char c : text) count += (static_cast<unsigned char>(c) & 0xC0) != 0x80 ? 1 : 0;
-  return count;
+  return std::ssize(text) - std::count_if(text.begin(), text.end(), util::continues_character);
 }
 
 std::int64_t count_words(std::string_view text) {

@@ -10,6 +10,7 @@
 #include "tokenizer/bytes.h"
 #include "tokenizer/patterns.h"
 #include "util/error.h"
+#include "util/text.h"
 
 namespace superpose::tokenizer {
 namespace {
@@ -24,13 +25,7 @@ using util::require;
 constexpr std::int64_t kMaxId = (std::int64_t{1} << 24) - 1;
 
 // Text shortened for a message.
-std::string shown(std::string_view text) {
-  constexpr std::size_t kLongest = 60;
-  if (text.size() <= kLongest) return "\"" + std::string(text) + "\"";
-  std::size_t cut = kLongest;
-  while (cut > 0 && (static_cast<unsigned char>(text[cut]) & 0xC0) == 0x80) --cut;
-  return "\"" + std::string(text.substr(0, cut)) + "...\"";
-}
+std::string shown(std::string_view text) { return "\"" + util::shortened(text) + "\""; }
 
 std::string shown(element value) {
   switch (value.type()) {

@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "util/utf8.h"
+
 namespace superpose::tokenizer {
 
 // Properties of a code point, as bits.
@@ -49,9 +51,7 @@ inline CodePoint code_point_at(const char* text) {
 
 // The code point that ends right before byte `end` > 0 of valid UTF-8.
 inline CodePoint code_point_before(std::string_view text, std::size_t end) {
-  std::size_t begin = end - 1;
-  while ((static_cast<unsigned char>(text[begin]) & 0xC0) == 0x80) --begin;
-  return code_point_at(text.data() + begin);
+  return code_point_at(text.data() + util::character_begin(text, end - 1));
 }
 
 // Whether NFC is certain to leave valid UTF-8 as it is; false may be a false alarm.

@@ -2,9 +2,11 @@
 
 #include <array>
 #include <atomic>
-#include <exception>
 #include <mutex>
 #include <thread>
+#include <vector>
+
+#include "util/first_error.h"
 
 namespace superpose::tokenizer {
 namespace {
@@ -85,24 +87,20 @@ WordCounts count_words(const NextDocument& next, const CountingOptions& options)
   DocumentPieces documents(next, options.progress);
   SharedTally shared;
   std::atomic<std::int64_t> words = 0;
-  std::exception_ptr failure;
-  std::mutex failure_mutex;
+  util::FirstError first_error;
   const auto work = [&] {
-    try {
+    first_error.run([&] {
       WordCounter counter(options.pattern, shared);
       counter.run(documents);
       words += counter.words();
-    } catch (...) {
-      const std::lock_guard lock(failure_mutex);
-      if (!failure) failure = std::current_exception();
-    }
+    });
   };
   {
     std::vector<std::jthread> threads;
     for (std::int64_t i = 1; i < options.threads; ++i) threads.emplace_back(work);
     work();
   }
-  if (failure) std::rethrow_exception(failure);
+  first_error.rethrow();
   return {shared.take(), documents.documents(), documents.bytes(), words};
 }
 

@@ -153,13 +153,23 @@ void TrainingLoop::begin() {
     if (is_pinned_step() && parts_.collective.rank() == 0) {
       checkpoint::set_pinned(result_.checkpoint, true);
     }
-    if (is_validation_due() && !is_validated()) validate();
-    score_due_tasks([this](const EvaluationTask& task) { return !is_scored(task); });
+    make_up_scores();
     return;
   }
   validate();
   score_due_tasks();
   if (is_pinned_step()) save();
+}
+
+// What the checkpoint was written without.
+void TrainingLoop::make_up_scores() {
+  RecordedScores recorded;
+  if (parts_.collective.rank() == 0) recorded = recorded_scores(config_.run.dir, step_);
+  if (is_validation_due() && !on_first_rank(recorded.has_validation)) validate();
+  score_due_tasks([&](const EvaluationTask& task) {
+    return !on_first_rank(std::count(recorded.tasks.begin(), recorded.tasks.end(), task.name()) >
+                          0);
+  });
 }
 
 StepResult TrainingLoop::do_step(const data::Batch& batch) {
@@ -240,15 +250,6 @@ bool TrainingLoop::is_task_due(const EvaluationTask& task) const {
 // What rank 0 says, on all of them.
 bool TrainingLoop::on_first_rank(bool answer) const {
   return parts_.collective.broadcast_text(answer ? "yes" : "no", 0) == "yes";
-}
-
-bool TrainingLoop::is_validated() const {
-  return on_first_rank(parts_.collective.rank() == 0 && has_validation(config_.run.dir, step_));
-}
-
-bool TrainingLoop::is_scored(const EvaluationTask& task) const {
-  return on_first_rank(parts_.collective.rank() == 0 &&
-                       has_task(config_.run.dir, step_, task.name()));
 }
 
 bool TrainingLoop::is_checkpoint_due() const {

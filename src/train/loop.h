@@ -45,6 +45,7 @@ class TrainingLoop {
 
  private:
   void begin();
+  void make_up_scores();
   StepResult do_step(const data::Batch& batch);
   void after_step(const StepResult& result, const data::Batch& batch);
   void finish();
@@ -53,9 +54,7 @@ class TrainingLoop {
   bool is_record_due(std::int64_t step) const;
   bool is_end() const;
   bool is_validation_due() const;
-  bool is_validated() const;
   bool is_task_due(const EvaluationTask& task) const;
-  bool is_scored(const EvaluationTask& task) const;
   bool on_first_rank(bool answer) const;
   bool is_checkpoint_due() const;
   bool is_pinned_step() const;

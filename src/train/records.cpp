@@ -91,21 +91,18 @@ metrics::SinkList open_sinks(const RunSpec& spec, const Setup& setup, const Plan
   return sinks;
 }
 
-bool has_validation(const std::filesystem::path& run_folder, std::int64_t step) {
+RecordedScores recorded_scores(const std::filesystem::path& run_folder, std::int64_t step) {
   const std::filesystem::path file = metrics_file(run_folder);
-  if (!std::filesystem::exists(file)) return false;
+  if (!std::filesystem::exists(file)) return {};
   const metrics::RunRecords records = metrics::read_json_lines(file);
-  return std::any_of(records.validations.begin(), records.validations.end(),
-                     [&](const auto& record) { return record.step == step; });
-}
-
-bool has_task(const std::filesystem::path& run_folder, std::int64_t step, const std::string& task) {
-  const std::filesystem::path file = metrics_file(run_folder);
-  if (!std::filesystem::exists(file)) return false;
-  const metrics::RunRecords records = metrics::read_json_lines(file);
-  return std::any_of(records.tasks.begin(), records.tasks.end(), [&](const auto& record) {
-    return record.step == step && record.name == task;
-  });
+  RecordedScores scores;
+  for (const metrics::ValidationRecord& record : records.validations) {
+    scores.has_validation |= record.step == step;
+  }
+  for (const metrics::TaskRecord& record : records.tasks) {
+    if (record.step == step) scores.tasks.push_back(record.name);
+  }
+  return scores;
 }
 
 bool has_summary(const std::filesystem::path& run_folder) {

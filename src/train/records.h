@@ -16,11 +16,12 @@ metrics::RunHeader make_header(const RunSpec& spec, const Setup& setup, const Pl
 // shows none of these, as the plan was printed. Rank 0 alone calls it.
 metrics::SinkList open_sinks(const RunSpec& spec, const Setup& setup, const Plan& plan);
 
-// Whether the folder's metrics.jsonl has a validation after that step.
-bool has_validation(const std::filesystem::path& run_folder, std::int64_t step);
-
-// Whether it has the scores of that task after that step.
-bool has_task(const std::filesystem::path& run_folder, std::int64_t step, const std::string& task);
+// What the folder's metrics.jsonl says of the model after a step.
+struct RecordedScores {
+  bool has_validation = false;
+  std::vector<std::string> tasks;  // names of those that have scores
+};
+RecordedScores recorded_scores(const std::filesystem::path& run_folder, std::int64_t step);
 
 // Whether the folder's metrics.jsonl ends with a summary.
 bool has_summary(const std::filesystem::path& run_folder);

@@ -12,13 +12,13 @@
 #include "train/run_state.h"
 #include "train/setting_changes.h"
 #include "util/error.h"
+#include "util/file_names.h"
 
 namespace superpose::train {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kRecipeFile = "recipe.toml";
 constexpr const char* kWaysOn = "name another run.dir, or give --overwrite";
 
 // The settings of the run that the folder holds; none where it holds none.
@@ -106,23 +106,25 @@ void check_records(const RunSpec& spec) {
 
 void check_run_folder(const RunSpec& spec) {
   const util::OutputFolder output = output_of(spec);
-  const fs::path resolved = fs::path(spec.config.run.dir) / kRecipeFile;
+  const fs::path resolved = fs::path(spec.config.run.dir) / util::kRecipeFile;
   std::error_code error;
   const bool is_given =
       !spec.recipe_file.empty() && fs::equivalent(spec.recipe_file, resolved, error);
   util::require(
-      !is_given || output.is_own(kRecipeFile), resolved.string(),
+      !is_given || output.is_own(util::kRecipeFile), resolved.string(),
       ": is the recipe that was given, and the run would write its resolved recipe in its "
       "place: set another run.dir");
   util::require(fs::exists(metrics_file(spec.config.run.dir)) ||
-                    !fs::exists(fs::path(spec.config.run.dir) / "experiment.json"),
+                    !fs::exists(fs::path(spec.config.run.dir) / util::kExperimentFile),
                 "run.dir: ", spec.config.run.dir,
                 " is the folder of a comparison; give the run a folder of its own");
-  output.check({kRecipeFile});
+  output.check({util::kRecipeFile});
   check_checkpoints(checkpoints_folder(spec.config.run.dir));
   check_records(spec);
 }
 
-void write_recipe(const RunSpec& spec) { output_of(spec).write(kRecipeFile, spec.recipe_toml); }
+void write_recipe(const RunSpec& spec) {
+  output_of(spec).write(util::kRecipeFile, spec.recipe_toml);
+}
 
 }  // namespace superpose::train

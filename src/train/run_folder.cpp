@@ -1,44 +1,38 @@
 #include "train/run_folder.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
-#include <string>
 #include <system_error>
 
 #include "util/error.h"
+#include "util/file_names.h"
 
 namespace superpose::train {
 
-RunFolder::RunFolder(const std::filesystem::path& path) {
+namespace {
+
+util::FileDescriptor open_lock(const std::filesystem::path& folder) {
   std::error_code error;
-  std::filesystem::create_directories(path, error);
-  util::require(!error, "run folder ", path.string(), ": cannot create it: ", error.message());
-  const std::string name = (path / ".lock").string();
-  lock_ = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  util::require(lock_ >= 0, "run folder ", path.string(), ": cannot open ", name, ": ",
-                std::strerror(errno));
-  if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
-    const int reason = errno;
-    ::close(lock_);
-    if (reason == EWOULDBLOCK) {
-      util::fail("run folder ", path.string(), ": another process is training in it");
-    }
-    util::fail("run folder ", path.string(), ": cannot lock it, ", std::strerror(reason));
-  }
+  std::filesystem::create_directories(folder, error);
+  util::require(!error, "run folder ", folder.string(), ": cannot create it: ", error.message());
+  return {folder / ".lock", O_RDWR | O_CREAT, "cannot open"};
 }
 
-RunFolder::~RunFolder() { ::close(lock_); }
+}  // namespace
+
+RunFolder::RunFolder(const std::filesystem::path& path) : lock_(open_lock(path)) {
+  const std::error_code error = lock_.lock(util::Wait::kNo);
+  util::require(error != std::errc::operation_would_block, "run folder ", path.string(),
+                ": another process is training in it");
+  util::require(!error, "run folder ", path.string(), ": cannot lock it, ", error.message());
+}
 
 std::filesystem::path checkpoints_folder(const std::filesystem::path& run_folder) {
-  return run_folder / "checkpoints";
+  return run_folder / util::kCheckpointsFolder;
 }
 
 std::filesystem::path metrics_file(const std::filesystem::path& run_folder) {
-  return run_folder / "metrics.jsonl";
+  return run_folder / util::kRecordsFile;
 }
 
 }  // namespace superpose::train

@@ -3,6 +3,8 @@
 
 #include <filesystem>
 
+#include "util/file_lock.h"
+
 namespace superpose::train {
 
 // Creates the folder where it does not exist and holds it locked, so that two processes never train
@@ -11,12 +13,9 @@ class RunFolder {
  public:
   // Throws util::Error where the folder cannot be made or another process holds it.
   explicit RunFolder(const std::filesystem::path& path);
-  ~RunFolder();
-  RunFolder(const RunFolder&) = delete;
-  RunFolder& operator=(const RunFolder&) = delete;
 
  private:
-  int lock_ = -1;  // descriptor of <path>/.lock
+  util::FileLock lock_;  // of <path>/.lock
 };
 
 std::filesystem::path checkpoints_folder(const std::filesystem::path& run_folder);

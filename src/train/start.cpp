@@ -10,6 +10,7 @@
 #include "train/setting_changes.h"
 #include "train/tokenizer_changes.h"
 #include "util/error.h"
+#include "util/file_names.h"
 #include "util/files.h"
 #include "util/json.h"
 #include "util/json_fields.h"
@@ -23,7 +24,7 @@ constexpr std::array<std::string_view, 4> kBranchKeys = {
     "train.seed", "data.lanes", "data.block_tokens", "data.document_aware"};
 
 std::filesystem::path corpus_file(const std::filesystem::path& checkpoint) {
-  return checkpoint / "trainer" / "corpus.json";
+  return checkpoint / "trainer" / util::kCorpusFile;
 }
 
 // The whole file; empty where there is none.

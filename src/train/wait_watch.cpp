@@ -1,6 +1,6 @@
 #include "train/wait_watch.h"
 
-#include <cstdio>
+#include "util/text.h"
 
 namespace superpose::train {
 namespace {
@@ -9,12 +9,10 @@ constexpr std::size_t kRecords = 5;
 constexpr double kSeconds = 10;
 
 std::string warning(double share, double seconds) {
-  char numbers[96];
-  std::snprintf(numbers, sizeof numbers, "%.1f %% of the last %.0f s was spent waiting for data",
-                100 * share, seconds);
-  return std::string(numbers) +
-         ". If this lasts beyond the first minutes (cold page cache), run superpose data prepare "
-         "first, raise data.prefetch, or lower train.threads to leave a core for the loader";
+  return util::fixed(100 * share, 1) + " % of the last " + util::fixed(seconds, 0) +
+         " s was spent waiting for data. If this lasts beyond the first minutes (cold page cache), "
+         "run superpose data prepare first, raise data.prefetch, or lower train.threads to leave a "
+         "core for the loader";
 }
 
 }  // namespace

@@ -4,8 +4,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include "util/error.h"
@@ -18,37 +16,16 @@ constexpr std::size_t kBufferBytes = std::size_t{1} << 18;
 }  // namespace
 
 AppendFile::AppendFile(std::filesystem::path path, std::uint64_t size)
-    : path_(std::move(path)), size_(size) {
-  const auto check = [&](bool ok, const char* what) {
-    if (ok) return;
-    const int code = errno;
-    if (descriptor_ >= 0) ::close(descriptor_);
-    fail(path_.string(), ": ", what, ": ", std::strerror(code));
-  };
-  descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
-  check(descriptor_ >= 0, "cannot write");
+    : path_(std::move(path)), file_(path_, O_WRONLY | O_CREAT, "cannot write"), size_(size) {
   struct stat status {};
-  check(::fstat(descriptor_, &status) == 0, "cannot stat");
+  if (::fstat(file_.get(), &status) != 0) fail_errno(path_, "cannot stat");
   const auto found = static_cast<std::uint64_t>(status.st_size);
-  if (found < size) {
-    ::close(descriptor_);
-    fail(path_.string(), ": must hold ", size, " bytes at least, got ", found);
+  require(found >= size, path_.string(), ": must hold ", size, " bytes at least, got ", found);
+  if (found > size && ::ftruncate(file_.get(), static_cast<off_t>(size)) != 0) {
+    fail_errno(path_, "cannot cut off");
   }
-  if (found > size) {
-    check(::ftruncate(descriptor_, static_cast<off_t>(size)) == 0, "cannot cut off");
-  }
-  check(::lseek(descriptor_, 0, SEEK_END) >= 0, "cannot seek");
+  if (::lseek(file_.get(), 0, SEEK_END) < 0) fail_errno(path_, "cannot seek");
 }
-
-AppendFile::~AppendFile() {
-  if (descriptor_ >= 0) ::close(descriptor_);
-}
-
-AppendFile::AppendFile(AppendFile&& other) noexcept
-    : path_(std::move(other.path_)),
-      descriptor_(std::exchange(other.descriptor_, -1)),
-      size_(std::exchange(other.size_, 0)),
-      buffer_(std::move(other.buffer_)) {}
 
 void AppendFile::append(std::span<const std::byte> bytes) {
   buffer_.insert(buffer_.end(), bytes.begin(), bytes.end());
@@ -57,25 +34,18 @@ void AppendFile::append(std::span<const std::byte> bytes) {
 }
 
 void AppendFile::flush() {
-  std::span<const std::byte> rest(buffer_);
-  while (!rest.empty()) {
-    const ssize_t written = ::write(descriptor_, rest.data(), rest.size());
-    if (written < 0 && errno == EINTR) continue;
-    require(written >= 0, path_.string(), ": cannot write: ", std::strerror(errno));
-    rest = rest.subspan(static_cast<std::size_t>(written));
-  }
+  file_.write(buffer_, path_);
   buffer_.clear();
 }
 
 void AppendFile::sync() {
   flush();
-  require(::fsync(descriptor_) == 0, path_.string(), ": cannot flush: ", std::strerror(errno));
+  if (::fsync(file_.get()) != 0) fail_errno(path_, "cannot flush");
 }
 
 void AppendFile::close() {
   sync();
-  const int descriptor = std::exchange(descriptor_, -1);
-  require(::close(descriptor) == 0, path_.string(), ": cannot close: ", std::strerror(errno));
+  file_.close_checked(path_);
 }
 
 }  // namespace superpose::util

@@ -7,6 +7,8 @@
 #include <span>
 #include <vector>
 
+#include "util/file_descriptor.h"
+
 namespace superpose::util {
 
 // A file that only grows and can be resumed after a kill: what was written up to the last sync() is
@@ -19,8 +21,8 @@ class AppendFile {
   // Throws where the file is shorter.
   AppendFile(std::filesystem::path path, std::uint64_t size);
   // What is still buffered is lost; call sync() or close() first.
-  ~AppendFile();
-  AppendFile(AppendFile&& other) noexcept;
+  ~AppendFile() = default;
+  AppendFile(AppendFile&& other) noexcept = default;
   AppendFile& operator=(AppendFile&& other) = delete;
 
   void append(std::span<const std::byte> bytes);
@@ -43,7 +45,7 @@ class AppendFile {
   void flush();
 
   std::filesystem::path path_;
-  int descriptor_ = -1;
+  FileDescriptor file_;
   std::uint64_t size_ = 0;
   std::vector<std::byte> buffer_;
 };

@@ -15,54 +15,18 @@
 #include <utility>
 
 #include "util/error.h"
+#include "util/file_descriptor.h"
 
 namespace superpose::util {
 namespace {
 
 namespace fs = std::filesystem;
 
-[[noreturn]] void fail_errno(const fs::path& path, std::string_view what) {
-  const int code = errno;
-  fail(path.string(), ": ", what, ": ", std::strerror(code));
-}
-
-class FileDescriptor {
- public:
-  FileDescriptor(const fs::path& path, int flags, std::string_view what)
-      : value_(::open(path.c_str(), flags | O_CLOEXEC, 0666)) {
-    if (value_ < 0) fail_errno(path, what);
-  }
-  ~FileDescriptor() {
-    if (value_ >= 0) ::close(value_);
-  }
-  FileDescriptor(const FileDescriptor&) = delete;
-  FileDescriptor& operator=(const FileDescriptor&) = delete;
-
-  int get() const { return value_; }
-
-  // A full disk behind a network file system may be reported only here.
-  void close_checked(const fs::path& path) {
-    if (::close(std::exchange(value_, -1)) != 0) fail_errno(path, "cannot close");
-  }
-
- private:
-  int value_;
-};
-
 std::size_t file_size(const FileDescriptor& file, const fs::path& path) {
   struct stat status {};
   if (::fstat(file.get(), &status) != 0) fail_errno(path, "cannot stat");
   require(!S_ISDIR(status.st_mode), path.string(), ": expected a file, got a folder");
   return static_cast<std::size_t>(status.st_size);
-}
-
-void write_all(const FileDescriptor& file, std::string_view content, const fs::path& path) {
-  while (!content.empty()) {
-    const ssize_t written = ::write(file.get(), content.data(), content.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) fail_errno(path, "cannot write");
-    content.remove_prefix(static_cast<std::size_t>(written));
-  }
 }
 
 void rename_checked(const fs::path& from, const fs::path& to) {
@@ -125,7 +89,7 @@ void write_file_atomic(const fs::path& path, std::string_view content) {
   const fs::path temporary = name_beside(path, "tmp");
   try {
     FileDescriptor file(temporary, O_WRONLY | O_CREAT | O_TRUNC, "cannot create");
-    write_all(file, content, temporary);
+    file.write(std::as_bytes(std::span(content)), temporary);
     if (::fsync(file.get()) != 0) fail_errno(temporary, "cannot flush");
     file.close_checked(temporary);
     rename_checked(temporary, path);

@@ -1,14 +1,13 @@
 #include "util/output_folder.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <system_error>
 #include <utility>
 
 #include "util/error.h"
+#include "util/file_lock.h"
 #include "util/hash.h"
 #include "util/json.h"
 #include "util/text.h"
@@ -52,21 +51,11 @@ void create_folder(const fs::path& folder) {
 
 // Keeps two processes from changing one marker at the same time. Where the file system locks no
 // folders (NFS) they are left to themselves, as there is nothing else that goes with the process.
-class FolderLock {
- public:
-  explicit FolderLock(const fs::path& folder)
-      : descriptor_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
-    if (descriptor_ >= 0) ::flock(descriptor_, LOCK_EX);
-  }
-  ~FolderLock() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-  FolderLock(const FolderLock&) = delete;
-  FolderLock& operator=(const FolderLock&) = delete;
-
- private:
-  int descriptor_;
-};
+FileLock locked(const fs::path& folder) {
+  FileLock lock(FileDescriptor(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)));
+  lock.lock(Wait::kYes);
+  return lock;
+}
 
 std::string marker_text(const std::map<std::string, std::vector<std::string>>& files) {
   const Json json = {{"schema", kMarkerSchema}, {"about", kAbout}, {"files", files}};
@@ -157,7 +146,7 @@ void OutputFolder::list(Marker& marker, const std::string& name,
 
 void OutputFolder::write(const std::string& name, std::string_view content) const {
   create_folder(folder_);
-  const FolderLock lock(folder_);
+  const FileLock lock = locked(folder_);
   check({name});
   Marker marker = read_marker();
   list(marker, name, hex64(hash64(content)));
@@ -173,7 +162,7 @@ void OutputFolder::commit(AtomicDirectory& staged) const {
   const std::vector<std::string> names = files_in(staged.path());
   const bool is_new = !is_there(folder_);
   if (!is_new) check(names);
-  const FolderLock lock(folder_);
+  const FileLock lock = locked(folder_);
   Marker marker = is_new ? Marker() : read_marker();
   for (const std::string& name : names) {
     list(marker, name, hex64(hash_file(staged.path() / name)));

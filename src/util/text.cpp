@@ -8,6 +8,8 @@
 #include <limits>
 #include <vector>
 
+#include "util/utf8.h"
+
 namespace superpose::util {
 namespace {
 
@@ -137,16 +139,13 @@ std::string format_bytes(std::uint64_t bytes) {
 }
 
 std::string counted(std::int64_t count, const std::string& noun) {
-  return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
+  return with_commas(count) + " " + noun + (count == 1 ? "" : "s");
 }
 
 std::string shortened(std::string_view text) {
   constexpr std::size_t kMost = 60;
   if (text.size() <= kMost) return std::string(text);
-  std::size_t end = kMost;
-  const auto continues = [&] { return (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80; };
-  while (end > 0 && continues()) --end;
-  return std::string(text.substr(0, end)) + "...";
+  return std::string(text.substr(0, character_begin(text, kMost))) + "...";
 }
 
 std::string join(std::span<const std::string> parts, std::string_view separator) {

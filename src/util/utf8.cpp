@@ -69,6 +69,13 @@ std::size_t first_invalid_utf8(std::string_view text) {
   return text.size();
 }
 
+std::size_t unfinished_character(std::string_view text) {
+  if (text.empty()) return 0;
+  const std::size_t begin = character_begin(text, text.size() - 1);
+  const std::size_t size = text.size() - begin;
+  return form_of(static_cast<std::uint8_t>(text[begin])).size > size ? size : 0;
+}
+
 std::string replace_invalid_utf8(std::string_view text) {
   std::string result;
   result.reserve(text.size());

@@ -7,6 +7,20 @@
 
 namespace superpose::util {
 
+// Whether a byte continues a character that another byte begins.
+constexpr bool continues_character(char byte) {
+  return (static_cast<unsigned char>(byte) & 0xC0) == 0x80;
+}
+
+// Offset of the first byte of the character that byte `at` < text.size() belongs to.
+inline std::size_t character_begin(std::string_view text, std::size_t at) {
+  while (at > 0 && continues_character(text[at])) --at;
+  return at;
+}
+
+// Bytes at the end of the text that may be the beginning of a character: 0 to 3.
+std::size_t unfinished_character(std::string_view text);
+
 // Offset of the first byte that is not part of well-formed UTF-8 (Unicode 14, table 3-7: no
 // overlong forms, no surrogates, nothing above U+10FFFF); text.size() where all of it is.
 std::size_t first_invalid_utf8(std::string_view text);

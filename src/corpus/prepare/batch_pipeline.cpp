@@ -18,18 +18,17 @@ BatchPipeline::BatchPipeline(Read read, std::vector<Encode> encoders)
     : byte_limit_(encoders.size() * kBytesAnEncoder) {
   threads_.reserve(encoders.size() + 1);
   for (Encode& encode : encoders) {
-    threads_.emplace_back([this, encode = std::move(encode)] { encode_all(encode); });
+    threads_.emplace_back([this, encode = std::move(encode)](const std::stop_token& stop) {
+      encode_all(encode, stop);
+    });
   }
-  threads_.emplace_back([this, read = std::move(read)] { read_all(read); });
+  threads_.emplace_back(
+      [this, read = std::move(read)](const std::stop_token& stop) { read_all(read, stop); });
 }
 
 BatchPipeline::~BatchPipeline() {
-  {
-    const std::lock_guard lock(mutex_);
-    stops_ = true;
-  }
-  changed_.notify_all();
-  for (std::thread& thread : threads_) thread.join();
+  // All of them before the first is joined.
+  for (std::jthread& thread : threads_) thread.request_stop();
 }
 
 std::optional<DocumentBatch> BatchPipeline::next() {
@@ -46,7 +45,7 @@ std::optional<DocumentBatch> BatchPipeline::next() {
   return std::move(slot.batch);
 }
 
-void BatchPipeline::read_all(const Read& read) {
+void BatchPipeline::read_all(const Read& read, const std::stop_token& stop) {
   bool is_more = true;
   while (is_more) {
     Slot slot;
@@ -58,7 +57,7 @@ void BatchPipeline::read_all(const Read& read) {
       is_more = false;
     }
     slot.size = std::max(slot.batch.text.size(), kLeastBatchSize);
-    if (!put(std::move(slot))) return;
+    if (!put(std::move(slot), stop)) return;
   }
   const std::lock_guard lock(mutex_);
   is_read_ = true;
@@ -66,12 +65,11 @@ void BatchPipeline::read_all(const Read& read) {
 }
 
 // False where the pipeline is stopped.
-bool BatchPipeline::put(Slot slot) {
+bool BatchPipeline::put(Slot slot, const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] {
-    return stops_ || slots_.empty() || bytes_under_way_ + slot.size <= byte_limit_;
-  });
-  if (stops_) return false;
+  changed_.wait(lock, stop,
+                [&] { return slots_.empty() || bytes_under_way_ + slot.size <= byte_limit_; });
+  if (stop.stop_requested()) return false;
   bytes_under_way_ += slot.size;
   slots_.push_back(std::move(slot));
   lock.unlock();
@@ -79,9 +77,9 @@ bool BatchPipeline::put(Slot slot) {
   return true;
 }
 
-void BatchPipeline::encode_all(const Encode& encode) {
+void BatchPipeline::encode_all(const Encode& encode, const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
-  while (Slot* slot = take_read(lock)) {
+  while (Slot* slot = take_read(lock, stop)) {
     lock.unlock();
     std::exception_ptr error;
     try {
@@ -97,15 +95,16 @@ void BatchPipeline::encode_all(const Encode& encode) {
 }
 
 // The first batch that nobody encodes yet, or null where none will come.
-BatchPipeline::Slot* BatchPipeline::take_read(std::unique_lock<std::mutex>& lock) {
+BatchPipeline::Slot* BatchPipeline::take_read(std::unique_lock<std::mutex>& lock,
+                                              const std::stop_token& stop) {
   Slot* found = nullptr;
-  changed_.wait(lock, [&] {
+  changed_.wait(lock, stop, [&] {
     const auto slot = std::find_if(slots_.begin(), slots_.end(),
                                    [](const Slot& s) { return s.state == State::kRead; });
     found = slot == slots_.end() ? nullptr : &*slot;
-    return stops_ || found != nullptr || is_read_;
+    return found != nullptr || is_read_;
   });
-  if (stops_ || found == nullptr) return nullptr;
+  if (stop.stop_requested() || found == nullptr) return nullptr;
   found->state = State::kEncoding;
   return found;
 }

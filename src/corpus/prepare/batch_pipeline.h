@@ -8,6 +8,7 @@
 #include <functional>
 #include <mutex>
 #include <optional>
+#include <stop_token>
 #include <thread>
 #include <vector>
 
@@ -46,19 +47,18 @@ class BatchPipeline {
     std::exception_ptr error;
     std::size_t size = 0;  // of the text, in bytes
   };
-  void read_all(const Read& read);
-  bool put(Slot slot);
-  void encode_all(const Encode& encode);
-  Slot* take_read(std::unique_lock<std::mutex>& lock);
+  void read_all(const Read& read, const std::stop_token& stop);
+  bool put(Slot slot, const std::stop_token& stop);
+  void encode_all(const Encode& encode, const std::stop_token& stop);
+  Slot* take_read(std::unique_lock<std::mutex>& lock, const std::stop_token& stop);
 
   std::size_t byte_limit_;
   std::mutex mutex_;
-  std::condition_variable changed_;
+  std::condition_variable_any changed_;
   std::deque<Slot> slots_;  // in order; a deque, so that they stay where they are
   std::size_t bytes_under_way_ = 0;
-  bool is_read_ = false;  // nothing follows
-  bool stops_ = false;
-  std::vector<std::thread> threads_;
+  bool is_read_ = false;               // nothing follows
+  std::vector<std::jthread> threads_;  // last: they end before what they use goes
 };
 
 }  // namespace superpose::corpus

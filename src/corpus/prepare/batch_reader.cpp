@@ -1,5 +1,6 @@
 #include "corpus/prepare/batch_reader.h"
 
+#include <stop_token>
 #include <utility>
 
 #include "corpus/readers/read_options.h"
@@ -35,9 +36,6 @@ BatchReader::BatchReader(ReadOptions reading, std::vector<SourceFile> sources, D
                          ReadPosition start)
     : reading_(std::move(reading)), sources_(std::move(sources)), rules_(rules), at_(start) {}
 
-// A future of std::async waits for its end.
-BatchReader::~BatchReader() { stop_.request_stop(); }
-
 bool BatchReader::next(DocumentBatch& batch) {
   batch = {};
   if (at_.source == std::ssize(sources_)) return false;
@@ -62,9 +60,10 @@ void BatchReader::open() {
   const SourceFile& source = sources_[static_cast<std::size_t>(at_.source)];
   check_unchanged(source);
   reader_ = open_reader(source);
-  hash_ = std::async(std::launch::async, [path = source.path, stop = stop_.get_token()] {
-    return util::hash_file(path, stop);
-  });
+  std::packaged_task<std::uint64_t(std::stop_token)> hash(
+      [path = source.path](const std::stop_token& stop) { return util::hash_file(path, stop); });
+  hash_ = hash.get_future();
+  hashing_ = std::jthread(std::move(hash));
   for (std::int64_t i = 0; i < at_.records; ++i) {
     util::require(reader_->next(text_),
                   "data: source changed since it was read: ", source.path.string(), ": must have ",

@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <future>
 #include <memory>
-#include <stop_token>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "corpus/data_config.h"
@@ -33,9 +33,6 @@ class BatchReader {
   // `rules` outlives the reader.
   BatchReader(ReadOptions reading, std::vector<SourceFile> sources, DocumentRules& rules,
               ReadPosition start);
-  ~BatchReader();
-  BatchReader(const BatchReader&) = delete;
-  BatchReader& operator=(const BatchReader&) = delete;
 
   // False at the end of the corpus. Throws util::Error naming file and position for what cannot be
   // read, and a file that changed since it was listed.
@@ -52,8 +49,8 @@ class BatchReader {
   DocumentRules& rules_;
   ReadPosition at_;
   std::unique_ptr<DocumentReader> reader_;  // of the file that is open
-  std::stop_source stop_;
-  std::future<std::uint64_t> hash_;  // of it, computed meanwhile
+  std::future<std::uint64_t> hash_;         // of it, computed meanwhile
+  std::jthread hashing_;
   std::string text_;
 };
 

@@ -1,12 +1,9 @@
 #include "corpus/prepare/preparation_folder.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
 #include <system_error>
 #include <utility>
 
@@ -20,33 +17,21 @@ namespace fs = std::filesystem;
 
 fs::path with_ending(fs::path path, const char* ending) { return path += ending; }
 
-// Whether `path` still names the file that is open: who unlocks a file removes it, too.
-bool is_same_file(int descriptor, const fs::path& path) {
-  struct stat open {};
-  struct stat named {};
-  return ::fstat(descriptor, &open) == 0 && ::stat(path.c_str(), &named) == 0 &&
-         open.st_dev == named.st_dev && open.st_ino == named.st_ino;
-}
-
-int open_lock(const fs::path& path) {
-  const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
-  util::require(descriptor >= 0, path.string(), ": cannot create: ", std::strerror(errno));
+util::FileLock open_lock(const fs::path& path) {
+  util::FileDescriptor file(path, O_RDWR | O_CREAT | O_NOFOLLOW, "cannot create");
   // It is removed in the end, so it must be one of ours: they are empty.
   struct stat status {};
-  const bool is_lock = ::fstat(descriptor, &status) == 0 && status.st_size == 0;
-  if (is_lock) return descriptor;
-  ::close(descriptor);
-  util::fail(
-      path.string(),
+  util::require(
+      ::fstat(file.get(), &status) == 0 && status.st_size == 0, path.string(),
       ": exists but is not a lock file of superpose; move it, or name another data.cache_dir");
+  return util::FileLock(std::move(file));
 }
 
-// Whether the lock is ours; false where another process has it and `waits` is not.
-bool take_lock(int descriptor, bool waits, const fs::path& path) {
-  while (::flock(descriptor, LOCK_EX | (waits ? 0 : LOCK_NB)) != 0) {
-    if (errno == EWOULDBLOCK) return false;
-    util::require(errno == EINTR, path.string(), ": cannot lock: ", std::strerror(errno));
-  }
+// Whether the lock is ours; false where another process has it and nobody waits.
+bool take_lock(util::FileLock& lock, util::Wait wait, const fs::path& path) {
+  const std::error_code error = lock.lock(wait);
+  if (error == std::errc::operation_would_block) return false;
+  util::require(!error, path.string(), ": cannot lock: ", error.message());
   return true;
 }
 
@@ -69,22 +54,20 @@ PreparationFolder::PreparationFolder(fs::path final_path, const std::function<vo
 
 PreparationFolder::~PreparationFolder() { unlock(); }
 
+// Who unlocks the file removes it, too, so what was waited for may have another name by now.
 void PreparationFolder::lock(const std::function<void()>& on_wait) {
   bool said = false;
-  while (true) {
+  do {
     lock_ = open_lock(lock_path_);
-    if (!take_lock(lock_, false, lock_path_)) {
-      if (!std::exchange(said, true)) on_wait();
-      take_lock(lock_, true, lock_path_);
-    }
-    if (is_same_file(lock_, lock_path_)) return;
-    ::close(lock_);
-  }
+    if (take_lock(*lock_, util::Wait::kNo, lock_path_)) continue;
+    if (!std::exchange(said, true)) on_wait();
+    take_lock(*lock_, util::Wait::kYes, lock_path_);
+  } while (!lock_->is_at(lock_path_));
 }
 
 void PreparationFolder::unlock() {
   ::unlink(lock_path_.c_str());
-  ::close(lock_);
+  lock_.reset();
 }
 
 bool PreparationFolder::is_finished() const { return fs::exists(final_); }
@@ -110,15 +93,12 @@ void PreparationFolder::discard() const {
 
 bool remove_partial(const fs::path& final_path) {
   const fs::path path = with_ending(final_path, ".lock");
-  const int descriptor = open_lock(path);
-  const bool is_ours = take_lock(descriptor, false, path) && is_same_file(descriptor, path);
-  if (is_ours) {
-    std::error_code ignored;
-    fs::remove_all(with_ending(final_path, ".partial"), ignored);
-    ::unlink(path.c_str());
-  }
-  ::close(descriptor);
-  return is_ours;
+  util::FileLock lock = open_lock(path);
+  if (!take_lock(lock, util::Wait::kNo, path) || !lock.is_at(path)) return false;
+  std::error_code ignored;
+  fs::remove_all(with_ending(final_path, ".partial"), ignored);
+  ::unlink(path.c_str());
+  return true;
 }
 
 }  // namespace superpose::corpus

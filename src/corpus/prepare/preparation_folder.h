@@ -3,6 +3,9 @@
 
 #include <filesystem>
 #include <functional>
+#include <optional>
+
+#include "util/file_lock.h"
 
 namespace superpose::corpus {
 
@@ -37,7 +40,7 @@ class PreparationFolder {
   std::filesystem::path final_;
   std::filesystem::path partial_;
   std::filesystem::path lock_path_;
-  int lock_ = -1;
+  std::optional<util::FileLock> lock_;
 };
 
 // Removes the partial folder of `final_path` unless a process works on it. Whether it is gone.

@@ -1,6 +1,7 @@
 #include "corpus/shards/sidecar.h"
 
 #include "util/error.h"
+#include "util/file_names.h"
 #include "util/files.h"
 #include "util/hash.h"
 #include "util/json_fields.h"
@@ -58,11 +59,11 @@ void write_sidecar(const std::filesystem::path& folder, Sidecar sidecar,
   write(kTokenizerConfigName, tokenizer.config_json);
   const auto bytes = std::as_bytes(tokenizer.tokenizer.bytes_per_id());
   write(kBytesPerIdName, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
-  util::write_file_atomic(folder / kSidecarName, to_json(sidecar));
+  util::write_file_atomic(folder / util::kCorpusFile, to_json(sidecar));
 }
 
 Sidecar read_sidecar(const std::filesystem::path& folder) {
-  const std::string path = (folder / kSidecarName).string();
+  const std::string path = (folder / util::kCorpusFile).string();
   const util::Json json = util::parse_json(util::read_file(path), path);
   util::require(json.is_object() && json.contains("schema"), path, ": is not a corpus sidecar");
   util::require(json["schema"] == kCorpusSchema, path, ": schema must be ", kCorpusSchema, ", got ",

@@ -16,9 +16,8 @@
 namespace superpose::corpus {
 
 inline constexpr std::int64_t kCorpusSchema = 3;
-inline constexpr const char* kSidecarName = "corpus.json";
-// Next to it: the tokenizer, as a model folder has it, and i32 bytes of text that each id stands
-// for.
+// Next to the sidecar (util::kCorpusFile): the tokenizer, as a model folder has it, and i32 bytes
+// of text that each id stands for.
 inline constexpr const char* kTokenizerName = "tokenizer.json";
 inline constexpr const char* kTokenizerConfigName = "tokenizer_config.json";
 inline constexpr const char* kBytesPerIdName = "bytes_per_id.i32";

@@ -6,12 +6,12 @@
 
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <string>
 
 #include "corpus/streams/decoders.h"
 #include "corpus/streams/file_ending.h"
 #include "util/error.h"
+#include "util/file_descriptor.h"
 
 namespace superpose::corpus {
 namespace {
@@ -20,29 +20,21 @@ namespace fs = std::filesystem;
 
 class RawFile final : public ByteStream {
  public:
-  explicit RawFile(const fs::path& path)
-      : name_(path.string()), file_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
-    if (file_ < 0) fail_errno("cannot open");
+  explicit RawFile(const fs::path& path) : path_(path), file_(path, O_RDONLY, "cannot open") {
     struct stat status {};
-    const bool known = ::fstat(file_, &status) == 0;
-    if (known && !S_ISDIR(status.st_mode)) {
-      // Only a hint: pipes refuse it.
-      ::posix_fadvise(file_, 0, 0, POSIX_FADV_SEQUENTIAL);
-      return;
-    }
-    ::close(file_);
-    util::fail(name_, ": expected a file, got ", known ? "a folder" : "none");
+    const bool known = ::fstat(file_.get(), &status) == 0;
+    util::require(known && !S_ISDIR(status.st_mode), path.string(), ": expected a file, got ",
+                  known ? "a folder" : "none");
+    // Only a hint: pipes refuse it.
+    ::posix_fadvise(file_.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
   }
-  ~RawFile() override { ::close(file_); }
-  RawFile(const RawFile&) = delete;
-  RawFile& operator=(const RawFile&) = delete;
 
   std::size_t read(std::span<char> out) override {
     ssize_t count = 0;
     do {
-      count = ::read(file_, out.data(), out.size());
+      count = ::read(file_.get(), out.data(), out.size());
     } while (count < 0 && errno == EINTR);
-    if (count < 0) fail_errno("cannot read");
+    if (count < 0) util::fail_errno(path_, "cannot read");
     bytes_read_ += count;
     return static_cast<std::size_t>(count);
   }
@@ -50,13 +42,8 @@ class RawFile final : public ByteStream {
   std::int64_t bytes_read() const override { return bytes_read_; }
 
  private:
-  [[noreturn]] void fail_errno(const char* what) const {
-    const int code = errno;
-    util::fail(name_, ": ", what, ": ", std::strerror(code));
-  }
-
-  std::string name_;
-  int file_;
+  fs::path path_;
+  util::FileDescriptor file_;
   std::int64_t bytes_read_ = 0;
 };
 

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "util/hash.h"
+#include "util/utf8.h"
 
 namespace superpose::corpus {
 namespace {
@@ -21,7 +22,7 @@ std::vector<std::int32_t> read(const TokenShards& tokens, const TokenRange& rang
 bool begins_inside_a_character(const TokenShards& tokens, std::int64_t position,
                                const tokenizer::Tokenizer& tokenizer) {
   const std::string text = tokenizer.decode(read(tokens, {position, 1}));
-  return !text.empty() && (static_cast<unsigned char>(text.front()) & 0xC0) == 0x80;
+  return !text.empty() && util::continues_character(text.front());
 }
 
 }  // namespace

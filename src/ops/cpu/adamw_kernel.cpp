@@ -1,11 +1,11 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ops/cpu/adamw_rows.h"
+#include "ops/cpu/bf16_rows.h"
 #include "ops/cpu/decoder_kernels.h"
-#include "ops/cpu/decoder_rows.h"
 #include "ops/cpu/element_rows.h"
 #include "ops/cpu/parallel.h"
-#include "ops/cpu/row_kernels.h"
 
 namespace superpose::ops::cpu {
 
@@ -33,9 +33,9 @@ void adamw_update(const at::Tensor& parameter, const at::Tensor& gradient,
       range.exp_avg = write<float>(exp_avg) + at;
       range.exp_avg_sq = write<float>(exp_avg_sq) + at;
       range.size = std::min(kPiece, end - at);
-      active_decoder_rows().adamw(range);
+      update_adamw(range);
       if (!copy.defined()) continue;
-      active_cross_entropy_rows().to_bf16(range.parameter, range.size, write<Bf16>(copy) + at);
+      active_bf16_rows().to_bf16(range.parameter, range.size, write<Bf16>(copy) + at);
     }
   });
 }

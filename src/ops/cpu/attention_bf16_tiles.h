@@ -37,7 +37,7 @@ inline void copy_words(const Bf16Matrix& from, std::int64_t rows, std::int64_t w
 // Rows [rows, width] of f32 to bf16.
 inline void narrow_rows(const Matrix& from, std::int64_t rows, std::int64_t width, Bf16* to,
                         std::int64_t to_stride) {
-  const auto to_bf16 = active_cross_entropy_rows().to_bf16;
+  const auto to_bf16 = active_bf16_rows().to_bf16;
   for (std::int64_t row = 0; row < rows; ++row) {
     to_bf16(from.data + row * from.stride, width, to + row * to_stride);
   }
@@ -59,7 +59,7 @@ class BlockOperand {
                       transposed_.data());
   }
   void pair(const Bf16Matrix& x, std::int64_t count) {
-    pair_rows(x, count, width_, paired_.data(), width_);
+    active_bf16_rows().pair(x, count, width_, paired_.data(), width_);
     std::fill(paired_.data() + pairs_of(count) * width_, paired_.data() + kQueries / 2 * width_,
               0.0F);
   }

@@ -57,8 +57,8 @@ void pair_panel(const Operand& b, std::int64_t first, std::int64_t rows, float* 
   const std::int64_t grain = std::max<std::int64_t>(1, kMoveGrain / (kRows * b.width));
   at::parallel_for(0, blocks_of(rows, kRows), grain, [&](std::int64_t begin, std::int64_t end) {
     const std::int64_t row = begin * kRows;
-    pair_rows(b.from(first + row, 0), std::min(rows, end * kRows) - row, b.width,
-              words + row / 2 * b.width, b.width);
+    active_bf16_rows().pair(b.from(first + row, 0), std::min(rows, end * kRows) - row, b.width,
+                            words + row / 2 * b.width, b.width);
   });
 }
 

@@ -2,10 +2,25 @@
 
 #include <bit>
 
-namespace superpose::ops::cpu::SUPERPOSE_ISA {
+#include "ops/cpu/bf16_convert.h"
 
-void pair_rows(const Bf16Matrix& x, std::int64_t rows, std::int64_t columns, float* words,
-               std::int64_t words_stride) {
+namespace superpose::ops::cpu::SUPERPOSE_ISA {
+namespace {
+
+void to_f32(const Bf16* from, std::int64_t size, float* to) {
+  for (std::int64_t v = 0; v < size; ++v) to[v] = widen(from[v]);
+}
+
+void to_bf16(const float* from, std::int64_t size, Bf16* to) {
+  for (std::int64_t v = 0; v < size; ++v) narrow(from[v], to[v]);
+}
+
+void add(const Bf16* from, std::int64_t size, float* to) {
+  for (std::int64_t v = 0; v < size; ++v) to[v] += widen(from[v]);
+}
+
+void pair(const Bf16Matrix& x, std::int64_t rows, std::int64_t columns, float* words,
+          std::int64_t words_stride) {
   for (std::int64_t row = 0; row < rows; row += 2) {
     const Bf16* low = x.data + row * x.stride;
     float* out = words + row / 2 * words_stride;
@@ -23,5 +38,9 @@ void pair_rows(const Bf16Matrix& x, std::int64_t rows, std::int64_t columns, flo
     }
   }
 }
+
+}  // namespace
+
+extern const Bf16Rows kBf16Rows = {.to_f32 = to_f32, .to_bf16 = to_bf16, .add = add, .pair = pair};
 
 }  // namespace superpose::ops::cpu::SUPERPOSE_ISA

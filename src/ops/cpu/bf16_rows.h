@@ -1,5 +1,5 @@
-// Passes that lay bf16 operands out for the CPU's products; built once per instruction set as
-// row_kernels.h says.
+// Conversions between bf16 and f32, and the pass that lays bf16 operands out for the CPU's
+// products; built once per instruction set as row_kernels.h says.
 //
 // A product that sums over k takes its second operand in pairs: the elements of rows 2 r and
 // 2 r + 1 of a column lie in one 32-bit word, and a matrix of words has a row for two of the
@@ -17,21 +17,26 @@ struct Bf16Matrix {
   std::int64_t stride;  // elements from one row to the next
 };
 
-// words [ceil(rows / 2), columns] of x [rows, columns]; a row beyond the last is 0.
-using PairRows = void(const Bf16Matrix& x, std::int64_t rows, std::int64_t columns, float* words,
-                      std::int64_t words_stride);
+struct Bf16Rows {
+  void (*to_f32)(const Bf16* from, std::int64_t size, float* to);
+  void (*to_bf16)(const float* from, std::int64_t size, Bf16* to);
+  void (*add)(const Bf16* from, std::int64_t size, float* to);  // to += from
+  // words [ceil(rows / 2), columns] of x [rows, columns]; a row beyond the last is 0.
+  void (*pair)(const Bf16Matrix& x, std::int64_t rows, std::int64_t columns, float* words,
+               std::int64_t words_stride);
+};
 
 namespace isa_default {
-PairRows pair_rows;
+extern const Bf16Rows kBf16Rows;
 }  // namespace isa_default
 namespace avx2 {
-PairRows pair_rows;
+extern const Bf16Rows kBf16Rows;
 }  // namespace avx2
 namespace avx512 {
-PairRows pair_rows;
+extern const Bf16Rows kBf16Rows;
 }  // namespace avx512
 
-// That of the level in force (kernels.h).
-PairRows pair_rows;
+// The table of the level in force (kernels.h).
+const Bf16Rows& active_bf16_rows();
 
 }  // namespace superpose::ops::cpu

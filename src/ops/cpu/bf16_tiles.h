@@ -26,8 +26,8 @@ inline void transpose_bf16(const Bf16Matrix& from, std::int64_t rows, std::int64
     const std::int64_t height = std::min(kTurnedRows, rows - row);
     for (std::int64_t column = 0; column < columns; column += kTurnedColumns) {
       const std::int64_t width = std::min(kTurnedColumns, columns - column);
-      pair_rows({from.data + row * from.stride + column, from.stride}, height, width, words,
-                kTurnedColumns);
+      active_bf16_rows().pair({from.data + row * from.stride + column, from.stride}, height, width,
+                              words, kTurnedColumns);
       transpose({words, kTurnedColumns}, pairs_of(height), width, to + column * to_stride + row / 2,
                 to_stride);
     }

@@ -1,7 +1,6 @@
 // Element-wise passes over one row of logits. exp and tanh are written out as polynomials (own
 // minimax fits, relative error of the fit below 5e-9), so that the compiler vectorises them at
 // every level without a library of vector functions.
-#include "ops/cpu/bf16_convert.h"
 #include "ops/cpu/exp_f32.h"
 #include "ops/cpu/row_kernels.h"
 
@@ -77,18 +76,6 @@ void capped_gradient(float* z, std::int64_t size, float maximum, float factor, f
   }
 }
 
-void to_f32(const Bf16* from, std::int64_t size, float* to) {
-  for (std::int64_t v = 0; v < size; ++v) to[v] = widen(from[v]);
-}
-
-void to_bf16(const float* from, std::int64_t size, Bf16* to) {
-  for (std::int64_t v = 0; v < size; ++v) narrow(from[v], to[v]);
-}
-
-void add_bf16(const Bf16* from, std::int64_t size, float* to) {
-  for (std::int64_t v = 0; v < size; ++v) to[v] += widen(from[v]);
-}
-
 }  // namespace
 
 extern const CrossEntropyRows kCrossEntropyRows = {.soft_cap = soft_cap,
@@ -96,9 +83,6 @@ extern const CrossEntropyRows kCrossEntropyRows = {.soft_cap = soft_cap,
                                                    .sum_exp = sum_exp,
                                                    .store_exp = store_exp,
                                                    .scale = scale,
-                                                   .capped_gradient = capped_gradient,
-                                                   .to_f32 = to_f32,
-                                                   .to_bf16 = to_bf16,
-                                                   .add_bf16 = add_bf16};
+                                                   .capped_gradient = capped_gradient};
 
 }  // namespace superpose::ops::cpu::SUPERPOSE_ISA

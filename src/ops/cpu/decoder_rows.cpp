@@ -126,22 +126,6 @@ void swiglu_grad(const SwiGluRow<T>& row) {
   }
 }
 
-void adamw(const AdamWRange& range) {
-  float* parameter = range.parameter;
-  float* exp_avg = range.exp_avg;
-  float* exp_avg_sq = range.exp_avg_sq;
-#pragma omp simd
-  for (std::int64_t i = 0; i < range.size; ++i) {
-    const float grad = range.gradient[i] * range.grad_scale;
-    const float mean = range.beta1 * exp_avg[i] + range.rest1 * grad;
-    const float square = range.beta2 * exp_avg_sq[i] + range.rest2 * grad * grad;
-    exp_avg[i] = mean;
-    exp_avg_sq[i] = square;
-    const float root = square_root(square) / range.root_correction + range.eps;
-    parameter[i] = range.kept * parameter[i] - range.rate * mean / root;
-  }
-}
-
 }  // namespace
 
 extern const DecoderRows kDecoderRows = {.norm_f32 = norm<float>,
@@ -155,7 +139,6 @@ extern const DecoderRows kDecoderRows = {.norm_f32 = norm<float>,
                                          .swiglu_f32 = swiglu<float>,
                                          .swiglu_bf16 = swiglu<Bf16>,
                                          .swiglu_grad_f32 = swiglu_grad<float>,
-                                         .swiglu_grad_bf16 = swiglu_grad<Bf16>,
-                                         .adamw = adamw};
+                                         .swiglu_grad_bf16 = swiglu_grad<Bf16>};
 
 }  // namespace superpose::ops::cpu::SUPERPOSE_ISA

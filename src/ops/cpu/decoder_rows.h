@@ -1,4 +1,4 @@
-// Element-wise passes of a decoder layer and of the optimizer, on rows of contiguous memory; built
+// Element-wise passes of a decoder layer, on rows of contiguous memory; built
 // once per instruction set as row_kernels.h says.
 #pragma once
 
@@ -68,20 +68,6 @@ struct SwiGluRow {
   std::int64_t width;
 };
 
-struct AdamWRange {
-  float* parameter;
-  const float* gradient;
-  float* exp_avg;
-  float* exp_avg_sq;
-  std::int64_t size;
-  float grad_scale, eps;
-  float beta1, beta2;
-  float rest1, rest2;     // 1 - beta1, 1 - beta2, subtracted in f64
-  float kept;             // 1 - learning rate * weight decay
-  float rate;             // learning rate / (1 - beta1^t)
-  float root_correction;  // sqrt(1 - beta2^t)
-};
-
 struct DecoderRows {
   void (*norm_f32)(const NormRows<float>& rows);
   void (*norm_bf16)(const NormRows<Bf16>& rows);
@@ -95,7 +81,6 @@ struct DecoderRows {
   void (*swiglu_bf16)(const SwiGluRow<Bf16>& row);
   void (*swiglu_grad_f32)(const SwiGluRow<float>& row);
   void (*swiglu_grad_bf16)(const SwiGluRow<Bf16>& row);
-  void (*adamw)(const AdamWRange& range);
 };
 
 namespace isa_default {

@@ -15,6 +15,7 @@
 #include <cmath>
 #include <vector>
 
+#include "ops/cpu/bf16_rows.h"
 #include "ops/cpu/parallel.h"
 #include "ops/cpu/products.h"
 #include "ops/cpu/row_kernels.h"
@@ -96,9 +97,9 @@ void process_block(const Rows& rows, const at::Tensor& block, std::int64_t begin
         continue;
       }
       Bf16* logits = reinterpret_cast<Bf16*>(block.mutable_data_ptr<at::BFloat16>()) + offset;
-      rows.kernels.to_f32(logits, rows.vocabulary, widened.data());
+      active_bf16_rows().to_f32(logits, rows.vocabulary, widened.data());
       losses[begin + row] = cross_entropy_row(rows, targets, widened.data(), slopes.data());
-      if (rows.gradient) rows.kernels.to_bf16(widened.data(), rows.vocabulary, logits);
+      if (rows.gradient) active_bf16_rows().to_bf16(widened.data(), rows.vocabulary, logits);
     }
   });
 }

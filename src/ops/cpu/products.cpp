@@ -5,9 +5,9 @@
 #include <ATen/ops/mm.h>
 
 #include "ops/cpu/bf16_products.h"
+#include "ops/cpu/bf16_rows.h"
 #include "ops/cpu/f32_products.h"
 #include "ops/cpu/parallel.h"
-#include "ops/cpu/row_kernels.h"
 #include "ops/cpu/row_products.h"
 #include "ops/kernels.h"
 #include "ops/row_by_row.h"
@@ -56,9 +56,9 @@ void add_transposed_product(const at::Tensor& a, const at::Tensor& b, const at::
   const at::Tensor product = at::mm(a.t(), b).contiguous();
   const Bf16* from = reinterpret_cast<const Bf16*>(product.const_data_ptr<at::BFloat16>());
   float* to = out.mutable_data_ptr<float>();
-  const CrossEntropyRows& rows = active_cross_entropy_rows();
+  const Bf16Rows& rows = active_bf16_rows();
   at::parallel_for(0, product.numel(), kGrain, [&](std::int64_t begin, std::int64_t end) {
-    rows.add_bf16(from + begin, end - begin, to + begin);
+    rows.add(from + begin, end - begin, to + begin);
   });
 }
 

@@ -49,9 +49,6 @@ struct CrossEntropyRows {
   void (*scale)(float* z, std::int64_t size, float factor);         // z *= factor
   // z holds capped logits; z = factor * exp(z - maximum) * (1 - (z / cap)^2)
   void (*capped_gradient)(float* z, std::int64_t size, float maximum, float factor, float cap);
-  void (*to_f32)(const Bf16* from, std::int64_t size, float* to);
-  void (*to_bf16)(const float* from, std::int64_t size, Bf16* to);
-  void (*add_bf16)(const Bf16* from, std::int64_t size, float* to);  // to += from
 };
 
 namespace isa_default {

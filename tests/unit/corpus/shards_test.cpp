@@ -11,6 +11,7 @@
 #include "corpus/shards/token_shards.h"
 #include "corpus_support.h"
 #include "support/temp_dir.h"
+#include "util/file_names.h"
 #include "util/files.h"
 
 namespace superpose::corpus {
@@ -237,7 +238,7 @@ TEST_F(LargeShards, AreDescribedInTheSidecar) {
                       .path = "/a",
                       .bytes = 5 * kLarge,
                       .counts = {.documents = kLarge, .tokens = 2 * kLarge}}};
-  write_text(dir_ / kSidecarName, to_json(sidecar));
+  write_text(dir_ / util::kCorpusFile, to_json(sidecar));
   const Sidecar found = read_sidecar(dir_.path());
   EXPECT_EQ(found.train.stats.documents, kLarge);
   EXPECT_EQ(found.train.stats.bytes, 4 * kLarge);

@@ -62,7 +62,7 @@ std::vector<std::int64_t> starts_of(const ReferenceReader::Window& window,
 void expect_equal(const Batch& batch, ReferenceReader& reference) {
   const superposition::WindowShape& shape = batch.shape;
   std::vector<std::int64_t> inputs, targets, starts;
-  std::vector<std::int64_t> counts(static_cast<std::size_t>(shape.target_size), 0);
+  std::vector<std::int64_t> counts(static_cast<std::size_t>(shape.bags.target_size), 0);
   std::int64_t positions = 0;  // with a valid target
   for (std::int64_t r = 0; r < batch.rows; ++r) {
     const auto window = reference.next(shape);
@@ -73,9 +73,9 @@ void expect_equal(const Batch& batch, ReferenceReader& reference) {
     }
     for (std::int64_t j = 0; j < shape.sequence_length; ++j) {
       bool has_target = false;
-      for (std::int64_t i = 0; i < shape.target_size; ++i) {
-        const auto at = static_cast<std::size_t>((j + 1) * shape.bag_size + i);
-        const auto bag = static_cast<std::size_t>(j * shape.bag_size);
+      for (std::int64_t i = 0; i < shape.bags.target_size; ++i) {
+        const auto at = static_cast<std::size_t>((j + 1) * shape.bags.bag_size + i);
+        const auto bag = static_cast<std::size_t>(j * shape.bags.bag_size);
         const bool valid = window.ids[at] >= 0 && window.pieces[at] == window.pieces[bag];
         targets.push_back(valid ? window.ids[at] : -100);
         counts[static_cast<std::size_t>(i)] += valid ? 1 : 0;

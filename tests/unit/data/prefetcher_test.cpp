@@ -135,7 +135,7 @@ TEST(Prefetcher, StopsDuringALoad) {
       },
       0, kSteps, kSteps);
   begun.acquire();
-  std::thread ending([&] {
+  std::jthread ending([&] {
     busy.reset();
     is_gone = true;
   });

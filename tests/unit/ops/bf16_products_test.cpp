@@ -54,7 +54,8 @@ TEST(PairRows, LaysTwoRowsSideBySideAndTouchesNothingElse) {
               .copy_(x.select(0, row).narrow(0, 0, columns));
         }
         const at::Tensor words = at::zeros({5, kWordsStride}, at::kFloat);
-        pair_rows({data, kStride}, rows, columns, words.mutable_data_ptr<float>(), kWordsStride);
+        active_bf16_rows().pair({data, kStride}, rows, columns, words.mutable_data_ptr<float>(),
+                                kWordsStride);
         ASSERT_TRUE(words.view(at::kBFloat16).view({5, kWordsStride, 2}).equal(expected))
             << rows << " x " << columns;
       }

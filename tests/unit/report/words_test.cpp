@@ -6,6 +6,7 @@
 #include "report/text.h"
 #include "report/verdict.h"
 #include "report_fixture.h"
+#include "util/text.h"
 
 namespace superpose::report {
 namespace {
@@ -257,7 +258,7 @@ TEST_F(WordsTest, AnObjectiveIsToldByName) {
 TEST(Text, Numbers) {
   EXPECT_EQ(format_rate(0.004), "0.004");
   EXPECT_EQ(format_epochs(0), "epochs unknown");
-  EXPECT_EQ(count_of(1, "seed"), "1 seed");
+  EXPECT_EQ(util::counted(1, "seed"), "1 seed");
 }
 
 }  // namespace

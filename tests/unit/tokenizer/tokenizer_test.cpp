@@ -109,7 +109,7 @@ TEST(Tokenizer, ThreadsMayShareOne) {
   const Tokenizer tokenizer = Tokenizer::from_json(file_with_merges().dump(), "small");
   const std::string text = "the aaa \u00e9 <|endoftext|> the";
   const Ids expected = encoded(tokenizer, text);
-  std::vector<std::thread> threads;
+  std::vector<std::jthread> threads;
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&] {
       Encoder encoder(tokenizer);
@@ -120,7 +120,6 @@ TEST(Tokenizer, ThreadsMayShareOne) {
       }
     });
   }
-  for (std::thread& thread : threads) thread.join();
 }
 
 // From the first byte that is not UTF-8 on all is one word, together with the word before.

@@ -111,7 +111,7 @@ StepInput input_of(std::int64_t bag_size, std::int64_t micro_batch) {
 at::Tensor gradients_of(Learner& learner, const data::Batch& batch, std::int64_t micro_batch,
                         superposition::Objective objective = {}) {
   learner.parameters.zero_gradient();
-  StepInput input = input_of(batch.bag_size, micro_batch);
+  StepInput input = input_of(batch.shape.bags.bag_size, micro_batch);
   input.objective = objective;
   accumulate_gradients(learner, batch, input);
   return learner.parameters.gradient_with_mailbox().clone();

@@ -183,7 +183,7 @@ TEST(Cores, FilesThatMakeNoSenseLimitNothing) {
 
 TEST(Cores, AffinityCounts) {
   std::int64_t bound = 0;
-  std::thread([&bound] {
+  std::jthread([&bound] {
     cpu_set_t mask;
     ASSERT_EQ(sched_getaffinity(0, sizeof(mask), &mask), 0);
     int first = 0;

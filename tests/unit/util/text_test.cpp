@@ -116,6 +116,7 @@ TEST(FormatBytes, PowersOf1024) {
 TEST(Counted, SaysOneInTheSingular) {
   EXPECT_EQ(counted(1, "expert"), "1 expert");
   EXPECT_EQ(counted(0, "expert"), "0 experts");
+  EXPECT_EQ(counted(20'000, "step"), "20,000 steps");
 }
 
 TEST(Shortened, EndsWithAWholeCharacter) {

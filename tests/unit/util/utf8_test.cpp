@@ -56,6 +56,31 @@ TEST(Utf8, ReplacesEveryMaximalSubpart) {
   for (const auto& [text, expected] : cases) EXPECT_EQ(replace_invalid_utf8(text), expected);
 }
 
+TEST(Utf8, ACharacterBeginsAtItsLeadByte) {
+  const std::string text = "a\u00e9\u20acz";
+  const std::vector<std::size_t> begins = {0, 1, 1, 3, 3, 3, 6};
+  for (std::size_t at = 0; at < text.size(); ++at) EXPECT_EQ(character_begin(text, at), begins[at]);
+  EXPECT_EQ(character_begin("\x80\x80", 1), 0U);
+}
+
+TEST(Utf8, KnowsWhatMayBeTheBeginningOfACharacter) {
+  const std::vector<std::pair<std::string, std::size_t>> cases = {
+      {"", 0},
+      {"a", 0},
+      {"a\u00e9", 0},
+      {"a\xC3", 1},
+      {"a\xE2\x82", 2},
+      {"\xE2\x82\xAC", 0},
+      {"\xF0\x9F\x98", 3},
+      {"\xF0\x9F\x98\x80", 0},
+      {"\xFF", 0},                  // no lead byte
+      {"\xC0", 0},                  // likewise
+      {"a\x80", 0},                 // nothing to continue
+      {"\x80\x80\x80\x80\x80", 0},  // likewise
+  };
+  for (const auto& [text, size] : cases) EXPECT_EQ(unfinished_character(text), size) << text;
+}
+
 TEST(Utf8, AByteOrderMarkIsOneInFront) {
   EXPECT_EQ(without_byte_order_mark("\xEF\xBB\xBF"
                                     "a\xEF\xBB\xBF"),
