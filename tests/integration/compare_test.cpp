@@ -12,6 +12,7 @@
 #include "metrics/reader.h"
 #include "report/report.h"
 #include "support/error_of.h"
+#include "support/names.h"
 #include "support/tiny_corpus_test.h"
 #include "train/speed.h"
 #include "util/error.h"
@@ -24,6 +25,7 @@ namespace fs = std::filesystem;
 using experiment::CompareOutcome;
 using experiment::CompareStatus;
 using experiment::Recipe;
+using test::names;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -97,7 +99,7 @@ TEST_F(Compare, RunsBothArmsAndReports) {
   EXPECT_EQ(outcome.runs_done_now, 2);
   EXPECT_THAT(finished_runs(recipe), ElementsAre("baseline-seed-1", "tst-seed-1"));
   EXPECT_THAT(printed_, HasSubstr("Run 2 of 2: tst seed 1, steps 0 to 20"));
-  EXPECT_THAT(printed_, HasSubstr("no rate is searched"));
+  EXPECT_THAT(printed_, names("no rate"));
   EXPECT_THAT(outcome.text, Not(IsEmpty()));
   EXPECT_EQ(outcome.report, fs::path(recipe.base.run.dir) / "report.html");
   EXPECT_TRUE(fs::exists(outcome.report));
@@ -142,9 +144,9 @@ TEST_F(Compare, FolderOfAnotherRecipeIsRefused) {
   Recipe recipe = tiny_recipe("other-recipe");
   run(recipe, "arm=tst");
   recipe.base.optim.learning_rate = 2e-2;
-  EXPECT_THAT(error_of(recipe), HasSubstr("belongs to another comparison"));
+  EXPECT_THAT(error_of(recipe), names("another comparison"));
   fs::remove(fs::path(recipe.base.run.dir) / "experiment.json");
-  EXPECT_THAT(error_of(recipe), HasSubstr("tst-seed-1: holds a run of another comparison"));
+  EXPECT_THAT(error_of(recipe), names("tst-seed-1", "another comparison"));
 }
 
 TEST_F(Compare, DryRunListsAndLeavesNothing) {
@@ -255,9 +257,9 @@ TEST_F(Compare, ArmsMayBeAddedToAFinishedComparison) {
   EXPECT_EQ(run(recipe).runs_done_now, 0);
 
   recipe.compare.arms[3].overrides["optim.decay_share"] = "0.4";
-  EXPECT_THAT(error_of(recipe), HasSubstr("arm early has other overrides"));
+  EXPECT_THAT(error_of(recipe), names("arm early", "other overrides"));
   recipe.compare.arms.pop_back();
-  EXPECT_THAT(error_of(recipe), HasSubstr("arm early is missing"));
+  EXPECT_THAT(error_of(recipe), names("arm early", "missing"));
 }
 
 // Checkpoint 20 of the finished run is beyond where 0.5 would leave it.
@@ -337,7 +339,7 @@ TEST_F(Compare, GridOfARateThatDivergesIsRunByEachArm) {
       {.name = "baseline", .overrides = {}, .budgets = {}},
       {.name = "short", .overrides = {{"phases[0].share", "0.2"}}, .budgets = {}}};
   EXPECT_EQ(run(recipe).status, CompareStatus::kFinished);
-  EXPECT_THAT(printed_, HasSubstr("short-seed-0-rate-1e+30 is left out of the grid"));
+  EXPECT_THAT(printed_, names("short-seed-0-rate-1e+30", "left out"));
   EXPECT_THAT(finished_runs(recipe),
               ElementsAre("baseline-seed-0-rate-0.01", "baseline-seed-1-rate-0.01",
                           "short-seed-0-rate-0.01", "short-seed-1-rate-0.01"));
@@ -353,8 +355,8 @@ TEST_F(Compare, DryRunDrawsTreesAndSaysWhatSeedsCanShow) {
   run(recipe, "", /*dry_run=*/true);
   EXPECT_THAT(printed_, ::testing::ContainsRegex("\n  tst-share-0.3-seed-1 +trunk"));
   EXPECT_THAT(printed_, ::testing::ContainsRegex("\n    tst-share-0.2-seed-1 +branch at 4 "));
-  EXPECT_THAT(printed_, HasSubstr(" % of all runs done separately"));
-  EXPECT_EQ(count(printed_, "smallest difference that 1 seed can show"), 2u) << printed_;
+  EXPECT_THAT(printed_, names("separately"));
+  EXPECT_EQ(count(printed_, "smallest difference"), 2u) << printed_;
 }
 
 // Budget 1 is done when 2 is added: it stays a run of its own, and 0.5 its branch.
@@ -402,14 +404,14 @@ TEST_F(Compare, GridNeedsBothHalvesOfThePrimarySet) {
   recipe.base.validation = {{.name = "book", .sources = {book}}};
   recipe.compare.learning_rates = {1e-3, 1e-2};
   recipe.compare.seeds = {1};
-  EXPECT_THAT(error_of(recipe), HasSubstr("got a window of one half alone in book (1 documents)"));
+  EXPECT_THAT(error_of(recipe), names("one half", "book", "1"));
 }
 
 TEST_F(Compare, RateThatDivergesIsLeftOutOfTheGrid) {
   Recipe recipe = tiny_recipe("diverging");
   recipe.compare.learning_rates = {1e-2, 1e30};
   EXPECT_EQ(run(recipe, "arm=baseline").status, CompareStatus::kFinished);
-  EXPECT_THAT(printed_, HasSubstr("baseline-seed-0-rate-1e+30 is left out of the grid"));
+  EXPECT_THAT(printed_, names("baseline-seed-0-rate-1e+30", "left out"));
   EXPECT_THAT(finished_runs(recipe),
               ElementsAre("baseline-seed-0-rate-0.01", "baseline-seed-1-rate-0.01"));
   EXPECT_EQ(run(recipe, "arm=baseline").runs_done_now, 0);
@@ -439,7 +441,7 @@ TEST_F(Compare, CorpusThatEndsTheRunIsAnError) {
   Recipe recipe = tiny_recipe("used-up");
   recipe.base.data.when_exhausted = corpus::WhenExhausted::kStop;
   recipe.base.train.steps = 2000;
-  EXPECT_THAT(error_of(recipe), HasSubstr("used up after step"));
+  EXPECT_THAT(error_of(recipe), names("used up"));
   EXPECT_FALSE(fs::exists(run_folder(recipe, "baseline-seed-1"))) << "known before the first step";
 }
 
@@ -455,7 +457,7 @@ TEST_F(Compare, ASweepShowsARunByALineNotByItsPlan) {
   for (const char* part : {"schedule  ", "phase 1", "switch at step", "checkpoint at step"}) {
     EXPECT_THAT(printed_, Not(HasSubstr(part)));
   }
-  EXPECT_EQ(count(printed_, "expect no gain"), 1u) << "what is wrong with an arm is said once";
+  EXPECT_EQ(count(printed_, "no gain"), 1u) << "what is wrong with an arm is said once";
 }
 
 TEST_F(Compare, ChecksThePlanOfEveryBudget) {
@@ -471,7 +473,7 @@ TEST_F(Compare, ChecksThePlanOfEveryBudget) {
   EXPECT_EQ(count(printed_, "optim.warmup_steps"), 1u) << printed_;
   EXPECT_THAT(printed_, HasSubstr(train::describe(train::Speed::Source::kSteps)));
   EXPECT_EQ(run(recipe).status, CompareStatus::kFinished);
-  EXPECT_THAT(printed_, HasSubstr("warning: arm short, budget 0.1: optim.warmup_steps"));
+  EXPECT_THAT(printed_, names("warning", "arm short", "budget 0.1", "optim.warmup_steps"));
 
   recipe.base.run.dir += "-impossible";
   recipe.compare.arms[1].overrides["model.hidden_size"] = "32768";

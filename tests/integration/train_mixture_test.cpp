@@ -9,6 +9,7 @@
 
 #include "metrics/reader.h"
 #include "support/error_of.h"
+#include "support/names.h"
 #include "support/tiny_corpus_test.h"
 #include "train/plan_text.h"
 #include "util/files.h"
@@ -16,6 +17,7 @@
 namespace superpose::test {
 namespace {
 
+using test::names;
 using ::testing::HasSubstr;
 
 constexpr std::int64_t kSwitch = 6;
@@ -68,11 +70,10 @@ TEST_F(TrainMixture, PlanSaysWhatEachSourceGives) {
   EXPECT_NEAR(static_cast<double>(*plan.sources[1].used_up_from), 12, 1);
   std::ostringstream out;
   print_plan(out, plan);
-  EXPECT_THAT(out.str(),
-              HasSubstr("1.60 times the baseline's: 1 + r (s - 1) with r = 0.30, s = 3"));
+  EXPECT_THAT(out.str(), names("1.60 times", "r = 0.30", "s = 3"));
   EXPECT_THAT(out.str(), HasSubstr("source     few: "));
   EXPECT_THAT(out.str(), HasSubstr("weight 0.50, then 0.30;"));
-  EXPECT_THAT(out.str(), HasSubstr("the others take its share"));
+  EXPECT_THAT(out.str(), names("used up", "share"));
 }
 
 TEST_F(TrainMixture, RecordsHaveEpochsOfEachSource) {
@@ -151,7 +152,7 @@ TEST_F(TrainMixture, ChangedFilesAreNamed) {
   run_alone(spec);
   EXPECT_TRUE(std::filesystem::exists(checkpoint_of(config, 4) / "trainer/corpus.json"));
   util::write_file_atomic(folder / "corpus/7.txt", "another text in the place of the old one");
-  EXPECT_THAT(error_of(config), HasSubstr("the corpus must be the same"));
+  EXPECT_THAT(error_of(config), names("the corpus", "same"));
   EXPECT_THAT(error_of(config), HasSubstr(": changed few/7.txt"));
   std::filesystem::copy(folder / "corpus/11.txt", folder / "corpus/77.txt");
   EXPECT_THAT(error_of(config), HasSubstr("changed few/7.txt; added many/77.txt"));
@@ -165,14 +166,14 @@ TEST_F(TrainMixture, ChangedHeldOutFilesAreNamed) {
   spec.stop_after_step = 4;
   run_alone(spec);
   util::write_file_atomic(folder / "held-out/3.txt", "another text in the place of the old one");
-  EXPECT_THAT(error_of(config), HasSubstr("text of the validation sets must be the same"));
+  EXPECT_THAT(error_of(config), names("validation sets", "same"));
   EXPECT_THAT(error_of(config), HasSubstr("changed many/3.txt, few/3.txt"));
 }
 
 TEST_F(TrainMixture, WhereAllSourcesEndTheRunDoesOrIsRefused) {
   train::RunConfig config = TrainMixture::config("ends");
   config.mixture[0].max_epochs = 0.05;
-  EXPECT_THAT(error_of(config), HasSubstr("mixture: all sources with a weight are used up after"));
+  EXPECT_THAT(error_of(config), names("mixture", "all sources", "used up"));
   config.data.when_exhausted = corpus::WhenExhausted::kStop;
   const train::RunResult result = run_alone(config);
   EXPECT_EQ(result.status, train::RunStatus::kDataUsedUp);
@@ -185,11 +186,11 @@ TEST_F(TrainMixture, WrongWeightsAreRefusedBeforeAnythingIsRead) {
   train::RunConfig config = TrainMixture::config("wrong");
   config.data.cache_dir = (folder_->path() / "untouched").string();
   config.phases[0].weights = {{"fwe", "0.5"}};
-  EXPECT_THAT(error_of(config), HasSubstr("must name sources of [[mixture]] (many, few), got fwe"));
+  EXPECT_THAT(error_of(config), names("many", "few", "fwe"));
   config.phases[0].weights = {{"few", "\"half\""}};
-  EXPECT_THAT(error_of(config), HasSubstr("phases[0].weights: few must be a number >= 0"));
+  EXPECT_THAT(error_of(config), names("phases[0].weights", "few", ">= 0"));
   config.phases[0].weights = {{"few", "0"}, {"many", "0"}};
-  EXPECT_THAT(error_of(config), HasSubstr("phases[0].weights: one of them must be > 0"));
+  EXPECT_THAT(error_of(config), names("phases[0].weights", "> 0"));
   EXPECT_FALSE(std::filesystem::exists(folder_->path() / "untouched"));
 }
 

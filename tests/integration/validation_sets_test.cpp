@@ -9,6 +9,7 @@
 
 #include "metrics/reader.h"
 #include "support/error_of.h"
+#include "support/names.h"
 #include "support/temp_dir.h"
 #include "support/tiny_run.h"
 #include "util/files.h"
@@ -16,8 +17,8 @@
 namespace superpose::test {
 namespace {
 
+using test::names;
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 
 class ValidationSets : public ::testing::Test {
  protected:
@@ -154,13 +155,11 @@ TEST_F(ValidationSets, ThePlanCountsWhatTheRunScores) {
 TEST_F(ValidationSets, WhatIsWrongNamesTheSet) {
   train::RunConfig missing = config("missing");
   missing.validation[0].sources = {path("nowhere")};
-  EXPECT_THAT(error_of(missing), HasSubstr("validation set own: "));
+  EXPECT_THAT(error_of(missing), names("validation set own"));
   train::RunConfig small = config("small");
   util::write_file_atomic(path("small.txt"), "few");
   small.validation[0].sources = {path("small.txt")};
-  EXPECT_THAT(error_of(small),
-              HasSubstr("validation set own: its documents must fill a window of 17 "
-                        "tokens, got 4 tokens in 1 documents"));
+  EXPECT_THAT(error_of(small), names("validation set own", "17", "4"));
 }
 
 class ResumedSets : public ValidationSets, public ::testing::WithParamInterface<bool> {};
@@ -207,7 +206,7 @@ TEST_F(ValidationSets, ResetsChangeWhatIsTrainedAndNotWhatIsRead) {
   EXPECT_NE(a.model, b.model);
   train::RunConfig impossible = config("impossible");
   impossible.data.reset_positions = true;
-  EXPECT_THAT(error_of(impossible), HasSubstr("data.reset_positions: needs data.document_aware"));
+  EXPECT_THAT(error_of(impossible), names("data.reset_positions", "data.document_aware"));
 }
 
 TEST_F(ValidationSets, ChangedTextIsAnErrorAtAResume) {
@@ -216,7 +215,7 @@ TEST_F(ValidationSets, ChangedTextIsAnErrorAtAResume) {
   spec.stop_after_step = 4;
   run_alone(spec);
   util::write_file_atomic(path("held-out/3.txt"), "another text in the place of the old one");
-  EXPECT_THAT(error_of(recipe), HasSubstr("text of the validation sets must be the same"));
+  EXPECT_THAT(error_of(recipe), names("validation sets", "same"));
 }
 
 }  // namespace

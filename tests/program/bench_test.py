@@ -75,19 +75,19 @@ class Bench(program.ProgramTest):
     def test_refusals(self):
         (self.folder / "file").write_text("not a folder")
         for more, parts in (
-            (["--bags", "4,0"], ["--bags: must be a whole number >= 1, got 0"]),
-            (["--blocks", "0"], ["--blocks: must be a whole number >= 1, got 0"]),
+            (["--bags", "4,0"], ["--bags", ">= 1", "0"]),
+            (["--blocks", "0"], ["--blocks", ">= 1", "0"]),
             (["--json", self.folder / "out" / "config.json", "--export", self.folder / "out"], ["--json", "--export"]),
-            (["--model.max_positions", "8"], ["max_positions (8), got 16"]),
+            (["--model.max_positions", "8"], ["max_positions", "8", "16"]),
             (["--json", self.folder / "file" / "x.json", "--blocks", "1", "--block-seconds", "0"], ["file"]),
         ):
             with self.subTest(more):
                 self.assert_one_line(program.run(*self.words(*more)), *parts)
-        self.assert_one_line(program.run("bench", self.folder / "missing.toml"), "missing.toml: cannot open")
+        self.assert_one_line(program.run("bench", self.folder / "missing.toml"), "missing.toml")
         command = [program.PROGRAM, *self.words("--turns")]
         ended = subprocess.run(list(map(str, command)), input="go\n", capture_output=True, text=True, timeout=60)
         self.assertEqual(ended.returncode, 1)
-        self.assertRegex(ended.stderr, r'^superpose: bench --turns: expected [^\n]* got "go"\n$')
+        self.assertRegex(ended.stderr, r'^superpose: [^\n]*--turns[^\n]*"go"\n$')
 
 
 program.main()

@@ -58,10 +58,10 @@ class DiskFull(program.ProgramTest):
         words = self.train_words("unused", "--run.dir", disk / "run", "--checkpoint.every", "5")
         words += ["--checkpoint.keep", "0"]
         result = program.run(*words)
-        self.assert_one_line(result, "was not saved", "disk space", "earlier checkpoints are untouched")
-        self.assertIn("the checkpoints may take", result.out, "said before the first step")
+        self.assert_one_line(result, "not saved", "disk space", "earlier checkpoints")
+        self.assertRegex(result.out, r"warning .*disk: .*checkpoints", "said before the first step")
 
-        self.assertIn("the run ends here: ", program.records(disk / "run", "event")[-1]["text"], "said in the records")
+        self.assert_names(program.records(disk / "run", "event")[-1]["text"], "not saved")
 
         kept = program.checkpoints(disk / "run")
         self.assertGreaterEqual(len(kept), 1, result)
@@ -82,7 +82,7 @@ class DiskFull(program.ProgramTest):
         disk = self.small_disk("tiny", "16k")
         words = self.train_words("unused", "--run.dir", disk / "run", "--checkpoint.every", "0")
         for more in ([], ["--dry-run"]):
-            self.assert_one_line(program.run(*words, *more), "disk: ", "16.0 KiB are free")
+            self.assert_one_line(program.run(*words, *more), "disk: ", "16.0 KiB")
         self.assertFalse((disk / "run" / "metrics.jsonl").exists(), "not begun")
         self.assert_goes_on(disk, words)
 
@@ -132,7 +132,7 @@ class DiskFull(program.ProgramTest):
     def test_corpus_does_not_fit(self):
         disk = self.small_disk("corpus-disk", "64k")
         words = self.train_words("no-room", "--data.cache_dir", disk)
-        self.assert_one_line(program.run(*words), disk, "are free")
+        self.assert_one_line(program.run(*words), disk, "free")
         self.assertEqual(list(disk.glob("corpus-*")), [], "no half of a corpus")
         mount("remount,size=16m", disk)
         self.assertEqual(program.run(*words).code, 0)

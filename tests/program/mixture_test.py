@@ -43,16 +43,16 @@ class Mixture(program.ProgramTest):
         self.assertEqual([first[name][2] for name in ("books", "web")], ["240", "240"], result)
         self.assertEqual(int(second["books"][2]) + int(second["web"][2]), 140 * 8, result)
         self.assertAlmostEqual(int(second["books"][2]), 0.7 * 140 * 8, delta=1.5)
-        self.assertIn("books: read again from step", result.out)
+        self.assertRegex(result.out, r"books: .*step \d+")
         self.assertFalse((self.folder / "untouched").exists())
 
     def test_a_limit_is_announced(self):
         result = self.in_folder("data", "mix", self.recipe, "--mixture[0].max_epochs", "0.5")
-        self.assertRegex(result.out, r"books: used up after step \d+, the others take its share")
+        self.assertRegex(result.out, r"books: used up .*step \d+")
         end = int(re.search(r"used up after step (\d+)", result.out).group(1))
         plan = self.in_folder("train", self.recipe, "--dry-run", "--mixture[0].max_epochs", "0.5")
-        self.assertIn(f"used up after step {end}, the others take its share", plan.out)
-        self.assertIn("times the baseline's: 1 + r (s - 1) with r = 0.30, s = 4", plan.out)
+        self.assertRegex(plan.out, rf"used up .*step {end}\b")
+        self.assert_names(plan.out, "r = 0.30", "s = 4")
 
     def test_data_prepare_and_verify_know_all_sources(self):
         prepared = self.in_folder("data", "prepare", self.recipe)
@@ -69,10 +69,10 @@ class Mixture(program.ProgramTest):
         text, times = file.read_bytes(), (file.stat().st_atime_ns, file.stat().st_mtime_ns)
         file.write_bytes(b"another text")
         changed = self.in_folder("data", "verify", self.recipe, code=1, cache="own")
-        self.assertIn(f"changed since: {file}", changed.out)
+        self.assert_names(changed.out, "changed", file)
         file.unlink()
         gone = self.in_folder("data", "verify", self.recipe, code=1, cache="own")
-        self.assertIn(f"no longer there: {file}", gone.out)
+        self.assert_names(gone.out, "no longer", file)
         file.write_bytes(text)
         os.utime(file, ns=times)
         self.in_folder("data", "verify", self.recipe, cache="own")
@@ -101,7 +101,7 @@ class Mixture(program.ProgramTest):
         shutil.rmtree(last)
         changed.write_text(before + " more")
         try:
-            self.assert_one_line(self.in_folder(*words, code=1), "the corpus must be the same", "changed web/07.txt")
+            self.assert_one_line(self.in_folder(*words, code=1), "the corpus", "changed web/07.txt")
         finally:
             changed.write_text(before)
 
@@ -122,19 +122,19 @@ class Mixture(program.ProgramTest):
             self.assertTrue(math.isclose(one["loss"], two["loss"], abs_tol=program.loss_tolerance(one["loss"])), (one, two))
 
     def test_errors_are_one_line(self):
-        for words, part in (
-            (("--phases[0].weights", "{wbe = 1}"), "must name sources of [[mixture]] (books, web), got wbe"),
-            (("--phases[0].weights", "{web = 0}"), "phases[0].weights: one of them must be > 0"),
-            (("--phases[0].weights", "{web = -1}"), "recipe.toml:30: phases[0].weights: web must be a number >= 0, got -1"),
-            (("--mixture[1].name", "books"), 'got "books" twice'),
-            (("--mixture[1].weight", "-1"), "--mixture[1].weight: must be >= 0, got -1"),
-            (("--mixture[1].weight", "auto"), "for every source or for none"),
-            (("--mixture[1].sources", '["nowhere"]'), "mixture web: sources: no such file or folder: nowhere"),
-            (("--data.sources", '["books"]'), "data.sources: must be empty"),
+        for words, *parts in (
+            (("--phases[0].weights", "{wbe = 1}"), "[[mixture]]", "books", "web", "wbe"),
+            (("--phases[0].weights", "{web = 0}"), "phases[0].weights", "> 0"),
+            (("--phases[0].weights", "{web = -1}"), "recipe.toml:30", "phases[0].weights", "web", ">= 0", "-1"),
+            (("--mixture[1].name", "books"), '"books"', "twice"),
+            (("--mixture[1].weight", "-1"), "--mixture[1].weight", ">= 0", "-1"),
+            (("--mixture[1].weight", "auto"), "every source", "none"),
+            (("--mixture[1].sources", '["nowhere"]'), "mixture web", "sources", "nowhere"),
+            (("--data.sources", '["books"]'), "data.sources", "empty"),
         ):
-            with self.subTest(part):
-                code = 2 if part.startswith("--") else 1
-                self.assert_one_line(self.in_folder("data", "mix", self.recipe, *words, code=code), part)
+            with self.subTest(parts):
+                code = 2 if parts[0].startswith("--") else 1
+                self.assert_one_line(self.in_folder("data", "mix", self.recipe, *words, code=code), *parts)
 
 
 if __name__ == "__main__":

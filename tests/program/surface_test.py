@@ -191,7 +191,7 @@ class Surface(program.ProgramTest):
                 result = program.run(*words, cwd=here)
                 self.assertEqual((result.code, result.out), (2, ""), result)
                 self.assertEqual(result.err.count("\n"), 1, result)
-                self.assertIn("must not be empty", result.err)
+                self.assert_names(result.err, "empty")
         self.assert_one_line(program.run(*self.train_words("nameless", "--run.dir", "")), "run.dir")
         self.assertEqual(list(here.iterdir()), [])
 
@@ -202,25 +202,25 @@ class Surface(program.ProgramTest):
         self.assertIn("--bags INT ...", program.run("bench", "--help").out)
 
     def test_what_is_required_is_named(self):
-        for words, part in (
+        for words, *parts in (
             (["launch", "train", "x"], "-n N"),
             (["tokenizer", "train", "x", "--out", "y"], "--vocab-size"),
             (["data"], "prepare, inspect, verify, mix"),
             (["tokenizer"], "encode, decode, train"),
-            (["launch", "-n", "2", "trian", "x.toml"], "trian: no such command or program, did you mean train?"),
-            (["launch", "-n", "2", "frobnicate"], "frobnicate: no such command or program"),
+            (["launch", "-n", "2", "trian", "x.toml"], "trian", "train"),
+            (["launch", "-n", "2", "frobnicate"], "frobnicate"),
         ):
             with self.subTest(words):
                 result = program.run(*words)
                 self.assertEqual((result.code, result.out), (2, ""), result)
                 self.assertEqual(result.err.count("\n"), 1, result)
-                self.assertIn(part, result.err)
+                self.assert_names(result.err, *parts)
 
     def test_folders_of_something_else(self):
         nowhere, text = self.folder / "nowhere", self.folder / "some-text"
         text.mkdir()
         (text / "a.txt").write_text("a")
-        self.assert_one_line(program.run("report", nowhere), f"{nowhere}: no such folder")
+        self.assert_one_line(program.run("report", nowhere), nowhere, "no such folder")
         for command in ("inspect", "verify"):
             with self.subTest(command):
                 self.assert_one_line(program.run("data", command, text), text, "corpus.json")
@@ -263,7 +263,7 @@ class Surface(program.ProgramTest):
                 result = program.run(*words)
                 self.assertEqual((result.code, result.out), (2, ""), result)
                 self.assertEqual(result.err.count("\n"), 1, result)
-                self.assertIn(f"did you mean {meant}?", result.err)
+                self.assert_names(result.err, meant)
         with self.refusals() as (refused, refused_recipe):
             for key, meant in (
                 ("train.lr", "optim.learning_rate"),
@@ -315,7 +315,7 @@ class Surface(program.ProgramTest):
             self.skipTest("this CPU has one instruction set")
         # A resume with others is said not to be bit-exact.
         result = program.run(*self.train_words("forced", *short, "--train.steps", "2"))
-        self.assertRegex(result.out, "bit for bit: .*kernels")
+        self.assertRegex(result.out, "warning .*kernels")
 
     def test_launched_command_may_follow_two_dashes(self):
         for words in (["-n", "1", "--"], ["--ranks", "1", "--"], ["-n1", "--"], ["-n", "1"]):
@@ -343,7 +343,7 @@ class Surface(program.ProgramTest):
 
     def test_dry_run_tells_time_and_what_cannot_work(self):
         result = self.train("dry", "--dry-run", "--optim.warmup_steps", "1000")
-        self.assertRegex(result.out, r"\ncost .*FLOP.* about .* for the steps, .*from a few steps")
+        self.assertRegex(result.out, r"\ncost .*FLOP.* about \d.* steps")
         self.assertRegex(result.out, r"\nwarning +optim\.warmup_steps: .*1000")
         self.assertFalse(self.run_folder("dry").exists())
         huge = "--model.hidden_size 32768 --model.num_layers 2000 --model.num_heads 256 --model.ffn_size 131072"
@@ -444,7 +444,7 @@ class Surface(program.ProgramTest):
 
     def test_files_that_cannot_be_read(self):
         missing = self.folder / "missing.toml"
-        self.assert_one_line(program.run("train", missing), f"{missing}: cannot open")
+        self.assert_one_line(program.run("train", missing), missing)
         self.assert_one_line(program.run("train", self.folder), self.folder, "folder")
         secret = self.write("secret.toml", "")
         secret.chmod(0)
@@ -472,8 +472,7 @@ class Surface(program.ProgramTest):
     def test_a_small_vocabulary_is_refused_before_preparing(self):
         for command in ("prepare", "mix"):
             words = self.recipe_words("early", "--model.vocab_size", "256", "--data.cache_dir", self.folder / "early")
-            message = "model.vocab_size: must be >= the corpus's vocabulary of 320, got 256"
-            self.assert_one_line(program.run("data", command, *words), message)
+            self.assert_one_line(program.run("data", command, *words), "model.vocab_size", "320", "256")
             self.assertFalse((self.folder / "early").exists())
 
     def test_inspect(self):
@@ -487,19 +486,20 @@ class Surface(program.ProgramTest):
         self.assertEqual(alone.code, 0, alone)
         self.assertIn("some.bin: 1 documents, 4 tokens\n", alone.out)
         by_bytes = program.run("data", "inspect", named, *raw, "--tokenizer", "bytes")
-        self.assertIn("some.tokens: 2 documents, 3 B of text, 4 tokens (1.333 tokens per byte)\n", by_bytes.out)
+        self.assertIn("some.tokens: 2 documents, 3 B ", by_bytes.out)
+        self.assert_names(by_bytes.out, "4 tokens", "1.333")
         self.assertEqual(program.run("data", "inspect", tokens, *raw, "--documents", "0").code, 0)
         words = self.recipe_words("inspected")
-        for arguments, message in (
-            ([tokens, *raw, "--from", "1"], "--from: must be the number of a document, below 1, got 1"),
-            ([*words, "--from", "99"], "--from: must be the number of a document, below"),
-            ([*words, "--tokenizer", "bytes"], "--tokenizer, --format: are for token files"),
-            ([*words, *raw], "--tokenizer, --format: are for token files"),
-            ([named], "must be a recipe (.toml), a prepared folder or a token file"),
-            ([recipe], "must be a recipe (.toml), a prepared folder or a token file"),
+        for arguments, *parts in (
+            ([tokens, *raw, "--from", "1"], "--from", "below 1"),
+            ([*words, "--from", "99"], "--from", "document", "99"),
+            ([*words, "--tokenizer", "bytes"], "--tokenizer", "--format", "token files"),
+            ([*words, *raw], "--tokenizer", "--format", "token files"),
+            ([named], ".toml", "prepared folder", "token file"),
+            ([recipe], ".toml", "prepared folder", "token file"),
         ):  # fmt: skip
             with self.subTest(arguments):
-                self.assert_one_line(program.run("data", "inspect", *arguments), message)
+                self.assert_one_line(program.run("data", "inspect", *arguments), *parts)
         for number in ("-3", "x"):
             result = program.run("data", "inspect", tokens, "--from", number)
             self.assertEqual(result.code, 2, result)
@@ -508,12 +508,12 @@ class Surface(program.ProgramTest):
     def test_names_are_refused_in_plain_words(self):
         result = program.run("tokenizer", "train", "x", "--out", "y", "--vocab-size", "300", "--pattern", "foo")
         self.assertEqual(result.code, 2, result)
-        self.assertIn("--pattern: must be one of gpt2, llama3, qwen2, got foo", result.err)
+        self.assert_names(result.err, "--pattern", "gpt2", "llama3", "qwen2", "foo")
         result = program.run("selftest", "--device", "tpu")
         self.assertEqual(result.code, 2, result)
-        self.assertIn("--device: must be one of auto, cpu, cuda, got tpu", result.err)
+        self.assert_names(result.err, "--device", "auto", "cpu", "cuda", "tpu")
         self.assertNotIn("->", program.run("tokenizer", "train", "--help").out)
-        self.assertIn("list of ids per line to", program.run("tokenizer", "decode", "--help").out)
+        self.assertIn("ids per line", program.run("tokenizer", "decode", "--help").out)
 
     # --- Checkpoints that are wrong, and resumes that are refused
 
@@ -554,7 +554,7 @@ class Surface(program.ProgramTest):
                 words = self.train_words("branch", "--from", folder, "--train.steps", "8", "--phases", "[]")
                 self.assert_one_line(program.run(*words), folder, name)
                 self.assertFalse(program.checkpoints(self.run_folder("branch")))
-        self.assert_one_line(program.run("verify", self.folder / "nowhere"), "no such folder")
+        self.assert_one_line(program.run("verify", self.folder / "nowhere"), "nowhere", "no such folder")
         words = self.train_words("branch", "--dry-run", "--from", self.folder / "nowhere")
         self.assert_one_line(program.run(*words), "no such folder")
 
@@ -567,7 +567,7 @@ class Surface(program.ProgramTest):
         operational = ["--train.threads", "2", "--train.micro_batch", "3", "--checkpoint.keep", "1", "--log.every", "3"]
         result = program.run(*self.train_words("resumed", "--train.steps", "4", "--phases", "[]", *operational))
         self.assertEqual(result.code, 0, result)
-        self.assertIn("Nothing left to do", result.out)
+        self.assertIn("Nothing left", result.out)
 
 
 program.main()

@@ -56,8 +56,8 @@ class TokenizerTrain(program.ProgramTest):
     def test_folder_of_texts(self):
         result, folder = self.train_tokenizer("texts", "--vocab-size", "290", self.corpus())
         self.assert_equal_models(folder, peer(texts_of(self.corpus()), 290, ["<|endoftext|>"]))
-        self.assertRegex(result.out, r"290 tokens, 33 merges from 40 documents, [0-9.]+ KiB, 33 distinct words in ")
-        self.assertIn(f'next: data.tokenizer = "{folder}" in a recipe; <|endoftext|> ends a document\n', result.out)
+        self.assertRegex(result.out, r"290 tokens, 33 merges .*40 documents, [0-9.]+ KiB, 33 distinct words")
+        self.assertRegex(result.out, re.escape(f'data.tokenizer = "{folder}"') + r" .*<\|endoftext\|>")
         self.assertEqual(sorted(path.name for path in folder.iterdir()), [".superpose.json", "tokenizer.json", "tokenizer_config.json"])
         fast = __import__("transformers").AutoTokenizer.from_pretrained(str(folder))
         self.assertEqual((fast.eos_token, fast.eos_token_id, len(fast)), ("<|endoftext|>", 0, 290))
@@ -127,7 +127,7 @@ class TokenizerTrain(program.ProgramTest):
         words = [word for token in specials for word in ("--special", token)]
         result, folder = self.train_tokenizer("special", "--vocab-size", "300", *words, self.corpus())
         self.assert_equal_models(folder, peer(texts_of(self.corpus()), 300, specials))
-        self.assertIn("; [PAD] ends a document", result.out)
+        self.assertRegex(result.out, r"data\.tokenizer = .*\[PAD\]")
         self.assertEqual(json.loads((folder / "tokenizer_config.json").read_text())["eos_token"], "[PAD]")
 
     def test_no_special_token(self):
@@ -150,7 +150,7 @@ class TokenizerTrain(program.ProgramTest):
         got = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json")).get_vocab_size()
         self.assertLess(got, 5000)
         self.assertIn(f"{got} tokens, ", result.out)
-        self.assertIn("fewer tokens than the 5000 asked for: no other pair occurs 2 times", result.out)
+        self.assert_names(result.out, "5000", "2 times")
 
     def test_max_bytes(self):
         text = texts_of(self.corpus())[0] + "\u00e9\u00e9\u00e9"
@@ -173,12 +173,12 @@ class TokenizerTrain(program.ProgramTest):
     def test_refusals(self):
         corpus = self.corpus()
         for words, *parts in (
-            (["--out", self.folder / "x", "--vocab-size", "256", corpus], "--vocab-size", "[257,", "got 256"),
-            (["--out", self.folder / "x", "--vocab-size", "300", self.folder / "no"], "superpose: no such file or folder"),
-            (["--out", "/proc/x/y", "--vocab-size", "300", corpus], "/proc/x/y", "cannot create folder"),
+            (["--out", self.folder / "x", "--vocab-size", "256", corpus], "--vocab-size", "[257,", "256"),
+            (["--out", self.folder / "x", "--vocab-size", "300", self.folder / "no"], self.folder / "no", "no such file"),
+            (["--out", "/proc/x/y", "--vocab-size", "300", corpus], "/proc/x/y", "create"),
             (["--out", self.folder / "x", "--vocab-size", "300", "--separator", r"\q", corpus], "--separator"),
             (["--out", self.folder / "x", "--vocab-size", "300", "--max-bytes", "-1", corpus], "--max-bytes"),
-            (["--out", self.folder / "x", "--vocab-size", "300", "--special", "", corpus], "must not be empty"),
+            (["--out", self.folder / "x", "--vocab-size", "300", "--special", "", corpus], "--special", "empty"),
         ):  # fmt: skip
             with self.subTest(words):
                 self.assert_one_line(program.run("tokenizer", "train", *words), *parts)
@@ -200,7 +200,7 @@ class TokenizerTrain(program.ProgramTest):
             result = process.wait()
         if result.code == 0:
             self.skipTest("it was done before the signal came")
-        self.assert_one_line(result, "stopped by a signal")
+        self.assert_one_line(result, "signal")
         self.assertEqual(list(self.folder.glob("stopped*")), [])
 
     def test_example_of_the_document(self):

@@ -8,6 +8,7 @@
 #include "checkpoint/model_files.h"
 #include "checkpoint/safetensors.h"
 #include "small_session.h"
+#include "support/names.h"
 #include "support/temp_dir.h"
 #include "util/error.h"
 #include "util/files.h"
@@ -15,6 +16,8 @@
 
 namespace superpose::bench {
 namespace {
+
+using test::names;
 
 TEST(Export, HoldsWeightsBatchesAndSettings) {
   const test::TempDir folder;
@@ -50,7 +53,7 @@ TEST(Export, ReplacesNothingButItsOwnFiles) {
   for (int call = 0; call < 2; ++call) export_session(*session, out);
   util::write_file_atomic(folder / "config.json", "mine");
   EXPECT_THAT([&] { export_session(*session, out); },
-              testing::ThrowsMessage<util::Error>(testing::HasSubstr("overwrite config.json")));
+              testing::ThrowsMessage<util::Error>(names("config.json")));
   EXPECT_EQ(util::read_file(folder / "notes") + util::read_file(folder / "config.json"),
             "minemine");
 }

@@ -8,13 +8,14 @@
 #include <vector>
 
 #include "small_session.h"
+#include "support/names.h"
 #include "util/error.h"
 #include "util/json.h"
 
 namespace superpose::bench {
 namespace {
 
-using testing::HasSubstr;
+using test::names;
 using testing::SizeIs;
 using testing::ThrowsMessage;
 
@@ -50,7 +51,7 @@ TEST(Turns, RefusesWhatItDoesNotKnow) {
   const auto session = test::small_session({1});
   for (const char* command : {"stop", "step", "step 0", "step 1 1", "step 0 0", "step -1 1", ""}) {
     EXPECT_THAT([&] { answers_to(*session, std::string(command) + "\n"); },
-                ThrowsMessage<util::Error>(HasSubstr("bench --turns: expected")))
+                ThrowsMessage<util::Error>(names("--turns")))
         << command;
   }
 }

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "support/error_of.h"
+#include "support/names.h"
 #include "support/shared.h"
 #include "support/temp_dir.h"
 #include "util/error.h"
@@ -19,6 +20,7 @@
 namespace superpose::checkpoint {
 namespace {
 
+using test::names;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -85,23 +87,21 @@ TEST(ModelFiles, AnIndexMustBeTrue) {
     return error_of(dir.path());
   };
   EXPECT_EQ(with_index(R"({"weight_map":{"a":"one","b":"two"}})"), "");
-  EXPECT_THAT(with_index(R"({"weight_map":{"a":"one","b":"one"}})"),
-              HasSubstr("tensor b is not in one"));
+  EXPECT_THAT(with_index(R"({"weight_map":{"a":"one","b":"one"}})"), names("tensor b", "one"));
   EXPECT_THAT(with_index(R"({"weight_map":{"a":"two","b":"two"}})"), HasSubstr("tensor a"));
-  EXPECT_THAT(with_index(R"({"weight_map":{"a":"one","c":"two"}})"),
-              HasSubstr("two: tensor b is not where"));
-  EXPECT_THAT(with_index(R"({"weight_map":{"a":"three"}})"), HasSubstr("three: cannot open"));
-  EXPECT_THAT(with_index(R"({"weight_map":{"a":"../one"}})"), HasSubstr("a plain file name"));
-  EXPECT_THAT(with_index(R"({"weight_map":{"a":"/etc/passwd"}})"), HasSubstr("a plain file name"));
-  EXPECT_THAT(with_index(R"({"weight_map":{"a":1}})"), HasSubstr("expected a file name"));
-  EXPECT_THAT(with_index(R"({"weight_map":{"a":"one","a":"two"}})"), HasSubstr("occurs twice"));
-  EXPECT_THAT(with_index(R"({"metadata":{}})"), HasSubstr("weight_map is missing"));
-  EXPECT_THAT(with_index(R"({"weight_map")"), HasSubstr("not valid JSON"));
+  EXPECT_THAT(with_index(R"({"weight_map":{"a":"one","c":"two"}})"), names("two", "tensor b"));
+  EXPECT_THAT(with_index(R"({"weight_map":{"a":"three"}})"), names("three", "open"));
+  EXPECT_THAT(with_index(R"({"weight_map":{"a":"../one"}})"), names("plain file name"));
+  EXPECT_THAT(with_index(R"({"weight_map":{"a":"/etc/passwd"}})"), names("plain file name"));
+  EXPECT_THAT(with_index(R"({"weight_map":{"a":1}})"), names("file name"));
+  EXPECT_THAT(with_index(R"({"weight_map":{"a":"one","a":"two"}})"), names("twice"));
+  EXPECT_THAT(with_index(R"({"metadata":{}})"), names("weight_map", "missing"));
+  EXPECT_THAT(with_index(R"({"weight_map")"), names("valid JSON"));
 }
 
 TEST(ModelFiles, SaysThatThereIsNoModel) {
   const test::TempDir dir;
-  EXPECT_THAT(error_of(dir.path()), HasSubstr("neither model.safetensors nor"));
+  EXPECT_THAT(error_of(dir.path()), names("model.safetensors"));
 }
 
 TEST(ModelFiles, ReadsWhatTransformersWrote) {

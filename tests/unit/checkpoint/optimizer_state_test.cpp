@@ -7,12 +7,14 @@
 #include <gtest/gtest.h>
 
 #include "support/error_of.h"
+#include "support/names.h"
 #include "support/temp_dir.h"
 #include "util/error.h"
 
 namespace superpose::checkpoint {
 namespace {
 
+using test::names;
 using testing::HasSubstr;
 
 StateRange stretch(std::int64_t begin, std::int64_t end, const std::string& state = "exp_avg") {
@@ -82,9 +84,9 @@ TEST_F(OptimizerStateTest, NamesWhatIsMissing) {
   };
   EXPECT_EQ(error(0, 20), "");
   EXPECT_EQ(error(35, 60), "");
-  EXPECT_THAT(error(0, 21), HasSubstr("exp_avg/model.norm.weight: element 20 is missing"));
-  EXPECT_THAT(error(25, 40), HasSubstr("element 25 is missing"));
-  EXPECT_THAT(error(50, 61), HasSubstr("element 60 is missing"));
+  EXPECT_THAT(error(0, 21), names("exp_avg/model.norm.weight", "element 20"));
+  EXPECT_THAT(error(25, 40), names("element 25"));
+  EXPECT_THAT(error(50, 61), names("element 60"));
   EXPECT_FALSE(state.contains("exp_avg", "model.embed_tokens.weight"));
   EXPECT_THROW(state.copy_to("exp_avg", "other", 0, at::zeros({1})), util::Error);
 }
@@ -93,10 +95,10 @@ TEST_F(OptimizerStateTest, RefusesOverlapAndOtherNames) {
   const at::Tensor two = at::zeros({2});
   EXPECT_EQ(error_of({{"s/p[0:2]", two}, {"s/p[2:4]", two}}), "");
   EXPECT_THAT(error_of({{"s/p[0:2]", two}, {"s/p[1:3]", two}}), HasSubstr("s/p[1:3]: overlaps"));
-  EXPECT_THAT(error_of({{"s/p[0:3]", two}}), HasSubstr("not that of its range"));
+  EXPECT_THAT(error_of({{"s/p[0:3]", two}}), names("s/p[0:3]", "range"));
   for (const char* name : {"p[0:2]", "s/p", "s/p[0:2", "s/p0:2]", "s/p[02]", "s/p[:2]", "s/p[0:]",
                            "s/p[-2:0]", "s/p[2:0]", "s/p[0:2 ]", "s/p[0:99999999999999999999]"}) {
-    EXPECT_THAT(error_of({{name, two}}), HasSubstr("expected a name as")) << name;
+    EXPECT_THAT(error_of({{name, two}}), names(name)) << name;
   }
   EXPECT_THROW(to_named_tensors({{"a/b", "p", 0, two}}), util::Error);
   EXPECT_THROW(to_named_tensors({{"s", "p", 0, two.view({2, 1})}}), util::Error);

@@ -9,6 +9,7 @@
 
 #include "checkpoint/safetensors.h"
 #include "support/error_of.h"
+#include "support/names.h"
 #include "support/temp_dir.h"
 #include "util/error.h"
 #include "util/files.h"
@@ -17,6 +18,7 @@
 namespace superpose::checkpoint {
 namespace {
 
+using test::names;
 using testing::HasSubstr;
 
 std::string length_bytes(std::uint64_t length) {
@@ -47,7 +49,7 @@ struct Hostile {
   const char* what;
   std::string header;
   std::size_t data_bytes;
-  const char* expected;  // part of the message; empty: a good file
+  std::vector<std::string> parts;  // what the message names; none: a good file
 };
 
 std::string tensor(const std::string& name, const std::string& body) {
@@ -59,98 +61,149 @@ const std::string kFour = R"("dtype":"F32","shape":[1],"data_offsets":[0,4])";
 std::vector<Hostile> hostile_files() {
   const auto one = [](const std::string& body) { return "{" + tensor("x", body) + "}"; };
   return {
-      {"good", one(kFour), 4, ""},
-      {"good, padded with spaces", one(kFour) + "     ", 4, ""},
-      {"good, no tensor", "{}", 0, ""},
-      {"good, unknown field", one(kFour + R"(,"note":"of another writer")"), 4, ""},
-      {"no header", "", 0, "must begin with '{'"},
-      {"leading space", " " + one(kFour), 4, "must begin with '{'"},
-      {"a list", "[]", 0, "must begin with '{'"},
-      {"not closed", "{", 0, "not valid JSON"},
-      {"something behind", one(kFour) + "x", 4, "not valid JSON"},
-      {"two objects", "{}{}", 0, "not valid JSON"},
-      {"padded with zeros", one(kFour) + std::string(3, '\0'), 4, "not valid JSON"},
-      {"NaN", one(R"("dtype":"F32","shape":[NaN],"data_offsets":[0,4])"), 4, "not valid JSON"},
-      {"bad UTF-8", "{\"\xFF\":{" + kFour + "}}", 4, "not valid JSON"},
-      {"same tensor twice", "{" + tensor("x", kFour) + "," + tensor("x", kFour) + "}", 4,
-       "key x occurs twice"},
+      {"good", one(kFour), 4, {}},
+      {"good, padded with spaces", one(kFour) + "     ", 4, {}},
+      {"good, no tensor", "{}", 0, {}},
+      {"good, unknown field", one(kFour + R"(,"note":"of another writer")"), 4, {}},
+      {"no header", "", 0, {"'{'"}},
+      {"leading space", " " + one(kFour), 4, {"'{'"}},
+      {"a list", "[]", 0, {"'{'"}},
+      {"not closed", "{", 0, {"valid JSON"}},
+      {"something behind", one(kFour) + "x", 4, {"valid JSON"}},
+      {"two objects", "{}{}", 0, {"valid JSON"}},
+      {"padded with zeros", one(kFour) + std::string(3, '\0'), 4, {"valid JSON"}},
+      {"NaN", one(R"("dtype":"F32","shape":[NaN],"data_offsets":[0,4])"), 4, {"valid JSON"}},
+      {"bad UTF-8", "{\"\xFF\":{" + kFour + "}}", 4, {"valid JSON"}},
+      {"same tensor twice",
+       "{" + tensor("x", kFour) + "," + tensor("x", kFour) + "}",
+       4,
+       {"key x", "twice"}},
       {"same tensor twice, escaped",
-       "{" + tensor("x", kFour) + "," + tensor("\\u0078", kFour) + "}", 4, "key x occurs twice"},
-      {"same field twice", one(kFour + R"(,"dtype":"F32")"), 4, "key dtype occurs twice"},
-      {"same metadata twice", R"({"__metadata__":{"a":"1","a":"2"}})", 0, "key a occurs twice"},
-      {"metadata twice", R"({"__metadata__":{},"__metadata__":{}})", 0, "occurs twice"},
-      {"metadata is a list", R"({"__metadata__":[]})", 0, "__metadata__: expected an object"},
-      {"metadata number", R"({"__metadata__":{"a":1}})", 0, "a: expected a text, got number"},
-      {"metadata nested", R"({"__metadata__":{"a":{}}})", 0, "a: expected a text, got object"},
-      {"tensor is a number", R"({"x":1})", 0, "tensor x: expected an object"},
-      {"deep", R"({"x":{"shape":[[[[1]]]]}})", 0, "nested deeper"},
-      {"no dtype", one(R"("shape":[1],"data_offsets":[0,4])"), 4, "tensor x: dtype is missing"},
-      {"no shape", one(R"("dtype":"F32","data_offsets":[0,4])"), 4, "tensor x: shape is missing"},
-      {"no offsets", one(R"("dtype":"F32","shape":[1])"), 4, "tensor x: data_offsets is missing"},
-      {"unknown dtype", one(R"("dtype":"F33","shape":[1],"data_offsets":[0,4])"), 4,
-       "tensor x: unknown dtype F33"},
-      {"dtype in small letters", one(R"("dtype":"f32","shape":[1],"data_offsets":[0,4])"), 4,
-       "unknown dtype f32"},
-      {"dtype is a number", one(R"("dtype":32,"shape":[1],"data_offsets":[0,4])"), 4,
-       "dtype: expected a text"},
-      {"shape is a number", one(R"("dtype":"F32","shape":1,"data_offsets":[0,4])"), 4,
-       "shape: expected a list"},
-      {"negative size", one(R"("dtype":"F32","shape":[-1],"data_offsets":[0,4])"), 4,
-       "shape: expected a whole number"},
-      {"broken size", one(R"("dtype":"F32","shape":[1.0],"data_offsets":[0,4])"), 4,
-       "shape: expected a whole number"},
-      {"size as text", one(R"("dtype":"F32","shape":["1"],"data_offsets":[0,4])"), 4,
-       "shape: expected a whole number"},
-      {"size of 2^63", one(R"("dtype":"F32","shape":[9223372036854775808],"data_offsets":[0,4])"),
-       4, "shape: expected a whole number"},
-      {"size of 2^64", one(R"("dtype":"F32","shape":[18446744073709551616],"data_offsets":[0,4])"),
-       4, "shape: expected a whole number"},
+       "{" + tensor("x", kFour) + "," + tensor("\\u0078", kFour) + "}",
+       4,
+       {"key x", "twice"}},
+      {"same field twice", one(kFour + R"(,"dtype":"F32")"), 4, {"key dtype", "twice"}},
+      {"same metadata twice", R"({"__metadata__":{"a":"1","a":"2"}})", 0, {"key a", "twice"}},
+      {"metadata twice", R"({"__metadata__":{},"__metadata__":{}})", 0, {"twice"}},
+      {"metadata is a list", R"({"__metadata__":[]})", 0, {"__metadata__", "object"}},
+      {"metadata number", R"({"__metadata__":{"a":1}})", 0, {"a:", "text", "number"}},
+      {"metadata nested", R"({"__metadata__":{"a":{}}})", 0, {"a:", "text", "object"}},
+      {"tensor is a number", R"({"x":1})", 0, {"tensor x", "object"}},
+      {"deep", R"({"x":{"shape":[[[[1]]]]}})", 0, {"nested deeper"}},
+      {"no dtype", one(R"("shape":[1],"data_offsets":[0,4])"), 4, {"tensor x", "dtype", "missing"}},
+      {"no shape",
+       one(R"("dtype":"F32","data_offsets":[0,4])"),
+       4,
+       {"tensor x", "shape", "missing"}},
+      {"no offsets",
+       one(R"("dtype":"F32","shape":[1])"),
+       4,
+       {"tensor x", "data_offsets", "missing"}},
+      {"unknown dtype",
+       one(R"("dtype":"F33","shape":[1],"data_offsets":[0,4])"),
+       4,
+       {"tensor x", "unknown", "F33"}},
+      {"dtype in small letters",
+       one(R"("dtype":"f32","shape":[1],"data_offsets":[0,4])"),
+       4,
+       {"tensor x", "unknown", "f32"}},
+      {"dtype is a number",
+       one(R"("dtype":32,"shape":[1],"data_offsets":[0,4])"),
+       4,
+       {"tensor x", "dtype", "text"}},
+      {"shape is a number",
+       one(R"("dtype":"F32","shape":1,"data_offsets":[0,4])"),
+       4,
+       {"tensor x", "shape", "list"}},
+      {"negative size",
+       one(R"("dtype":"F32","shape":[-1],"data_offsets":[0,4])"),
+       4,
+       {"tensor x", "shape", "whole number"}},
+      {"broken size",
+       one(R"("dtype":"F32","shape":[1.0],"data_offsets":[0,4])"),
+       4,
+       {"tensor x", "shape", "whole number"}},
+      {"size as text",
+       one(R"("dtype":"F32","shape":["1"],"data_offsets":[0,4])"),
+       4,
+       {"tensor x", "shape", "whole number"}},
+      {"size of 2^63",
+       one(R"("dtype":"F32","shape":[9223372036854775808],"data_offsets":[0,4])"),
+       4,
+       {"tensor x", "shape", "whole number"}},
+      {"size of 2^64",
+       one(R"("dtype":"F32","shape":[18446744073709551616],"data_offsets":[0,4])"),
+       4,
+       {"tensor x", "shape", "whole number"}},
       // 2^32 * 2^32 * 4 bytes wraps to 0 in 64 bits.
       {"overflow to nothing",
-       one(R"("dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0])"), 0,
-       "more elements than 64 bits"},
+       one(R"("dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0])"),
+       0,
+       {"tensor x", "64 bits"}},
       // 2^61 + 1 elements of 4 bytes wrap to 4.
       {"overflow to four",
-       one(R"("dtype":"F32","shape":[2305843009213693953],"data_offsets":[0,4])"), 4,
-       "more elements than 64 bits"},
-      {"three offsets", one(R"("dtype":"F32","shape":[1],"data_offsets":[0,4,8])"), 4,
-       "a list of two numbers"},
-      {"one offset", one(R"("dtype":"F32","shape":[1],"data_offsets":[0])"), 4,
-       "a list of two numbers"},
-      {"negative offset", one(R"("dtype":"F32","shape":[1],"data_offsets":[-4,0])"), 4,
-       "data_offsets: expected a whole number"},
-      {"offsets backwards", one(R"("dtype":"F32","shape":[1],"data_offsets":[4,0])"), 4,
-       "end before they begin"},
-      {"too few bytes", one(R"("dtype":"F32","shape":[2],"data_offsets":[0,4])"), 4,
-       "need 8 bytes, data_offsets hold 4"},
-      {"too many bytes", one(R"("dtype":"F32","shape":[1],"data_offsets":[0,8])"), 8,
-       "need 4 bytes, data_offsets hold 8"},
-      {"half a byte", one(R"("dtype":"F4","shape":[3],"data_offsets":[0,1])"), 1,
-       "not a whole number of bytes"},
-      {"not from 0", one(R"("dtype":"F32","shape":[1],"data_offsets":[4,8])"), 8,
-       "tensor x: hole before it"},
-      {"data missing", one(kFour), 3, "tensors end at byte 4 of the data, the file at byte 3"},
-      {"data behind", one(kFour), 5, "tensors end at byte 4 of the data, the file at byte 5"},
+       one(R"("dtype":"F32","shape":[2305843009213693953],"data_offsets":[0,4])"),
+       4,
+       {"tensor x", "64 bits"}},
+      {"three offsets",
+       one(R"("dtype":"F32","shape":[1],"data_offsets":[0,4,8])"),
+       4,
+       {"tensor x", "data_offsets", "two numbers"}},
+      {"one offset",
+       one(R"("dtype":"F32","shape":[1],"data_offsets":[0])"),
+       4,
+       {"tensor x", "data_offsets", "two numbers"}},
+      {"negative offset",
+       one(R"("dtype":"F32","shape":[1],"data_offsets":[-4,0])"),
+       4,
+       {"tensor x", "data_offsets", "whole number"}},
+      {"offsets backwards",
+       one(R"("dtype":"F32","shape":[1],"data_offsets":[4,0])"),
+       4,
+       {"tensor x", "data_offsets", "end before"}},
+      {"too few bytes",
+       one(R"("dtype":"F32","shape":[2],"data_offsets":[0,4])"),
+       4,
+       {"tensor x", "8 bytes", "data_offsets", "4"}},
+      {"too many bytes",
+       one(R"("dtype":"F32","shape":[1],"data_offsets":[0,8])"),
+       8,
+       {"tensor x", "4 bytes", "data_offsets", "8"}},
+      {"half a byte",
+       one(R"("dtype":"F4","shape":[3],"data_offsets":[0,1])"),
+       1,
+       {"tensor x", "whole number"}},
+      {"not from 0",
+       one(R"("dtype":"F32","shape":[1],"data_offsets":[4,8])"),
+       8,
+       {"tensor x", "hole"}},
+      {"data missing", one(kFour), 3, {"byte 4", "byte 3"}},
+      {"data behind", one(kFour), 5, {"byte 4", "byte 5"}},
       {"far outside",
        one(R"("dtype":"U8","shape":[9223372036854775807],"data_offsets":[0,9223372036854775807])"),
-       4, "more elements than 64 bits"},
-      {"outside", one(R"("dtype":"U8","shape":[1000000],"data_offsets":[0,1000000])"), 4,
-       "the file at byte 4"},
+       4,
+       {"tensor x", "64 bits"}},
+      {"outside",
+       one(R"("dtype":"U8","shape":[1000000],"data_offsets":[0,1000000])"),
+       4,
+       {"file", "byte 4"}},
       {"hole",
        "{" + tensor("x", kFour) + "," +
            tensor("y", R"("dtype":"F32","shape":[1],"data_offsets":[8,12])") + "}",
-       12, "tensor y: hole before it: begins at 8, expected 4"},
+       12,
+       {"tensor y", "hole", "8", "4"}},
       {"overlap",
        "{" + tensor("x", kFour) + "," +
            tensor("y", R"("dtype":"F32","shape":[1],"data_offsets":[2,6])") + "}",
-       6, "tensor y: overlaps the one before it: begins at 2, expected 4"},
-      {"same place", "{" + tensor("x", kFour) + "," + tensor("y", kFour) + "}", 4,
-       "overlaps the one before it"},
+       6,
+       {"tensor y", "overlaps", "2", "4"}},
+      {"same place", "{" + tensor("x", kFour) + "," + tensor("y", kFour) + "}", 4, {"overlaps"}},
       {"good, empty tensors between",
        "{" + tensor("x", kFour) + "," +
            tensor("e", R"("dtype":"F32","shape":[0],"data_offsets":[4,4])") + "," +
            tensor("f", R"("dtype":"F32","shape":[5,0],"data_offsets":[0,0])") + "}",
-       4, ""},
+       4,
+       {}},
   };
 }
 
@@ -158,18 +211,18 @@ TEST(HostileSafetensors, EachRuleIsKept) {
   for (const Hostile& hostile : hostile_files()) {
     SCOPED_TRACE(hostile.what);
     const std::string message = error_of(file_of(hostile.header, hostile.data_bytes));
-    if (*hostile.expected == '\0') {
+    if (hostile.parts.empty()) {
       EXPECT_EQ(message, "");
     } else {
-      EXPECT_THAT(message, HasSubstr(hostile.expected));
+      EXPECT_THAT(message, names(hostile.parts));
     }
   }
 }
 
 TEST(HostileSafetensors, HeaderLengthsAreBounded) {
   const std::string rest = "{}" + std::string(100, ' ');
-  EXPECT_THAT(error_of(length_bytes(103) + rest), HasSubstr("the file at byte 110"));
-  EXPECT_THAT(error_of(length_bytes(100'000'000) + rest), HasSubstr("the header ends at byte"));
+  EXPECT_THAT(error_of(length_bytes(103) + rest), names("byte 110"));
+  EXPECT_THAT(error_of(length_bytes(100'000'000) + rest), names("header", "byte"));
   EXPECT_THAT(error_of(length_bytes(100'000'001) + rest), HasSubstr("at most 100000000"));
   EXPECT_THAT(error_of(length_bytes(~std::uint64_t{0}) + rest), HasSubstr("at most 100000000"));
   EXPECT_THAT(error_of(length_bytes(~std::uint64_t{0} - 7) + rest), HasSubstr("at most 100000000"));
@@ -245,8 +298,7 @@ TEST(UnreadableDtype, IsListedAndNamed) {
   write_file(dir / "a", file_of(R"({"x":{"dtype":"F4","shape":[4],"data_offsets":[0,2]}})", 2));
   const SafetensorsFile file(dir / "a");
   EXPECT_EQ(file.entries().at("x").dtype, "F4");
-  EXPECT_THAT(test::error_of([&] { file.tensor("x"); }),
-              HasSubstr("tensor x: dtype F4 cannot be read"));
+  EXPECT_THAT(test::error_of([&] { file.tensor("x"); }), names("tensor x", "F4"));
 }
 
 TEST(BoolOfAnotherWriter, IsTrueForEveryByteButZero) {

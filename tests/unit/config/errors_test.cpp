@@ -1,3 +1,4 @@
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -6,9 +7,15 @@
 
 #include "config/config.h"
 #include "sample_recipe.h"
+#include "support/names.h"
 
 namespace superpose::config {
 namespace {
+
+using test::names;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
 
 // The message of reading `toml`, after which the target must be as it was.
 std::string error_of(const std::string& toml) {
@@ -24,35 +31,35 @@ std::string error_of(const std::string& toml) {
 
 struct Case {
   std::string toml;
-  std::string message;
+  std::vector<std::string> parts;
 };
 
 void expect_messages(const std::vector<Case>& cases) {
-  for (const Case& c : cases) EXPECT_EQ(error_of(c.toml), "recipe.toml:" + c.message) << c.toml;
+  for (const Case& c : cases) EXPECT_THAT(error_of(c.toml), names(c.parts)) << c.toml;
 }
 
 TEST(RecipeErrors, UnknownKeyNamesTheNearestOne) {
   expect_messages({
       {"[optim]\n\nlearning_rte = 1",
-       "3: optim.learning_rte: unknown key, did you mean optim.learning_rate?"},
-      {"optim.lr = 1", "1: optim.lr: unknown key, did you mean optim.learning_rate?"},
+       {"recipe.toml:3", "optim.learning_rte", "unknown key", "optim.learning_rate"}},
+      {"optim.lr = 1", {"recipe.toml:1", "optim.lr", "unknown key", "optim.learning_rate"}},
       {"[train]\nlearning_rate = 1",
-       "2: train.learning_rate: unknown key, did you mean optim.learning_rate?"},
-      {"steps = 1", "1: steps: unknown key, did you mean train.steps?"},
-      {"[optm]\neps = 1", "1: optm: unknown key, did you mean optim?"},
+       {"recipe.toml:2", "train.learning_rate", "unknown key", "optim.learning_rate"}},
+      {"steps = 1", {"recipe.toml:1", "steps", "unknown key", "train.steps"}},
+      {"[optm]\neps = 1", {"recipe.toml:1", "optm", "unknown key", "optim"}},
       {"[optim.scalling]\nfactor = 1",
-       "1: optim.scalling: unknown key, did you mean optim.scaling?"},
+       {"recipe.toml:1", "optim.scalling", "unknown key", "optim.scaling"}},
       {"[optim.scaling]\nfaktor = 1",
-       "2: optim.scaling.faktor: unknown key, did you mean optim.scaling.factor?"},
+       {"recipe.toml:2", "optim.scaling.faktor", "unknown key", "optim.scaling.factor"}},
       {"[[phases]]\nsteps = 1\n[[phases]]\nsteps = 1\nbagsize = 2",
-       "5: phases[1].bagsize: unknown key, did you mean phases[1].bag_size?"},
+       {"recipe.toml:5", "phases[1].bagsize", "unknown key", "phases[1].bag_size"}},
       {"phases = [{steps = 1},\n {bags = 1}]",
-       "2: phases[1].bags: unknown key, did you mean phases[1].bag_size?"},
-      {"phasess = []", "1: phasess: unknown key, did you mean phases?"},
-      {"[[fases]]\nsteps = 1", "1: fases: unknown key, did you mean phases?"},
-      {"[train]\nop = 1", "2: train.op: unknown key, did you mean train.steps?"},
+       {"recipe.toml:2", "phases[1].bags", "unknown key", "phases[1].bag_size"}},
+      {"phasess = []", {"recipe.toml:1", "phasess", "unknown key", "phases"}},
+      {"[[fases]]\nsteps = 1", {"recipe.toml:1", "fases", "unknown key", "phases"}},
+      {"[train]\nop = 1", {"recipe.toml:2", "train.op", "unknown key", "train.steps"}},
       {"[[compare.arms]]\nname = 'a'\n[[compare.arms]]\noverides = {}",
-       "4: compare.arms[1].overides: unknown key, did you mean compare.arms[1].overrides?"},
+       {"recipe.toml:4", "compare.arms[1].overides", "unknown key", "compare.arms[1].overrides"}},
   });
 }
 
@@ -74,7 +81,6 @@ std::string error_with_synonyms(const std::string& toml) {
 }
 
 TEST(RecipeErrors, SynonymsComeBeforeNamesThatLookAlike) {
-  const auto suggests = [](const std::string& name) { return "did you mean " + name + "?"; };
   for (const auto& [toml, meant] : std::vector<std::pair<std::string, std::string>>{
            {"[train]\nlr = 1", "optim.learning_rate"},
            {"LR = 1", "optim.learning_rate"},
@@ -85,73 +91,69 @@ TEST(RecipeErrors, SynonymsComeBeforeNamesThatLookAlike) {
            // What the table says but nobody has is not suggested.
            {"[train]\nelsewhere = 1", "train.seeds"},
            {"[optim]\nshape = 'rise'", "\"rising\""}}) {
-    EXPECT_TRUE(error_with_synonyms(toml).ends_with(suggests(meant))) << error_with_synonyms(toml);
+    EXPECT_THAT(error_with_synonyms(toml), names(meant));
   }
-  const std::string with_more = error_with_synonyms("[optim]\nshape = 'steep'");
-  EXPECT_TRUE(with_more.ends_with("the nearest is \"rising\" with eps = 1")) << with_more;
+  EXPECT_THAT(error_with_synonyms("[optim]\nshape = 'steep'"), names("\"rising\"", "eps = 1"));
 }
 
 TEST(RecipeErrors, WrongTypeNamesBoth) {
   expect_messages({
-      {"[train]\nsteps = 1.5", "2: train.steps: expected an integer, got a number: 1.5"},
-      {"[train]\nsteps = \"1\"", "2: train.steps: expected an integer, got a string: \"1\""},
-      {"[train]\ntied = 1", "2: train.tied: expected true or false, got an integer: 1"},
-      {"[train]\nname = 1", "2: train.name: expected a string, got an integer: 1"},
-      {"[train]\nname = 1979-05-27", "2: train.name: expected a string, got a date: a date"},
-      {"[train]\nseeds = 1", "2: train.seeds: expected a list of integers, got an integer: 1"},
-      {"[train]\nseeds = [1,\n 2.5]", "3: train.seeds[1]: expected an integer, got a number: 2.5"},
-      {"[train]\nrates = ['x']", "2: train.rates[0]: expected a number, got a string: \"x\""},
+      {"[train]\nsteps = 1.5", {"recipe.toml:2", "train.steps", "integer", "1.5"}},
+      {"[train]\nsteps = \"1\"", {"recipe.toml:2", "train.steps", "integer", "\"1\""}},
+      {"[train]\ntied = 1", {"recipe.toml:2", "train.tied", "true", "false", "1"}},
+      {"[train]\nname = 1", {"recipe.toml:2", "train.name", "string", "1"}},
+      {"[train]\nname = 1979-05-27", {"recipe.toml:2", "train.name", "string", "date"}},
+      {"[train]\nseeds = 1", {"recipe.toml:2", "train.seeds", "list", "integers", "1"}},
+      {"[train]\nseeds = [1,\n 2.5]", {"recipe.toml:3", "train.seeds[1]", "integer", "2.5"}},
+      {"[train]\nrates = ['x']", {"recipe.toml:2", "train.rates[0]", "number", "\"x\""}},
       {"[train]\nsources = 'x'",
-       "2: train.sources: expected a list of strings such as [\"a\", \"b\"], got a string: \"x\""},
+       {"recipe.toml:2", "train.sources", "list", "strings", "[\"a\", \"b\"]", "\"x\""}},
       {"[train]\nmicro_batch = 'none'",
-       "2: train.micro_batch: expected an integer or \"auto\", got a string: \"none\""},
-      {"[optim]\nclip = true", "2: optim.clip: expected a number, got a boolean: true"},
+       {"recipe.toml:2", "train.micro_batch", "integer", "\"auto\"", "\"none\""}},
+      {"[optim]\nclip = true", {"recipe.toml:2", "optim.clip", "number", "true"}},
       {"[optim]\nlearning_rate = '3e-3'",
-       "2: optim.learning_rate: expected a number, got a string: \"3e-3\""},
-      {"optim = 3", "1: optim: expected a table, got an integer: 3"},
-      {"[phases]\nsteps = 3",
-       "1: phases: expected a list of tables ([[phases]]), got a table: {steps = 3}"},
-      {"phases = [3]", "1: phases[0]: expected a table, got an integer: 3"},
+       {"recipe.toml:2", "optim.learning_rate", "number", "\"3e-3\""}},
+      {"optim = 3", {"recipe.toml:1", "optim", "table", "3"}},
+      {"[phases]\nsteps = 3", {"recipe.toml:1", "phases", "[[phases]]", "{steps = 3}"}},
+      {"phases = [3]", {"recipe.toml:1", "phases[0]", "table", "3"}},
       {"[[compare.arms]]\noverrides = 1",
-       "2: compare.arms[0].overrides: expected a table of recipe keys, got an integer: 1"},
+       {"recipe.toml:2", "compare.arms[0].overrides", "table", "recipe keys", "1"}},
   });
 }
 
 TEST(RecipeErrors, NumberMustBeFinite) {
-  expect_messages(
-      {{"[optim]\neps = inf", "2: optim.eps: expected a finite number, got a number: inf"},
-       {"optim.eps = nan", "1: optim.eps: expected a finite number, got a number: nan"}});
+  expect_messages({{"[optim]\neps = inf", {"recipe.toml:2", "optim.eps", "finite", "inf"}},
+                   {"optim.eps = nan", {"recipe.toml:1", "optim.eps", "finite", "nan"}}});
 }
 
 TEST(RecipeErrors, LongValueIsNotShown) {
-  EXPECT_EQ(error_of("[train]\nsteps = \"" + std::string(100, 'x') + "\""),
-            "recipe.toml:2: train.steps: expected an integer, got a string: one that is too long "
-            "to show");
+  EXPECT_THAT(error_of("[train]\nsteps = \"" + std::string(100, 'x') + "\""),
+              names("recipe.toml:2", "train.steps", "integer", "too long"));
 }
 
 TEST(RecipeErrors, UnknownChoiceListsThem) {
   expect_messages({
       {"[optim]\nshape = 'rissing'",
-       "2: optim.shape: must be one of \"flat\", \"rising\", \"falling\", got \"rissing\", did you "
-       "mean \"rising\"?"},
+       {"recipe.toml:2", "optim.shape", "\"flat\"", "\"rising\"", "\"falling\"", "\"rissing\""}},
       {"[optim]\nshape = 1",
-       "2: optim.shape: expected one of \"flat\", \"rising\", \"falling\", got an integer: 1"},
+       {"recipe.toml:2", "optim.shape", "\"flat\"", "\"rising\"", "\"falling\"", "1"}},
   });
 }
 
 TEST(RecipeErrors, ImpossibleValueIsFoundAtItsLine) {
   expect_messages({
-      {"[optim]\neps = 1\nlearning_rate = -1", "3: optim.learning_rate: must be > 0, got -1"},
+      {"[optim]\neps = 1\nlearning_rate = -1",
+       {"recipe.toml:3", "optim.learning_rate", "> 0", "-1"}},
       // This validate() names the key relative to its section.
-      {"[optim]\nlearning_rate = 1\neps = 0", "3: optim.eps: must be > 0, got 0"},
+      {"[optim]\nlearning_rate = 1\neps = 0", {"recipe.toml:3", "optim.eps", "> 0", "0"}},
       {"[[phases]]\nsteps = 1\n[[phases]]\nsteps = 1\nbag_size = 0",
-       "5: phases[1].bag_size: must be >= 1, got 0"},
+       {"recipe.toml:5", "phases[1].bag_size", ">= 1", "0"}},
       // Keys that are missing are blamed on the entry that misses them.
       {"[[phases]]\nsteps = 1\n\n[[phases]]\nbag_size = 2",
-       "4: phases[1].share: give share or steps, got neither"},
+       {"recipe.toml:4", "phases[1].share", "share or steps", "neither"}},
       // Found only once all sections are read.
       {"[train]\nsteps = 10\n\n[[phases]]\nsteps = 11",
-       "4: phases[0]: the phases up to here take 11 steps, more than train.steps = 10"},
+       {"recipe.toml:4", "phases[0]", "11", "train.steps = 10"}},
   });
 }
 
@@ -162,7 +164,8 @@ TEST(RecipeErrors, ValueThatTheFileDoesNotGiveHasNoLine) {
     read(recipe, "recipe.toml", "[optim]\nwarmup_steps = 1\n");
     FAIL() << "no error";
   } catch (const util::Error& error) {
-    EXPECT_STREQ(error.what(), "optim.learning_rate: must be > 0, got -1");
+    EXPECT_THAT(error.what(),
+                AllOf(names("optim.learning_rate", "> 0", "-1"), Not(HasSubstr("recipe.toml"))));
   }
 }
 
@@ -173,8 +176,7 @@ TEST(RecipeErrors, BrokenTomlNamesTheLine) {
                                                 {"[train\n", 1},
                                                 {"a = 1\n[train]\nname = \"open\n", 3},
                                                 {"x = \"\xff\xfe\"", 1}}) {
-    const std::string start = "recipe.toml:" + std::to_string(line) + ": not valid TOML: ";
-    EXPECT_EQ(error_of(toml).substr(0, start.size()), start) << error_of(toml);
+    EXPECT_THAT(error_of(toml), names("recipe.toml:" + std::to_string(line), "valid TOML")) << toml;
   }
 }
 

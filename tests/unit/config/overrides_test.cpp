@@ -7,9 +7,12 @@
 #include "config/config.h"
 #include "sample_recipe.h"
 #include "support/error_of.h"
+#include "support/names.h"
 
 namespace superpose::config {
 namespace {
+
+using test::names;
 
 SampleRecipe read_with(const std::vector<Override>& overrides, const std::string& toml = "") {
   SampleRecipe recipe;
@@ -91,41 +94,40 @@ TEST(Overrides, TakeAWholeSection) {
 }
 
 TEST(Overrides, ErrorsNameTheOption) {
-  const std::vector<std::pair<Override, std::string>> cases = {
-      {{"train.steps", "many"}, "--train.steps: expected an integer, got a string: \"many\""},
-      {{"train.steps", "1\nseeds = []"},
-       "--train.steps: expected an integer, got a string: \"1\\nseeds = []\""},
-      {{"optim.learning_rate", ".5"},
-       "--optim.learning_rate: expected a number, got a string: \".5\""},
-      {{"train.sources", "x"},
-       "--train.sources: expected a list of strings such as '[\"x\"]', got a string: \"x\""},
-      {{"optim.learning_rate", "-1"}, "--optim.learning_rate: must be > 0, got -1"},
-      {{"optim.lr", "1"}, "--optim.lr: unknown key, did you mean optim.learning_rate?"},
-      {{"optim", "{lr = 1}"}, "--optim: optim.lr: unknown key, did you mean optim.learning_rate?"},
+  const std::vector<std::pair<Override, std::vector<std::string>>> cases = {
+      {{"train.steps", "many"}, {"--train.steps:", "integer", "\"many\""}},
+      {{"train.steps", "1\nseeds = []"}, {"--train.steps:", "integer", "\"1\\nseeds = []\""}},
+      {{"optim.learning_rate", ".5"}, {"--optim.learning_rate:", "number", "\".5\""}},
+      {{"train.sources", "x"}, {"--train.sources:", "list", "strings", "'[\"x\"]'", "\"x\""}},
+      {{"optim.learning_rate", "-1"}, {"--optim.learning_rate:", "> 0", "-1"}},
+      {{"optim.lr", "1"}, {"--optim.lr:", "unknown key", "optim.learning_rate"}},
+      {{"optim", "{lr = 1}"}, {"--optim:", "optim.lr", "unknown key", "optim.learning_rate"}},
       {{"phases", "[{bag_size = 2}]"},
-       "--phases: phases[0].share: give share or steps, got neither"},
+       {"--phases:", "phases[0].share", "share or steps", "neither"}},
       {{"phases", "[{bags = 2}]"},
-       "--phases: phases[0].bags: unknown key, did you mean phases[0].bag_size?"},
-      {{"phases[0].bag_size", "0"}, "--phases[0].bag_size: must be >= 1, got 0"},
-      {{"phases[1].bag_size", "2"}, "--phases[1].bag_size: phases[1]: no such entry, phases has 1"},
-      {{"phases[x].bag_size", "2"}, "--phases[x].bag_size: phases[x]: no such entry, phases has 1"},
-      {{"train.name", "\xff"}, "--train.name: must be valid UTF-8, got 1 bytes that are not"},
-      {{"", "1"}, "--: expected a table, got an integer: 1"},
-      {{"train.", "1"}, "--train.: unknown key, did you mean train.tied?"},
+       {"--phases:", "phases[0].bags", "unknown key", "phases[0].bag_size"}},
+      {{"phases[0].bag_size", "0"}, {"--phases[0].bag_size:", ">= 1", "0"}},
+      {{"phases[1].bag_size", "2"}, {"--phases[1].bag_size:", "phases[1]", "no such entry", "1"}},
+      {{"phases[x].bag_size", "2"}, {"--phases[x].bag_size:", "phases[x]", "no such entry", "1"}},
+      {{"train.name", "\xff"}, {"--train.name:", "UTF-8", "1"}},
+      {{"", "1"}, {"--:", "table", "1"}},
+      {{"train.", "1"}, {"--train.:", "unknown key", "train.tied"}},
       {{"optim.eps", "0", "compare.arms[1].overrides"},
-       "compare.arms[1].overrides: optim.eps: must be > 0, got 0"},
+       {"compare.arms[1].overrides:", "optim.eps", "> 0", "0"}},
   };
-  for (const auto& [override, message] : cases) EXPECT_EQ(error_of({override}), message);
+  for (const auto& [override, parts] : cases) {
+    EXPECT_THAT(error_of({override}), names(parts)) << override.key;
+  }
 }
 
 TEST(Overrides, RefusedValueOfTheFileIsBlamedOnWhoGaveItLast) {
-  EXPECT_EQ(error_of({{"optim.eps", "1"}}, "[optim]\nlearning_rate = 0"),
-            "recipe.toml:2: optim.learning_rate: must be > 0, got 0");
-  EXPECT_EQ(error_of({{"optim.learning_rate", "-2"}}, "[optim]\nlearning_rate = 0"),
-            "--optim.learning_rate: must be > 0, got -2");
+  EXPECT_THAT(error_of({{"optim.eps", "1"}}, "[optim]\nlearning_rate = 0"),
+              names("recipe.toml:2", "optim.learning_rate", "> 0", "0"));
+  EXPECT_THAT(error_of({{"optim.learning_rate", "-2"}}, "[optim]\nlearning_rate = 0"),
+              names("--optim.learning_rate", "> 0", "-2"));
   EXPECT_EQ(error_of({{"optim.learning_rate", "2"}}, "[optim]\nlearning_rate = 0"), "");
   EXPECT_THAT(error_of({{"phases", "[{bag_size = 2}]"}}, "[[phases]]\nshare = 0.3\nsteps = 1"),
-              ::testing::StartsWith("--phases: phases[0].share: "))
+              names("--phases:", "phases[0].share"))
       << "the list of the command line has no share, whatever the file's had";
 }
 

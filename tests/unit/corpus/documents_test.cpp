@@ -6,6 +6,7 @@
 #include "corpus/readers/document_reader.h"
 #include "corpus/streams/line_reader.h"
 #include "reader_support.h"
+#include "support/names.h"
 #include "support/privileges.h"
 #include "support/temp_dir.h"
 #include "util/files.h"
@@ -14,6 +15,7 @@ namespace superpose::corpus {
 namespace {
 
 using test::error_of;
+using test::names;
 using test::read_documents;
 using test::TempDir;
 using test::write_text;
@@ -125,7 +127,7 @@ TEST(JsonDocuments, FieldByDottedPath) {
                              {.text_field = "meta.deep.t"}),
               ElementsAre("x"));
   EXPECT_THAT(error_of([] { json_documents("{}", {.text_field = "a..b"}); }),
-              HasSubstr("text_field: must be names with dots between them, got \"a..b\""));
+              names("text_field", "a..b"));
 }
 
 TEST(JsonDocuments, BlankLinesEndingsAndByteOrderMark) {
@@ -162,18 +164,16 @@ TEST(JsonDocuments, WhatIsNeitherJsonNorPythonsIsABadRecord) {
        {"01", "1.", ".5", "+1", "-", "1e", "0x10", "nan", "inf", "NaNs", "-NaN", "1_000", "'a'",
         "\"\\u12\"", "undefined", "1e309 1", "\"\\q\"", "1e999 NaN"}) {
     const std::string record = "{\"a\": " + std::string(value) + ", \"text\": \"x\"}";
-    EXPECT_THAT(json_error(record), HasSubstr("a.jsonl:1: not valid JSON")) << value;
+    EXPECT_THAT(json_error(record), names("a.jsonl:1", "valid JSON")) << value;
   }
   EXPECT_THAT(json_error("{\"a\": " + std::string(1100, '[') + std::string(1100, ']') +
                          ", \"text\": \"x\"}"),
-              HasSubstr(":1: not valid JSON"));
+              names(":1", "valid JSON"));
   // In the text itself.
-  EXPECT_THAT(json_error(R"({"a": NaN, "text": "\ud83d"})"),
-              HasSubstr("whole surrogate pairs, got half"));
-  EXPECT_THAT(json_error(R"({"text": 1e309})"), HasSubstr("must be a string, got a number"));
-  EXPECT_THAT(json_error(R"({"text": NaN})"), HasSubstr("must be a string, got a number"));
-  EXPECT_THAT(json_error(R"({"a": 1e309, "text": "x", "text": "y"})"),
-              HasSubstr("must occur once, got 2"));
+  EXPECT_THAT(json_error(R"({"a": NaN, "text": "\ud83d"})"), names("surrogate", "half"));
+  EXPECT_THAT(json_error(R"({"text": 1e309})"), names("string", "number"));
+  EXPECT_THAT(json_error(R"({"text": NaN})"), names("string", "number"));
+  EXPECT_THAT(json_error(R"({"a": 1e309, "text": "x", "text": "y"})"), names("once", "2"));
   EXPECT_THAT(json_error("{\"a\": 1e309, \"text\": \"\xff\"}"), HasSubstr("UTF-8"));
 }
 
@@ -185,25 +185,23 @@ TEST(JsonDocuments, OtherFieldsMayOccurTwice) {
 TEST(JsonDocuments, BadRecordsAreErrorsWithTheirLine) {
   const std::string good = "{\"text\": \"a\"}\n";
   EXPECT_THAT(json_error(good + "\n{\"text\": \"b\""),
-              AllOf(HasSubstr("a.jsonl:3: not valid JSON"), Not(HasSubstr("\n"))));
-  EXPECT_THAT(json_error(good + "plain"), HasSubstr(":2: not valid JSON"));
-  EXPECT_THAT(json_error(good + "{\"text\": \"a\"} {\"text\": \"b\"}"), HasSubstr(":2: not valid"));
+              AllOf(names("a.jsonl:3", "valid JSON"), Not(HasSubstr("\n"))));
+  EXPECT_THAT(json_error(good + "plain"), names(":2", "valid JSON"));
+  EXPECT_THAT(json_error(good + "{\"text\": \"a\"} {\"text\": \"b\"}"), names(":2", "not valid"));
   EXPECT_THAT(json_error(good + "{\"text\": \"\xff\"}"), HasSubstr("UTF-8"));
   EXPECT_THAT(json_error(good + "{\"text\": \"\\ud83d\"}"),
-              HasSubstr(":2: field \"text\" must hold whole surrogate pairs, got half"));
-  EXPECT_THAT(json_error(good + "{\"tex\": 1}"),
-              HasSubstr(":2: no field \"text\"; set data.text_field"));
-  EXPECT_THAT(json_error(good + "{\"text\": null}"),
-              HasSubstr(":2: field \"text\" must be a string, got null"));
-  EXPECT_THAT(json_error(good + "{\"text\": 1.5}"), HasSubstr("got a number"));
-  EXPECT_THAT(json_error(good + "[1]"), HasSubstr(":2: expected an object that holds \"text\""));
+              names(":2", "\"text\"", "surrogate", "half"));
+  EXPECT_THAT(json_error(good + "{\"tex\": 1}"), names(":2", "\"text\"", "data.text_field"));
+  EXPECT_THAT(json_error(good + "{\"text\": null}"), names(":2", "\"text\"", "string", "null"));
+  EXPECT_THAT(json_error(good + "{\"text\": 1.5}"), names(":2", "string", "number"));
+  EXPECT_THAT(json_error(good + "[1]"), names(":2", "object", "\"text\""));
   EXPECT_THAT(json_error(good + "{\"text\": \"a\", \"text\": \"b\"}"),
-              HasSubstr(":2: \"text\" of field \"text\" must occur once, got 2"));
+              names(":2", "\"text\"", "once", "2"));
   EXPECT_THAT(json_error("{\"a\": 1}", {.text_field = "a.b"}),
-              HasSubstr(":1: expected an object that holds \"b\" of field \"a.b\", got a number"));
-  EXPECT_THAT(json_error(std::string("{\"text\": \"a\"}\0{", 15)), HasSubstr("is binary data"));
+              names(":1", "object", "\"b\"", "\"a.b\"", "number"));
+  EXPECT_THAT(json_error(std::string("{\"text\": \"a\"}\0{", 15)), names("binary"));
   EXPECT_THAT(json_error(std::string(5000, '[')), HasSubstr(":1: "));
-  EXPECT_THAT(json_error(good + std::string(5000, '[')), HasSubstr(":2: not valid JSON"));
+  EXPECT_THAT(json_error(good + std::string(5000, '[')), names(":2", "valid JSON"));
 }
 
 TEST(JsonDocuments, BadRecordsAreCountedWhereTheyAreSkipped) {
@@ -228,9 +226,9 @@ TEST(JsonDocuments, FilesThatAreOneJsonValueSayWhatIsExpected) {
     write_text(dir / "a.json", content);
     return error_of([&] { read_documents(dir / "a.json", {.on_bad_record = BadRecord::kSkip}); });
   };
-  EXPECT_THAT(message("[{\"text\": \"a\"}]"), HasSubstr("a.json:1: expected JSON lines"));
-  EXPECT_THAT(message("\n[\n{\"text\": \"a\"}]"), HasSubstr("a.json:2: expected JSON lines"));
-  EXPECT_THAT(message("{\n  \"text\": \"a\"\n}\n"), HasSubstr("over several lines"));
+  EXPECT_THAT(message("[{\"text\": \"a\"}]"), names("a.json:1", "JSON lines"));
+  EXPECT_THAT(message("\n[\n{\"text\": \"a\"}]"), names("a.json:2", "JSON lines"));
+  EXPECT_THAT(message("{\n  \"text\": \"a\"\n}\n"), names("several lines"));
   EXPECT_EQ(message("{\"text\": \"a\"}"), "");
 }
 
@@ -241,27 +239,25 @@ TEST(LineReader, LongLinesAreRefusedByNumber) {
   std::string line;
   EXPECT_TRUE(lines.next(line) && line == "12345");
   EXPECT_TRUE(lines.next(line) && line.empty());
-  EXPECT_EQ(error_of([&] { lines.next(line); }), "a:3: a line must have at most 5 bytes, got more");
+  EXPECT_THAT(error_of([&] { lines.next(line); }), names("a:3", "5 bytes"));
 }
 
 TEST(Documents, WhatCannotBeOpenedIsNamed) {
   const TempDir dir;
   std::filesystem::create_directory(dir / "folder.jsonl");
   EXPECT_THAT(error_of([&] { open_documents(dir / "absent.txt", {}); }),
-              HasSubstr("absent.txt: cannot open: No such file"));
+              names("absent.txt", "No such file or directory"));
   EXPECT_THAT(error_of([&] { open_documents(dir / "folder.jsonl", {}); }),
-              HasSubstr("folder.jsonl: expected a file, got a folder"));
+              names("folder.jsonl", "folder"));
   write_text(dir / "a.txt.BR", "x");
-  EXPECT_THAT(error_of([&] { open_documents(dir / "a.txt.BR", {}); }),
-              HasSubstr("files of kind .br cannot be read"));
+  EXPECT_THAT(error_of([&] { open_documents(dir / "a.txt.BR", {}); }), names(".br"));
   for (const char* name : {"a.bin", "a.npy", "a.BIN"}) {
     write_text(dir / name, "x");
-    EXPECT_THAT(error_of([&] { open_documents(dir / name, {}); }),
-                HasSubstr("holds token ids by its name, not text"));
+    EXPECT_THAT(error_of([&] { open_documents(dir / name, {}); }), names(name, "token ids"));
   }
   write_text(dir / "empty.gz", "");
   EXPECT_THAT(error_of([&] { open_documents(dir / "empty.gz", {}); }),
-              HasSubstr("empty.gz: expected gzip data, got an empty file"));
+              names("empty.gz", "gzip", "empty"));
 }
 
 TEST(Documents, WhatMayNotBeReadIsNamed) {
@@ -276,8 +272,8 @@ TEST(Documents, WhatMayNotBeReadIsNamed) {
   const test::WithoutPrivileges unprivileged(dir.path());
   if (!unprivileged.steps_down()) GTEST_SKIP() << test::kMayNotStepDown;
   for (const std::string& name : names) {
-    EXPECT_EQ(error_of([&] { open_documents(dir / name, {}); }),
-              (dir / name).string() + ": cannot open: Permission denied");
+    EXPECT_THAT(error_of([&] { open_documents(dir / name, {}); }),
+                test::names((dir / name).string(), "Permission denied"));
   }
 }
 
@@ -331,9 +327,8 @@ TEST_F(Compressed, DamageIsAnErrorThatNamesThePlace) {
     };
     EXPECT_EQ(message(whole), "");
     for (std::size_t size = 1; size < whole.size(); ++size) {
-      EXPECT_THAT(
-          message(whole.substr(0, size)),
-          AllOf(HasSubstr(path.string()), HasSubstr("is cut off at byte " + std::to_string(size))));
+      EXPECT_THAT(message(whole.substr(0, size)),
+                  names(path.string(), "cut off", "byte " + std::to_string(size)));
     }
     EXPECT_THAT(message(whole + "0123456789abcdef"), HasSubstr(" at byte "));
     std::mt19937 random(5);

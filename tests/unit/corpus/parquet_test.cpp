@@ -5,6 +5,7 @@
 
 #include "corpus/streams/byte_stream.h"
 #include "reader_support.h"
+#include "support/names.h"
 #include "support/temp_dir.h"
 #include "util/files.h"
 
@@ -12,13 +13,11 @@ namespace superpose::corpus {
 namespace {
 
 using test::error_of;
+using test::names;
 using test::read_documents;
 using test::TempDir;
 using test::write_text;
-using ::testing::AllOf;
 using ::testing::ElementsAre;
-using ::testing::EndsWith;
-using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 // Files written by write_parquet.py.
@@ -65,8 +64,8 @@ TEST_F(Parquet, IsKnownByItsContent) {
 }
 
 TEST_F(Parquet, NullsAndBadTextAreErrorsOrSkipped) {
-  EXPECT_THAT(message("nulls"), EndsWith("nulls.parquet: row 1: the text is null"));
-  EXPECT_THAT(message("utf8"), EndsWith("utf8.parquet: row 0: the text is not valid UTF-8"));
+  EXPECT_THAT(message("nulls"), names("nulls.parquet", "row 1", "null"));
+  EXPECT_THAT(message("utf8"), names("utf8.parquet", "row 0", "UTF-8"));
   const ReadOptions skip{.on_bad_record = BadRecord::kSkip};
   EXPECT_THAT(read_documents(file("nulls"), skip),
               ElementsAre("a", std::string("\xc3\xa4\0b", 4), ""));
@@ -80,18 +79,14 @@ TEST_F(Parquet, NullsAndBadTextAreErrorsOrSkipped) {
 }
 
 TEST_F(Parquet, ColumnsThatCannotServeAreNamed) {
-  EXPECT_THAT(message("none", {.text_field = "body"}),
-              EndsWith("there is no column \"body\" (of 2: id, text)"));
-  EXPECT_THAT(message("none", {.text_field = "id"}),
-              EndsWith("column \"id\" must hold strings or bytes, got INT64"));
-  EXPECT_THAT(message("nested"),
-              HasSubstr("there is no column \"text\" (of 2: meta.text, meta.id"));
-  EXPECT_THAT(message("lists", {.text_field = "text.list.element"}),
-              EndsWith("must have one value per row, got lists"));
-  EXPECT_THAT(message("absent"), HasSubstr("absent.parquet: cannot open: No such file"));
+  EXPECT_THAT(message("none", {.text_field = "body"}), names("\"body\"", "2", "id", "text"));
+  EXPECT_THAT(message("none", {.text_field = "id"}), names("\"id\"", "strings", "bytes", "INT64"));
+  EXPECT_THAT(message("nested"), names("\"text\"", "2", "meta.text", "meta.id"));
+  EXPECT_THAT(message("lists", {.text_field = "text.list.element"}), names("one value", "lists"));
+  EXPECT_THAT(message("absent"), names("absent.parquet", "No such file or directory"));
   ASSERT_EQ(test::run_command("gzip -kf '" + file("none").string() + "'"), 0);
   EXPECT_THAT(error_of([&] { open_documents(dir_ / "none.parquet.gz", {}); }),
-              HasSubstr("Parquet compresses by itself"));
+              names("none.parquet.gz", "Parquet"));
 }
 
 // An error that names the file, or a file that reads; a checksum guards the page with the text.

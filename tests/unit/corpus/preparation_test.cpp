@@ -14,6 +14,7 @@
 #include "corpus/corpus.h"
 #include "corpus/prepare/prepare_console.h"
 #include "corpus_support.h"
+#include "support/names.h"
 #include "support/temp_dir.h"
 #include "util/files.h"
 
@@ -22,6 +23,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using test::error_of;
+using test::names;
 using test::write_text;
 using ::testing::HasSubstr;
 
@@ -129,7 +131,7 @@ TEST_F(Preparation, KilledAnywhereGivesTheSameFiles) {
     EXPECT_EQ(std::distance(fs::directory_iterator(config.cache_dir), {}), 1) << at;
     if (at > 2) {
       ASSERT_EQ(notes.size(), 1U);
-      EXPECT_THAT(notes[0], HasSubstr("continuing an interrupted preparation"));
+      EXPECT_THAT(notes[0], names("interrupted"));
       EXPECT_GT(first.documents, 0) << at;
     }
   }
@@ -196,7 +198,7 @@ TEST_F(Preparation, ASignalEndsItAndTheSameCallContinues) {
   const PreparedCorpus corpus = prepare_corpus(config, [&](const PrepareProgress& progress) {
     if (!progress.note.empty()) notes.emplace_back(progress.note);
   });
-  EXPECT_THAT(notes, ::testing::ElementsAre(HasSubstr("continuing an interrupted preparation")));
+  EXPECT_THAT(notes, ::testing::ElementsAre(names("interrupted")));
   EXPECT_EQ(files_of(corpus.folder), files_of(prepare_corpus(in_cache("whole")).folder));
 }
 
@@ -210,7 +212,7 @@ TEST_F(Preparation, ChangedSourcesStartAnewAndSaySo) {
   };
   prepare_corpus(config, listen);
   ASSERT_EQ(notes.size(), 1U);
-  EXPECT_THAT(notes[0], HasSubstr("is removed, because its sources changed"));
+  EXPECT_THAT(notes[0], names("removed", "sources changed"));
   EXPECT_EQ(std::distance(fs::directory_iterator(config.cache_dir), {}), 1);
 }
 
@@ -224,7 +226,7 @@ TEST_F(Preparation, ChangedSettingsStartAnewAndSaySo) {
   };
   prepare_corpus(config, listen);
   ASSERT_EQ(notes.size(), 1U);
-  EXPECT_THAT(notes[0], HasSubstr("with other settings"));
+  EXPECT_THAT(notes[0], names("other settings"));
 }
 
 // Both wait for one lock; the second finds the work done.
@@ -340,8 +342,7 @@ TEST_F(Preparation, InvalidUtf8IsKeptReplacedSkippedOrAnError) {
   EXPECT_EQ(bytes_with(InvalidUtf8::kSkip), 4 + 9);
   config_.on_invalid_utf8 = InvalidUtf8::kError;
   EXPECT_THAT(error_of([&] { prepare_corpus(in_cache("cache")); }),
-              ::testing::AllOf(HasSubstr("e.txt: document 2 is not UTF-8 at byte 4"),
-                               HasSubstr("data.on_invalid_utf8")));
+              names("e.txt", "document 2", "UTF-8", "byte 4", "data.on_invalid_utf8"));
 }
 
 TEST_F(Preparation, CountsOfSourcesAddUpAndVerify) {

@@ -7,6 +7,7 @@
 #include "corpus/prepare/prepare_plan.h"
 #include "corpus/shards/sidecar.h"
 #include "corpus_support.h"
+#include "support/names.h"
 #include "support/temp_dir.h"
 #include "util/files.h"
 
@@ -15,6 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using test::error_of;
+using test::names;
 using test::write_text;
 using ::testing::AllOf;
 using ::testing::Contains;
@@ -56,7 +58,7 @@ class Binaries : public ::testing::Test {
 TEST_F(Binaries, InAFolderAreLeftOutAndCountedByName) {
   const PreparedCorpus corpus = prepare();
   EXPECT_EQ(corpus.train_stats.documents, 2);
-  EXPECT_THAT(notes_, Contains(AllOf(HasSubstr("left out"), HasSubstr("logo.png (a PNG image)"))));
+  EXPECT_THAT(notes_, Contains(names("left out", "logo.png", "PNG")));
   ASSERT_EQ(corpus.sources.size(), 3U);
   EXPECT_EQ(corpus.sources[1].name, "logo.png");
   EXPECT_EQ(corpus.sources[1].left_out_as, "a PNG image");
@@ -83,21 +85,21 @@ TEST_F(Binaries, LeaveNoTrace) {
 
 TEST_F(Binaries, NamedThemselvesAreErrors) {
   config_.sources.push_back(path("in/logo.png"));
-  EXPECT_THAT(error(), AllOf(HasSubstr("logo.png: is a PNG image"), HasSubstr("data.on_binary")));
+  EXPECT_THAT(error(), names("logo.png", "PNG", "data.on_binary"));
   config_.sources = {path("in/logo.png"), path("in")};
-  EXPECT_THAT(error(), HasSubstr("is a PNG image"));
+  EXPECT_THAT(error(), names(path("in/logo.png"), "PNG"));
   EXPECT_FALSE(fs::exists(dir_ / "cache") && !fs::is_empty(dir_ / "cache"));
   config_.on_binary = OnBinary::kSkip;
   EXPECT_EQ(prepare().train_stats.documents, 2);
   config_.sources = {path("in/a.txt")};
   config_.validation = {path("in/logo.png")};
   config_.on_binary = OnBinary::kAuto;
-  EXPECT_THAT(error(), HasSubstr("is a PNG image"));
+  EXPECT_THAT(error(), names(path("in/logo.png"), "PNG"));
 }
 
 TEST_F(Binaries, MayBeErrorsEverywhereOrText) {
   config_.on_binary = OnBinary::kError;
-  EXPECT_THAT(error(), HasSubstr("logo.png: is a PNG image"));
+  EXPECT_THAT(error(), names("logo.png", "PNG"));
   config_.on_binary = OnBinary::kKeep;
   const PreparedCorpus corpus = prepare();
   EXPECT_EQ(corpus.train_stats.documents, 3);
@@ -108,7 +110,7 @@ TEST_F(Binaries, MayBeErrorsEverywhereOrText) {
 TEST_F(Binaries, NothingElseIsAnError) {
   config_.sources = {path("in/logo.png")};
   config_.on_binary = OnBinary::kSkip;
-  EXPECT_THAT(error(), AllOf(HasSubstr("nothing to read"), HasSubstr("logo.png (a PNG image)")));
+  EXPECT_THAT(error(), names("nothing", "logo.png", "PNG"));
 }
 
 TEST_F(Binaries, HeldOutFoldersMayHoldThem) {
@@ -136,7 +138,7 @@ TEST_F(Binaries, BesideTextOrTokensAreNoTokenFiles) {
   EXPECT_EQ(verify_corpus(corpus.folder).sources, 2);
   config_.format = TokenFormat::kRawU16;
   config_.sources = {path("in/logo.png")};
-  EXPECT_THAT(error(), HasSubstr("is a PNG image, not token ids"));
+  EXPECT_THAT(error(), names("PNG", "token ids"));
 }
 
 // Keys of before there was data.on_binary, computed by the program of that time.

@@ -6,6 +6,7 @@
 
 #include "corpus/sources/distributions.h"
 #include "corpus_support.h"
+#include "support/names.h"
 #include "support/temp_dir.h"
 
 namespace superpose::corpus {
@@ -13,11 +14,10 @@ namespace {
 
 namespace fs = std::filesystem;
 using test::error_of;
+using test::names;
 using test::write_text;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::StartsWith;
-using ::testing::StrEq;
 
 std::vector<std::string> names(const std::vector<SourceFile>& sources) {
   std::vector<std::string> result;
@@ -98,10 +98,9 @@ TEST_F(Sources, LinksThatLeadNowhereAreNamed) {
   fs::create_symlink(dir_ / "tree/itself", dir_ / "tree/itself");
   config_.sources = {path("tree")};
   EXPECT_THAT(error_of([&] { list_sources(config_); }),
-              HasSubstr("no such file: " + path("tree/broken.py")));
+              names("no such file", path("tree/broken.py")));
   config_.exclude = {"*.py"};
-  EXPECT_THAT(error_of([&] { list_sources(config_); }),
-              HasSubstr("no such file: " + path("tree/itself")));
+  EXPECT_THAT(error_of([&] { list_sources(config_); }), names("no such file", path("tree/itself")));
   config_.exclude = {"broken.py", "itself"};
   EXPECT_EQ(list_sources(config_).size(), 4U);
 }
@@ -110,16 +109,19 @@ TEST_F(Sources, ErrorsNameWhatIsWrong) {
   EXPECT_THAT(error_of([&] { list_sources(config_); }), HasSubstr("set data.sources"));
   config_.sources = {path("absent.txt")};
   EXPECT_THAT(error_of([&] { list_sources(config_); }),
-              StrEq("data.sources: no such file or folder: " + path("absent.txt")));
+              names("data.sources", "no such file", path("absent.txt")));
   config_.sources = {path("tree/*.rs")};
   EXPECT_THAT(error_of([&] { list_sources(config_); }),
-              StrEq("data.sources: no file matches " + path("tree/*.rs")));
+              names("data.sources", "no file", path("tree/*.rs")));
   config_.sources = {path("gone/*.rs")};
-  EXPECT_THAT(error_of([&] { list_sources(config_); }), HasSubstr("no such file or folder"));
+  EXPECT_THAT(error_of([&] { list_sources(config_); }),
+              names("data.sources", "no such file", path("gone/*.rs")));
   config_.sources_key = "";
-  EXPECT_THAT(error_of([&] { list_sources(config_); }), StartsWith("no such file or folder"));
+  EXPECT_THAT(error_of([&] { list_sources(config_); }),
+              ::testing::AllOf(names("no such file", path("gone/*.rs")),
+                               ::testing::Not(HasSubstr("data."))));
   config_.sources = {"/dev/null"};
-  EXPECT_THAT(error_of([&] { list_sources(config_); }), HasSubstr("not a regular file: /dev/null"));
+  EXPECT_THAT(error_of([&] { list_sources(config_); }), names("regular file", "/dev/null"));
 }
 
 // The test's folder is the current one; the recipe lies in a folder below.
@@ -165,8 +167,7 @@ TEST_F(Located, FromTheCurrentFolderOrFromTheRecipes) {
 
 TEST_F(Located, DifferentFilesInBothAreAnError) {
   write_text(dir_ / "recipes/tree/x.py", "x");
-  EXPECT_THAT(error_of([&] { located("tree"); }),
-              ::testing::AllOf(HasSubstr(path("tree")), HasSubstr(path("recipes/tree"))));
+  EXPECT_THAT(error_of([&] { located("tree"); }), names(path("tree"), path("recipes/tree")));
   EXPECT_THAT(error_of([&] { located("tree/*.py"); }), HasSubstr(path("recipes/tree")));
   EXPECT_EQ(located("tree/*.txt"), "tree/*.txt");  // the recipe's folder has none
   fs::remove_all(dir_ / "recipes/tree");
@@ -205,9 +206,9 @@ TEST_F(Distributions, FilesComeFromRecordUnderAnySpellingOfTheName) {
 
 TEST_F(Distributions, ErrorsNameTheDistribution) {
   config_.python_distributions = {"absent"};
-  EXPECT_THAT(error_of([&] { list_sources(config_); }), HasSubstr("absent is not installed in"));
+  EXPECT_THAT(error_of([&] { list_sources(config_); }), names("absent", "not installed"));
   config_.python_distributions = {"my-pkg-extra"};
-  EXPECT_THAT(error_of([&] { list_sources(config_); }), HasSubstr("no such file: "));
+  EXPECT_THAT(error_of([&] { list_sources(config_); }), names("no such file"));
   config_.site_packages = "";
   EXPECT_THAT(error_of([&] { list_sources(config_); }), HasSubstr("data.site_packages"));
   config_.site_packages = path("nowhere");

@@ -7,6 +7,7 @@
 #include "corpus/corpus.h"
 #include "corpus/corpus_record.h"
 #include "corpus_support.h"
+#include "support/names.h"
 #include "support/temp_dir.h"
 #include "tokenizer/bytes.h"
 #include "util/files.h"
@@ -19,6 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 using test::Document;
 using test::error_of;
+using test::names;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -235,7 +237,7 @@ TEST_F(TokenCorpus, TouchedFilesAreAsGoodAsBefore) {
 TEST_F(TokenCorpus, AnIndexIsNoSource) {
   config_.sources = {(dir_ / "in/train-00000.idx").string()};
   EXPECT_THAT(error_of([&] { prepare_corpus(config_, {}, kAnyShare); }),
-              HasSubstr("train-00000.idx is the index of train-00000.bin: name that one"));
+              names("train-00000.idx", "train-00000.bin"));
   config_.sources.push_back((dir_ / "in/train-00000.bin").string());
   EXPECT_EQ(prepare_corpus(config_, {}, kAnyShare).train_stats.documents, 2);
 }
@@ -243,7 +245,7 @@ TEST_F(TokenCorpus, AnIndexIsNoSource) {
 TEST_F(TokenCorpus, ForeignTokensAreNamedWithTheirPlace) {
   test::write_shards(dir_ / "in", {Document{'a', 300, 256}});
   EXPECT_THAT(error_of([&] { prepare_corpus(config_, {}, kAnyShare); }),
-              AllOf(HasSubstr("train-00000.bin"), HasSubstr("below 257, got 300 at token 1")));
+              names("train-00000.bin", "257", "300", "token 1"));
   EXPECT_FALSE(fs::exists(config_.cache_dir) && !fs::is_empty(config_.cache_dir));
 }
 
@@ -260,7 +262,7 @@ TEST_F(TokenCorpus, WhatNeedsTextIsRefused) {
               HasSubstr("data.max_document_bytes"));
   test::write_text(dir_ / "in/a.txt", "text");
   EXPECT_THAT(message([&](DataConfig& c) { c.sources.push_back((dir_ / "in/a.txt").string()); }),
-              AllOf(HasSubstr("token files and text"), HasSubstr("a.txt")));
+              names("token files", "text", "a.txt"));
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "corpus/shards/token_shards.h"
 #include "corpus/tokens/document_scan.h"
 #include "reader_support.h"
+#include "support/names.h"
 #include "support/privileges.h"
 #include "support/temp_dir.h"
 #include "util/files.h"
@@ -21,9 +22,9 @@ namespace superpose::corpus {
 namespace {
 
 using test::error_of;
+using test::names;
 using test::TempDir;
 using test::write_text;
-using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
@@ -89,14 +90,12 @@ TEST_F(Layouts, PlainNumbers) {
       {TokenFormat::kRawU64, "raw-u64.bin"}};
   for (const auto& [format, name] : formats) {
     expect_documents(name, {.format = format, .end_of_document = 9});
-    EXPECT_THAT(message(name), AllOf(HasSubstr(name), HasSubstr("cannot tell its format"),
-                                     HasSubstr("data.format = \"raw-u16\"")));
+    EXPECT_THAT(message(name), names(name, "format", "data.format = \"raw-u16\""));
   }
   EXPECT_THAT(message("raw-u8.bin", {.format = TokenFormat::kRawU16}),
-              EndsWith("raw-u8.bin: must hold whole tokens of 2 bytes, got 9 bytes"));
+              names("raw-u8.bin", "2 bytes", "9 bytes"));
   EXPECT_THAT(message("raw-u8.bin", {.format = TokenFormat::kRawU8, .end_of_document = 256}),
-              EndsWith("end-of-document id must fit its numbers of 8 bits, got 256: write the file "
-                       "with wider numbers"));
+              names("end-of-document", "8 bits", "256"));
   EXPECT_THAT(message("raw-u16.bin", {.format = TokenFormat::kRawU16, .end_of_document = -1}),
               EndsWith("got -1"));
   write_text(dir_ / "empty", "");
@@ -108,12 +107,10 @@ TEST_F(Layouts, PlainNumbers) {
 
 TEST_F(Layouts, HeadersAreNotReadAsTokens) {
   const TokenFileOptions raw{.format = TokenFormat::kRawU16};
-  EXPECT_THAT(message("gpt2.bin", raw), EndsWith("set data.format = \"llm.c\""));
-  EXPECT_THAT(message("uint16.npy", raw), EndsWith("set data.format = \"npy\""));
-  EXPECT_THAT(message("raw-u16.bin", {.format = TokenFormat::kLlmC}),
-              HasSubstr("expected a header of llm.c"));
-  EXPECT_THAT(message("raw-u16.bin", {.format = TokenFormat::kNumpy}),
-              HasSubstr("expected the header of a NumPy file"));
+  EXPECT_THAT(message("gpt2.bin", raw), names("data.format", "\"llm.c\""));
+  EXPECT_THAT(message("uint16.npy", raw), names("data.format", "\"npy\""));
+  EXPECT_THAT(message("raw-u16.bin", {.format = TokenFormat::kLlmC}), names("header", "llm.c"));
+  EXPECT_THAT(message("raw-u16.bin", {.format = TokenFormat::kNumpy}), names("header", "NumPy"));
 }
 
 TEST_F(Layouts, Numpy) {
@@ -122,9 +119,9 @@ TEST_F(Layouts, Numpy) {
     expect_documents(std::string(name) + ".npy", {.end_of_document = 9});
   }
   EXPECT_EQ(open(dir_ / "none.npy").num_tokens(), 0);
-  EXPECT_THAT(message("float.npy"), EndsWith("whole number such as <u2, got <f4"));
+  EXPECT_THAT(message("float.npy"), names("<u2", "<f4"));
   EXPECT_THAT(message("big_endian.npy"), EndsWith("got >u2"));
-  EXPECT_THAT(message("matrix.npy"), EndsWith("must have one dimension, got shape (3, 3)"));
+  EXPECT_THAT(message("matrix.npy"), names("one dimension", "(3, 3)"));
 }
 
 TEST_F(Layouts, Megatron) {
@@ -202,8 +199,8 @@ TEST_F(Layouts, MegatronSequencesMayNotOverlapNorLeaveHoles) {
     write_text(dir_ / "sequences.idx", changed);
     return message("sequences");
   };
-  EXPECT_THAT(message_with(1, 0), HasSubstr("sequence 1 must begin where another ends, at byte 4"));
-  EXPECT_THAT(message_with(0, 40), HasSubstr("sequences.idx: sequence 1 must begin"));
+  EXPECT_THAT(message_with(1, 0), names("sequence 1", "byte 4"));
+  EXPECT_THAT(message_with(0, 40), names("sequences.idx", "sequence 1"));
   EXPECT_THAT(message_with(6, std::int64_t{1} << 62), HasSubstr("sequence 6"));
   EXPECT_THAT(message_with(6, -4), HasSubstr("at byte -4"));
 }
@@ -216,11 +213,10 @@ TEST_F(Layouts, LlmCHeaderIsChecked) {
     write_text(dir_ / "gpt2.bin", changed);
     return message("gpt2.bin");
   };
-  EXPECT_THAT(message_with(0, 20240522), HasSubstr("multiple-choice questions"));
-  EXPECT_THAT(message_with(1, 2), HasSubstr("version must be 1 with magic 20240520, got 2"));
-  EXPECT_THAT(message_with(2, 10), EndsWith("must hold 10 tokens of 2 bytes by its header, got 18 "
-                                            "bytes"));
-  EXPECT_THAT(message_with(2, -1), HasSubstr("must hold -1 tokens"));
+  EXPECT_THAT(message_with(0, 20240522), names("multiple-choice"));
+  EXPECT_THAT(message_with(1, 2), names("version", "1", "20240520", "2"));
+  EXPECT_THAT(message_with(2, 10), names("10 tokens", "2 bytes", "18 bytes"));
+  EXPECT_THAT(message_with(2, -1), names("-1 tokens"));
 }
 
 TEST(TokenFiles, IdsOutsideTheVocabularyAreNamedWithTheirPlace) {
@@ -232,11 +228,11 @@ TEST(TokenFiles, IdsOutsideTheVocabularyAreNamedWithTheirPlace) {
   using U32 = std::vector<std::uint32_t>;
   using U64 = std::vector<std::uint64_t>;
   EXPECT_THAT(message(bytes_of(U32{99, 100}), TokenFormat::kRawU32),
-              EndsWith("a.bin: token id must be below 100, got 100 at token 1"));
+              names("a.bin", "100", "token 1"));
   EXPECT_THAT(message(bytes_of(U32{1, 2, 0xffffffffU}), TokenFormat::kRawU32),
-              EndsWith("got 4294967295 at token 2"));
+              names("4294967295", "token 2"));
   EXPECT_THAT(message(bytes_of(U64{1, (1ULL << 32) + 5}), TokenFormat::kRawU64),
-              EndsWith("got 4294967301 at token 1"));
+              names("4294967301", "token 1"));
   EXPECT_THAT(message(bytes_of(U64{1ULL << 63}), TokenFormat::kRawU64), HasSubstr("at token 0"));
 }
 
@@ -247,8 +243,7 @@ TEST_F(Layouts, NegativeIdsAreNamedWithTheirPlace) {
     std::fill_n(bin.begin() + static_cast<long>(3 * width), width, '\xff');
     write_text(dir_ / (name + ".bin"), bin);
     EXPECT_THAT(error_of([&] { tokens_of(open(dir_ / name)); }),
-                EndsWith(name + ".bin: token id must be at least 0 and below 100, got -1 at token "
-                                "3"));
+                names(name + ".bin", "100", "-1", "token 3"));
   }
 }
 
@@ -313,8 +308,7 @@ TEST(LargeTokenFiles, LlmCBeyondItsCountIsRefused) {
   header[1] = 1;
   header[2] = static_cast<std::int32_t>(kLarge);
   write_sparse(dir / "a.bin", 1024 + kLarge * 2, {{0, bytes_of(header)}});
-  EXPECT_THAT(error_of([&] { open(dir / "a.bin"); }),
-              HasSubstr("holds 2147484648 tokens, more than the 32-bit count of its header"));
+  EXPECT_THAT(error_of([&] { open(dir / "a.bin"); }), names("2147484648", "32-bit"));
   header[2] = 1 << 30;
   write_sparse(dir / "a.bin", 1024 + (std::int64_t{1} << 31), {{0, bytes_of(header)}});
   EXPECT_EQ(open(dir / "a.bin").num_tokens(), 1 << 30);
@@ -373,16 +367,16 @@ TEST(DocumentScan, FindsEveryEnd) {
 TEST(TokenFiles, WhatCannotBeOpenedIsNamed) {
   const TempDir dir;
   EXPECT_THAT(error_of([&] { open(dir / "absent.bin"); }), HasSubstr("absent.bin: cannot open"));
-  EXPECT_THAT(error_of([&] { open(dir.path()); }), HasSubstr("expected a file, got a folder"));
+  EXPECT_THAT(error_of([&] { open(dir.path()); }), names(dir.path().string(), "folder"));
   for (const char* name : {"a.bin.gz", "a.npy.zst"}) {
     write_text(dir / name, "xxxx");
-    EXPECT_THAT(error_of([&] { open(dir / name); }), HasSubstr("are read in place: unpack it"));
+    EXPECT_THAT(error_of([&] { open(dir / name); }), names(name, "in place"));
   }
   write_text(dir / "plain.bin", "xxxx");
   EXPECT_THAT(error_of([&] { open(dir / "plain.bin"); }),
               HasSubstr("set data.format = \"raw-u16\", or raw-u8"));
   write_text(dir / "a.idx", "x");
-  EXPECT_THAT(error_of([&] { open(dir / "a.bin"); }), HasSubstr("a.idx: is cut off in its magic"));
+  EXPECT_THAT(error_of([&] { open(dir / "a.bin"); }), names("a.idx", "cut off", "magic"));
 }
 
 TEST(TokenFiles, WhatMayNotBeReadIsNamed) {
@@ -408,8 +402,8 @@ TEST(TokenFiles, WhatMayNotBeReadIsNamed) {
   const test::WithoutPrivileges unprivileged(dir.path());
   if (!unprivileged.steps_down()) GTEST_SKIP() << test::kMayNotStepDown;
   for (const auto& [name, format] : formats) {
-    EXPECT_EQ(error_of([&] { open(dir / name, {.format = format}); }),
-              (dir / name).string() + ": cannot open: Permission denied");
+    EXPECT_THAT(error_of([&] { open(dir / name, {.format = format}); }),
+                names((dir / name).string(), "Permission denied"));
   }
 }
 

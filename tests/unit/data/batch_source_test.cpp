@@ -7,6 +7,7 @@
 #include <set>
 
 #include "stream_support.h"
+#include "support/names.h"
 
 namespace superpose::data {
 namespace {
@@ -14,6 +15,7 @@ namespace {
 using superposition::Phase;
 using test::error_of;
 using test::make_phase;
+using test::names;
 using test::NumberedStream;
 using test::ReferenceReader;
 using test::StreamCase;
@@ -338,11 +340,11 @@ TEST(BatchSource, RefusesImpossiblePlans) {
   };
   BatchPlan plan = make_plan(switching_phases(), 2);
   plan.world_size = 3;
-  EXPECT_THAT(message(plan), HasSubstr("a row for each rank, got 2 rows for 3 ranks"));
+  EXPECT_THAT(message(plan), names("row", "2", "3"));
   plan.rank = 3;
   EXPECT_THAT(message(plan), HasSubstr("got 3 of 3"));
   plan = make_plan({});
-  EXPECT_THAT(message(plan), HasSubstr("needs a phase"));
+  EXPECT_THAT(message(plan), names("a phase"));
   plan = make_plan(switching_phases());
   plan.first_step = 27;
   EXPECT_THAT(message(plan), HasSubstr("[0, 26], got 27"));
@@ -356,8 +358,8 @@ TEST(TokenStream, LayoutFitsTheCorpus) {
   EXPECT_EQ(choose_layout(1'000'000, 1542, 1024, 0), (StreamLayout{648, 1543}));
   EXPECT_EQ(choose_layout(1542, 1542, 1024, 0), (StreamLayout{1, 1542}));
   EXPECT_THAT(error_of([] { choose_layout(1541, 1542, 1024, 0); }),
-              HasSubstr("shorter than one window: 1541 training tokens, a window takes 1542"));
-  EXPECT_THAT(error_of([] { choose_layout(0, 1, 1024, 0); }), HasSubstr("corpus is empty"));
+              names("shorter", "1541", "1542"));
+  EXPECT_THAT(error_of([] { choose_layout(0, 1, 1024, 0); }), names("corpus", "empty"));
   EXPECT_EQ(longest_window(switching_phases(), 5), 22);
 }
 

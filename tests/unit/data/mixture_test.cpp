@@ -9,6 +9,7 @@
 
 #include "../corpus/corpus_support.h"
 #include "corpus/corpus_record.h"
+#include "support/names.h"
 #include "support/temp_dir.h"
 #include "util/hash.h"
 
@@ -16,10 +17,10 @@ namespace superpose::data {
 namespace {
 
 using test::error_of;
+using test::names;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
-using ::testing::StartsWith;
 
 // Two corpora of 40 documents: books of 200 bytes, web of 100.
 class MixtureTest : public ::testing::Test {
@@ -206,8 +207,8 @@ TEST_F(MixtureTest, AnEntryHasAFormatOfItsOwn) {
   EXPECT_EQ(sources[0].corpus.train_stats.documents, 40);
   mixture_[2].format = "raw";
   EXPECT_THAT(error_of([&] { mixture_[2].validate(); }),
-              HasSubstr("format: must be one of auto, megatron, llm.c, npy, raw-u8, raw-u16, "
-                        "raw-u32, raw-u64, got \"raw\""));
+              names("format", "auto", "megatron", "llm.c", "npy", "raw-u8", "raw-u16", "raw-u32",
+                    "raw-u64", "\"raw\""));
 }
 
 // A few documents next to many: a source holds out something or the mixture says that it does not.
@@ -285,15 +286,15 @@ TEST_F(MixtureTest, WrongListsAreRefusedByName) {
   EXPECT_THAT(refusal(), HasSubstr("got \"books\" twice"));
   mixture_[1] = entry("web");
   mixture_[1].weight = 0.5;
-  EXPECT_THAT(refusal(), HasSubstr("for every source or for none, got it for 1 of 2"));
+  EXPECT_THAT(refusal(), names("every source", "none", "1 of 2"));
   mixture_[0].weight = 0;
   mixture_[1].weight = 0;
-  EXPECT_THAT(refusal(), HasSubstr("a weight must be > 0, got 0 for all sources"));
+  EXPECT_THAT(refusal(), names("weight", "> 0", "0"));
   mixture_ = {entry("books"), entry("nowhere")};
-  EXPECT_THAT(refusal(), HasSubstr("mixture nowhere: sources: no such file or folder: "));
+  EXPECT_THAT(refusal(), names("mixture nowhere", "sources", "no such file"));
   mixture_ = {entry("books"), entry("web")};
   data_.sources = {"x"};
-  EXPECT_THAT(refusal(), StartsWith("data.sources: must be empty"));
+  EXPECT_THAT(refusal(), names("data.sources", "empty"));
 }
 
 TEST_F(MixtureTest, DuplicatesAreThoseOfOneSource) {
@@ -310,20 +311,20 @@ TEST_F(MixtureTest, WrongEntriesAreRefused) {
   MixtureConfig config = entry("books");
   EXPECT_EQ(message(config), "");
   config.weight = -1;
-  EXPECT_THAT(message(config), HasSubstr("weight: must be >= 0, got -1"));
+  EXPECT_THAT(message(config), names("weight", ">= 0", "-1"));
   config = entry("a.b");
-  EXPECT_THAT(message(config), HasSubstr("name: must be letters, digits, - and _, got \"a.b\""));
+  EXPECT_THAT(message(config), names("name", "a.b"));
   config = entry("");
   EXPECT_THAT(message(config), HasSubstr("name: "));
   config = entry("books");
   config.sources.clear();
-  EXPECT_THAT(message(config), HasSubstr("sources: must name"));
+  EXPECT_THAT(message(config), names("sources", "none"));
   config = entry("books");
   config.max_epochs = -0.5;
-  EXPECT_THAT(message(config), HasSubstr("max_epochs: must be >= 0, got -0.5"));
+  EXPECT_THAT(message(config), names("max_epochs", ">= 0", "-0.5"));
   config.max_epochs = 0;
   config.max_tokens = -1;
-  EXPECT_THAT(message(config), HasSubstr("max_tokens: must be >= 0, got -1"));
+  EXPECT_THAT(message(config), names("max_tokens", ">= 0", "-1"));
 }
 
 TEST_F(MixtureTest, PhasesNameSourcesThatThereAre) {
@@ -331,16 +332,15 @@ TEST_F(MixtureTest, PhasesNameSourcesThatThereAre) {
   phases[1].weights = {{"web", 1}};
   check_phase_weights(phases, mixture_);
   phases[1].weights = {{"wbe", 1}};
-  EXPECT_THAT(
-      error_of([&] { check_phase_weights(phases, mixture_); }),
-      HasSubstr("phase 2: weights: must name sources of [[mixture]] (books, web), got wbe"));
+  EXPECT_THAT(error_of([&] { check_phase_weights(phases, mixture_); }),
+              names("phase 2", "weights", "books", "web", "wbe"));
 }
 
 TEST_F(MixtureTest, TooShortASourceIsNamed) {
   const auto sources = prepare_sources(data_, mixture_);
   std::vector<superposition::Phase> phases(2);
   EXPECT_THAT(error_of([&] { choose_layouts(sources, phases, 6000, data_); }),
-              HasSubstr("mixture web: data: corpus is shorter than one window"));
+              names("mixture web", "shorter"));
   // One that no phase reads may be.
   for (auto& phase : phases) phase.weights = {{"books", 1}};
   const auto layouts = choose_layouts(sources, phases, 6000, data_);
@@ -362,7 +362,7 @@ TEST(CorpusRecord, SaysWhatChanged) {
   EXPECT_EQ(corpus::describe_changes(before, {{"a", 1, 1}, {"b", 2, 9}, {"d", 4, 4}}),
             "changed b; removed c; added d");
   EXPECT_THAT(corpus::describe_changes(before, {{"b", 2, 2}, {"a", 1, 1}, {"c", 3, 3}}),
-              HasSubstr("every file is as it was"));
+              names("every file"));
   // Two files of one name: the one that is the same is not a change.
   EXPECT_EQ(corpus::describe_changes({{"x", 1, 1}, {"x", 2, 2}}, {{"x", 2, 2}, {"x", 5, 5}}),
             "changed x");

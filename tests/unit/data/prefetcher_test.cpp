@@ -11,10 +11,12 @@
 #include <thread>
 
 #include "stream_support.h"
+#include "support/names.h"
 
 namespace superpose::data {
 namespace {
 
+using test::names;
 using ::testing::HasSubstr;
 
 Batch batch_of(std::int64_t step) {
@@ -31,7 +33,7 @@ TEST(Prefetcher, HandsOutTheBatchesInOrder) {
     EXPECT_EQ(batch.step, step);
     EXPECT_EQ(batch.inputs.back(), step);
   }
-  EXPECT_THAT(test::error_of([&] { prefetcher.next(); }), HasSubstr("no batch behind step 59"));
+  EXPECT_THAT(test::error_of([&] { prefetcher.next(); }), names("no batch", "step 59"));
 }
 
 TEST(Prefetcher, EqualsLoadingDirectly) {

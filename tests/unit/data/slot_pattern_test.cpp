@@ -11,11 +11,13 @@
 #include <vector>
 
 #include "../corpus/corpus_support.h"
+#include "support/names.h"
 
 namespace superpose::data {
 namespace {
 
 using test::error_of;
+using test::names;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
@@ -44,8 +46,8 @@ TEST(Slots, EveryPositiveWeightHasOne) {
 }
 
 TEST(Slots, RefuseWeightsThatMeanNothing) {
-  EXPECT_THAT(error_of([] { slots({0, 0}); }), HasSubstr("a weight must be > 0"));
-  EXPECT_THAT(error_of([] { slots({}); }), HasSubstr("a weight must be > 0"));
+  EXPECT_THAT(error_of([] { slots({0, 0}); }), names("weight", "> 0"));
+  EXPECT_THAT(error_of([] { slots({}); }), names("weight", "> 0"));
   EXPECT_THAT(error_of([] { slots({1, -0.5}); }), HasSubstr("must be >= 0, got -0.5"));
   EXPECT_THAT(error_of([] { slots({std::numeric_limits<double>::quiet_NaN()}); }),
               HasSubstr("must be >= 0, got nan"));
@@ -110,10 +112,7 @@ TEST(SlotPattern, SpreadsEverySourceEvenly) {
 }
 
 TEST(SlotPattern, RefusesSlotsThatDoNotAddUp) {
-  EXPECT_THAT(error_of([] {
-                SlotPattern(std::vector<std::int64_t>{1, 2});
-              }),
-              HasSubstr("must add up to 65536, got 3"));
+  EXPECT_THAT(error_of([] { SlotPattern(std::vector<std::int64_t>{1, 2}); }), names("65536", "3"));
   EXPECT_THAT(error_of([] {
                 SlotPattern(std::vector<std::int64_t>{-1, 65537});
               }),

@@ -16,7 +16,6 @@
 namespace superpose::distributed {
 namespace {
 
-using testing::HasSubstr;
 using testing::MatchesRegex;
 
 struct Outcome {
@@ -64,19 +63,16 @@ TEST(C10dCollective, ARankThatDiesEndsTheOthersAtOnce) {
   const Outcome outcome = launch_ranks(2, {"die-after", "3", "7"});
   EXPECT_EQ(outcome.code, 7);
   // One line, with the rank and what it was doing; the time limit of 600 s plays no part.
-  EXPECT_THAT(
-      outcome.output,
-      MatchesRegex(
-          "ERROR distributed: rank 0 of 2: all_reduce_sum: a process died or "
-          "did not respond within 600 s: [^/\n]*[Cc]onnection (closed|reset) by peer[^/\n]*\n"));
+  EXPECT_THAT(outcome.output, MatchesRegex("[^\n]*rank 0 of 2[^\n]*all_reduce_sum[^/\n]*"
+                                           "[Cc]onnection (closed|reset)[^/\n]*\n"));
   EXPECT_LT(outcome.seconds, 10);
 }
 
 TEST(C10dCollective, ARankThatHangsEndsTheOthersAfterTheLimit) {
   const Outcome outcome = launch_ranks(2, {"hang"}, 0.1);
   EXPECT_EQ(outcome.code, 1);
-  EXPECT_THAT(outcome.output, MatchesRegex("ERROR distributed: rank 0 of 2: all_reduce_sum: "
-                                           "[^\n]*within 1 s[^\n]*\n"));
+  EXPECT_THAT(outcome.output, MatchesRegex("[^\n]*rank 0 of 2[^\n]*all_reduce_sum[^\n]*"
+                                           "[^0-9]1 s[^\n]*\n"));
   EXPECT_GE(outcome.seconds, 1);
   EXPECT_LT(outcome.seconds, 10);
 }

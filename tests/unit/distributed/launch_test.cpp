@@ -9,6 +9,7 @@
 #include <array>
 #include <chrono>
 
+#include "support/names.h"
 #include "util/error.h"
 #include "util/process.h"
 #include "util/stop_signal.h"
@@ -16,6 +17,7 @@
 namespace superpose::distributed {
 namespace {
 
+using test::names;
 using testing::HasSubstr;
 
 int launch_shell(int ranks, const std::string& script, double grace_seconds = 20) {
@@ -54,7 +56,7 @@ TEST(Launch, ReplacesTheEnvironmentOfAnOuterLauncher) {
 TEST(Launch, ReturnsTheCodeOfTheRankThatFailed) {
   testing::internal::CaptureStderr();
   EXPECT_EQ(launch_shell(2, "test $RANK = 0 || exit 7; sleep 30"), 7);
-  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("rank 1 failed with exit code 7"));
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), names("rank 1", "exit code 7"));
 }
 
 TEST(Launch, EndsTheOthersWhenOneFails) {
@@ -78,8 +80,7 @@ TEST(Launch, KillsThoseThatDoNotEndByThemselves) {
 TEST(Launch, NamesTheSignalThatEndedARank) {
   testing::internal::CaptureStderr();
   EXPECT_EQ(launch_shell(2, "test $RANK = 0 || kill -9 $$; sleep 30"), 128 + SIGKILL);
-  EXPECT_THAT(testing::internal::GetCapturedStderr(),
-              HasSubstr("rank 1 was ended by signal 9 (Killed); ending the others"));
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), names("rank 1", "signal 9"));
 }
 
 TEST(Launch, LetsTheOthersFinishWhenOneStoppedWithACheckpoint) {
@@ -92,7 +93,7 @@ TEST(Launch, LetsTheOthersFinishWhenOneStoppedWithACheckpoint) {
 TEST(Launch, SaysThatACommandCannotBeStarted) {
   testing::internal::CaptureStderr();
   EXPECT_EQ(launch({.ranks = 1, .command = {"/no/such/program"}}), 127);
-  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("cannot start /no/such/program"));
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), names("/no/such/program"));
 }
 
 TEST(Launch, RefusesNonsense) {

@@ -7,10 +7,12 @@
 #include <map>
 
 #include "support/error_of.h"
+#include "support/names.h"
 
 namespace superpose::distributed {
 namespace {
 
+using test::names;
 using testing::HasSubstr;
 
 class RendezvousTest : public testing::Test {
@@ -72,17 +74,16 @@ TEST_F(RendezvousTest, TakesOneMachineForGrantedWithoutLocalRanks) {
 }
 
 TEST_F(RendezvousTest, NamesTheVariableAtFault) {
-  EXPECT_THAT(error_of({{"RANK", "0"}}), HasSubstr("WORLD_SIZE is not set"));
-  EXPECT_THAT(error_of({{"WORLD_SIZE", "2"}}), HasSubstr("RANK is not set"));
-  EXPECT_THAT(error_of({{"RANK", "2"}, {"WORLD_SIZE", "2"}}),
-              HasSubstr("RANK: expected a number from 0 to 1, got 2"));
+  EXPECT_THAT(error_of({{"RANK", "0"}}), names("WORLD_SIZE", "not set"));
+  EXPECT_THAT(error_of({{"WORLD_SIZE", "2"}}), names("RANK", "not set"));
+  EXPECT_THAT(error_of({{"RANK", "2"}, {"WORLD_SIZE", "2"}}), names("RANK", "0", "1", "2"));
   EXPECT_THAT(error_of({{"RANK", "0"}, {"WORLD_SIZE", "two"}}), HasSubstr("WORLD_SIZE: expected"));
-  EXPECT_THAT(error_of({{"RANK", "0"}, {"WORLD_SIZE", "2"}}), HasSubstr("MASTER_ADDR is not set"));
+  EXPECT_THAT(error_of({{"RANK", "0"}, {"WORLD_SIZE", "2"}}), names("MASTER_ADDR", "not set"));
   EXPECT_THAT(error_of({{"RANK", "0"},
                         {"WORLD_SIZE", "2"},
                         {"MASTER_ADDR", "127.0.0.1"},
                         {"MASTER_PORT", "70000"}}),
-              HasSubstr("MASTER_PORT: expected a number from 1 to 65535"));
+              names("MASTER_PORT", "1", "65535", "70000"));
 }
 
 }  // namespace

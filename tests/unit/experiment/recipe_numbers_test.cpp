@@ -13,11 +13,12 @@
 
 #include "experiment/recipe.h"
 #include "support/error_of.h"
+#include "support/names.h"
 
 namespace superpose::experiment {
 namespace {
 
-using ::testing::AllOf;
+using test::names;
 using ::testing::HasSubstr;
 
 // One such key: how it is written into a recipe with a value, and how an error names it.
@@ -107,9 +108,7 @@ TEST(RecipeNumbers, WalkFindsThem) {
 TEST(RecipeNumbers, WhatIsNotFiniteIsRefusedWithTheKey) {
   for (const NumberKey& key : number_keys()) {
     for (const char* value : {"nan", "inf", "-inf"}) {
-      EXPECT_THAT(error_with(key, value),
-                  AllOf(HasSubstr("recipe.toml:1: " + key.key + ": expected a finite number"),
-                        HasSubstr(value)));
+      EXPECT_THAT(error_with(key, value), names("recipe.toml:1", key.key, "finite", value));
     }
   }
 }
@@ -155,13 +154,12 @@ TEST(RecipeNumbers, WeightsOfSourcesAreFiniteToo) {
     const std::string text =
         std::string("phases = [{share = 0.3, weights = {web = ") + value + "}}]\n";
     EXPECT_THAT(test::error_of([&] { config::read(recipe, "recipe.toml", text); }),
-                AllOf(HasSubstr("phases[0].weights"), HasSubstr("web must be a number >= 0")));
+                names("phases[0].weights", "web", ">= 0"));
   }
   Recipe recipe;
   recipe.compare.arms = {
       {.name = "baseline", .overrides = {{"optim.learning_rate", "inf"}}, .budgets = {}}};
-  EXPECT_THAT(test::error_of([&] { make_arms(recipe); }),
-              HasSubstr("optim.learning_rate: expected a finite number"));
+  EXPECT_THAT(test::error_of([&] { make_arms(recipe); }), names("optim.learning_rate", "finite"));
 }
 
 }  // namespace

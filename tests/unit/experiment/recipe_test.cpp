@@ -7,12 +7,14 @@
 
 #include "recipes.h"
 #include "support/error_of.h"
+#include "support/names.h"
 #include "support/temp_dir.h"
 
 namespace superpose::experiment {
 namespace {
 
 using test::error_of;
+using test::names;
 using test::small_recipe;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
@@ -42,7 +44,7 @@ TEST(Recipe, DefaultArmsAreTheRecipeAndItWithoutBags) {
 TEST(Recipe, DefaultArmsNeedBags) {
   Recipe recipe = small_recipe();
   recipe.base.phases.clear();
-  EXPECT_THAT(error_of([&] { make_arms(recipe); }), HasSubstr("phases: nothing to compare"));
+  EXPECT_THAT(error_of([&] { make_arms(recipe); }), names("phases", "nothing"));
 }
 
 TEST(Recipe, ArmOverridesAnyKey) {
@@ -71,8 +73,7 @@ TEST(Recipe, BadOverrideNamesArmAndKey) {
            override + " }\n";
   };
   EXPECT_THAT(arms_error(with("optim.learning_rte = 1")),
-              AllOf(HasSubstr("wild"), HasSubstr("optim.learning_rte"),
-                    HasSubstr("did you mean optim.learning_rate")));
+              names("wild", "optim.learning_rte", "optim.learning_rate"));
   EXPECT_THAT(arms_error(with("train.steps = \"many\"")),
               AllOf(HasSubstr("wild"), HasSubstr("train.steps")));
   EXPECT_THAT(arms_error(with("optim.learning_rate = -1")),
@@ -87,10 +88,9 @@ TEST(Recipe, BadOverrideNamesArmAndKey) {
         "data.min_document_bytes = 5", "data.max_document_bytes = 5", "data.deduplicate = true",
         "data.site_packages = \"a\"", "evaluation.windows = 8", "evaluation.final_windows = 8",
         "evaluation.document_cap = 0.1", "train.sequence_length = 16"}) {
-    EXPECT_THAT(arms_error(with(override)), HasSubstr("same validation sets")) << override;
+    EXPECT_THAT(arms_error(with(override)), names("validation sets")) << override;
   }
-  EXPECT_THAT(arms_error(with("\"validation[0].name\" = \"x\"")),
-              HasSubstr("same validation sets"));
+  EXPECT_THAT(arms_error(with("\"validation[0].name\" = \"x\"")), names("validation sets"));
   EXPECT_EQ(arms_error(with("data.document_aware = true, data.lanes = 8, evaluation.every = 5")),
             "");
   EXPECT_THAT(arms_error(with("train.seed = 3")),
@@ -109,9 +109,9 @@ TEST(Recipe, ImpossibleComparisonsAreRefused) {
               HasSubstr("compare.learning_rates"));
   EXPECT_THAT(arms_error("[compare]\nlearning_rates = [0.1, 0.1]\n"), HasSubstr("twice"));
   EXPECT_THAT(arms_error("[compare]\nbudgets = [1.0, 0.0]\n"),
-              HasSubstr("compare.budgets: must be > 0, got 0"));
+              names("compare.budgets", "> 0", "0"));
   EXPECT_THAT(arms_error("[compare]\nbudgets = [1.0, 1]\n"), HasSubstr("compare.budgets"));
-  EXPECT_THAT(arms_error("[compare]\nbudgets = [0.4, 2.0]\n"), HasSubstr("needs budget 1"));
+  EXPECT_THAT(arms_error("[compare]\nbudgets = [0.4, 2.0]\n"), names("budget 1"));
   EXPECT_THAT(arms_error("[compare]\nbaseline = \"a b\"\n"), HasSubstr("compare.baseline"));
   EXPECT_THAT(arms_error("[[compare.arms]]\nname = \"tst\"\n"), HasSubstr("compare.baseline"));
   EXPECT_THAT(

@@ -5,11 +5,13 @@
 
 #include "recipes.h"
 #include "support/error_of.h"
+#include "support/names.h"
 #include "util/error.h"
 
 namespace superpose::experiment {
 namespace {
 
+using test::names;
 using test::small_recipe;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
@@ -166,8 +168,7 @@ TEST(RunList, BudgetsShareWhatAnyScheduleLeavesEqual) {
 }
 
 TEST(RunList, BudgetsThatCannotBeRunAreRefused) {
-  EXPECT_THAT(plan_error(small_recipe("[compare]\nbudgets = [0.001, 1.0]\n")),
-              HasSubstr("less than one step"));
+  EXPECT_THAT(plan_error(small_recipe("[compare]\nbudgets = [0.001, 1.0]\n")), names("one step"));
   Recipe long_phase = small_recipe("[compare]\nbudgets = [0.4, 1.0]\n");
   long_phase.base.phases = {{.steps = 50, .bag_size = 2}};
   EXPECT_THAT(plan_error(long_phase), AllOf(HasSubstr("tst"), HasSubstr("budget 0.4")));

@@ -8,11 +8,13 @@
 #include <algorithm>
 
 #include "support/error_of.h"
+#include "support/names.h"
 #include "unit/model/small_decoder.h"
 
 namespace superpose::inference {
 namespace {
 
+using test::names;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
@@ -166,9 +168,9 @@ TEST(Generate, RefusesPromptsBeforeItComputes) {
                 .done = [&](std::size_t, const Generated&) { ++calls; }});
     });
   };
-  EXPECT_THAT(error_of({{1}, {}}), HasSubstr("prompt 2: must have at least one token"));
-  EXPECT_THAT(error_of({{1}, Ids(17)}), HasSubstr("prompt 2: must have at most 16 tokens"));
-  EXPECT_THAT(error_of({{1, 64}}), HasSubstr("prompt 1: ids must be in [0, 64), got 64"));
+  EXPECT_THAT(error_of({{1}, {}}), names("prompt 2", "at least one"));
+  EXPECT_THAT(error_of({{1}, Ids(17)}), names("prompt 2", "at most 16"));
+  EXPECT_THAT(error_of({{1, 64}}), names("prompt 1", "ids", "[0, 64)", "64"));
   EXPECT_THAT(error_of({{-1}}), HasSubstr("got -1"));
   EXPECT_EQ(calls, 0);
   EXPECT_THAT(test::error_of([&] {
@@ -187,7 +189,7 @@ TEST(Generate, NamesThePromptWhoseLogitsAreNotFinite) {
   EXPECT_THAT(test::error_of([&] {
                 run(model.decoder, {{1, 2}}, {});
               }),
-              HasSubstr("prompt 1, token 1: logits: must be finite"));
+              names("prompt 1", "token 1", "finite"));
 }
 
 }  // namespace

@@ -6,12 +6,14 @@
 #include <limits>
 
 #include "support/error_of.h"
+#include "support/names.h"
 #include "support/small_model_folder.h"
 #include "support/temp_dir.h"
 
 namespace superpose::inference {
 namespace {
 
+using test::names;
 using ::testing::HasSubstr;
 
 constexpr const char* kEmbedding = "model.embed_tokens.weight";
@@ -60,7 +62,7 @@ TEST(LoadModel, NamesTheTensorThatIsWrong) {
   for (const float bad :
        {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity()}) {
     EXPECT_THAT(error_of([&](auto& files) { files.weight(kEmbedding).view(-1)[77].fill_(bad); }),
-                HasSubstr("tensor model.embed_tokens.weight: holds values that are not finite"));
+                names("model.embed_tokens.weight", "finite"));
   }
   EXPECT_THAT(error_of([](auto& files) { files.weights.pop_back(); }), HasSubstr(": missing"));
   EXPECT_THAT(error_of([](auto& files) { files.weights[0].name += "x"; }), HasSubstr("tensor "));
@@ -89,8 +91,8 @@ TEST(EndTokens, AreThoseOfTheGenerationConfigurationWhereThereIsOne) {
 TEST(FindModel, RefusesWhatHoldsNone) {
   const test::TempDir folder;
   EXPECT_THAT(test::error_of([&] { find_model(folder.path()); }),
-              HasSubstr("without a checkpoint"));
-  EXPECT_THAT(test::error_of([&] { find_model(folder / "none"); }), HasSubstr("no such folder"));
+              names(folder.path().string(), "checkpoint"));
+  EXPECT_THAT(test::error_of([&] { find_model(folder / "none"); }), names("none", "folder"));
   util::write_file_atomic(folder / "config.json", "{}");
   EXPECT_EQ(find_model(folder.path()), folder.path());
   EXPECT_THAT(test::error_of([&] { load_model(folder.path()); }), HasSubstr("config.json"));

@@ -9,11 +9,13 @@
 #include <numeric>
 
 #include "support/error_of.h"
+#include "support/names.h"
 #include "util/random.h"
 
 namespace superpose::inference {
 namespace {
 
+using test::names;
 using ::testing::HasSubstr;
 
 std::vector<std::int32_t> ids_of(const std::vector<Candidate>& candidates) {
@@ -100,7 +102,7 @@ TEST(Distribution, RefusesLogitsThatAreNotFinite) {
   for (const float bad :
        {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
     const std::vector<float> logits = {1, bad, 2};
-    EXPECT_THAT(test::error_of([&] { distribution(logits, {}, {}); }), HasSubstr("must be finite"));
+    EXPECT_THAT(test::error_of([&] { distribution(logits, {}, {}); }), names("finite"));
   }
 }
 
@@ -181,8 +183,8 @@ TEST(SamplingConfig, RefusesValuesOutOfRange) {
   EXPECT_THAT(error({.repetition_penalty = 0}), HasSubstr("--repetition-penalty: "));
   EXPECT_THAT(error({.temperature = 1, .top_p = 0}), HasSubstr("--top-p: "));
   EXPECT_THAT(error({.temperature = 1, .top_k = -1}), HasSubstr("--top-k: "));
-  EXPECT_THAT(error({.top_k = 5}), HasSubstr("--top-k: needs a temperature"));
-  EXPECT_THAT(error({.top_p = 0.5}), HasSubstr("--top-p: needs a temperature"));
+  EXPECT_THAT(error({.top_k = 5}), names("--top-k", "temperature"));
+  EXPECT_THAT(error({.top_p = 0.5}), names("--top-p", "temperature"));
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "metrics/reader.h"
 #include "sample_records.h"
 #include "support/error_of.h"
+#include "support/names.h"
 #include "support/temp_dir.h"
 #include "util/files.h"
 
@@ -19,6 +20,7 @@ namespace superpose::metrics {
 namespace {
 
 using test::error_of;
+using test::names;
 using testing::HasSubstr;
 
 Record round_trip(const Record& record) {
@@ -107,7 +109,7 @@ TEST(Json, ValidationSetsKeepOrderAndMissingFields) {
                         "sets":[{"name":"books"}]})";
         from_json(util::parse_json(text, "test"), "m.jsonl:7");
       }),
-      HasSubstr("m.jsonl:7: validation: sets[0]: missing field 'loss'"));
+      names("m.jsonl:7", "validation", "sets[0]", "missing", "'loss'"));
 }
 
 TEST(Json, TasksAndSamplesKeepEveryField) {
@@ -136,26 +138,24 @@ TEST(Json, MissingAndWrongFieldsAreNamed) {
   const auto read = [](const std::string& text) {
     return error_of([&] { from_json(util::parse_json(text, "test"), "runs/m.jsonl:7"); });
   };
-  EXPECT_EQ(read(R"({"kind":"validation","step":1,"positions":1,"raw_tokens":1,"seconds":1})"),
-            "runs/m.jsonl:7: validation: missing field 'loss'");
+  EXPECT_THAT(read(R"({"kind":"validation","step":1,"positions":1,"raw_tokens":1,"seconds":1})"),
+              names("runs/m.jsonl:7", "validation", "missing", "'loss'"));
   EXPECT_THAT(
       read(R"({"kind":"validation","step":1.5,"positions":1,"raw_tokens":1,"seconds":1,"loss":1})"),
-      HasSubstr("field 'step': expected a whole number, got 1.5"));
-  EXPECT_THAT(read(R"({"kind":"step","step":1,"loss":"low"})"),
-              HasSubstr("field 'loss': expected a number"));
+      names("'step'", "whole number", "1.5"));
+  EXPECT_THAT(read(R"({"kind":"step","step":1,"loss":"low"})"), names("'loss'", "number"));
   EXPECT_THAT(read(R"({"kind":"walk","step":1})"), HasSubstr("got \"walk\""));
-  EXPECT_THAT(read(R"({"step":1})"), HasSubstr("missing field 'kind'"));
-  EXPECT_THAT(read(R"([1])"), HasSubstr("must be a JSON object"));
-  EXPECT_THAT(read(R"({"kind":"header","seed":1})"), HasSubstr("missing field 'schema'"));
-  EXPECT_THAT(read(R"({"kind":"header","schema":2,"seed":1})"),
-              HasSubstr("schema must be at most 1"));
+  EXPECT_THAT(read(R"({"step":1})"), names("missing", "'kind'"));
+  EXPECT_THAT(read(R"([1])"), names("JSON object"));
+  EXPECT_THAT(read(R"({"kind":"header","seed":1})"), names("missing", "'schema'"));
+  EXPECT_THAT(read(R"({"kind":"header","schema":2,"seed":1})"), names("schema", "at most 1"));
   EXPECT_THAT(
       read(
           R"({"kind":"header","schema":1,"seed":1,"flops_per_position":1,"phases":[{"first_step":0}]})"),
-      HasSubstr("phases[0]: missing field 'num_steps'"));
+      names("phases[0]", "missing", "'num_steps'"));
   EXPECT_THAT(read(R"({"kind":"header","schema":1,"seed":1,"flops_per_position":1,"phases":[],
                        "fingerprints":{"recipe":"r","data":"d"}})"),
-              HasSubstr("fingerprints: missing field 'validation'"));
+              names("fingerprints", "missing", "'validation'"));
 }
 
 TEST(Json, WholeNumbersMayBeWrittenAsFloats) {
@@ -247,7 +247,7 @@ TEST_F(JsonLines, BadLineInTheMiddleIsNamed) {
 
 TEST_F(JsonLines, UnwritablePlaceIsAnError) {
   EXPECT_THAT(error_of([&] { JsonLinesSink(folder_ / "absent" / "metrics.jsonl", -1); }),
-              HasSubstr("cannot be opened"));
+              names((folder_ / "absent" / "metrics.jsonl").string(), "opened"));
 }
 
 // A limit on the size of files refuses the write as a full disk does.
@@ -262,7 +262,7 @@ TEST_F(JsonLines, FullDiskIsAnError) {
   const std::string message = error_of([&] { sink.write(sample_step(1)); });
   ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
   std::signal(SIGXFSZ, old_handler);
-  EXPECT_THAT(message, HasSubstr("metrics.jsonl: cannot be written"));
+  EXPECT_THAT(message, names("metrics.jsonl", "written"));
 }
 
 TEST_F(JsonLines, TextThatIsNoUtf8DoesNotStopARun) {

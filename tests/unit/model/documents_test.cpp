@@ -11,12 +11,13 @@
 
 #include "model/decoder.h"
 #include "small_decoder.h"
+#include "support/names.h"
 #include "support/tolerances.h"
 
 namespace superpose::model {
 namespace {
 
-using ::testing::HasSubstr;
+using test::names;
 
 constexpr std::int64_t kBag = 3;
 const std::vector<std::int64_t> kLengths = {5, 1, 9, 4};  // positions of each document
@@ -170,8 +171,7 @@ TEST(PackedDocuments, StartsOfAnotherShapeAreRefused) {
     packed.logits({ids, starts_of_documents()});
     FAIL() << "no error";
   } catch (const c10::ValueError& error) {
-    EXPECT_THAT(std::string(error.what()),
-                HasSubstr("document_starts must be [2, 19], got [1, 19]"));
+    EXPECT_THAT(std::string(error.what()), names("document_starts", "[2, 19]", "[1, 19]"));
   }
 }
 

@@ -11,10 +11,12 @@
 
 #include "ops/causal_attention.h"
 #include "ops_test_support.h"
+#include "support/names.h"
 
 namespace superpose::ops {
 namespace {
 
+using superpose::test::names;
 using test::difference;
 using test::epsilon;
 using test::uniform;
@@ -137,16 +139,16 @@ TEST(CachedAttention, RefusesWhatDoesNotFit) {
   };
   const KeyValueSlots cache = make_cache(s, 2, 6, at::kFloat);
   EXPECT_EQ(error(cache, 1, 2), "");
-  EXPECT_THAT(error(cache, 1, 3), HasSubstr("starts must be in [0, 2], got 3"));
-  EXPECT_THAT(error(cache, 2, 0), HasSubstr("slots must be in [0, 2), got 2"));
-  EXPECT_THAT(error(make_cache(s, 2, 6, at::kDouble), 0, 0), HasSubstr("a cache must be"));
+  EXPECT_THAT(error(cache, 1, 3), names("starts", "[0, 2]", "3"));
+  EXPECT_THAT(error(cache, 2, 0), names("slots", "[0, 2)", "2"));
+  EXPECT_THAT(error(make_cache(s, 2, 6, at::kDouble), 0, 0), names("cache", "Double"));
   EXPECT_THAT(error(make_cache({4, 2, 2, 8}, 2, 6, at::kFloat), 0, 0), HasSubstr("a cache"));
   const at::Tensor two = at::cat({x.q, x.q});
   EXPECT_THAT(test::value_error([&] {
                 cached_attention(two, at::cat({x.k, x.k}), at::cat({x.v, x.v}), cache,
                                  indices({1, 1}), indices({0, 0}));
               }),
-              HasSubstr("slots must differ"));
+              names("slots", "differ"));
   const at::Tensor none = at::empty({0, 4, 2, 8});
   EXPECT_EQ(cached_attention(none, at::empty({0, 4, 1, 8}), at::empty({0, 4, 1, 8}), cache,
                              indices({}), indices({}))

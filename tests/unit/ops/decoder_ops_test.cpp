@@ -16,10 +16,12 @@
 #include "ops/rotary_heads.h"
 #include "ops/swiglu.h"
 #include "ops_test_support.h"
+#include "support/names.h"
 
 namespace superpose::ops {
 namespace {
 
+using superpose::test::names;
 using test::difference;
 using test::epsilon;
 using test::leaf;
@@ -132,9 +134,9 @@ TEST(AddRmsNorm, TakesStridedAndEmptyInputsAndRefusesOthers) {
   const at::Tensor empty = at::zeros({0, 8}, at::kFloat);
   EXPECT_EQ(std::get<1>(add_rms_norm_accumulate(empty, empty, weight, 1e-5, none)).size(0), 0);
   EXPECT_THAT(test::value_error([&] { add_rms_norm_accumulate(x, none, weight, 1e-5, none); }),
-              HasSubstr("add_rms_norm: weight must be [6]"));
+              names("add_rms_norm", "weight", "[6]"));
   EXPECT_THAT(test::value_error([&] { add_rms_norm_accumulate(x.t(), x, weight, 1e-5, none); }),
-              HasSubstr("add_rms_norm: delta must match x"));
+              names("add_rms_norm", "delta", "x"));
 }
 
 at::Tensor angles(std::int64_t length, std::int64_t half, at::ScalarType type) {
@@ -258,19 +260,19 @@ TEST(DecoderOps, RefuseAnEpsThatIsNotANumber) {
   for (const double eps :
        {-1e-5, std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN()}) {
     EXPECT_THAT(test::value_error([&] { add_rms_norm_accumulate(x, none, weight, eps, none); }),
-                HasSubstr("add_rms_norm: expected a finite eps >= 0"));
+                names("add_rms_norm", "eps", "finite", ">= 0"));
     HeadNorms norms;
     norms.eps = eps;
     EXPECT_THAT(test::value_error([&] {
                   rotary_heads_accumulate(qkv, {table, table}, {1, 1, 4}, norms);
                 }),
-                HasSubstr("rotary_heads: expected a finite eps >= 0"));
+                names("rotary_heads", "eps", "finite", ">= 0"));
   }
   const at::Tensor state = at::zeros({4}, at::kFloat);
   AdamWStep step;
   step.learning_rate = std::numeric_limits<double>::infinity();
   EXPECT_THAT(test::value_error([&] { adamw_update(state, state, state, state, step); }),
-              HasSubstr("adamw_update: expected finite numbers, got inf"));
+              names("adamw_update", "finite", "inf"));
 }
 
 TEST(RotaryHeads, RefusesWhatDoesNotFit) {
@@ -279,11 +281,11 @@ TEST(RotaryHeads, RefusesWhatDoesNotFit) {
   EXPECT_THAT(test::value_error([&] {
                 rotary_heads_accumulate(qkv, {table, table}, {2, 1, 4}, {});
               }),
-              HasSubstr("rotary_heads: qkv must be [B, L, 16]"));
+              names("rotary_heads", "qkv", "[B, L, 16]"));
   EXPECT_THAT(test::value_error([&] {
                 rotary_heads_accumulate(qkv, {table, table.narrow(0, 0, 1)}, {1, 1, 4}, {});
               }),
-              HasSubstr("rotary_heads: cosines and sines must be contiguous [2, 2]"));
+              names("rotary_heads", "cosines", "sines", "[2, 2]"));
   EXPECT_THAT(test::value_error([&] {
                 rotary_heads_accumulate(qkv, {table, table}, {1, 1, 3}, {});
               }),
@@ -292,13 +294,13 @@ TEST(RotaryHeads, RefusesWhatDoesNotFit) {
                 const at::Tensor tables = at::zeros({2, 2, 2}, at::kFloat);
                 rotary_heads_accumulate(qkv, {tables, tables}, {1, 1, 4}, {});
               }),
-              HasSubstr("contiguous [2, 2] or [1, 2, 2] of Float, got [2, 2, 2]"));
+              names("[2, 2] or [1, 2, 2]", "Float", "[2, 2, 2]"));
   HeadNorms norms;
   norms.q_weight = at::zeros({4}, at::kFloat);
   EXPECT_THAT(test::value_error([&] {
                 rotary_heads_accumulate(qkv, {table, table}, {1, 1, 4}, norms);
               }),
-              HasSubstr("for both queries and keys"));
+              names("queries", "keys"));
 }
 
 // Gate values far out too, where the exponential saturates.
@@ -353,7 +355,7 @@ TEST(SwiGlu, GradientIsTheSlope) {
   EXPECT_THAT(test::value_error([] {
                 swiglu(at::zeros({2, 3}, at::kFloat));
               }),
-              HasSubstr("swiglu: gate_up must be [N, 2 F]"));
+              names("swiglu", "gate_up", "[N, 2 F]"));
   EXPECT_EQ(swiglu(at::zeros({0, 4}, at::kFloat)).size(0), 0);
 }
 
@@ -378,7 +380,7 @@ TEST(DecoderOps, NormsAddIntoDenseBuffersOnly) {
                 add_rms_norm_accumulate(at::zeros({2, 8}, at::kFloat), {},
                                         at::full({8}, 1, at::kFloat), 1e-5, strided);
               }),
-              HasSubstr("expected a contiguous grad_weight"));
+              names("grad_weight", "contiguous"));
 }
 
 TEST(AdamWUpdate, TheComposedFormAgreesWithTheKernels) {
@@ -417,7 +419,7 @@ TEST(AdamWUpdate, TheComposedFormAgreesWithTheKernels) {
   });
   EXPECT_THAT(
       test::value_error([&] { adamw_update(start, gradient.narrow(0, 0, 5), start, start, {}); }),
-      HasSubstr("adamw_update: expected contiguous float32 [1001]"));
+      names("adamw_update", "contiguous", "float32", "[1001]"));
 }
 
 }  // namespace

@@ -4,10 +4,13 @@
 #include <ATen/ops/mm.h>
 #include <ATen/ops/ones.h>
 
+#include "support/names.h"
 #include "unit/ops/ops_test_support.h"
 
 namespace superpose::ops::test {
 namespace {
+
+using superpose::test::names;
 
 struct Case {
   std::int64_t rows, in, out;
@@ -88,18 +91,18 @@ TEST(LinearAccumulate, RefusesWrongArguments) {
   const at::Tensor buffer = at::zeros({6, 5});
   EXPECT_EQ(value_error([&] { linear_accumulate(at::zeros({5}), weight, buffer); }),
             "linear_accumulate: expected x [N, in], got [5]");
-  EXPECT_EQ(value_error([&] {
-              linear_accumulate(at::zeros({2, 4}), weight, buffer);
-            }),
-            "linear_accumulate: expected weight [out, 4], got [6, 5]");
-  EXPECT_EQ(value_error([&] {
-              linear_accumulate(at::zeros({2, 5}, at::kBFloat16), weight, buffer);
-            }),
-            "linear_accumulate: expected weight of type BFloat16 like its input, got Float");
-  EXPECT_EQ(value_error([&] {
-              linear_accumulate(at::zeros({2, 5}), weight, at::zeros({5, 6}));
-            }),
-            "linear_accumulate: expected grad_weight of shape [6, 5], got [5, 6]");
+  EXPECT_THAT(value_error([&] {
+                linear_accumulate(at::zeros({2, 4}), weight, buffer);
+              }),
+              names("linear_accumulate", "weight", "[out, 4]", "[6, 5]"));
+  EXPECT_THAT(value_error([&] {
+                linear_accumulate(at::zeros({2, 5}, at::kBFloat16), weight, buffer);
+              }),
+              names("linear_accumulate", "weight", "BFloat16", "Float"));
+  EXPECT_THAT(value_error([&] {
+                linear_accumulate(at::zeros({2, 5}), weight, at::zeros({5, 6}));
+              }),
+              names("linear_accumulate", "grad_weight", "[6, 5]", "[5, 6]"));
   const at::Tensor sum = linear_accumulate(at::zeros({2, 5}), weight, buffer).sum();
   EXPECT_THROW(sum.backward({}, std::nullopt, /*create_graph=*/true), c10::NotImplementedError);
 }

@@ -5,11 +5,13 @@
 #include "report/export.h"
 #include "report/load.h"
 #include "report_fixture.h"
+#include "support/names.h"
 #include "util/json.h"
 
 namespace superpose::report {
 namespace {
 
+using test::names;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -35,9 +37,8 @@ TEST_F(ContextTest, FirstCheckBelowIsNamedAndTheEnd) {
   EXPECT_EQ(use.seeds[0].before_decay->step, 160);
   EXPECT_FALSE(was_late(use.seeds[0]));
   const Analysis analysis = analyze(experiment_);
-  EXPECT_THAT(in_words(analysis),
-              HasSubstr("tst learned to copy from its context: from step 100 on it"));
-  EXPECT_THAT(in_words(analysis), HasSubstr("(1.2000 nats better at the end)"));
+  EXPECT_THAT(in_words(analysis), names("tst learned to copy", "step 100"));
+  EXPECT_THAT(in_words(analysis), names("1.2000 nats better"));
   EXPECT_TRUE(analysis.warnings.empty());
   const util::Json arm = util::parse_json(report_json(analysis), "report.json")["arms"][1];
   EXPECT_EQ(arm["copying"][0]["from_step"], 100);
@@ -60,8 +61,7 @@ TEST_F(ContextTest, RunThatNeverCopies) {
   add_copying("baseline", 1, 100);
   add_copying("tst", 1, 400);
   EXPECT_FALSE(use_of_tst().seeds.at(0).from_step.has_value());
-  EXPECT_THAT(in_words(analyze(experiment_)),
-              HasSubstr("tst did not learn to copy from its context: "));
+  EXPECT_THAT(in_words(analyze(experiment_)), names("tst did not learn"));
 }
 
 TEST_F(ContextTest, SeedsAreCounted) {
@@ -69,10 +69,8 @@ TEST_F(ContextTest, SeedsAreCounted) {
     add_copying("baseline", seed, 100);
     add_copying("tst", seed, seed == 3 ? 400 : 60 * seed);
   }
-  EXPECT_THAT(
-      in_words(analyze(experiment_)),
-      HasSubstr(
-          "tst learned to copy from its context: in 2 of 3 seeds, from step 60 to 120 on it"));
+  EXPECT_THAT(in_words(analyze(experiment_)),
+              names("tst learned to copy", "2 of 3 seeds", "step 60 to 120"));
 }
 
 TEST_F(ContextTest, NothingIsSaidWithoutTheProbeNorWarnedOfWithoutTheDecay) {

@@ -9,12 +9,14 @@
 #include "metrics/json_lines_sink.h"
 #include "metrics/reader.h"
 #include "report_fixture.h"
+#include "support/names.h"
 #include "util/files.h"
 #include "util/text.h"
 
 namespace superpose::report {
 namespace {
 
+using test::names;
 using testing::HasSubstr;
 
 using Load = ReportTest;
@@ -49,13 +51,13 @@ TEST_F(Load, ArmsGivenOneByOneMayDifferInRecipeButNotWithinAnArm) {
   run.seed = 2;
   run.fingerprints.recipe = "recipe-3";
   add(run);
-  EXPECT_THAT(error_of_analysis(), HasSubstr("same recipe fingerprint, got recipe-2"));
+  EXPECT_THAT(error_of_analysis(), names("recipe fingerprint", "recipe-2"));
 }
 
 TEST_F(Load, TwoRunsInOnePlaceAreRefused) {
   add("baseline", 1, 1.1);
   experiment_.runs.push_back(experiment_.runs.front());
-  EXPECT_THAT(error_of_analysis(), HasSubstr("each seed and budget of an arm must have one run"));
+  EXPECT_THAT(error_of_analysis(), names("seed", "budget", "one run"));
 }
 
 TEST_F(Load, MissingHalfIsNamedWhenAGridNeedsIt) {
@@ -68,7 +70,7 @@ TEST_F(Load, MissingHalfIsNamedWhenAGridNeedsIt) {
     text.replace(at, 11, "other_field");
   }
   std::ofstream(file) << text;
-  EXPECT_THAT(error_of_analysis(), HasSubstr("missing field 'loss_half_b'"));
+  EXPECT_THAT(error_of_analysis(), names("missing", "'loss_half_b'"));
 }
 
 // Final scores are on more text than the validations before them: quoted where all results have
@@ -162,7 +164,7 @@ TEST_F(Load, BranchWhoseClockStartsAgainIsRefused) {
       sink.write(record);
     }
   }
-  EXPECT_THAT(error_of_analysis(), HasSubstr("seconds must continue from those of the trunk"));
+  EXPECT_THAT(error_of_analysis(), names("seconds", "trunk"));
 }
 
 // Rewrites the records of a run.

@@ -5,12 +5,13 @@
 #include <cmath>
 
 #include "report_fixture.h"
+#include "support/names.h"
 
 namespace superpose::report {
 namespace {
 
+using test::names;
 using testing::ElementsAre;
-using testing::HasSubstr;
 
 using Outcomes = ReportTest;
 
@@ -42,7 +43,7 @@ TEST_F(Outcomes, UnpairedSeedTakesNoPartAndIsNamed) {
   add("tst", 2, 1.0);
   const Analysis analysis = analyze(experiment_);
   EXPECT_EQ(analysis.comparisons.at(0).equal_flops.seeds.size(), 1U);
-  EXPECT_THAT(analysis.notes, ElementsAre(HasSubstr("Seed 2 has no finished run of baseline")));
+  EXPECT_THAT(analysis.notes, ElementsAre(names("Seed 2", "baseline")));
 }
 
 TEST_F(Outcomes, UnfinishedRunIsLeftOutAndNamed) {
@@ -53,10 +54,8 @@ TEST_F(Outcomes, UnfinishedRunIsLeftOutAndNamed) {
   experiment_.runs.push_back({"tst", 2, 0.004, 1, Role::kFinal, "/nowhere/tst-2", "", 0});
   const Analysis analysis = analyze(experiment_);
   EXPECT_FALSE(analysis.comparisons.at(0).equal_flops.available);
-  EXPECT_THAT(
-      analysis.notes,
-      testing::IsSupersetOf({HasSubstr("Not finished, so left out of every result: tst, seed 1"),
-                             HasSubstr("Not run yet: tst, seed 2")}));
+  EXPECT_THAT(analysis.notes, testing::IsSupersetOf({names("Not finished", "tst, seed 1"),
+                                                     names("Not run", "tst, seed 2")}));
 }
 
 TEST_F(Outcomes, ArmOfOtherFlopsIsReadOffItsBudgetsAtTheBaselinesFlops) {
@@ -231,8 +230,7 @@ TEST_F(Outcomes, RatesAreChosenOnHalfAAndResultsQuotedOnHalfBOfOtherSeeds) {
   EXPECT_FALSE(analysis.rate_grids[0].at_edge);
   EXPECT_EQ(analysis.rate_grids[1].best, 0.001);
   EXPECT_TRUE(analysis.rate_grids[1].at_edge);
-  EXPECT_THAT(analysis.warnings,
-              ElementsAre(HasSubstr("best learning rate of tst, 0.001, lies at the edge")));
+  EXPECT_THAT(analysis.warnings, ElementsAre(names("learning rate", "tst", "0.001", "edge")));
   const GainOutcome& gain = analysis.comparisons.at(0).equal_flops;
   ASSERT_EQ(gain.seeds.size(), 1U);  // not the tuning seed
   EXPECT_NEAR(gain.seeds[0].baseline_loss, 1.35, 1e-12);

@@ -10,12 +10,14 @@
 #include "report/page.h"
 #include "report/words.h"
 #include "report_fixture.h"
+#include "support/names.h"
 #include "util/files.h"
 #include "util/json.h"
 
 namespace superpose::report {
 namespace {
 
+using test::names;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -71,8 +73,8 @@ TEST_F(Sets, AreOnThePageInTheWordsAndInTheTables) {
   }
   const Analysis analysis = analyze(experiment_);
   EXPECT_THAT(html_page(analysis, ""), HasSubstr("Validation sets"));
-  EXPECT_THAT(in_words(analysis), HasSubstr("for books. On code, tst ends 0.1000 ahead "
-                                            "(95 % interval 0.1000 to 0.1000 ahead, 3 seeds)."));
+  EXPECT_THAT(in_words(analysis),
+              names("books", "code, tst", "0.1000 ahead", "0.1000 to 0.1000 ahead", "3 seeds"));
   const util::Json json = util::parse_json(report_json(analysis), "report.json");
   EXPECT_EQ(json["sets"][1]["name"], "code");
   EXPECT_EQ(json["sets"][1]["arms"][1]["gain"]["seeds"], 3);

@@ -9,13 +9,14 @@
 #include <vector>
 
 #include "support/error_of.h"
+#include "support/names.h"
 #include "util/error.h"
 
 namespace superpose::superposition {
 namespace {
 
+using test::names;
 using ::testing::HasSubstr;
-using ::testing::StartsWith;
 
 const std::vector<PhaseConfig> kDefaultRecipe = {{.share = 0.3, .bag_size = 6}};
 
@@ -97,21 +98,21 @@ TEST(Phases, TargetSizeDefaultsToBagSize) {
 
 TEST(Phases, ErrorsNameEntryAndKey) {
   const double nan = std::nan("");
-  EXPECT_THAT(error_of({{.bag_size = 2}}), StartsWith("phases[0].share: give share or steps"));
+  EXPECT_THAT(error_of({{.bag_size = 2}}), names("phases[0].share", "share or steps"));
   EXPECT_THAT(error_of({{.share = 0.1, .steps = 1}}), HasSubstr("got both"));
   EXPECT_THAT(error_of({{.share = 0.1}, {.share = -0.1}}),
-              StartsWith("phases[1].share: must be in"));
-  EXPECT_THAT(error_of({{.share = 1.1}}), StartsWith("phases[0].share: must be in"));
-  EXPECT_THAT(error_of({{.share = nan}}), StartsWith("phases[0].share: must be in"));
-  EXPECT_THAT(error_of({{.steps = -1}}), StartsWith("phases[0].steps: must be >= 0, got -1"));
-  EXPECT_THAT(error_of({{.steps = 1, .bag_size = 0}}), StartsWith("phases[0].bag_size: must be"));
-  EXPECT_THAT(error_of({{.steps = 1, .target_size = 0}}), StartsWith("phases[0].target_size:"));
+              names("phases[1].share", "[0, 1]", "-0.1"));
+  EXPECT_THAT(error_of({{.share = 1.1}}), names("phases[0].share", "[0, 1]", "1.1"));
+  EXPECT_THAT(error_of({{.share = nan}}), names("phases[0].share", "[0, 1]", "nan"));
+  EXPECT_THAT(error_of({{.steps = -1}}), names("phases[0].steps", ">= 0", "-1"));
+  EXPECT_THAT(error_of({{.steps = 1, .bag_size = 0}}), names("phases[0].bag_size", "0"));
+  EXPECT_THAT(error_of({{.steps = 1, .target_size = 0}}), names("phases[0].target_size", "0"));
   EXPECT_THAT(error_of({{.steps = 1,
                          .bag_size = 2,
                          .slot_weighting = SlotWeighting::kExplicit,
                          .slot_weights = {1.0}}}),
-              StartsWith("phases[0].slot_weights: must hold target_size = 2 numbers, got 1"));
-  EXPECT_THAT(error_of({}, 0), StartsWith("train.steps: must be >= 1"));
+              names("phases[0].slot_weights", "target_size", "2", "1"));
+  EXPECT_THAT(error_of({}, 0), names("train.steps", ">= 1", "0"));
 }
 
 TEST(Phases, ObjectiveIsThatOfTheEntryAndMultiHotAfterwards) {
@@ -140,22 +141,20 @@ TEST(Phases, WeightsOfSourcesAreNumbers) {
   EXPECT_EQ(phases[0].weights, (std::map<std::string, double>{{"books", 0.25}, {"web", 3}}));
   EXPECT_TRUE(phases[1].weights.empty()) << "the rest of the run has the sources' own";
   EXPECT_THAT(error_of({{.steps = 1, .weights = {{"web", "-1"}}}}),
-              StartsWith("phases[0].weights: web must be a number >= 0, got -1"));
+              names("phases[0].weights", "web", ">= 0", "-1"));
   EXPECT_THAT(error_of({{.steps = 1, .weights = {{"web", "inf"}}}}), HasSubstr("got inf"));
   EXPECT_THAT(error_of({{.steps = 1, .weights = {{"web", "true"}}}}), HasSubstr("got true"));
   EXPECT_THAT(error_of({{.steps = 1, .weights = {{"web", "1 2"}}}}), HasSubstr("got 1 2"));
   EXPECT_THAT(error_of({{.steps = 1, .weights = {{"web", "0"}, {"books", "0"}}}}),
-              StartsWith("phases[0].weights: one of them must be > 0"));
+              names("phases[0].weights", "> 0"));
 }
 
 TEST(Phases, ListThatIsLongerThanTheRunIsAnError) {
-  EXPECT_THAT(error_of({{.share = 0.6}, {.share = 0.6}}),
-              StartsWith("phases[1]: the phases up to here take 120 steps"));
-  EXPECT_THAT(error_of({{.steps = 101}}),
-              StartsWith("phases[0]: the phases up to here take 101 steps"));
+  EXPECT_THAT(error_of({{.share = 0.6}, {.share = 0.6}}), names("phases[1]", "120"));
+  EXPECT_THAT(error_of({{.steps = 101}}), names("phases[0]", "101"));
   EXPECT_THAT(error_of({{.steps = std::numeric_limits<std::int64_t>::max()},
                         {.steps = std::numeric_limits<std::int64_t>::max()}}),
-              StartsWith("phases[0]: the phases up to here take"));
+              names("phases[0]", "9223372036854775808", "train.steps"));
   EXPECT_EQ(error_of({{.steps = 100}}), "");
 }
 

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <map>
 
+#include "support/names.h"
 #include "support/shared.h"
 #include "support/temp_dir.h"
 #include "support/zstd.h"
@@ -21,6 +22,7 @@
 namespace superpose::tokenizer {
 namespace {
 
+using test::names;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::ThrowsMessage;
@@ -124,15 +126,14 @@ TEST(BpeTrainer, RefusesSettingsOutOfRange) {
   const auto error_of = [](BpeSettings settings, std::vector<std::string> texts = {"text"}) {
     return [=] { train_bpe(settings, documents_of(texts)); };
   };
-  EXPECT_THAT(error_of(plain_settings(255)),
-              ThrowsMessage<util::Error>(HasSubstr("must lie in [256, 2^31 - 1]")));
+  EXPECT_THAT(error_of(plain_settings(255)), ThrowsMessage<util::Error>(names("[256, 2^31 - 1]")));
   BpeSettings settings = plain_settings(256);
   settings.special_tokens = {"<end>"};
   EXPECT_THAT(error_of(settings), ThrowsMessage<util::Error>(HasSubstr("[257,")));
   settings.special_tokens = {""};
-  EXPECT_THAT(error_of(settings), ThrowsMessage<util::Error>(HasSubstr("must not be empty")));
+  EXPECT_THAT(error_of(settings), ThrowsMessage<util::Error>(names("empty")));
   settings.special_tokens = {"\xff"};
-  EXPECT_THAT(error_of(settings), ThrowsMessage<util::Error>(HasSubstr("must be UTF-8")));
+  EXPECT_THAT(error_of(settings), ThrowsMessage<util::Error>(names("UTF-8")));
   settings = plain_settings(300);
   settings.min_frequency = -1;
   EXPECT_THAT(error_of(settings), ThrowsMessage<util::Error>(HasSubstr("--min-frequency")));
@@ -140,7 +141,7 @@ TEST(BpeTrainer, RefusesSettingsOutOfRange) {
   settings.threads = 0;
   EXPECT_THAT(error_of(settings), ThrowsMessage<util::Error>(HasSubstr("threads")));
   EXPECT_THAT(error_of(plain_settings(300), {"", ""}),
-              ThrowsMessage<util::Error>(HasSubstr("no text in 2 documents")));
+              ThrowsMessage<util::Error>(names("no text", "2")));
 }
 
 TEST(BpeTrainer, PassesOnWhatTheSourceThrows) {

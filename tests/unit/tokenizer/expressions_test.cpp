@@ -7,11 +7,13 @@
 #include <vector>
 
 #include "support/error_of.h"
+#include "support/names.h"
 #include "tokenizer/pre_tokenizer.h"
 
 namespace superpose::tokenizer {
 namespace {
 
+using test::names;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using Kind = PreTokenizerStep::Kind;
@@ -144,33 +146,33 @@ TEST(Expressions, WhatIsNotSupportedIsRefusedByName) {
       {"(?~ab)", "a group"},
       {"(*FAIL)", "a callout"},
       {"a{x}", "a brace"},
-      {"a**", "a repeat of a repeat"},
-      {"(?=a)*", "a repeat of nothing, of an anchor"},
-      {"(?:^)+", "a repeat of nothing, of an anchor"},
-      {"*a", "a repeat of nothing"},
+      {"a**", "of a repeat"},
+      {"(?=a)*", "an anchor"},
+      {"(?:^)+", "an anchor"},
+      {"*a", "of nothing"},
       {"[a-c-e]", "a hyphen"},
       {R"([\w-a])", "a hyphen"},
       {R"([a-\w])", R"(\w)"},
-      {"[z-a]", "a range that ends before it begins"},
+      {"[z-a]", "a range"},
       {"[[:foo:]]", "[:foo:]"},
       {"[a&&&b]", "three &"},
-      {"(?i:ss)", "regardless of case"},
-      {"(?i:s(?:t))", "regardless of case"},
-      {"(?i:f+)", "regardless of case"},
-      {"(?i:\u00df)", "regardless of case"},
-      {R"((?i:\p{Lu}))", "regardless of case"},
-      {"(?i:[\u00e0-\u00ff])", "regardless of case"},
+      {"(?i:ss)", "of case"},
+      {"(?i:s(?:t))", "of case"},
+      {"(?i:f+)", "of case"},
+      {"(?i:\u00df)", "of case"},
+      {R"((?i:\p{Lu}))", "of case"},
+      {"(?i:[\u00e0-\u00ff])", "of case"},
   };
   for (const auto& [expression, part] : cases) {
     EXPECT_THAT(message(expression), HasSubstr("some.json: ")) << expression;
     EXPECT_THAT(message(expression), HasSubstr(part)) << expression;
-    EXPECT_THAT(message(expression), HasSubstr("is not supported")) << expression;
+    EXPECT_THAT(message(expression), names("supported")) << expression;
   }
   for (const char* broken :
        {"(", "a)", "[a", "[]", "\\", R"(\p{Nonsense})", "a{2,1}", "(?<=a+)b"}) {
     EXPECT_THAT(message(broken), HasSubstr("expression")) << broken;
   }
-  EXPECT_THAT(message("[" + std::string(100, '[')), HasSubstr("inside of so many"));
+  EXPECT_THAT(message("[" + std::string(100, '[')), names("inside"));
 }
 
 }  // namespace

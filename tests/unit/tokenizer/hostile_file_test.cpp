@@ -5,6 +5,7 @@
 #include <random>
 #include <string>
 
+#include "support/names.h"
 #include "tokenizer/bytes.h"
 #include "tokenizer/tokenizer.h"
 #include "util/error.h"
@@ -13,6 +14,7 @@
 namespace superpose::tokenizer {
 namespace {
 
+using test::names;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 using util::Json;
@@ -54,14 +56,14 @@ TEST(HostileFile, SmallOneIsSound) {
 
 TEST(HostileFile, NamesWhatIsNotSupported) {
   EXPECT_THAT(message_with("/model/type", "Unigram"), HasSubstr("model.type: \"Unigram\""));
-  EXPECT_THAT(message_with("/model/type", "WordPiece"), HasSubstr("\"WordPiece\" is not"));
+  EXPECT_THAT(message_with("/model/type", "WordPiece"), names("\"WordPiece\""));
   EXPECT_THAT(message_with("/model/byte_fallback", true), HasSubstr("byte_fallback"));
   EXPECT_THAT(message_with("/model/dropout", 0.1), HasSubstr("model.dropout"));
   EXPECT_THAT(message_with("/model/continuing_subword_prefix", "##"), HasSubstr("##"));
   EXPECT_THAT(message_with("/model/end_of_word_suffix", "</w>"), HasSubstr("</w>"));
   EXPECT_THAT(message_with("/normalizer", {{"type", "Lowercase"}}), HasSubstr("\"Lowercase\""));
   EXPECT_THAT(message_with("/pre_tokenizer", {{"type", "Metaspace"}}), HasSubstr("\"Metaspace\""));
-  EXPECT_THAT(message_with("/pre_tokenizer", nullptr), HasSubstr("without a ByteLevel"));
+  EXPECT_THAT(message_with("/pre_tokenizer", nullptr), names("ByteLevel"));
   EXPECT_THAT(message_with("/decoder", {{"type", "WordPiece"}}), HasSubstr("decoder"));
   EXPECT_THAT(message_with("/post_processor", {{"type", "BertProcessing"}}),
               HasSubstr("post_processor"));
@@ -73,28 +75,28 @@ TEST(HostileFile, RefusesIdsOutOfRange) {
        {"-1", "2147483648", "16777216", "99999999999999999999", "1.5", "\"7\"", "null", "[]"}) {
     EXPECT_THAT(message_with("/model/vocab/th", Json::parse(id)), HasSubstr("id")) << id;
   }
-  EXPECT_THAT(message_with("/model/vocab/th", 258), HasSubstr("have the same id 258"));
+  EXPECT_THAT(message_with("/model/vocab/th", 258), names("th", "258"));
 }
 
 TEST(HostileFile, RefusesContradictions) {
   EXPECT_THAT(message_with("/model/merges/0", "t x y"), HasSubstr("model.merges 1"));
   EXPECT_THAT(message_with("/model/merges/0", "th"), HasSubstr("model.merges 1"));
   EXPECT_THAT(message_with("/model/merges/1", Json::array({"th"})), HasSubstr("model.merges 2"));
-  EXPECT_THAT(message_with("/model/merges/0", 5), HasSubstr("expected two tokens"));
-  EXPECT_THAT(message_with("/model/merges/0", "q z"), HasSubstr("\"qz\" is not in the vocabulary"));
-  EXPECT_THAT(message_with("/model/merges/0", "no h"), HasSubstr("\"no\" is not"));
+  EXPECT_THAT(message_with("/model/merges/0", 5), names("two tokens"));
+  EXPECT_THAT(message_with("/model/merges/0", "q z"), names("qz", "vocabulary"));
+  EXPECT_THAT(message_with("/model/merges/0", "no h"), names("\"no\""));
   EXPECT_THAT(message_with("/model/vocab", Json::object()), HasSubstr("is empty"));
   EXPECT_THAT(message_with("/model/unk_token", "<unk>"), ::testing::Eq("accepted"));
-  EXPECT_THAT(message_of("[1, 2]"), HasSubstr("expected an object"));
-  EXPECT_THAT(message_of("{}"), HasSubstr("\"model\" is missing"));
-  EXPECT_THAT(message_of(""), HasSubstr("not valid JSON"));
+  EXPECT_THAT(message_of("[1, 2]"), names("object"));
+  EXPECT_THAT(message_of("{}"), names("\"model\"", "missing"));
+  EXPECT_THAT(message_of(""), names("valid JSON"));
 }
 
 TEST(HostileFile, RefusesTokensTwice) {
   std::string json = small_file().dump();
   const std::string entry = "\"th\":257";
   json.replace(json.find(entry), entry.size(), entry + ",\"th\":300");
-  EXPECT_THAT(message_of(json), HasSubstr("\"th\" is listed twice"));
+  EXPECT_THAT(message_of(json), names("th", "twice"));
 }
 
 TEST(HostileFile, RefusesAddedTokensWithoutARoom) {
@@ -103,7 +105,7 @@ TEST(HostileFile, RefusesAddedTokensWithoutARoom) {
   Json token = file["added_tokens"][0];
   token["content"] = "<new>";
   file["added_tokens"].push_back(token);
-  EXPECT_THAT(message_of(file.dump()), HasSubstr("\"<new>\" would get the id 260"));
+  EXPECT_THAT(message_of(file.dump()), names("<new>", "260"));
 }
 
 TEST(HostileFile, RefusesATemplateThatContradictsItself) {
@@ -129,7 +131,7 @@ TEST(HostileFile, DeepNestingIsAnError) {
   const std::string deep(100000, '[');
   EXPECT_NE(message_of(deep), "accepted");
   json.insert(1, "\"extra\":" + deep + std::string(100000, ']') + ",");
-  EXPECT_THAT(message_of(json), HasSubstr("not valid JSON"));
+  EXPECT_THAT(message_of(json), names("valid JSON"));
 }
 
 // Cut anywhere, or with any bit flipped: an error or a tokenizer that works, nothing else.

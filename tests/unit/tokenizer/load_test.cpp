@@ -6,6 +6,7 @@
 #include <fstream>
 #include <functional>
 
+#include "support/names.h"
 #include "support/privileges.h"
 #include "support/shared.h"
 #include "support/temp_dir.h"
@@ -19,6 +20,7 @@
 namespace superpose::tokenizer {
 namespace {
 
+using test::names;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using util::Json;
@@ -73,8 +75,8 @@ TEST(Load, WhatMayNotBeReadIsNamed) {
   for (const fs::path& file : files) {
     const bool in_folder = file.filename() == "tokenizer.json";
     const fs::path spec = in_folder ? file.parent_path() : file;
-    EXPECT_EQ(message_of([&] { load_tokenizer(spec.string()); }),
-              file.string() + ": cannot open: Permission denied");
+    EXPECT_THAT(message_of([&] { load_tokenizer(spec.string()); }),
+                names(file.string(), "Permission denied"));
   }
 }
 
@@ -92,7 +94,7 @@ TEST(Load, EndOfDocumentIsNamedOrConfiguredOrUsual) {
   EXPECT_EQ(load_tokenizer(path).end_of_document, 256);
   EXPECT_EQ(load_tokenizer(path).config_json, R"({"eos_token": {"content": "<|start|>"}})");
   std::ofstream(dir / "tokenizer_config.json") << R"({"eos_token": "<gone>"})";
-  EXPECT_THAT(message_of([&] { load_tokenizer(path); }), HasSubstr("\"<gone>\" is not"));
+  EXPECT_THAT(message_of([&] { load_tokenizer(path); }), names("\"<gone>\""));
   std::ofstream(dir / "tokenizer_config.json") << "[";
   EXPECT_THAT(message_of([&] { load_tokenizer(path); }), HasSubstr("tokenizer_config.json"));
 }
@@ -157,12 +159,11 @@ TEST(Load, SaysWhatAFileIsNot) {
   const test::TempDir dir;
   const std::string path = (dir / "spiece.model").string();
   std::ofstream(path) << "\n\x0E\n\x05<unk>\x15";
-  EXPECT_THAT(message_of([&] { open_tokenizer(path); }), HasSubstr("neither a tokenizer.json"));
+  EXPECT_THAT(message_of([&] { open_tokenizer(path); }), names(path, "tokenizer.json"));
   EXPECT_THAT(message_of([&] { open_tokenizer((dir / "none").string()); }),
-              HasSubstr("none: no such"));
-  EXPECT_THAT(
-      message_of([&] { open_tokenizer(dir.path().string()); }),
-      HasSubstr("tokenizer.json: no such file; a tokenizer is \"bytes\", a tokenizer.json, "));
+              names("none", "no such"));
+  EXPECT_THAT(message_of([&] { open_tokenizer(dir.path().string()); }),
+              names("tokenizer.json", "no such file", "bytes"));
 }
 
 std::string base64(std::string_view bytes) {
@@ -224,14 +225,14 @@ TEST(Tiktoken, ClearErrors) {
     return message_of([&] { rank_file_to_json(ranks, name); });
   };
   EXPECT_EQ(message(byte_ranks()), "accepted");
-  EXPECT_THAT(message(byte_ranks(), "mine.tiktoken"), HasSubstr("name the file so"));
+  EXPECT_THAT(message(byte_ranks(), "mine.tiktoken"), names("name the file"));
   EXPECT_THAT(message(byte_ranks() + "YQ== 300\n"), HasSubstr("gpt2.tiktoken:257: the token"));
-  EXPECT_THAT(message(byte_ranks() + "YWE= 97\n"), HasSubstr("two tokens have the rank 97"));
-  EXPECT_THAT(message(byte_ranks() + "YWE 300\n"), HasSubstr(":257: expected a token in base64"));
+  EXPECT_THAT(message(byte_ranks() + "YWE= 97\n"), names("rank", "97"));
+  EXPECT_THAT(message(byte_ranks() + "YWE 300\n"), names(":257", "base64"));
   EXPECT_THAT(message(byte_ranks() + "YWE= -3\n"), HasSubstr(":257"));
   EXPECT_THAT(message(byte_ranks() + "YWE=\n"), HasSubstr(":257"));
-  EXPECT_THAT(message(byte_ranks() + "YWE= 50256\n"), HasSubstr("named for what it holds"));
-  EXPECT_THAT(message("YQ== 0\n"), HasSubstr("no token for the byte 0"));
+  EXPECT_THAT(message(byte_ranks() + "YWE= 50256\n"), names("50256", "<|endoftext|>"));
+  EXPECT_THAT(message("YQ== 0\n"), names("byte 0"));
 }
 
 // GPT-2's vocabulary as a rank file: the ids of its own tokenizer.json.

@@ -15,6 +15,7 @@
 #include "model/decoder_layout.h"
 #include "model/initialize.h"
 #include "support/error_of.h"
+#include "support/names.h"
 #include "support/temp_dir.h"
 #include "support/tiny_run.h"
 #include "train/checkpoints.h"
@@ -23,6 +24,7 @@
 namespace superpose::train {
 namespace {
 
+using test::names;
 using ::testing::HasSubstr;
 
 model::ModelConfig shape(bool tied = false) {
@@ -103,14 +105,13 @@ TEST_F(InitialWeightsTest, RefusesTensorsThatDoNotFitByName) {
   write([](Tensors& tensors) { tensors.pop_back(); });
   EXPECT_THAT(loading_error(), HasSubstr("missing"));
   write([](Tensors& tensors) { tensors.push_back({"model.extra.weight", at::zeros({2})}); });
-  EXPECT_THAT(loading_error(),
-              HasSubstr("tensor model.extra.weight: the model has no such weight"));
+  EXPECT_THAT(loading_error(), names("model.extra.weight", "no such weight"));
   write([](Tensors& tensors) { tensors.front().tensor = at::zeros({2, 3}); });
-  EXPECT_THAT(loading_error(), HasSubstr("tensor model.embed_tokens.weight: expected shape"));
+  EXPECT_THAT(loading_error(), names("model.embed_tokens.weight", "shape", "[2,3]"));
   write([](Tensors& tensors) {
     tensors.front().tensor.view(-1)[5] = std::numeric_limits<float>::quiet_NaN();
   });
-  EXPECT_THAT(loading_error(), HasSubstr("tensor model.embed_tokens.weight: holds values that"));
+  EXPECT_THAT(loading_error(), names("model.embed_tokens.weight", "finite"));
 }
 
 class TiedInitialWeightsTest : public InitialWeightsTest {
@@ -140,23 +141,23 @@ TEST_F(InitialWeightsTest, RefuseARecipeThatContradictsThem) {
   recipe.model.num_layers = 2;  // as it is
   const std::string error = test::error_of([&] { with_initial_weights(recipe, found()); });
   EXPECT_THAT(error, HasSubstr("model.hidden_size (folder 16, recipe 32)"));
-  EXPECT_THAT(error, HasSubstr("model.qk_norm (folder off, recipe on)"));
+  EXPECT_THAT(error, names("model.qk_norm", "off", "on"));
   EXPECT_THAT(error, Not(HasSubstr("num_layers")));
   recipe = {};
   recipe.model.preset = "tiny";
   EXPECT_THAT(test::error_of([&] { with_initial_weights(recipe, found()); }),
-              HasSubstr("model.preset: must be empty"));
+              names("model.preset", "empty"));
 }
 
 TEST_F(InitialWeightsTest, SayWhatIsNotAModelFolder) {
-  EXPECT_THAT(test::error_of([&] { found(); }), HasSubstr("holds no config.json"));
+  EXPECT_THAT(test::error_of([&] { found(); }), names("config.json"));
 }
 
 TEST_F(InitialWeightsTest, RefuseMoreIdsThanRows) {
   write();
   EXPECT_THAT(test::error_of([&] { check_tokenizer(found(), "{}", 340); }),
-              HasSubstr("340 ids, 10 more than the 330 rows"));
-  EXPECT_THAT(check_tokenizer(found(), "{}", 330).value(), HasSubstr("has no tokenizer.json"));
+              names("340", "10", "330"));
+  EXPECT_THAT(check_tokenizer(found(), "{}", 330).value(), names("no tokenizer.json"));
 }
 
 // A run begins with the weights that another one ended with: its first validation is the other's

@@ -10,12 +10,14 @@
 #include "model/decoder_layout.h"
 #include "model/initialize.h"
 #include "support/error_of.h"
+#include "support/names.h"
 #include "support/temp_dir.h"
 #include "util/files.h"
 
 namespace superpose::train {
 namespace {
 
+using test::names;
 using ::testing::HasSubstr;
 
 // A folder of another program, with `value` as the first element of the embedding.
@@ -53,8 +55,7 @@ class ModelExport : public ::testing::Test {
 };
 
 TEST_F(ModelExport, RefusesWhatTheTypeCannotHold) {
-  EXPECT_THAT(error_of(1e6F, ExportType::kF16),
-              HasSubstr("tensor model.embed_tokens.weight: float16 cannot hold"));
+  EXPECT_THAT(error_of(1e6F, ExportType::kF16), names("model.embed_tokens.weight", "float16"));
   EXPECT_FALSE(std::filesystem::exists(folder_ / "out"));
   EXPECT_EQ(error_of(1e6F, ExportType::kBf16), "");
   EXPECT_TRUE(std::filesystem::exists(folder_ / "out" / "config.json"));
@@ -62,7 +63,7 @@ TEST_F(ModelExport, RefusesWhatTheTypeCannotHold) {
 
 TEST_F(ModelExport, RefusesWhatIsNotFinite) {
   EXPECT_THAT(error_of(std::numeric_limits<float>::infinity(), ExportType::kStored),
-              HasSubstr("tensor model.embed_tokens.weight: holds values that are not finite"));
+              names("model.embed_tokens.weight", "finite"));
   EXPECT_FALSE(std::filesystem::exists(folder_ / "out"));
 }
 

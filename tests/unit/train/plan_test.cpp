@@ -8,6 +8,7 @@
 #include <string>
 
 #include "support/error_of.h"
+#include "support/names.h"
 #include "support/temp_dir.h"
 #include "support/tiny_run.h"
 #include "train/plan_text.h"
@@ -19,6 +20,7 @@
 namespace superpose::train {
 namespace {
 
+using test::names;
 using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
@@ -135,12 +137,10 @@ TEST_F(PlanTest, PrintsWhatTheRunWillDo) {
   std::ostringstream out;
   print_plan(out, plan(recipe));
   for (const char* part :
-       {"phase 1    1,200 steps from 0: bags of 3 in, 3 targets out",
-        "phase 2    2,800 steps from 1,200: next-token prediction",
-        "after 1,200 steps (30 %), in the stable part", "2,800 steps follow",
-        "raw tokens needed (1.60 times the baseline's: 1 + r (s - 1) with r = 0.30, s = 3)",
-        "available", "the first epoch ends in step", "held out", "memory", "disk", "FLOP",
-        "decay over the last 800 (from 3,200)"}) {
+       {"phase 1    1,200 steps from 0", "bags of 3", "3 targets",
+        "phase 2    2,800 steps from 1,200", "after 1,200 steps (30 %)", "2,800 steps follow",
+        "1.60 times", "r = 0.30", "s = 3", "available", "epoch ends", "held out", "memory", "disk",
+        "FLOP", "last 800", "3,200"}) {
     EXPECT_THAT(out.str(), HasSubstr(part));
   }
 }
@@ -209,7 +209,7 @@ TEST_F(PlanTest, SaysWhichPrecisionWasChosenAndWhy) {
     print_plan(out, plan(recipe));
     return out.str();
   };
-  EXPECT_THAT(printed(), HasSubstr("f32 (auto, and this CPU does not multiply bf16 natively)"));
+  EXPECT_THAT(printed(), names("f32", "auto", "bf16"));
   recipe.train.precision = Precision::kBf16;
   EXPECT_THAT(checks(recipe), Contains(Check::kPrecision));
 }

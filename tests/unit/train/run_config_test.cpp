@@ -7,12 +7,13 @@
 
 #include "config/config.h"
 #include "support/error_of.h"
+#include "support/names.h"
 #include "util/files.h"
 
 namespace superpose::train {
 namespace {
 
-using ::testing::AllOf;
+using test::names;
 using ::testing::HasSubstr;
 
 RunConfig read(const std::string& text) {
@@ -53,22 +54,22 @@ std::string error_of_task(const std::string& keys) {
 
 TEST(RunConfig, TasksAndPromptsAreCheckedByLineAndKey) {
   EXPECT_THAT(error_of_task("name = \"bolq\"\ndata = \"d\"\n"),
-              AllOf(HasSubstr("recipe.toml:3: evaluation.tasks[0].name: "), HasSubstr("boolq")));
+              names("recipe.toml:3", "evaluation.tasks[0].name", "boolq"));
   EXPECT_THAT(error_of_task("data = \"d\"\n"), HasSubstr("evaluation.tasks[0].name: "));
   EXPECT_THAT(error_of_task("name = \"piqa\"\n"), HasSubstr("evaluation.tasks[0].data: "));
   EXPECT_THAT(error_of_task("name = \"piqa\"\ndata = \"d\"\nevery = -1\n"),
-              AllOf(HasSubstr("recipe.toml:5: evaluation.tasks[0].every: "), HasSubstr("-1")));
+              names("recipe.toml:5", "evaluation.tasks[0].every", "-1"));
   EXPECT_THAT(error_of_task("name = \"piqa\"\ndata = \"d\"\nsamples = -2\n"),
-              AllOf(HasSubstr("recipe.toml:5: evaluation.tasks[0].samples: "), HasSubstr("-2")));
+              names("recipe.toml:5", "evaluation.tasks[0].samples", "-2"));
   EXPECT_THAT(error_of_task("name = \"lambada_openai@2\"\ndata = \"d\"\n"),
               HasSubstr("few_shot.files"));
   EXPECT_THAT(error_of_task("name = \"piqa\"\ndata = \"d\"\nshot = 1\n"),
-              HasSubstr("recipe.toml:5: evaluation.tasks[0].shot: unknown key"));
+              names("recipe.toml:5", "evaluation.tasks[0].shot", "unknown key"));
   const std::string piqa = "name = \"piqa\"\ndata = \"d\"\n";
   EXPECT_THAT(error_of_task(piqa + "[[evaluation.tasks]]\n" + piqa),
               HasSubstr("evaluation.tasks[1].name: "));
   EXPECT_THAT(error_of("[evaluation]\nsample_tokens = 0\n"),
-              HasSubstr("recipe.toml:2: evaluation.sample_tokens: must be >= 1, got 0"));
+              names("recipe.toml:2", "evaluation.sample_tokens", ">= 1", "0"));
   const RunConfig config = read(
       "[evaluation]\nprompts = [\"a\"]\n[[evaluation.tasks]]\n"
       "name = \"./own.toml@3\"\nevery = 0\n");
@@ -94,9 +95,9 @@ TEST(RunConfig, OperationalKeysAreThoseThatMayChangeAtAResume) {
 }
 
 TEST(RunConfig, ImpossibleValuesAreNamed) {
-  EXPECT_THAT(error_of("[train]\nsteps = 0"), HasSubstr("train.steps: must be >= 1, got 0"));
+  EXPECT_THAT(error_of("[train]\nsteps = 0"), names("train.steps", ">= 1", "0"));
   EXPECT_THAT(error_of("[train]\nbatch_positions = 100\nsequence_length = 64"),
-              HasSubstr("multiple of train.sequence_length (64), got 100"));
+              names("train.sequence_length", "64", "100"));
   EXPECT_THAT(error_of("[train]\nmicro_batch = 0"), HasSubstr("train.micro_batch"));
   EXPECT_THAT(error_of("[train]\nseed = -1"), HasSubstr("train.seed"));
   EXPECT_THAT(error_of("[train]\nthreads = -1"), HasSubstr("train.threads"));
@@ -135,32 +136,28 @@ TEST(RunConfig, TheExampleOfTheDocumentationIsARecipe) {
 
 TEST(RunConfig, ImpossibleValidationSetsAreNamedWithTheirPlace) {
   EXPECT_THAT(error_of("[[validation]]\nname = \"My set\"\n"),
-              HasSubstr("recipe.toml:2: validation[0].name: must be of the letters a-z, digits, _ "
-                        "and -, got \"My set\""));
+              names("recipe.toml:2", "validation[0].name", "a-z", "My set"));
   EXPECT_THAT(error_of("[[validation]]\nname = \"\"\n"), HasSubstr("validation[0].name"));
   EXPECT_THAT(error_of("[[validation]]\nname = \"a\"\n[[validation]]\nname = \"a\"\n"
                        "sources = [\"x\"]\n"),
-              HasSubstr("recipe.toml:4: validation[1].name: must be unlike the other sets', got "
-                        "\"a\" twice"));
+              names("recipe.toml:4", "validation[1].name", "a", "twice"));
   EXPECT_THAT(error_of("[[validation]]\nname = \"a\"\n[[validation]]\nname = \"b\"\n"),
-              HasSubstr("got none in \"a\" and \"b\""));
-  EXPECT_THAT(error_of("validation = []\n"), HasSubstr("validation: must name one set or more"));
+              names("none", "a", "b"));
+  EXPECT_THAT(error_of("validation = []\n"), names("validation", "one set"));
   EXPECT_THAT(error_of("[data]\nvalidation = [\"x\"]\n[[validation]]\nname = \"a\"\n"
                        "sources = [\"y\"]\n"),
-              HasSubstr("data.validation: holds out documents, so an entry of [[validation]]"));
+              names("data.validation", "[[validation]]"));
   EXPECT_THAT(error_of("[[validation]]\nname = \"a\"\nsources = [\"x\"]\n"
                        "document_separator = '\\section'\n"),
-              HasSubstr("recipe.toml:4: validation[0].document_separator: a backslash must stand "
-                        "in \\n"));
+              names("recipe.toml:4", "validation[0].document_separator", "backslash", "\\n"));
 }
 
 TEST(RunConfig, TheSectionOfOldRecipesIsRefusedWithItsNewName) {
-  EXPECT_THAT(error_of("[validation]\nevery = 100\n"),
-              HasSubstr("validation: expected a list of tables ([[validation]]), got a table: "
-                        "{every = 100}, did you mean [evaluation] with evaluation.every?"));
+  EXPECT_THAT(
+      error_of("[validation]\nevery = 100\n"),
+      names("validation", "[[validation]]", "{every = 100}", "[evaluation]", "evaluation.every"));
   EXPECT_THAT(error_of("[validation]\nwindows = 100\n"), HasSubstr("evaluation.windows?"));
-  EXPECT_THAT(error_of("[phases]\nbag_size = 4\n"),
-              HasSubstr("phases: expected a list of tables ([[phases]]), got a table"));
+  EXPECT_THAT(error_of("[phases]\nbag_size = 4\n"), names("phases", "[[phases]]", "table"));
 }
 
 }  // namespace

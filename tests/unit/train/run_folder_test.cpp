@@ -6,17 +6,20 @@
 #include <memory>
 
 #include "support/error_of.h"
+#include "support/names.h"
 #include "support/temp_dir.h"
 #include "util/files.h"
 
 namespace superpose::train {
 namespace {
 
+using test::names;
+
 TEST(RunFolder, IsHeldByOneAtATime) {
   const test::TempDir folder;
   auto held = std::make_unique<RunFolder>(folder / "a/b");
   EXPECT_THAT(test::error_of([&] { const RunFolder second(folder / "a/b"); }),
-              ::testing::HasSubstr("another process is training in it"));
+              names("a/b", "another process"));
   held.reset();
   const RunFolder again(folder / "a/b");
 }

@@ -7,12 +7,14 @@
 
 #include "checkpoint/model_shape.h"
 #include "support/error_of.h"
+#include "support/names.h"
 #include "support/temp_dir.h"
 #include "util/error.h"
 
 namespace superpose::train {
 namespace {
 
+using test::names;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -116,7 +118,7 @@ TEST(SettleStart, CorpusMustBeTheSameUnlessAStageMayBegin) {
     expected.may_start_stage = kind == Start::Kind::kResume;
     Start start = start_at(kind, 5);
     start.state.corpus_fingerprint = "def";
-    EXPECT_THAT(error_of(start, expected), HasSubstr("was def and is abc"));
+    EXPECT_THAT(error_of(start, expected), names("def", "abc"));
   }
 }
 
@@ -128,10 +130,10 @@ TEST(SettleStart, NamesTheFilesThatChanged) {
   EXPECT_EQ(error_of(start, now), "") << "the same documents out of other files";
   now.corpus.fingerprint = "def";
   EXPECT_THAT(error_of(start, now),
-              HasSubstr("was abc and is def: changed b.txt; removed c.txt; added d.txt"));
+              names("abc", "def", "changed b.txt", "removed c.txt", "added d.txt"));
   now.corpus.fingerprint = "abc";
   now.corpus.validation_fingerprint = "other";
-  EXPECT_THAT(error_of(start, now), HasSubstr("text of the validation sets must be the same"));
+  EXPECT_THAT(error_of(start, now), names("validation sets"));
   EXPECT_THAT(error_of(start, now), HasSubstr("changed b.txt"));
   start.kind = Start::Kind::kBranch;
   EXPECT_EQ(error_of(start, now), "") << "a branch may be measured on other text";
@@ -192,7 +194,7 @@ TEST(SettleStart, StageMustHaveTheSameIds) {
   Start start = read_some();
   expected.tokenizer_json.clear();
   settle_start(start, expected);
-  EXPECT_THAT(start.warnings, ElementsAre(HasSubstr("this corpus has no tokenizer.json")));
+  EXPECT_THAT(start.warnings, ElementsAre(names("no tokenizer.json")));
 }
 
 TEST(FindStart, FolderWithoutCheckpointsIsAFreshStart) {

@@ -4,12 +4,15 @@
 
 #include <string>
 
+#include "support/names.h"
 #include "support/temp_dir.h"
 #include "util/error.h"
 #include "util/files.h"
 
 namespace superpose::util {
 namespace {
+
+using test::names;
 
 void append(AppendFile& file, std::string_view text) {
   file.append(std::as_bytes(std::span(text)));
@@ -65,7 +68,7 @@ TEST(AppendFile, ErrorsNameTheFile) {
     full.sync();
     FAIL();
   } catch (const Error& error) {
-    EXPECT_EQ(std::string(error.what()), "/dev/full: cannot write: No space left on device");
+    EXPECT_THAT(std::string(error.what()), names("/dev/full", "write", "No space left on device"));
   }
 }
 

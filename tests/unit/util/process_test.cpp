@@ -9,13 +9,14 @@
 #include <vector>
 
 #include "support/error_of.h"
+#include "support/names.h"
 #include "support/temp_dir.h"
 #include "util/files.h"
 
 namespace superpose::util {
 namespace {
 
-using ::testing::HasSubstr;
+using test::names;
 
 class ProcessTest : public ::testing::Test {
  protected:
@@ -65,7 +66,7 @@ TEST_F(ProcessTest, ChildrenAreListed) {
 
 TEST_F(ProcessTest, ProgramThatIsNotThereIsNamed) {
   EXPECT_THAT(test::error_of([&] { const Process process({"/no/such/program"}, output()); }),
-              HasSubstr("/no/such/program: cannot be started: No such file"));
+              names("/no/such/program", "No such file or directory"));
 }
 
 }  // namespace

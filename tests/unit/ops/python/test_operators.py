@@ -96,19 +96,19 @@ def test_gradient_of_one_input_alone():
 
 def test_refuses_wrong_values():
     weight, ids = bag_arguments(torch.float32)
-    with pytest.raises(ValueError, match=r"bag_embedding: expected ids in \[0, 7\) or -1, got 7"):
+    with pytest.raises(ValueError, match=r"bag_embedding.* ids .*\[0, 7\).* 7\b"):
         bag_embedding(weight, torch.full_like(ids, 7))
     hidden, head, targets, slots = multi_hot_arguments(torch.float32)
-    with pytest.raises(ValueError, match=r"expected targets in \[0, 8\) or -100, got 8"):
+    with pytest.raises(ValueError, match=r"targets .*\[0, 8\).* 8\b"):
         multi_hot(hidden, head, torch.full_like(targets, 8), slots, num_valid_rows=8)
-    with pytest.raises(ValueError, match=r"expected targets \[6, s\] with s >= 1, got \[5, 3\]"):
+    with pytest.raises(ValueError, match=r"targets .*\[6, s\].*\[5, 3\]"):
         multi_hot(hidden, head, targets[:5], slots)
 
 
 def test_second_derivative_of_the_loss_is_refused():
     hidden, weight, targets, slots = multi_hot_arguments(torch.float64)
     loss = multi_hot(hidden, weight, targets, slots)[0]
-    with pytest.raises(NotImplementedError, match="has no second derivative"):
+    with pytest.raises(NotImplementedError, match="second derivative"):
         torch.autograd.grad(loss, hidden, create_graph=True)
 
 

@@ -154,9 +154,9 @@ def test_embedding_can_be_differentiated_again():
 @pytest.mark.parametrize("name", ["hidden", "head"])
 def test_loss_has_no_second_derivative_and_no_batched_gradient(name):
     ours, _, x = FUNCTIONS[name]
-    with pytest.raises(NotImplementedError, match="multi_hot_linear_cross_entropy: has no second derivative"):
+    with pytest.raises(NotImplementedError, match="multi_hot_linear_cross_entropy.* second derivative"):
         gradient(ours, x, create_graph=True)
-    with pytest.raises(NotImplementedError, match="multi_hot_linear_cross_entropy: has no second derivative"):
+    with pytest.raises(NotImplementedError, match="multi_hot_linear_cross_entropy.* second derivative"):
         torch.autograd.functional.hessian(ours, x)
     with pytest.raises(RuntimeError, match="Batching rule not implemented"):
         gradient(ours, x, grad_outputs=torch.tensor([1.0, 2.0], dtype=x.dtype), is_grads_batched=True)
@@ -179,7 +179,7 @@ def test_slot_weights_get_no_gradient():
         return multi_hot(HIDDEN, HEAD, TARGETS, slots)[0]
 
     for attempt in (lambda: loss(leaf(SLOTS)), lambda: torch.func.grad(loss)(SLOTS)):
-        with pytest.raises(ValueError, match="has no gradient for slot_weights"):
+        with pytest.raises(ValueError, match="gradient .*slot_weights"):
             attempt()
     with pytest.raises((RuntimeError, NotImplementedError), match="forward AD|jvp is not implemented"):
         dual(loss, SLOTS)
@@ -213,12 +213,12 @@ def test_values_that_give_no_loss_are_refused(dtype):
     hidden, head = HIDDEN.to(dtype), HEAD.to(dtype)
     for key, values in {"z_loss": [NAN, INFINITY, -1.0], "logit_soft_cap": [NAN, INFINITY, -1.0, 1e308, 5e-324]}.items():
         for value in values:
-            with pytest.raises(ValueError, match=f"multi_hot_linear_cross_entropy: expected {key} .*got "):
+            with pytest.raises(ValueError, match=f"multi_hot_linear_cross_entropy.* {key} "):
                 multi_hot(hidden, head, TARGETS, SLOTS, **{key: value})
     for value in (NAN, INFINITY, -0.5):
-        with pytest.raises(ValueError, match=rf"expected finite slot_weights >= 0, got {value}"):
+        with pytest.raises(ValueError, match=rf"slot_weights .*>= 0.* {value}"):
             multi_hot(hidden, head, TARGETS, torch.tensor([0.5, value]))
-    with pytest.raises(ValueError, match="expected slot_weights with a finite sum, got inf"):
+    with pytest.raises(ValueError, match="slot_weights .*sum.* inf"):
         multi_hot(hidden, head, TARGETS, torch.tensor([1e308, 1e308], dtype=torch.float64))
     scaled = multi_hot(hidden, head, TARGETS, SLOTS * 1e-300)[0]
     assert torch.allclose(scaled, multi_hot(hidden, head, TARGETS, SLOTS)[0])
@@ -228,5 +228,5 @@ def test_compiled_values_are_checked_too():
     torch.compiler.reset()
     loss = torch.compile(lambda slots: multi_hot(HIDDEN, HEAD, TARGETS, slots)[0], backend="aot_eager", fullgraph=True)
     loss(SLOTS)
-    with pytest.raises(ValueError, match="expected finite slot_weights >= 0, got inf"):
+    with pytest.raises(ValueError, match="slot_weights .*>= 0.* inf"):
         loss(torch.tensor([0.5, INFINITY], dtype=torch.float64))
