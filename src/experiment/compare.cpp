@@ -363,7 +363,7 @@ void Comparison::print_plan(const std::vector<PlannedRun>& selected_runs) {
   const TimeEstimate estimate = estimate_time();
   print_listing(out_, listing(selected_runs, estimate));
   print_shorter_runs(out_, listing(selected_runs, estimate), recipe_.compare);
-  if (options_.dry_run) print_smallest_differences(out_, arms_, recipe_.compare, noise_);
+  print_smallest_differences(out_, arms_, recipe_.compare, noise_);
   if (recipe_.compare.learning_rates.empty()) {
     out_ << "note: compare.learning_rates is empty, " << describe_given_rates(arms_) << '\n';
   }

@@ -60,7 +60,12 @@ std::string schedule_sentence(const std::string& name, const metrics::RunHeader&
   if (!is_superposed(header)) return trains + " on next tokens throughout.";
   std::vector<std::string> clauses;
   for (const metrics::PhaseInfo& phase : phases) clauses.push_back(clause(phase, has_finished));
-  std::string text = trains + " by superposition: " + util::join(clauses, ", then ") + ".";
+  const bool has_bags =
+      std::any_of(phases.begin(), phases.end(),
+                  [](const metrics::PhaseInfo& phase) { return phase.bag_size > 1; });
+  std::string text = trains +
+                     (has_bags ? " by superposition: " : " on several targets at a time: ") +
+                     util::join(clauses, ", then ") + ".";
   const metrics::PhaseInfo& last = phases.back();
   if (last.bag_size > 1 || last.target_size > 1) {
     text += has_finished ? " It never trained as an ordinary model, so it is not one."

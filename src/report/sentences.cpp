@@ -208,8 +208,8 @@ std::string spread_sentence(const Analysis& analysis, const Comparison& comparis
 
 std::string choice_sentence(const std::string& arm, std::int64_t among) {
   if (among < 2) return "";
-  return arm + " was picked for having the largest gain of " + std::to_string(among) +
-         " arms, so its gain is probably overstated; the intervals are not corrected for this.";
+  return arm + " was picked as the best of " + std::to_string(among) +
+         " arms, so it probably looks better than it is; the intervals are not corrected for this.";
 }
 
 std::string speed_sentence(const Analysis& analysis, const Comparison& comparison) {
