@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Whether a change made the training step slower: two builds of superpose, their blocks of steps in turn.
+"""Whether a change made the training step slower: two builds of superpose, their blocks of steps alternating.
 
     bench/peers/commits.py BEFORE AFTER [--recipes bench/recipes/demo.toml ...] [--precisions f32 bf16] [--pairs 12]
 
