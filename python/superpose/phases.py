@@ -65,6 +65,7 @@ class PhaseConfig:
         slot_weighting: "uniform", "inverse", "exponential" or "explicit" (`make_slot_weights`).
         slot_weights: for "explicit": target_size numbers.
         weights: share of each source of the data in this phase; carried along, not used here.
+        objective: "multi_hot". The program's other objectives are not in this package and are refused.
     """
 
     share: float | None = None
@@ -74,6 +75,7 @@ class PhaseConfig:
     slot_weighting: str = "uniform"
     slot_weights: Sequence[float] = ()
     weights: Mapping[str, float] = field(default_factory=dict)
+    objective: str = "multi_hot"
 
     @classmethod
     def from_mapping(cls, entry: Mapping) -> PhaseConfig:
@@ -95,6 +97,7 @@ class PhaseConfig:
             is_whole = isinstance(value, int) and not isinstance(value, bool)
             _require(is_whole, f"{key}: must be a whole number, got {value!r}")
             _require(value >= least, f"{key}: must be >= {least}, got {value}")
+        _require(self.objective == "multi_hot", f"objective: must be multi_hot in this package, got {self.objective}")
         self.make_slot_weights()
 
     def make_slot_weights(self) -> tuple[float, ...]:

@@ -120,3 +120,9 @@ def test_slot_weights():
             make_slot_weights("explicit", 2, numbers)
     with pytest.raises(ValueError, match="must be empty unless"):
         make_slot_weights("uniform", 2, [1, 1])
+
+
+def test_another_objective_is_refused():
+    PhaseConfig(steps=1, objective="multi_hot").validate()
+    with pytest.raises(ValueError, match="objective.*set_sum"):
+        PhaseConfig(steps=1, objective="set_sum").validate()
