@@ -291,8 +291,8 @@ TEST(CausalAttention, RefusesWrongArguments) {
     changed[1][position] = start;
     return changed;
   };
-  EXPECT_THAT(error(q, k, k, with(2, 3)), names("document_starts", "[0, position]", "3"));
-  EXPECT_THAT(error(q, k, k, with(2, -1)), names("document_starts", "[0, position]", "-1"));
+  EXPECT_THAT(error(q, k, k, with(2, 3)), names("document_starts", "[0, position]"));
+  EXPECT_THAT(error(q, k, k, with(2, -1)), names("document_starts", "[0, position]"));
   EXPECT_THAT(error(q, k, k, with(2, 1)), names("document_starts", "decrease"));
 }
 
