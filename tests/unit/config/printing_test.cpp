@@ -40,6 +40,7 @@ share = 0.3
 steps = "auto"
 bag_size = 6
 target_size = "auto"
+objective = "multi_hot"
 slot_weighting = "uniform"
 slot_weights = []
 weights = {}

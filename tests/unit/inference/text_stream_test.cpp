@@ -29,10 +29,7 @@ TEST(TextStream, HoldsPartsOfCharactersBack) {
 }
 
 TEST(TextStream, ReplacesWhatIsNotUtf8) {
-  EXPECT_THAT(shown({"a\xFF", "b"}), ElementsAre("a",
-                                                 "\uFFFD"
-                                                 "b",
-                                                 ""));
+  EXPECT_THAT(shown({"a\xFF", "b"}), ElementsAre("a\uFFFD", "b", ""));
   EXPECT_THAT(shown({"a\x80", "b"}), ElementsAre("a\uFFFD", "b", ""));
   EXPECT_THAT(shown({"a\xE4\xBD"}), ElementsAre("a", "\uFFFD"));
 }
