@@ -120,6 +120,7 @@ class Comparison {
   void look();
   void keep_and_choose_parents();
   void update_runs();
+  void find_noise_figures();
   std::vector<PlannedRun> selected() const { return select_runs(runs_, selection_, arms_); }
   train::Plan plan_from_start(PlannedRun run, train::Timing timing) const;
   void print_findings(std::size_t arm);
@@ -306,6 +307,11 @@ void Comparison::update_runs() {
     rates_ = choose_rates(runs_, progress_, arms_);
     plan();
   }
+  find_noise_figures();
+}
+
+// The text is known once the arms are planned. Rank 0.
+void Comparison::find_noise_figures() {
   noise_ = find_noise(arms_, recipe_.compare, rates_,
                       plans_.empty() ? "" : text_of(first_plan()).corpus());
 }
@@ -525,7 +531,7 @@ CompareOutcome Comparison::drive() {
   plan_arms();
   on_first_rank(collective_, [this] {
     check_text();
-    update_runs();
+    find_noise_figures();
     return std::string();
   });
   measure_speed();

@@ -70,9 +70,9 @@ class Backward {
   void add_block(std::int64_t row, std::int64_t head, const Range& queries) {
     const Bf16Matrix q = rows_from(bf16_head_of(in_.q, row, head), queries.begin);
     const Bf16Matrix grad = rows_from(bf16_head_of(outputs_.grad, row, head), queries.begin);
-    queries_.turn(q, queries.size());
+    queries_.transpose(q, queries.size());
     queries_.pair(q, queries.size());
-    grad_.turn(grad, queries.size());
+    grad_.transpose(grad, queries.size());
     grad_.pair(grad, queries.size());
     take_sums(row, head, queries);
     const Range keys = in_.keys_of(row, queries);

@@ -29,7 +29,7 @@ class Forward {
   void attend(std::int64_t row, std::int64_t head, std::int64_t block) {
     take_group(row, head / in_.heads_of_group());
     const Range queries = in_.block(block);
-    queries_.turn(rows_from(bf16_head_of(in_.q, row, head), queries.begin), queries.size());
+    queries_.transpose(rows_from(bf16_head_of(in_.q, row, head), queries.begin), queries.size());
     std::fill_n(maximum_, kQueries, std::numeric_limits<float>::lowest());
     std::fill_n(sum_, kQueries, 0.0F);
     const Range keys = in_.keys_of(row, queries);

@@ -53,7 +53,7 @@ class BlockOperand {
         paired_(kQueries / 2 * width) {}
 
   // x [count, h]; queries beyond are 0.
-  void turn(const Bf16Matrix& x, std::int64_t count) {
+  void transpose(const Bf16Matrix& x, std::int64_t count) {
     copy_words(x, count, width_, words_.data());
     transpose_queries({words_.data(), pairs_of(width_)}, count, pairs_of(width_),
                       transposed_.data());
@@ -64,10 +64,10 @@ class BlockOperand {
               0.0F);
   }
 
-  Matrix transposed() const {
-    return {transposed_.data(), kQueries};
-  }                                                           // [w, kQueries] words: sums over h
-  Matrix paired() const { return {paired_.data(), width_}; }  // [kQueries / 2, h]: over queries
+  // [w, kQueries] words: for sums over h.
+  Matrix transposed() const { return {transposed_.data(), kQueries}; }
+  // [kQueries / 2, h]: for sums over queries.
+  Matrix paired() const { return {paired_.data(), width_}; }
 
  private:
   std::int64_t width_;
