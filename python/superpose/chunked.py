@@ -1,0 +1,263 @@
+"""Head and loss of some rows at a time, so that the logits of all rows need not exist: any device, not differentiable.
+
+A chunk of rows is multiplied with the weight; then its logits become losses and gradients a few rows at a time, which
+stay in the CPU's caches; then come the two products of the gradients. So forward and backward together take three
+products.
+
+The gradient of a bf16 weight, where the device multiplies bf16 and so rounds each product to it, is summed over chunks in
+f32: [V, D] in four bytes beside the two of the result, and passes over both for every chunk. The logits of all N rows
+in bf16 are smaller than that sum up to N = 2 D, and then they are kept, and the gradient is one product over them.
+
+Legend: N rows (positions), D width, V vocabulary rows, s targets of a row, R rows of a chunk.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from superpose import backend
+from superpose.composed import accumulate_type, check_values, loss_rows, set_sum_rows
+
+# Logits whose rows are gone through at a time: the CPU's second-level caches hold them.
+_BLOCK_ELEMENTS_CPU = 1 << 19
+# Logits of a chunk, within limits on its rows: the weight and its gradient are read once per chunk, which costs more than
+# the products where rows are few.
+_CHUNK_ELEMENTS_CPU = 1 << 23
+_CHUNK_ELEMENTS = 1 << 26
+_LEAST_ROWS, _MOST_ROWS = 128, 1024
+# Rows of a bf16 weight that are held in f32 at a time.
+_TILE_ROWS = 4096
+
+# Logits [R, V] and targets [R, s] -> losses [R] and the gradient [R, V], or None where it is not wanted. The logits may be
+# overwritten, and the gradient may lie in their place.
+RowsOfLoss = Callable[[Tensor, Tensor], "tuple[Tensor, Tensor | None]"]
+
+
+def has_triton_rows(device: torch.device, dtype: torch.dtype) -> bool:
+    """Whether the Triton kernel takes the rows of such logits: f32 and bf16 on CUDA, where triton is installed."""
+    return device.type == "cuda" and dtype != torch.float64 and importlib.util.find_spec("triton") is not None
+
+
+def has_package_rows(device: torch.device, dtype: torch.dtype) -> bool:
+    """Whether the package superpose-compiled takes the rows of such logits."""
+    return device.type == "cpu" and dtype != torch.float64 and backend.current().is_package
+
+
+def rows_of_chunk(num_rows: int, device: torch.device) -> int:
+    """Rows whose logits are held at a time, for a vocabulary of `num_rows`: a round number."""
+    elements = _CHUNK_ELEMENTS_CPU if device.type == "cpu" else _CHUNK_ELEMENTS
+    return min(max(elements // num_rows // 32 * 32, _LEAST_ROWS), _MOST_ROWS)
+
+
+class _Products:
+    """The three matrix products of a chunk of rows, for one weight [V, D].
+
+    f32 and f64 multiply as they are. bf16 does so where the device has such a product (which sums in f32 and rounds the
+    result); elsewhere it is widened to f32, a tile of the weight at a time.
+    """
+
+    def __init__(self, weight: Tensor):
+        self.weight = weight
+        self.dtype = accumulate_type(weight.dtype)
+        is_cpu = weight.device.type == "cpu"
+        self.widens = weight.dtype == torch.bfloat16 and is_cpu and not torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+    def _tiles(self):
+        for first in range(0, self.weight.shape[0], _TILE_ROWS):
+            tile = slice(first, first + _TILE_ROWS)
+            yield tile, self.weight[tile].to(self.dtype)
+
+    @property
+    def rounds(self) -> bool:
+        """Whether a product is rounded to the type of the weight, below the type of sums."""
+        return not self.widens and self.weight.dtype != self.dtype
+
+    def operand(self, matrix: Tensor) -> Tensor:
+        return matrix.to(self.dtype if self.widens else self.weight.dtype)
+
+    def logits(self, hidden: Tensor, out: Tensor | None) -> Tensor:
+        """[R, D] -> [R, V], of the type of the operand; into `out`, if it is given."""
+        if not self.widens:
+            return torch.mm(hidden, self.weight.t(), out=out)
+        result = hidden.new_empty((hidden.shape[0], self.weight.shape[0]))
+        for tile, rows in self._tiles():
+            result[:, tile] = torch.mm(hidden, rows.t())
+        return result
+
+    def grad_hidden(self, grad: Tensor) -> Tensor:
+        """[R, V] -> [R, D]."""
+        if not self.widens:
+            return torch.mm(grad, self.weight)
+        result = grad.new_zeros((grad.shape[0], self.weight.shape[1]))
+        for tile, rows in self._tiles():
+            result.addmm_(grad[:, tile], rows)
+        return result
+
+
+class _GradWeight:
+    """The gradient of the weight [V, D], of which the first `valid` rows take part."""
+
+    def __init__(self, weight: Tensor, valid: int, products: _Products, keeps_logits: bool):
+        dtype = weight.dtype if keeps_logits else products.dtype
+        self.result = weight.new_empty(weight.shape, dtype=dtype)
+        self.result[valid:].zero_()
+        self.own = self.result[:valid]
+        self.is_empty = True
+
+    def add(self, grad: Tensor, hidden: Tensor) -> None:
+        """Adds [R, V]^T [R, D]. What comes first is written."""
+        if grad.dtype == self.own.dtype:
+            torch.addmm(self.own, grad.t(), hidden, beta=0 if self.is_empty else 1, out=self.own)
+        elif self.is_empty:
+            self.own.copy_(torch.mm(grad.t(), hidden))
+        else:
+            self.own += torch.mm(grad.t(), hidden)
+        self.is_empty = False
+
+    def finish(self, dtype: torch.dtype) -> Tensor:
+        if self.is_empty:
+            self.own.zero_()
+        return self.result.to(dtype)
+
+
+def _run_rows(rows_of: RowsOfLoss, logits: Tensor, targets: Tensor, block: int) -> Tensor:
+    """Sum of the losses of a chunk; its logits become their gradient, where that is wanted."""
+    sums = []
+    for first in range(0, logits.shape[0], block):
+        part = logits[first : first + block]
+        losses, grad = rows_of(part, targets[first : first + block])
+        sums.append(losses.sum())
+        if grad is not None and grad.data_ptr() != part.data_ptr():
+            part.copy_(grad)
+    return torch.stack(sums).sum()
+
+
+def linear_loss(
+    hidden: Tensor,
+    weight: Tensor,
+    targets: Tensor,
+    rows_of: RowsOfLoss,
+    *,
+    who: str,
+    num_valid_rows: int,
+    ignore_index: int,
+    hidden_grad: bool,
+    weight_grad: bool,
+    chunk_rows: int = 0,
+    whole_chunks: bool = False,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Loss [] and the gradients of hidden [N, D] and weight [V, D] ([0] where not wanted).
+
+    Cost: one product of N x D x V, three with gradients, and what `rows_of` costs. Memory: the gradients, the logits of
+    `chunk_rows` rows (0: chosen here) and some f32 copies of a few rows; in bf16 as above.
+
+    Args:
+        rows_of: the loss; forms gradients where one of the two is wanted.
+        who: the function that checks of values name.
+        whole_chunks: `rows_of` takes a chunk at once.
+
+    Raises:
+        ValueError: on the CPU, a target outside [0, num_valid_rows) that is not `ignore_index`.
+    """
+    check_values(
+        f"{who}: expected targets in [0, {num_valid_rows}) or {ignore_index}",
+        targets,
+        ((targets >= 0) & (targets < num_valid_rows)) | (targets == ignore_index),
+    )
+    num_rows, width = hidden.shape
+    products = _Products(weight[:num_valid_rows])
+    rows = chunk_rows if chunk_rows > 0 else rows_of_chunk(num_valid_rows, hidden.device)
+    block = rows if whole_chunks or hidden.device.type != "cpu" else max(1, _BLOCK_ELEMENTS_CPU // num_valid_rows)
+    keeps_logits = weight_grad and products.rounds and chunk_rows == 0 and num_rows <= 2 * width
+    loss = hidden.new_zeros((), dtype=products.dtype)
+    grad_hidden = hidden.new_empty(hidden.shape if hidden_grad else 0)
+    grad_weight = _GradWeight(weight, num_valid_rows, products, keeps_logits) if weight_grad else None
+    kept = hidden.new_empty((num_rows, num_valid_rows)) if keeps_logits else None  # [N, V]
+    for first in range(0, num_rows, rows):
+        chunk = slice(first, first + rows)
+        h = products.operand(hidden[chunk])  # [R, D]
+        logits = products.logits(h, None if kept is None else kept[chunk])  # [R, V]
+        loss += _run_rows(rows_of, logits, targets[chunk], block)
+        if hidden_grad:
+            grad_hidden[chunk] = products.grad_hidden(logits)
+        if grad_weight is not None and kept is None:
+            grad_weight.add(logits, h)
+    if grad_weight is None:
+        return loss, grad_hidden, weight.new_empty(0)
+    if kept is not None and num_rows > 0:
+        grad_weight.add(kept, hidden)
+    return loss, grad_hidden, grad_weight.finish(weight.dtype)
+
+
+def multi_hot_forward(
+    hidden: Tensor,
+    weight: Tensor,
+    targets: Tensor,
+    coefficients: Tensor,
+    z_loss: float,
+    logit_soft_cap: float,
+    num_valid_rows: int,
+    ignore_index: int,
+    hidden_grad: bool,
+    weight_grad: bool,
+    chunk_rows: int = 0,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """`linear_loss` of the multi-hot cross-entropy; coefficients [s] are w_i / n_i."""
+    options = (z_loss, logit_soft_cap, ignore_index, hidden_grad or weight_grad)
+    has_package = has_package_rows(hidden.device, hidden.dtype)
+
+    def rows_of(logits: Tensor, own_targets: Tensor) -> tuple[Tensor, Tensor | None]:
+        if has_package:
+            losses = torch.ops.superpose_compiled.loss_rows(logits, own_targets, coefficients, *options)
+            return losses, logits if options[-1] else None
+        if has_triton_rows(logits.device, logits.dtype):
+            from superpose import triton_loss
+
+            return triton_loss.loss_rows(logits, own_targets, coefficients, *options)
+        return loss_rows(logits, own_targets, coefficients, *options)
+
+    return linear_loss(
+        hidden,
+        weight,
+        targets,
+        rows_of,
+        who="multi_hot_linear_cross_entropy",
+        num_valid_rows=num_valid_rows,
+        ignore_index=ignore_index,
+        hidden_grad=hidden_grad,
+        weight_grad=weight_grad,
+        chunk_rows=chunk_rows,
+        whole_chunks=has_package,
+    )
+
+
+def set_sum_forward(
+    hidden: Tensor,
+    weight: Tensor,
+    targets: Tensor,
+    coefficient: Tensor,
+    z_loss: float,
+    num_valid_rows: int,
+    ignore_index: int,
+    hidden_grad: bool,
+    weight_grad: bool,
+    chunk_rows: int = 0,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """`linear_loss` of the set-sum loss; coefficient [1] is 1 / n."""
+    wants_grad = hidden_grad or weight_grad
+    return linear_loss(
+        hidden,
+        weight,
+        targets,
+        lambda logits, own: set_sum_rows(logits, own, coefficient, z_loss, ignore_index, wants_grad),
+        who="set_sum_linear_cross_entropy",
+        num_valid_rows=num_valid_rows,
+        ignore_index=ignore_index,
+        hidden_grad=hidden_grad,
+        weight_grad=weight_grad,
+        chunk_rows=chunk_rows,
+    )
