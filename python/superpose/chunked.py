@@ -5,8 +5,11 @@ stay in the CPU's caches; then come the two products of the gradients. So forwar
 products.
 
 The gradient of a bf16 weight, where the device multiplies bf16 and so rounds each product to it, is summed over chunks in
-f32: [V, D] in four bytes beside the two of the result, and passes over both for every chunk. The logits of all N rows
-in bf16 are smaller than that sum up to N = 2 D, and then they are kept, and the gradient is one product over them.
+f32: [V, D] in four bytes beside the two of the result and of each product, and passes over all three for every chunk. Up
+to N = 4 D the logits of all N rows in bf16 are not larger than what a sum over chunks of that many rows needs; they are
+kept then, and the gradient is one product over them.
+
+Buffers are made once and used for every chunk: fresh pages cost more than the passes that fill them.
 
 Legend: N rows (positions), D width, V vocabulary rows, s targets of a row, R rows of a chunk.
 """
@@ -79,14 +82,13 @@ class _Products:
     def operand(self, matrix: Tensor) -> Tensor:
         return matrix.to(self.dtype if self.widens else self.weight.dtype)
 
-    def logits(self, hidden: Tensor, out: Tensor | None) -> Tensor:
-        """[R, D] -> [R, V], of the type of the operand; into `out`, if it is given."""
+    def logits(self, hidden: Tensor, out: Tensor) -> None:
+        """[R, D] -> [R, V] into `out`, which has the type of the operand."""
         if not self.widens:
-            return torch.mm(hidden, self.weight.t(), out=out)
-        result = hidden.new_empty((hidden.shape[0], self.weight.shape[0]))
+            torch.mm(hidden, self.weight.t(), out=out)
+            return
         for tile, rows in self._tiles():
-            result[:, tile] = torch.mm(hidden, rows.t())
-        return result
+            out[:, tile] = torch.mm(hidden, rows.t())
 
     def grad_hidden(self, grad: Tensor) -> Tensor:
         """[R, V] -> [R, D]."""
@@ -101,39 +103,60 @@ class _Products:
 class _GradWeight:
     """The gradient of the weight [V, D], of which the first `valid` rows take part."""
 
-    def __init__(self, weight: Tensor, valid: int, products: _Products, keeps_logits: bool):
-        dtype = weight.dtype if keeps_logits else products.dtype
+    def __init__(self, weight: Tensor, valid: int, dtype: torch.dtype):
         self.result = weight.new_empty(weight.shape, dtype=dtype)
         self.result[valid:].zero_()
         self.own = self.result[:valid]
+        self.product: Tensor | None = None
         self.is_empty = True
 
     def add(self, grad: Tensor, hidden: Tensor) -> None:
         """Adds [R, V]^T [R, D]. What comes first is written."""
         if grad.dtype == self.own.dtype:
             torch.addmm(self.own, grad.t(), hidden, beta=0 if self.is_empty else 1, out=self.own)
-        elif self.is_empty:
-            self.own.copy_(torch.mm(grad.t(), hidden))
         else:
-            self.own += torch.mm(grad.t(), hidden)
+            if self.product is None:
+                self.product = grad.new_empty(self.own.shape)
+            torch.mm(grad.t(), hidden, out=self.product)
+            self.own.copy_(self.product) if self.is_empty else self.own.add_(self.product)
         self.is_empty = False
 
     def finish(self, dtype: torch.dtype) -> Tensor:
+        self.product = None
         if self.is_empty:
             self.own.zero_()
         return self.result.to(dtype)
 
 
-def _run_rows(rows_of: RowsOfLoss, logits: Tensor, targets: Tensor, block: int) -> Tensor:
-    """Sum of the losses of a chunk; its logits become their gradient, where that is wanted."""
-    sums = []
-    for first in range(0, logits.shape[0], block):
-        part = logits[first : first + block]
-        losses, grad = rows_of(part, targets[first : first + block])
-        sums.append(losses.sum())
-        if grad is not None and grad.data_ptr() != part.data_ptr():
-            part.copy_(grad)
-    return torch.stack(sums).sum()
+class _Rows:
+    """Runs the rows of a loss over the logits of a chunk, a block at a time in the type of sums."""
+
+    def __init__(self, rows_of: RowsOfLoss, takes_chunks: bool, block: int):
+        self.rows_of = rows_of
+        self.takes_chunks = takes_chunks
+        self.block = block
+        self.widened: Tensor | None = None
+
+    def _widen(self, part: Tensor) -> Tensor:
+        dtype = accumulate_type(part.dtype)
+        if part.dtype == dtype:
+            return part
+        if self.widened is None:
+            self.widened = part.new_empty((self.block, part.shape[1]), dtype=dtype)
+        return self.widened[: part.shape[0]].copy_(part)
+
+    def __call__(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Sum of the losses; the logits become their gradient, where that is wanted."""
+        if self.takes_chunks:
+            return self.rows_of(logits, targets)[0].sum()
+        sums = []
+        for first in range(0, logits.shape[0], self.block):
+            part = logits[first : first + self.block]
+            losses, grad = self.rows_of(self._widen(part), targets[first : first + self.block])
+            sums.append(losses.sum())
+            if grad is not None and grad.data_ptr() != part.data_ptr():
+                part.copy_(grad)
+        return torch.stack(sums).sum()
 
 
 def linear_loss(
@@ -148,7 +171,7 @@ def linear_loss(
     hidden_grad: bool,
     weight_grad: bool,
     chunk_rows: int = 0,
-    whole_chunks: bool = False,
+    takes_chunks: bool = False,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Loss [] and the gradients of hidden [N, D] and weight [V, D] ([0] where not wanted).
 
@@ -158,7 +181,7 @@ def linear_loss(
     Args:
         rows_of: the loss; forms gradients where one of the two is wanted.
         who: the function that checks of values name.
-        whole_chunks: `rows_of` takes a chunk at once.
+        takes_chunks: `rows_of` takes a chunk at once, in the type of the products, and leaves the gradient in its place.
 
     Raises:
         ValueError: on the CPU, a target outside [0, num_valid_rows) that is not `ignore_index`.
@@ -170,26 +193,33 @@ def linear_loss(
     )
     num_rows, width = hidden.shape
     products = _Products(weight[:num_valid_rows])
+    keeps_logits = weight_grad and products.rounds and chunk_rows == 0 and num_rows <= 4 * width
     rows = chunk_rows if chunk_rows > 0 else rows_of_chunk(num_valid_rows, hidden.device)
-    block = rows if whole_chunks or hidden.device.type != "cpu" else max(1, _BLOCK_ELEMENTS_CPU // num_valid_rows)
-    keeps_logits = weight_grad and products.rounds and chunk_rows == 0 and num_rows <= 2 * width
+    if chunk_rows == 0 and weight_grad and products.rounds and not keeps_logits:
+        rows = _MOST_ROWS
+    on_cpu = hidden.device.type == "cpu"
+    block = min(rows, max(1, _BLOCK_ELEMENTS_CPU // num_valid_rows)) if on_cpu else rows
+    run_rows = _Rows(rows_of, takes_chunks, block)
     loss = hidden.new_zeros((), dtype=products.dtype)
     grad_hidden = hidden.new_empty(hidden.shape if hidden_grad else 0)
-    grad_weight = _GradWeight(weight, num_valid_rows, products, keeps_logits) if weight_grad else None
-    kept = hidden.new_empty((num_rows, num_valid_rows)) if keeps_logits else None  # [N, V]
+    sum_type = weight.dtype if keeps_logits else products.dtype
+    grad_weight = _GradWeight(weight, num_valid_rows, sum_type) if weight_grad else None
+    held = num_rows if keeps_logits else min(rows, num_rows)
+    buffer = products.operand(hidden[:0]).new_empty((held, num_valid_rows))  # [N, V] or [R, V]
     for first in range(0, num_rows, rows):
         chunk = slice(first, first + rows)
         h = products.operand(hidden[chunk])  # [R, D]
-        logits = products.logits(h, None if kept is None else kept[chunk])  # [R, V]
-        loss += _run_rows(rows_of, logits, targets[chunk], block)
+        logits = buffer[chunk] if keeps_logits else buffer[: h.shape[0]]  # [R, V]
+        products.logits(h, logits)
+        loss += run_rows(logits, targets[chunk])
         if hidden_grad:
             grad_hidden[chunk] = products.grad_hidden(logits)
-        if grad_weight is not None and kept is None:
+        if grad_weight is not None and not keeps_logits:
             grad_weight.add(logits, h)
     if grad_weight is None:
         return loss, grad_hidden, weight.new_empty(0)
-    if kept is not None and num_rows > 0:
-        grad_weight.add(kept, hidden)
+    if keeps_logits and num_rows > 0:
+        grad_weight.add(buffer, hidden)
     return loss, grad_hidden, grad_weight.finish(weight.dtype)
 
 
@@ -208,13 +238,15 @@ def multi_hot_forward(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """`linear_loss` of the multi-hot cross-entropy; coefficients [s] are w_i / n_i."""
     options = (z_loss, logit_soft_cap, ignore_index, hidden_grad or weight_grad)
+    targets, coefficients = targets.contiguous(), coefficients.contiguous()
     has_package = has_package_rows(hidden.device, hidden.dtype)
+    has_triton = has_triton_rows(hidden.device, hidden.dtype)
 
     def rows_of(logits: Tensor, own_targets: Tensor) -> tuple[Tensor, Tensor | None]:
         if has_package:
             losses = torch.ops.superpose_compiled.loss_rows(logits, own_targets, coefficients, *options)
             return losses, logits if options[-1] else None
-        if has_triton_rows(logits.device, logits.dtype):
+        if has_triton:
             from superpose import triton_loss
 
             return triton_loss.loss_rows(logits, own_targets, coefficients, *options)
@@ -231,7 +263,7 @@ def multi_hot_forward(
         hidden_grad=hidden_grad,
         weight_grad=weight_grad,
         chunk_rows=chunk_rows,
-        whole_chunks=has_package,
+        takes_chunks=has_package or has_triton,
     )
 
 

@@ -97,6 +97,13 @@ def subtract_targets(grad: Tensor, index: Tensor, share: Tensor) -> None:
     grad.scatter_(1, index, grad.gather(1, index) - total)
 
 
+def _clear_rows(grad: Tensor, ignored: Tensor) -> Tensor:
+    """Sets rows to 0, where there are any to set: their gradient is 0 times what may not be finite."""
+    if grad.device.type != "cpu" or ignored.any():
+        grad.masked_fill_(ignored, 0)
+    return grad
+
+
 def log_sum_exp_to_softmax(logits: Tensor) -> Tensor:
     """Turns each row [R, V] into its softmax in place and returns the rows' log-sum-exp [R, 1]."""
     top = logits.amax(1, keepdim=True)
@@ -142,7 +149,7 @@ def loss_rows(
     subtract_targets(grad, index, share)
     if logit_soft_cap > 0:
         grad.mul_(slope)
-    return losses, grad.masked_fill_(ignored, 0)
+    return losses, _clear_rows(grad, ignored)
 
 
 def set_sum_rows(
@@ -168,4 +175,4 @@ def set_sum_rows(
     grad = logits.mul_((1 + 2 * z_loss * lse) * coefficient)
     # Ignored slots have an own of -inf, so a share of 0, except where all of a row are.
     subtract_targets(grad, index, ((own - own_lse).exp() * coefficient).masked_fill(left_out, 0))
-    return losses, grad.masked_fill_(ignored, 0)
+    return losses, _clear_rows(grad, ignored)

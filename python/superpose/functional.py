@@ -262,8 +262,8 @@ def multi_hot_linear_cross_entropy(
 
     Logits exist for a chunk of rows at a time; [N, V] is not stored, with one exception below. Softmax and sums are in
     f32 (f64); in bf16, logits and their gradients are rounded to bf16 where the device multiplies bf16, and the weight's
-    gradient is summed over chunks in f32. There, with N <= 2 D and `chunk_rows` left out, that sum, [V, D], would take
-    more memory than all logits in bf16: these are kept then, and the gradient is one product over them. Where hidden or weight
+    gradient is summed over chunks in f32. There, with N <= 4 D and `chunk_rows` left out, all logits in bf16 take no
+    more memory than such a sum: they are kept then, and the gradient is one product over them. Where hidden or weight
     requires a gradient, forward forms both, and backward scales them by the incoming gradient. Equal targets of a row
     are summed without atomics. Under autocast, hidden and weight are cast like those of a linear layer; the loss is
     f32.
