@@ -157,9 +157,9 @@ def main():
     values = (arguments.dtypes.split(","), arguments.widths, arguments.vocabularies, arguments.bag_sizes)
     for shape in itertools.product(*values):
         results += compare({"rows": arguments.rows} | dict(zip(axes, shape, strict=True)), arguments)
-    if arguments.json:
-        document = {"torch": torch.__version__, "threads": arguments.threads, "results": results}
-        arguments.json.write_text(json.dumps(document, indent=1) + "\n")
+        if arguments.json:  # after each shape, so that a run that is cut short keeps what it has
+            document = {"torch": torch.__version__, "threads": arguments.threads, "results": results}
+            arguments.json.write_text(json.dumps(document, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
 Compiled are, and the first that is there is used:
 
 * the operators of the program (`libsuperpose_ops.so`), built against one version of torch: where the process has loaded
-  them (`torch.ops.load_library`), or where the environment variable `SUPERPOSE_OPS_LIBRARY` names the file, which is then
-  loaded at the first use. A file that cannot be loaded is an error, not a reason to use something else;
+  them (`torch.ops.load_library`), or where the environment variable `SUPERPOSE_OPS_LIBRARY` names the file, which is
+  then loaded at the first use. A file that cannot be loaded is an error, not a reason to use something else;
 * those of the package `superpose-compiled`, for torch 2.10 or later, where it is installed. They take f32 and bf16 on
   CPUs; the composed form takes the rest.
 

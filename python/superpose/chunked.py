@@ -4,10 +4,10 @@ A chunk of rows is multiplied with the weight; then its logits become losses and
 stay in the CPU's caches; then come the two products of the gradients. So forward and backward together take three
 products.
 
-The gradient of a bf16 weight, where the device multiplies bf16 and so rounds each product to it, is summed over chunks in
-f32: [V, D] in four bytes beside the two of the result and of each product, and passes over all three for every chunk. Up
-to N = 4 D the logits of all N rows in bf16 are not larger than what a sum over chunks of that many rows needs; they are
-kept then, and the gradient is one product over them.
+The gradient of a bf16 weight, where the device multiplies bf16 and so rounds each product to it, is summed over chunks
+in f32: [V, D] in four bytes in addition to the two of the result and of each product, and passes over all three for
+every chunk. Up to N = 4 D the logits of all N rows in bf16 are not larger than what a sum over chunks of that many rows
+needs; they are kept then, and the gradient is one product over them.
 
 Buffers are made once and used for every chunk: fresh pages cost more than the passes that fill them.
 
@@ -27,16 +27,16 @@ from superpose.composed import accumulate_type, check_values, loss_rows, set_sum
 
 # Logits whose rows are gone through at a time: the CPU's second-level caches hold them.
 _BLOCK_ELEMENTS_CPU = 1 << 19
-# Logits of a chunk, within limits on its rows: the weight and its gradient are read once per chunk, which costs more than
-# the products where rows are few.
+# Logits of a chunk, within limits on its rows: the weight and its gradient are read once per chunk, which costs more
+# than the products where rows are few.
 _CHUNK_ELEMENTS_CPU = 1 << 23
 _CHUNK_ELEMENTS = 1 << 26
 _LEAST_ROWS, _MOST_ROWS = 128, 1024
 # Rows of a bf16 weight that are held in f32 at a time.
 _TILE_ROWS = 4096
 
-# Logits [R, V] and targets [R, s] -> losses [R] and the gradient [R, V], or None where it is not wanted. The logits may be
-# overwritten, and the gradient may lie in their place.
+# Logits [R, V] and targets [R, s] -> losses [R] and the gradient [R, V], or None where it is not wanted. The logits may
+# be overwritten, and the gradient may lie in their place.
 RowsOfLoss = Callable[[Tensor, Tensor], "tuple[Tensor, Tensor | None]"]
 
 
@@ -181,7 +181,7 @@ def linear_loss(
     Args:
         rows_of: the loss; forms gradients where one of the two is wanted.
         who: the function that checks of values name.
-        takes_chunks: `rows_of` takes a chunk at once, in the type of the products, and leaves the gradient in its place.
+        takes_chunks: `rows_of` takes a chunk at once, in the type of products, and leaves the gradient in its place.
 
     Raises:
         ValueError: on the CPU, a target outside [0, num_valid_rows) that is not `ignore_index`.

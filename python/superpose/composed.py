@@ -157,8 +157,8 @@ def set_sum_rows(
 ) -> tuple[Tensor, Tensor | None]:
     """The same of the set-sum loss: coefficient times -log of the probability of a row's set of targets.
 
-    logits [R, V], targets [R, s], coefficient [1] -> losses [R], gradient [R, V], both f32 (f64). With p the softmax, and
-    q that over the set alone, the gradient is coefficient ((1 + 2 z_loss lse) p - q).
+    logits [R, V], targets [R, s], coefficient [1] -> losses [R], gradient [R, V], both f32 (f64). With p the softmax,
+    and q that over the set alone, the gradient is coefficient ((1 + 2 z_loss lse) p - q).
     """
     bag = targets.sort(1).values
     bag[:, 1:].masked_fill_(bag[:, 1:] == bag[:, :-1], ignore_index)  # each token once

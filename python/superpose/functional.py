@@ -261,12 +261,12 @@ def multi_hot_linear_cross_entropy(
         counts: [s] int64, the valid targets of this call.
 
     Logits exist for a chunk of rows at a time; [N, V] is not stored, with one exception below. Softmax and sums are in
-    f32 (f64); in bf16, logits and their gradients are rounded to bf16 where the device multiplies bf16, and the weight's
-    gradient is summed over chunks in f32. There, with N <= 4 D and `chunk_rows` left out, all logits in bf16 take no
-    more memory than such a sum: they are kept then, and the gradient is one product over them. Where hidden or weight
-    requires a gradient, forward forms both, and backward scales them by the incoming gradient. Equal targets of a row
-    are summed without atomics. Under autocast, hidden and weight are cast like those of a linear layer; the loss is
-    f32.
+    f32 (f64); in bf16, logits and their gradients are rounded to bf16 where the device multiplies bf16, and the
+    weight's gradient is summed over chunks in f32. There, with N <= 4 D and `chunk_rows` left out, all logits in bf16
+    take no more memory than such a sum: they are kept then, and the gradient is one product over them. Where hidden or
+    weight requires a gradient, forward forms both, and backward scales them by the incoming gradient. Equal targets of
+    a row are summed without atomics. Under autocast, hidden and weight are cast like those of a linear layer; the loss
+    is f32.
 
     Raises:
         ValueError: a wrong shape, type, device or option; on the CPU also a target out of range, a slot weight that is

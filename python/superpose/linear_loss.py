@@ -1,4 +1,4 @@
-"""What the losses over an output projection share: checks, autocast, and a backward that hands out what forward made."""
+"""What the losses over an output projection share: checks, autocast, a backward that hands out what forward made."""
 
 from __future__ import annotations
 

@@ -65,8 +65,9 @@ class BagHead(nn.Module):
         z_loss, logit_soft_cap, num_valid_rows, ignore_index, chunk_rows: see `multi_hot_linear_cross_entropy`.
 
     Shapes: hidden [..., D] and targets [..., b] -> loss, a scalar in f32 (f64). `slot_weights` and `counts` are those
-    of `multi_hot_linear_cross_entropy`. With `objective="set_sum"` the loss is `set_sum_linear_cross_entropy`, whose `count`
-    is given as `counts`; it has neither slot weights that differ nor a soft cap. `logits` gives [..., V] for evaluation and generation.
+    of `multi_hot_linear_cross_entropy`. With `objective="set_sum"` the loss is `set_sum_linear_cross_entropy`, whose
+    `count` is given as `counts`; it has neither slot weights that differ nor a soft cap. `logits` gives [..., V] for
+    evaluation and generation.
 
     With `fully_shard` or other wrappers that gather weights, wrap this module, not the head inside.
     """

@@ -1,4 +1,4 @@
-"""How much probability falls on a position's bag of targets as a whole: `objective = "set_sum"` of the program's recipes.
+"""How much probability falls on a position's targets as a whole: `objective = "set_sum"` of the program's recipes.
 
 Legend: N rows (positions), D width, V vocabulary rows, s targets of a row.
 """
@@ -104,9 +104,9 @@ def set_sum_linear_cross_entropy(
 
         loss = 1 / n * sum_j [lse_j + z_loss * lse_j^2 - logsumexp over y in S_j of z_j[y]]
 
-    over the n rows with a valid target. Where S_j holds one token, this is its cross-entropy. So a row is free to spread
-    probability over its bag as it likes; neither order nor repetition of targets matters, and there are no slot weights.
-    If no row has a valid target, the loss and its gradients are 0.
+    over the n rows with a valid target. Where S_j holds one token, this is its cross-entropy. So a row is free to
+    spread probability over its bag as it likes; neither order nor repetition of targets matters, and there are no slot
+    weights. If no row has a valid target, the loss and its gradients are 0.
 
     Args:
         hidden: [N, D], float32, bfloat16 or float64.
@@ -126,8 +126,8 @@ def set_sum_linear_cross_entropy(
     Rows, memory, autocast and backward are as in `multi_hot_linear_cross_entropy`; there is no compiled form.
 
     Raises:
-        ValueError: a wrong shape, type, device or option; on the CPU also a target out of range, or a `count` below that
-            of this call (on other devices an asynchronous assert, on meta and fake tensors no check of values).
+        ValueError: a wrong shape, type, device or option; on the CPU also a target out of range, or a `count` below
+            that of this call (on other devices an asynchronous assert, on meta and fake tensors no check of values).
         NotImplementedError: a second derivative.
 
     Source: arXiv 2605.06546, appendix C.2, an alternative that it does not use.

@@ -87,7 +87,8 @@ def check_threads():
 
 
 def check_compile():
-    hidden, weight, targets = random((6, 8), 1, torch.float32), random((11, 8), 2, torch.float32), integers(11, (6, 3), 3)
+    hidden, weight = random((6, 8), 1, torch.float32), random((11, 8), 2, torch.float32)
+    targets = integers(11, (6, 3), 3)
 
     def loss(h, w):
         bags = bag_embedding(w, targets[None])[0]

@@ -1,5 +1,5 @@
-// The multi-hot cross-entropy of one row of logits and its gradient: what the program's operator and
-// that of python/compiled do with a row. Knows nothing of libtorch.
+// The multi-hot cross-entropy of one row of logits and its gradient: what the program's operator
+// and that of python/compiled do with a row. Knows nothing of libtorch.
 #pragma once
 
 #include <algorithm>

@@ -7,7 +7,7 @@
 // on the number of threads.
 //
 // A bf16 gradient of the weight is one product over the blocks of all rows, which are then kept: it
-// needs no sum in f32 beside it, neither its memory nor the passes that clear, read and round it.
+// needs no sum in f32 as well, neither its memory nor the passes that clear, read and round it.
 #include "ops/cpu/multi_hot_kernel.h"
 
 #include <ATen/ops/empty.h>

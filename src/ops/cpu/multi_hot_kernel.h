@@ -9,7 +9,7 @@ namespace superpose::ops::cpu {
 // values here.
 //
 // The weight's gradient is added into an f32 grad_weight. A bf16 one, where writes_bf16_gradient
-// says so, is written: the logits of all N rows are held, and one product over them is rounded once.
+// says so, is written: the logits of all N rows are held, and one product over them is rounded.
 MultiHotResult multi_hot(const MultiHotProblem& problem);
 
 // Whether multi_hot should write a bf16 gradient of the weight: the CPU multiplies bf16, and the
