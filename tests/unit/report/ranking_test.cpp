@@ -1,11 +1,11 @@
-#include "report/ranking.h"
+#include "report/words/ranking.h"
 
 #include <gmock/gmock.h>
 
 #include "report/export.h"
-#include "report/page.h"
-#include "report/page_grid.h"
-#include "report/verdict.h"
+#include "report/page/grid.h"
+#include "report/page/page.h"
+#include "report/words/verdict.h"
 #include "report_fixture.h"
 #include "support/names.h"
 #include "util/json.h"
