@@ -108,9 +108,8 @@
     const few = [...marks.values()].slice(0, 8);
     const tint = (mark) => (mark.arms.size === 1 ? color([...mark.arms][0]) : theme.muted);
     const words = (mark) => {
-      if (data.is_one_run) return "switch";
-      const text = mark.arms.size > 2 ? "switch of " + mark.arms.size + " arms" : "switch of " + [...mark.arms].join(", ");
-      return isNarrow && text.length > 13 ? "switch" : text;
+      if (data.is_one_run || isNarrow) return "switch";  // a phone has room for the colour alone
+      return mark.arms.size > 2 ? "switch of " + mark.arms.size + " arms" : "switch of " + [...mark.arms].join(", ");
     };
     return {
       shapes: few.map((mark) => ({ type: "line", x0: mark.x, x1: mark.x, yref: "paper", y0: 0, y1: 1,

@@ -87,10 +87,11 @@ const page = (() => {
   function rowsOfTable(table) {
     const head = Array.from(table.tHead.rows[0].cells);
     const body = Array.from(table.tBodies[0].rows);
-    const noted = head.map((_, i) => body.some((row) => note(row.cells[i])));
+    const columns = Math.max(head.length, ...body.map((row) => row.cells.length));
+    const noted = Array.from({ length: columns }, (_, i) => body.some((row) => note(row.cells[i])));
     const line = (texts, notes) => texts.flatMap((text, i) => (noted[i] ? [text, notes[i]] : [text]));
     const names = head.map(ownText);
-    return [line(names, names.map((name) => (name + " (note)").trim())),
+    return [...(head.length ? [line(names, names.map((name) => (name + " (note)").trim()))] : []),
       ...body.map((row) => line(Array.from(row.cells).map(ownText), Array.from(row.cells).map(note)))];
   }
 

@@ -257,8 +257,8 @@ def check_tools(browser):
                          " document.querySelectorAll('.plot').length, document.querySelectorAll('figure > .tools .tool').length]")
     check(counts[0] == counts[1] > 0 and counts[2] == counts[3] > 0 and 2 * counts[4] == counts[5] > 0,
           f"tools: expected one for each text and table and two for each plot, got {counts}")
-    lines = browser.run("return page.csvOf(page.rowsOfTable(document.querySelector('#machine table'))).trim().split('\\n').length")
-    rows = browser.run("return document.querySelectorAll('#machine tbody tr').length")
+    lines = browser.run("return page.csvOf(page.rowsOfTable(document.querySelector('#speed table'))).trim().split('\\n').length")
+    rows = browser.run("return document.querySelectorAll('#speed tbody tr').length")
     check(lines == rows + 1, f"CSV of a table: expected {rows + 1} lines, got {lines}")
     points = browser.run("const p = document.getElementById('plot-validation');"
                          "return [page.rowsOfPlot(p).length - 1, p.data.reduce((sum, trace) => sum + trace.x.length, 0)]")
