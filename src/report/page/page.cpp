@@ -141,7 +141,9 @@ Section recipe(const Analysis& analysis) {
 std::string sets_hint(const Analysis& analysis) {
   std::string hint =
       "Next-token loss over both halves of each set, nats per token, and the same in bits per byte "
-      "of text, comparable across tokenizers; at budget 1, mean over each arm's seeds.";
+      "of text, comparable across tokenizers" +
+      std::string(only_run(analysis) != nullptr ? "."
+                                                : "; at budget 1, mean over each arm's seeds.");
   if (analysis.sets.size() > 1) {
     hint += " Every other figure of this page is of " + analysis.sets.front().name + ".";
   }

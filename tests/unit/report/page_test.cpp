@@ -95,7 +95,7 @@ TEST_F(ReportTest, ThePageOfARunHasItsPartsAndCallsItNoArm) {
   }
   const std::size_t body = page.find("<main>");
   const std::string seen = page.substr(body, page.find("<script", body) - body);
-  for (const char* word : {">Arm<", " arm ", " arm's", "the arms", "baseline"}) {
+  for (const char* word : {">Arm<", " arm ", " arm&#39;s", "the arms", "baseline"}) {
     EXPECT_THAT(seen, Not(HasSubstr(word)));
   }
 }
