@@ -58,11 +58,13 @@ constexpr std::array kTerms = {
          "is there, from 0 (not at all) down"},
 };
 
-// What a reader sees, in lower case.
+// What a reader sees, in lower case, without commands and recipes.
 std::string text_of(std::string_view html) {
   std::string text;
   bool is_tag = false;
-  for (const char c : html) {
+  for (std::size_t i = 0; i < html.size(); ++i) {
+    if (html.substr(i).starts_with("<pre>")) i = std::min(html.find("</pre>", i), html.size() - 1);
+    const char c = html[i];
     if (c == '<') is_tag = true;
     text.push_back(is_tag ? ' ' : static_cast<char>(std::tolower(static_cast<unsigned char>(c))));
     if (c == '>') is_tag = false;

@@ -22,7 +22,7 @@ using ::testing::Not;
 TEST(Terms, AreExplainedOnceWhereTheyStand) {
   std::set<std::string> told;
   EXPECT_THAT(explain_terms("<p>Two arms</p>", told), HasSubstr("<dt>arm</dt>"));
-  EXPECT_EQ(explain_terms("<p>An arm</p>", told), "");
+  EXPECT_EQ(explain_terms("<p>An arm</p><pre>--only seed=1</pre>", told), "");
   EXPECT_THAT(explain_terms("losses on <b>half B</b>", told), HasSubstr("half A, half B"));
 }
 
