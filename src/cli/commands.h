@@ -66,6 +66,8 @@ int selftest_command(const SelftestOptions& options);
 struct ReportOptions {
   std::vector<std::string> folders;  // parts of one comparison
   std::vector<std::string> arms;     // "name=PATH,PATH", instead of folders
+  std::vector<std::string> map;      // "KEY=VALUE", of other trainers' records
+  bool watch = false;                // rewrite the page until the runs have ended
   std::string out;                   // folder of the page; empty = the first folder, or "."
   util::Overwrite overwrite = util::Overwrite::kOwn;
 };

@@ -21,6 +21,7 @@
 #include "cli/option_checks.h"
 #include "cli/overrides.h"
 #include "cli/paths.h"
+#include "cli/report_options.h"
 #include "cli/tokenizer_train_options.h"
 #include "cli/usage.h"
 #include "corpus/corpus.h"
@@ -260,17 +261,7 @@ CLI::App* add_report(CLI::App& app, Arguments& arguments) {
   CLI::App* command = app.add_subcommand(
       "report",
       "Report on a run, or rebuild the report of a comparison (runs of any trainer, too)");
-  command->add_option(
-      "folders", arguments.report.folders,
-      "A run, or the folders of one comparison; parts from several machines are merged");
-  command
-      ->add_option("--arm", arguments.report.arms,
-                   "name=PATH,PATH: run folders or record files (.jsonl, .csv) of one arm; repeat; "
-                   "the first arm\n"
-                   "is the baseline (docs/formats/metrics.md)")
-      ->take_all();
-  command->add_option("--out", arguments.report.out, "Folder to write to")
-      ->default_str("the first folder, or .");
+  add_report_options(*command, arguments.report);
   add_overwrite(command, arguments.report.overwrite);
   return command;
 }

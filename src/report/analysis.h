@@ -21,6 +21,7 @@ struct Run {
   RunEntry entry;
   metrics::RunRecords records;
   bool finished = false;
+  bool is_foreign = false;           // another trainer's: figures that it lacks are 0
   double flops = 0;                  // at the last validation point
   double final_loss = 0;             // as quoted
   bool quotes_final_scores = false;  // it is of FinalRecord, not of the last validation

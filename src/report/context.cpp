@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "report/load.h"
-#include "report/text.h"
+#include "report/words/text.h"
 #include "util/text.h"
 
 namespace superpose::report {

@@ -107,6 +107,16 @@ void merge_runs(std::vector<RunEntry>& to, const std::vector<RunEntry>& from) {
   }
 }
 
+// Nothing where the path is not another trainer's.
+std::optional<MappedRun> read_foreign(const std::filesystem::path& path, const Mapping& mapping,
+                                      const std::string& arm, std::size_t index) {
+  const LogReader* reader = find_reader(path);
+  if (reader == nullptr) return std::nullopt;
+  TrainerLog log = reader->read(path);
+  log.sort();
+  return map_run(log, *reader, mapping, arm, index, path);
+}
+
 }  // namespace
 
 void write_experiment(const util::OutputFolder& folder, const Experiment& experiment) {
@@ -143,14 +153,26 @@ bool is_one_run(const std::filesystem::path& path) {
   namespace fs = std::filesystem;
   if (fs::exists(path / util::kExperimentFile)) return false;
   return fs::is_regular_file(path) || fs::exists(path / util::kRecordsFile) ||
-         fs::exists(path / "metrics.csv");
+         fs::exists(path / "metrics.csv") || find_reader(path) != nullptr;
 }
 
-Experiment experiment_of_run(const std::filesystem::path& path) {
+Experiment experiment_of_run(const std::filesystem::path& path, const Mapping& mapping) {
   namespace fs = std::filesystem;
-  const metrics::RunHeader header = metrics::read_run(path).header;
   const fs::path folder = fs::absolute(path).lexically_normal();
   Experiment experiment;
+  metrics::RunHeader header;
+  if (std::optional<MappedRun> run = read_foreign(path, mapping, "run", 0)) {
+    header = run->records.header;
+    experiment.notes = {"Read from " + run->used + "."};
+    if (!run->missing.empty()) {
+      experiment.notes.push_back(
+          "Not recorded, so left out of this page: " + util::join(run->missing, ", ") +
+          ". --map KEY=VALUE gives what you know.");
+    }
+    experiment.foreign[folder.string()] = std::move(run->records);
+  } else {
+    header = metrics::read_run(path).header;
+  }
   // A folder may have been given with a slash at its end.
   experiment.title = (folder.has_filename() ? folder : folder.parent_path()).filename().string();
   experiment.baseline = header.arm.empty() ? "run" : header.arm;
@@ -199,7 +221,7 @@ Experiment merge_experiments(const std::vector<std::filesystem::path>& folders) 
   return merged;
 }
 
-Experiment experiment_from_arms(const std::vector<ArmPaths>& arms) {
+Experiment experiment_from_arms(const std::vector<ArmPaths>& arms, const Mapping& mapping) {
   util::require(arms.size() >= 2, "--arm: must be given twice or more, got ", arms.size());
   Experiment experiment;
   experiment.one_recipe = false;
@@ -208,8 +230,23 @@ Experiment experiment_from_arms(const std::vector<ArmPaths>& arms) {
     add_missing(experiment.arms, {arm.name});
     util::require(!arm.paths.empty(), "report: arm ", arm.name,
                   " must name one path or more, got none");
-    for (const std::filesystem::path& path : arm.paths) {
-      const metrics::RunHeader header = metrics::read_run(path).header;
+    for (std::size_t i = 0; i < arm.paths.size(); ++i) {
+      const std::filesystem::path& path = arm.paths[i];
+      metrics::RunHeader header;
+      if (std::optional<MappedRun> foreign = read_foreign(path, mapping, arm.name, i)) {
+        util::require(foreign->missing.empty(), path.string(), " (", arm.name, "), read from ",
+                      foreign->used, ": a comparison also needs ",
+                      util::join(foreign->missing, ", "),
+                      "; give each by --map KEY=VALUE or --map ", arm.name, ":KEY=VALUE");
+        header = foreign->records.header;
+        add_missing(experiment.notes, {"Read from " + foreign->used +
+                                       ". What the records do not hold was given on the command "
+                                       "line and was not checked."});
+        experiment.foreign[std::filesystem::absolute(path).lexically_normal().string()] =
+            std::move(foreign->records);
+      } else {
+        header = metrics::read_run(path).header;
+      }
       RunEntry run;
       run.arm = arm.name;
       run.seed = header.seed;

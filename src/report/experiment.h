@@ -6,11 +6,14 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "metrics/reader.h"
+#include "report/trainers/mapping.h"
 #include "util/output_folder.h"
 
 namespace superpose::report {
@@ -144,6 +147,8 @@ struct Experiment {
   std::vector<ArmDefinition> arm_definitions;  // of every arm; empty where an earlier version wrote
   // The arms that recipe_fingerprint covers, where others were added since; empty: all of `arms`.
   std::vector<std::string> fingerprint_arms;
+  // Runs of other trainers, by folder: read with the experiment and not written with it.
+  std::map<std::string, metrics::RunRecords> foreign = {};
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {
@@ -172,11 +177,13 @@ void write_experiment(const util::OutputFolder& folder, const Experiment& experi
 // and field.
 Experiment read_experiment(const std::filesystem::path& folder);
 
-// Whether `path` holds the records of a run and no comparison: a run folder, a .jsonl or .csv file.
+// Whether `path` holds the records of a run and no comparison: a run folder, a .jsonl or .csv file,
+// or what another trainer recorded (trainers/trainer_log.h).
 bool is_one_run(const std::filesystem::path& path);
 
 // A run by itself as an experiment of one arm, with its recipe and command where they are there.
-Experiment experiment_of_run(const std::filesystem::path& path);
+// Of another trainer's record, what it does not say is left out and named in a note.
+Experiment experiment_of_run(const std::filesystem::path& path, const Mapping& mapping = Mapping());
 
 // One experiment out of parts that ran on several machines. Parts whose recipe fingerprint differs
 // are refused by name; a run that two parts hold is taken from the part where it finished.
@@ -189,7 +196,9 @@ struct ArmPaths {
 };
 
 // An experiment out of any trainer's records in the schema of docs/formats/metrics.md; seed, peak
-// rate and budget come from the records. The first arm is the baseline.
-Experiment experiment_from_arms(const std::vector<ArmPaths>& arms);
+// rate and budget come from the records. The first arm is the baseline. Throws util::Error naming
+// what another trainer's record and the mapping lack for a comparison.
+Experiment experiment_from_arms(const std::vector<ArmPaths>& arms,
+                                const Mapping& mapping = Mapping());
 
 }  // namespace superpose::report

@@ -4,10 +4,10 @@
 #include <string_view>
 
 #include "report/load.h"
-#include "report/ranking.h"
 #include "report/sets.h"
-#include "report/verdict.h"
-#include "report/words.h"
+#include "report/words/ranking.h"
+#include "report/words/verdict.h"
+#include "report/words/words.h"
 #include "util/json.h"
 #include "util/json_fields.h"
 #include "util/text.h"

@@ -124,8 +124,9 @@ void note_initial_weights(const std::vector<Run>& runs, std::vector<std::string>
 void derive(Run& run, QuotedLoss quoted) {
   const metrics::RunHeader& header = run.records.header;
   const double per_position = header.flops_per_position;
-  util::require(std::isfinite(per_position) && per_position > 0, run.entry.folder,
-                ": flops_per_position must be finite and > 0, got ", per_position);
+  util::require(run.is_foreign || (std::isfinite(per_position) && per_position > 0),
+                run.entry.folder, ": flops_per_position must be finite and > 0, got ",
+                per_position);
   run.finished = reached_its_end(run.records);
   if (run.records.validations.empty()) return;
   const metrics::ValidationRecord& last = run.records.validations.back();
@@ -298,11 +299,13 @@ std::vector<Run> load_runs(const Experiment& experiment, QuotedLoss quoted,
   for (const RunEntry& entry : experiment.runs) {
     Run run;
     run.entry = entry;
-    if (!has_records(entry.folder)) {
+    const auto foreign = experiment.foreign.find(entry.folder);
+    run.is_foreign = foreign != experiment.foreign.end();
+    if (!run.is_foreign && !has_records(entry.folder)) {
       notes.push_back(not_run_note(entry));
       continue;
     }
-    run.records = records_with_trunk(experiment, entry);
+    run.records = run.is_foreign ? foreign->second : records_with_trunk(experiment, entry);
     if (!entry.parent.empty()) check_clock(run);
     if (experiment.one_recipe && entry.role != Role::kTrunk) check_whose(run);
     note_gaps(run, notes);

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "report/load.h"
-#include "report/text.h"
+#include "report/words/text.h"
 
 namespace superpose::report {
 namespace {

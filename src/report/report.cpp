@@ -1,7 +1,7 @@
 #include "report/report.h"
 
 #include "report/export.h"
-#include "report/page.h"
+#include "report/page/page.h"
 #include "util/error.h"
 #include "util/file_names.h"
 #include "util/files.h"

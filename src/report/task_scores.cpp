@@ -4,8 +4,8 @@
 #include <array>
 #include <utility>
 
-#include "report/run_words.h"
-#include "report/text.h"
+#include "report/words/run_words.h"
+#include "report/words/text.h"
 #include "util/text.h"
 
 namespace superpose::report {

@@ -2,7 +2,7 @@
 
     python3 docs/experiments/demo/plot.py CURVES.csv > demo.svg
 
-Two colours for the two arms of budget 1, a line per seed. No package is needed.
+The colours of the report for the two arms of budget 1, a line per seed. No package is needed.
 """
 
 import collections
@@ -11,7 +11,7 @@ import sys
 
 WIDTH, HEIGHT = 860, 400
 LEFT, RIGHT, TOP, BOTTOM = 62, 150, 46, 48
-COLOURS = {"baseline": "#b4530a", "tst": "#1d5fa8"}
+COLOURS = {"baseline": "#4b5768", "tst": "#1d5fa8"}
 NAMES = {"baseline": "next-token prediction throughout", "tst": "with superposition first"}
 HIGHEST = 4.2  # nats per token; what lies above is of the first steps
 

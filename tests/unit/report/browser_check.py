@@ -3,12 +3,14 @@
     browser_check.py SAMPLE_PAGE_PROGRAM PLOTLY_SCRIPT SCREENSHOT_FOLDER
 
 Makes the pages with SAMPLE_PAGE_PROGRAM and asks of each: no message in the console, no request beyond the page itself,
-every plot drawn with its traces, buttons that redraw, nothing wider than a window of 1280 px or of a phone's 390 px, no label
-over another. Leaves screenshots of both.
+every plot drawn with its traces, buttons that redraw, tools that copy and save; at 1280 px and a phone's 390 px, in the light and the
+dark scheme, nothing wider than the window or its box, no label over another, and enough contrast (axe-core of the package
+axe-core-python; left out, with a word, where that is not installed). Leaves screenshots of all four, and one as on paper.
 Talks the W3C WebDriver protocol to chromedriver; needs nothing but the standard library. Exit code 77: no Chromium here.
 """
 
 import base64
+import importlib.util
 import json
 import pathlib
 import shutil
@@ -20,7 +22,7 @@ import time
 import urllib.error
 import urllib.request
 
-WIDTH, PHONE_WIDTH = 1280, 390
+WIDTH, PHONE_WIDTH, HEIGHT = 1280, 390, 900
 OWN_SCHEMES = ("data:", "blob:", "chrome:")  # in the page itself, or the browser's own start page
 # Plot -> number of traces, by sample.
 EXPECTED = {
@@ -109,9 +111,20 @@ def press(browser, plot, key):
     browser.run(f"document.querySelector('[data-for={plot}] button[data-key={key}]').click()")
 
 
+def open_all(browser):
+    """Opens what is folded, whose plots are drawn then."""
+    browser.run("for (const one of document.querySelectorAll('details')) one.open = true")
+    for _ in range(100):  # the event comes later
+        empty = browser.run("return Array.from(document.querySelectorAll('.plot')).filter(p => !p.data).length")
+        if empty == 0:
+            return
+        time.sleep(0.05)
+
+
 def check_plots(browser, expected):
     drawn = browser.run("return Array.from(document.querySelectorAll('.plot')).map(p => p.id)")
     check(sorted(drawn) == sorted(expected), f"plots: expected {sorted(expected)}, got {sorted(drawn)}")
+    open_all(browser)
     for plot, count in expected.items():
         svgs = browser.run(f"return document.querySelectorAll('#{plot} svg.main-svg').length")
         paths = browser.run(f"return document.querySelectorAll('#{plot} .scatterlayer .trace path.js-line').length")
@@ -185,8 +198,12 @@ def check_tasks(browser):
 def check_page(browser, page, sample, expected):
     browser.log("browser"), browser.log("performance")  # what came before
     browser.call("POST", "/url", {"url": page.as_uri()})
+    if sample == "grid":
+        check_first_screens(browser)
     check_plots(browser, expected)
     check_buttons(browser, sample)
+    check_tools(browser)
+    check_terms(browser, sample)
     if sample == "sets":
         check_sets(browser)
     title = browser.run("return document.querySelector('h1').textContent")
@@ -225,23 +242,116 @@ def check_labels(browser, width):
     check(not over, f"at {width} px: labels over each other: {over}")
 
 
-def check_width(browser, page, width, path):
-    """The page at this width: nothing reaches beyond it but what scrolls in a box of its own. Leaves a screenshot."""
-    def resize(height):
-        browser.devtools("Emulation.setDeviceMetricsOverride",
-                         {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False})
-    resize(900)
+def check_first_screens(browser):
+    """Of many arms what is not folded fits three screens."""
+    height = browser.run("return document.querySelector('details.fold').getBoundingClientRect().top + window.scrollY")
+    check(height <= 3 * HEIGHT, f"many arms: what is open must fit three screens of {HEIGHT} px, is {height} px high")
+    browser.run("document.querySelector('nav a[href=\"#steps\"]').click()")
+    check(browser.run("return document.querySelector('#steps > details').open"), "contents: the link does not open its section")
+
+
+def check_tools(browser):
+    """Each text can be copied; each table and plot saved, with as many rows as it shows."""
+    counts = browser.run("return [document.querySelectorAll('pre').length, document.querySelectorAll('.copyable .tool').length,"
+                         " document.querySelectorAll('.scroll').length, document.querySelectorAll('.scroll + .tools .tool').length,"
+                         " document.querySelectorAll('.plot').length, document.querySelectorAll('figure > .tools .tool').length]")
+    check(counts[0] == counts[1] > 0 and counts[2] == counts[3] > 0 and 2 * counts[4] == counts[5] > 0,
+          f"tools: expected one for each text and table and two for each plot, got {counts}")
+    lines = browser.run("return page.csvOf(page.rowsOfTable(document.querySelector('#speed table'))).trim().split('\\n').length")
+    rows = browser.run("return document.querySelectorAll('#speed tbody tr').length")
+    check(lines == rows + 1, f"CSV of a table: expected {rows + 1} lines, got {lines}")
+    points = browser.run("const p = document.getElementById('plot-validation');"
+                         "return [page.rowsOfPlot(p).length - 1, p.data.reduce((sum, trace) => sum + trace.x.length, 0)]")
+    check(points[0] == points[1] > 0, f"CSV of a plot: expected {points[1]} points, got {points[0]}")
+    saved = browser.run("""
+        window.saved = [];
+        HTMLAnchorElement.prototype.click = function () { window.saved.push([this.download, this.href.slice(0, 19)]); };
+        for (const one of document.querySelectorAll('#curves figure > .tools .tool')) one.click();
+        return new Promise((done) => setTimeout(() => done(window.saved), 500));""")
+    check([one[0] for one in saved] == ["validation.csv", "validation.svg"] and saved[1][1] == "data:image/svg+xml,",
+          f"tools of a plot: got {saved}")
+
+
+def check_terms(browser, sample):
+    terms = browser.run("return Array.from(document.querySelectorAll('.terms dt')).map(e => e.textContent)")
+    check(len(terms) == len(set(terms)), f"terms: each must be explained once, got {terms}")
+    check({"position", "raw tokens"} <= set(terms), f"terms: got {terms}")
+    check(("arm" in terms) == (sample != "run"), f"terms: an arm is a thing of comparisons, got {terms}")
+    if sample == "full":
+        check({"budget", "half A, half B"} <= set(terms), f"terms: got {terms}")
+
+
+def find_axe():
+    package = importlib.util.find_spec("axe_core_python")
+    if package is None or not package.submodule_search_locations:
+        return None
+    return pathlib.Path(package.submodule_search_locations[0], "axe.min.js").read_text(encoding="utf-8")
+
+
+def check_contrast(browser, axe, where):
+    browser.run(axe + "; window.axe = axe;")
+    found = browser.run("""
+        return axe.run(document, {runOnly: ['color-contrast'], elementRef: false}).then((result) =>
+          result.violations.flatMap((one) => one.nodes.map((node) => node.html.slice(0, 90) + ' ' + (node.any[0] || {}).message)));""")
+    check(not found, f"{where}: contrast: {found[:5]}")
+
+
+def set_view(browser, width, height, features, media=""):
+    browser.devtools("Emulation.setDeviceMetricsOverride", {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False})
+    browser.devtools("Emulation.setEmulatedMedia", {"media": media, "features": features})
+
+
+def check_width(browser, page, width, scheme, path, axe):
+    """The page at this width: nothing reaches beyond it, and of a phone nothing beyond its box either. Leaves a screenshot."""
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    where = f"{page.parent.name} at {width} px, {scheme}"
+    set_view(browser, width, HEIGHT, features)
     browser.call("POST", "/url", {"url": page.as_uri()})
+    open_all(browser)
     wide = browser.run("return document.documentElement.scrollWidth")
-    check(wide <= width, f"page: must fit {width} px, is {wide} px wide")
+    check(wide <= width, f"{where}: must fit, is {wide} px wide")
     # A text is cut off where it is wider than a box that hides what overflows, or laid over its neighbour.
-    cut = browser.run("return Array.from(document.querySelectorAll('h1, .tile *, .words li, .callout, figcaption, .buttons'))"
-                      ".filter(e => e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 0).map(e => e.outerHTML.slice(0, 80))")
-    check(not cut, f"at {width} px: wider than their boxes: {cut}")
+    boxes = "h1, .tile *, .words li, .callout, figcaption, .buttons, .terms, nav" + (", .scroll, pre" if width == PHONE_WIDTH else "")
+    cut = browser.run(f"return Array.from(document.querySelectorAll('{boxes}'))"
+                      ".filter(e => e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 0).map(e => e.outerHTML.slice(0, 120))")
+    check(not cut, f"{where}: wider than their boxes: {cut}")
+    colour = browser.run("return getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)")
+    check((sum(colour) < 3 * 128) == (scheme == "dark"), f"{where}: the background is {colour}")
+    paper = browser.run("return document.querySelector('.plot')._fullLayout.paper_bgcolor")
+    card = browser.run("return getComputedStyle(document.documentElement).getPropertyValue('--card').trim()")
+    check(paper == card, f"{where}: the plots have the background {paper}, the page {card}")
     check_labels(browser, width)
-    resize(browser.run("return document.documentElement.scrollHeight"))
+    if axe:
+        check_contrast(browser, axe, where)
+    set_view(browser, width, browser.run("return document.documentElement.scrollHeight"), features)
     path.write_bytes(base64.b64decode(browser.call("GET", "/screenshot")))
     browser.devtools("Emulation.clearDeviceMetricsOverride", {})
+    browser.devtools("Emulation.setEmulatedMedia", {"media": "", "features": []})
+
+
+def check_paper(browser, page, path):
+    """Printed in the dark scheme: the page is light, without buttons, and nothing is wider than the paper."""
+    features = [{"name": "prefers-color-scheme", "value": "dark"}]
+    set_view(browser, 720, HEIGHT, features, "print")
+    browser.call("POST", "/url", {"url": page.as_uri()})
+    browser.run("window.dispatchEvent(new Event('beforeprint'))")
+    seen = browser.run("return [document.documentElement.scrollWidth, getComputedStyle(document.body).backgroundColor,"
+                       " document.querySelector('.plot')._fullLayout.paper_bgcolor,"
+                       " Array.from(document.querySelectorAll('button')).filter(e => e.getClientRects().length).length]")
+    check(seen[0] <= 720 and seen[1] == "rgb(255, 255, 255)" and seen[2] == "#ffffff" and seen[3] == 0,
+          f"on paper: expected at most 720 px, white twice and no button, got {seen}")
+    set_view(browser, 720, browser.run("return document.documentElement.scrollHeight"), features, "print")
+    path.write_bytes(base64.b64decode(browser.call("GET", "/screenshot")))
+    browser.devtools("Emulation.clearDeviceMetricsOverride", {})
+    browser.devtools("Emulation.setEmulatedMedia", {"media": "", "features": []})
+
+
+def check_without_script(browser, page):
+    browser.devtools("Emulation.setScriptExecutionDisabled", {"value": True})
+    browser.call("POST", "/url", {"url": page.as_uri()})
+    browser.devtools("Emulation.setScriptExecutionDisabled", {"value": False})
+    told = browser.run("return document.querySelector('noscript').getClientRects().length + document.querySelector('noscript').children.length")
+    check(told > 0, "without JavaScript: nothing says why there are no plots")
 
 
 def main():
@@ -252,6 +362,9 @@ def main():
         print("skipped: Chromium or chromedriver is not installed")
         return 77
     folder.mkdir(parents=True, exist_ok=True)
+    axe = find_axe()
+    if axe is None:
+        print("contrast is not checked: axe-core-python is not installed")
     browser = Browser(chromium, driver)
     try:
         for sample, expected in EXPECTED.items():
@@ -259,8 +372,11 @@ def main():
                 subprocess.run([program, work, plotly, sample], check=True, stdout=subprocess.DEVNULL)
                 page = pathlib.Path(work, "report.html").resolve()
                 check_page(browser, page, sample, expected)
-                check_width(browser, page, WIDTH, folder / f"report-{sample}.png")
-                check_width(browser, page, PHONE_WIDTH, folder / f"report-{sample}-phone.png")
+                for width, size in ((WIDTH, ""), (PHONE_WIDTH, "-phone")):
+                    for scheme, suffix in (("light", ""), ("dark", "-dark")):
+                        check_width(browser, page, width, scheme, folder / f"report-{sample}{size}{suffix}.png", axe)
+                check_paper(browser, page, folder / f"report-{sample}-paper.png")
+                check_without_script(browser, page)
             print(f"{sample}: ok, {folder}/report-{sample}.png")
     finally:
         browser.close()

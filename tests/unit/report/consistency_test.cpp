@@ -11,9 +11,9 @@
 
 #include "random_experiments.h"
 #include "report/export.h"
-#include "report/page.h"
+#include "report/page/page.h"
 #include "report/report.h"
-#include "report/words.h"
+#include "report/words/words.h"
 #include "support/temp_dir.h"
 #include "util/json.h"
 #include "util/text.h"

@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "report/export.h"
-#include "report/verdict.h"
+#include "report/words/verdict.h"
 #include "report_fixture.h"
 #include "support/names.h"
 #include "util/json.h"

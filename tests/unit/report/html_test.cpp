@@ -1,10 +1,10 @@
-#include "report/html.h"
+#include "report/page/html.h"
 
 #include <gmock/gmock.h>
 
-#include "report/page.h"
-#include "report/plot_data.h"
-#include "report/step_curves.h"
+#include "report/page/page.h"
+#include "report/page/plot_data.h"
+#include "report/page/step_curves.h"
 #include "report_fixture.h"
 #include "support/names.h"
 #include "util/json.h"

@@ -1,11 +1,11 @@
-#include "report/ranking.h"
+#include "report/words/ranking.h"
 
 #include <gmock/gmock.h>
 
 #include "report/export.h"
-#include "report/page.h"
-#include "report/page_grid.h"
-#include "report/verdict.h"
+#include "report/page/grid.h"
+#include "report/page/page.h"
+#include "report/words/verdict.h"
 #include "report_fixture.h"
 #include "support/names.h"
 #include "util/json.h"
@@ -67,8 +67,8 @@ TEST_F(RankingTest, GridIsAMapOfEachArmThatItIsLaidOver) {
   EXPECT_THAT(maps[0].columns, ElementsAre("0.1", "0.2", "0.3"));
   EXPECT_EQ(maps[1].cells[1][2]->arm, "out-bag_size-4-share-0.3");
   const std::string html = heat_map_tables(analysis);
-  EXPECT_THAT(html, HasSubstr("<td class=\"num ahead-4\">0.0600 ahead<small>1 seed"));
-  EXPECT_THAT(html, HasSubstr("<td class=\"num behind-1\">0.0100 behind<small>1 seed"));
+  EXPECT_THAT(html, HasSubstr("class=\"num ahead-4\">0.0600 ahead<small>1 seed"));
+  EXPECT_THAT(html, HasSubstr("class=\"num behind-1\">0.0100 behind<small>1 seed"));
   EXPECT_THAT(ranking_table(analysis), HasSubstr("1. tst-bag_size-4-share-0.3"));
 }
 
@@ -84,7 +84,7 @@ TEST_F(RankingTest, CellWithoutAResultIsADash) {
   add_grid({"tst"}, 2, 2);
   experiment_.runs.pop_back();
   EXPECT_EQ(heat_maps(analyze(experiment_)).at(0).cells[1][1], nullptr);
-  EXPECT_THAT(heat_map_tables(analyze(experiment_)), HasSubstr("<td class=\"num\">-</td>"));
+  EXPECT_THAT(heat_map_tables(analyze(experiment_)), HasSubstr("class=\"num\">-</td>"));
 }
 
 TEST_F(RankingTest, OfManyArmsOneIsToldAndSixAreDrawn) {

@@ -1,8 +1,8 @@
 // The report of a run that is compared with nothing.
 #include <gmock/gmock.h>
 
-#include "report/run_words.h"
-#include "report/step_curves.h"
+#include "report/page/step_curves.h"
+#include "report/words/run_words.h"
 #include "report_fixture.h"
 #include "support/names.h"
 

@@ -7,8 +7,8 @@
 
 #include "metrics/reader.h"
 #include "report/export.h"
-#include "report/page.h"
-#include "report/words.h"
+#include "report/page/page.h"
+#include "report/words/words.h"
 #include "report_fixture.h"
 #include "support/names.h"
 #include "util/files.h"

@@ -6,10 +6,10 @@
 #include <string>
 
 #include "report/export.h"
-#include "report/page.h"
-#include "report/plot_data.h"
-#include "report/run_words.h"
-#include "report/words.h"
+#include "report/page/page.h"
+#include "report/page/plot_data.h"
+#include "report/words/run_words.h"
+#include "report/words/words.h"
 #include "report_fixture.h"
 #include "support/names.h"
 #include "util/json.h"

@@ -1,10 +1,10 @@
-#include "report/words.h"
+#include "report/words/words.h"
 
 #include <gmock/gmock.h>
 
-#include "report/schedule_words.h"
-#include "report/text.h"
-#include "report/verdict.h"
+#include "report/words/schedule_words.h"
+#include "report/words/text.h"
+#include "report/words/verdict.h"
 #include "report_fixture.h"
 #include "support/names.h"
 #include "util/text.h"

@@ -1,4 +1,4 @@
-#include "report/words.h"
+#include "report/words/words.h"
 
 #include <cmath>
 #include <map>
@@ -6,16 +6,17 @@
 #include <utility>
 
 #include "report/context.h"
-#include "report/curve_words.h"
 #include "report/load.h"
-#include "report/ranking.h"
 #include "report/report.h"
-#include "report/run_words.h"
-#include "report/schedule_words.h"
-#include "report/sentences.h"
 #include "report/task_scores.h"
-#include "report/text.h"
-#include "report/verdict.h"
+#include "report/words/curve_words.h"
+#include "report/words/many_arms.h"
+#include "report/words/ranking.h"
+#include "report/words/run_words.h"
+#include "report/words/schedule_words.h"
+#include "report/words/sentences.h"
+#include "report/words/text.h"
+#include "report/words/verdict.h"
 #include "util/text.h"
 
 namespace superpose::report {
@@ -176,9 +177,13 @@ Words put_in_words(const Analysis& analysis) {
   }
   words.headline = headline_of(analysis);
   const Best best = best_comparison(analysis);
-  if (best.comparison != nullptr) words.opening = opening_of(analysis, *best.comparison);
   if (best.comparison != nullptr) {
-    add(words.sentences, choice_sentence(best.comparison->arm, best.among));
+    words.opening = opening_of(analysis, *best.comparison);
+    if (has_many_arms(analysis)) {
+      words.sentences = std::exchange(words.opening, {many_arms_paragraph(analysis)});
+    } else {
+      add(words.sentences, choice_sentence(best.comparison->arm, best.among));
+    }
   }
   const std::string& baseline = analysis.experiment.baseline;
   add(words.sentences, schedule_sentence(analysis, baseline));

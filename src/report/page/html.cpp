@@ -1,4 +1,4 @@
-#include "report/html.h"
+#include "report/page/html.h"
 
 #include "util/utf8.h"
 
@@ -12,9 +12,12 @@ void replace_all(std::string& text, std::string_view from, std::string_view to) 
   }
 }
 
-std::string cell_html(const Cell& cell, const char* tag, bool is_heading) {
+// `label`: what stands above the cell, for screens on which a row is a list.
+std::string cell_html(const Cell& cell, const char* tag, bool is_heading,
+                      const std::string& label) {
   std::string html = std::string("<") + tag;
   if (is_heading) html += " scope=\"row\"";
+  if (!label.empty()) html += " data-label=\"" + escape_html(label) + "\"";
   std::string css_class = cell.is_number ? "num" : "";
   if (!cell.css_class.empty()) css_class += (css_class.empty() ? "" : " ") + cell.css_class;
   if (!css_class.empty()) html += " class=\"" + escape_html(css_class) + "\"";
@@ -70,12 +73,14 @@ std::string escape_script(std::string_view script) {
 std::string table(const HtmlTable& table) {
   std::string html =
       "<div class=\"scroll\"><table class=\"" + escape_html(table.css_class) + "\"><thead><tr>";
-  for (const Cell& cell : table.head) html += cell_html(cell, "th", false);
+  for (const Cell& cell : table.head) html += cell_html(cell, "th", false, "");
   html += "</tr></thead><tbody>";
   for (const std::vector<Cell>& row : table.rows) {
     html += "<tr>";
-    for (std::size_t i = 0; i < row.size(); ++i)
-      html += cell_html(row[i], i == 0 ? "th" : "td", i == 0);
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      const std::string label = i > 0 && i < table.head.size() ? table.head[i].main : "";
+      html += cell_html(row[i], i == 0 ? "th" : "td", i == 0, label);
+    }
     html += "</tr>";
   }
   return html + "</tbody></table></div>\n";

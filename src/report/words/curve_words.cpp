@@ -1,12 +1,12 @@
-#include "report/curve_words.h"
+#include "report/words/curve_words.h"
 
 #include <algorithm>
 #include <vector>
 
 #include "report/load.h"
-#include "report/plot_data.h"
-#include "report/ranking.h"
-#include "report/text.h"
+#include "report/page/plot_data.h"
+#include "report/words/ranking.h"
+#include "report/words/text.h"
 #include "util/text.h"
 
 namespace superpose::report {

@@ -5,7 +5,7 @@
 
 namespace superpose::report {
 
-// page/style.css and page/page.js, compiled in.
+// style.css; tools.js and page.js.
 std::string_view page_style();
 std::string_view page_script();
 

@@ -1,11 +1,11 @@
-#include "report/sentences.h"
+#include "report/words/sentences.h"
 
 #include <cmath>
 #include <set>
 #include <vector>
 
-#include "report/text.h"
-#include "report/verdict.h"
+#include "report/words/text.h"
+#include "report/words/verdict.h"
 #include "util/text.h"
 
 namespace superpose::report {

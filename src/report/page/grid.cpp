@@ -1,17 +1,22 @@
-#include "report/page_grid.h"
+#include "report/page/grid.h"
 
 #include <algorithm>
 #include <cmath>
 #include <vector>
 
-#include "report/html.h"
-#include "report/ranking.h"
-#include "report/text.h"
-#include "report/verdict.h"
+#include "report/page/html.h"
+#include "report/words/ranking.h"
+#include "report/words/text.h"
+#include "report/words/verdict.h"
 #include "util/text.h"
 
 namespace superpose::report {
 namespace {
+
+// Rows of the ranking that are shown at once.
+constexpr std::size_t kMostRanked = 10;
+// Columns of a heat map that a phone has room for.
+constexpr std::size_t kMostNarrowColumns = 4;
 
 Cell number(std::string main, std::string sub = "") {
   return {std::move(main), std::move(sub), true};
@@ -64,7 +69,7 @@ double largest_gain(const HeatMap& map) {
 
 std::string heat_map_table(const HeatMap& map, const Grid& grid) {
   HtmlTable html;
-  html.css_class = "plain heat";
+  html.css_class = map.columns.size() > kMostNarrowColumns ? "plain heat" : "plain heat narrow";
   html.head = {{grid.keys[0] + " \\ " + grid.keys[1], ""}};
   for (const std::string& value : map.columns) html.head.push_back(number(value));
   const double largest = largest_gain(map);
@@ -89,6 +94,7 @@ std::string heat_map_table(const HeatMap& map, const Grid& grid) {
 std::string ranking_table(const Analysis& analysis) {
   const Grid& grid = analysis.experiment.grid;
   HtmlTable html;
+  HtmlTable rest;
   html.css_class = "plain ranking";
   html.head = {{"Arm", ""}, number("Gain at equal compute"), {"Verdict", ""}, number("Final loss")};
   for (const std::string& key : grid.keys) html.head.push_back(number(key));
@@ -100,16 +106,20 @@ std::string ranking_table(const Analysis& analysis) {
                              {verdict_words(verdict_of(gain)), ""},
                              number(format_loss(gain.mean.arm_loss))};
     add_grid_values(grid, comparison->arm, row);
-    html.rows.push_back(std::move(row));
+    (rank > kMostRanked ? rest : html).rows.push_back(std::move(row));
   }
   for (const Comparison& comparison : analysis.comparisons) {
     if (comparison.equal_flops.available) continue;
     std::vector<Cell> row = {
         {comparison.arm, ""}, number("-"), {comparison.equal_flops.why_not, ""}, number("-")};
     add_grid_values(grid, comparison.arm, row);
-    html.rows.push_back(std::move(row));
+    (html.rows.size() >= kMostRanked ? rest : html).rows.push_back(std::move(row));
   }
-  return table(html);
+  if (rest.rows.empty()) return table(html);
+  rest.css_class = html.css_class;
+  rest.head = html.head;
+  return table(html) + "<details><summary>" + util::counted(std::ssize(rest.rows), "more arm") +
+         "</summary>" + table(rest) + "</details>\n";
 }
 
 std::string heat_map_tables(const Analysis& analysis) {

@@ -1,4 +1,4 @@
-#include "report/ranking.h"
+#include "report/words/ranking.h"
 
 #include <algorithm>
 

@@ -1,16 +1,17 @@
-#include "report/plot_data.h"
+#include "report/page/plot_data.h"
 
 #include <algorithm>
 #include <cmath>
 #include <string>
 
 #include "report/load.h"
-#include "report/ranking.h"
+#include "report/page/step_curves.h"
 #include "report/sets.h"
-#include "report/step_curves.h"
 #include "report/task_scores.h"
-#include "report/text.h"
-#include "report/verdict.h"
+#include "report/words/ranking.h"
+#include "report/words/run_words.h"
+#include "report/words/text.h"
+#include "report/words/verdict.h"
 
 namespace superpose::report {
 namespace {
@@ -138,7 +139,9 @@ Json runs_json(const Analysis& analysis) {
     Json json;
     json["arm"] = run.entry.arm;
     json["seed"] = run.entry.seed;
-    json["label"] = run.label() + (run.finished ? "" : " (running)");
+    const std::string name =
+        only_run(analysis) == nullptr ? run.label() : analysis.experiment.title;
+    json["label"] = name + (run.finished ? "" : " (running)");
     json["switch"] = switch_marks(run);
     json["validation"] = validation_curve(run, analysis.quoted);
     json["copying"] = copying_curve(run);
@@ -263,7 +266,7 @@ Json positions_json(const Analysis& analysis) {
     const ArmSummary& arm = *analysis.find_arm(name);
     if (arm.context.by_position.empty()) continue;
     Json json;
-    json["arm"] = arm.name;
+    json["arm"] = only_run(analysis) == nullptr ? arm.name : analysis.experiment.title;
     for (const char* field : {"first", "end", "loss"}) json[field] = Json::array();
     for (const metrics::PositionLoss& range : arm.context.by_position) {
       json["first"].push_back(range.first);
@@ -293,6 +296,7 @@ Json plot_data(const Analysis& analysis) {
   Json data;
   data["baseline"] = analysis.experiment.baseline;
   data["arms"] = drawn_arms(analysis);
+  data["is_one_run"] = only_run(analysis) != nullptr;
   data["half"] = analysis.quoted == QuotedLoss::kWhole ? "" : ", half B";
   data["sets"] = names_of_sets(analysis);
   data["tasks"] = tasks_json(analysis);

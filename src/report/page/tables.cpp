@@ -1,4 +1,4 @@
-#include "report/page_tables.h"
+#include "report/page/tables.h"
 
 #include <algorithm>
 #include <cmath>
@@ -6,10 +6,11 @@
 #include <set>
 #include <utility>
 
-#include "report/html.h"
 #include "report/load.h"
-#include "report/text.h"
-#include "report/verdict.h"
+#include "report/page/html.h"
+#include "report/words/run_words.h"
+#include "report/words/text.h"
+#include "report/words/verdict.h"
 #include "util/text.h"
 
 namespace superpose::report {
@@ -225,21 +226,27 @@ std::string spread_table(const Analysis& analysis) {
 std::string sets_table(const Analysis& analysis) {
   HtmlTable html;
   html.css_class = "plain";
-  html.head = {{"Set", ""},         {"Arm", ""},
-               number("Loss"),      number("Perplexity"),
-               number("Bits/byte"), number("Against " + analysis.experiment.baseline)};
+  const bool is_compared = only_run(analysis) == nullptr;
+  html.head = {{"Set", ""}};
+  if (is_compared) html.head.push_back({"Arm", ""});
+  for (const char* name : {"Loss", "Perplexity", "Bits/byte"}) html.head.push_back(number(name));
+  if (is_compared) html.head.push_back(number("Against " + analysis.experiment.baseline));
   for (const SetSummary& set : analysis.sets) {
     const bool is_primary = &set == &analysis.sets.front() && analysis.sets.size() > 1;
     for (const ArmScore& arm : set.arms) {
       const bool first = &arm == &set.arms.front();
-      html.rows.push_back(
-          {{first ? set.name : "",
-            first ? (is_primary ? "primary; " : "") + format_measured(set.measured) : ""},
-           {arm.arm, util::counted(arm.seeds, "seed")},
-           number(format_loss(arm.loss)),
-           number(util::fixed(arm.perplexity, 2)),
-           number(loss_or_dash(arm.bits_per_byte)),
-           arm.gain ? number(format_gain(arm.gain->mean), support(*arm.gain)) : number("")});
+      std::vector<Cell> row = {
+          {first ? set.name : "",
+           first ? (is_primary ? "primary; " : "") + format_measured(set.measured) : ""}};
+      if (is_compared) row.push_back({arm.arm, util::counted(arm.seeds, "seed")});
+      row.push_back(number(format_loss(arm.loss)));
+      row.push_back(number(util::fixed(arm.perplexity, 2)));
+      row.push_back(number(loss_or_dash(arm.bits_per_byte)));
+      if (is_compared) {
+        row.push_back(arm.gain ? number(format_gain(arm.gain->mean), support(*arm.gain))
+                               : number(""));
+      }
+      html.rows.push_back(std::move(row));
     }
   }
   return html.rows.empty() ? "" : table(html);
@@ -265,7 +272,7 @@ std::string runs_table(const Analysis& analysis) {
          number(util::format_flops(run.flops)),
          number(format_tokens(static_cast<double>(run.raw_tokens))),
          number(run.epochs > 0 ? util::fixed(run.epochs, 2) : "-"),
-         number(util::format_duration(run.seconds))});
+         number(run.seconds > 0 ? util::format_duration(run.seconds) : "-")});
   }
   return table(html);
 }
@@ -273,8 +280,13 @@ std::string runs_table(const Analysis& analysis) {
 std::string speed_table(const Analysis& analysis) {
   HtmlTable html;
   html.css_class = "plain";
-  html.head = {{"Run and phase", ""},      number("Positions/s"), number("Raw tokens/s"),
-               number("Waiting for data"), number("Evaluation"),  number("Checkpoints")};
+  const bool is_one_run = only_run(analysis) != nullptr;
+  html.head = {{is_one_run ? "Phase" : "Run and phase", ""},
+               number("Positions/s"),
+               number("Raw tokens/s"),
+               number("Waiting for data"),
+               number("Evaluation"),
+               number("Checkpoints")};
   for (const Run& run : analysis.runs) {
     if (!is_result(run.entry.role) || run.entry.budget != 1) continue;
     bool first = true;
@@ -286,8 +298,9 @@ std::string speed_table(const Analysis& analysis) {
               ? "superposed, s = " + std::to_string(std::max(rates.bag_size, rates.target_size))
               : "next token";
       const bool apart = first && run.records.summary;  // once per run
+      if (rates.positions_per_second <= 0) continue;    // another trainer's, without its positions
       html.rows.push_back(
-          {{run.label() + ", " + kind, ""},
+          {{is_one_run ? kind : run.label() + ", " + kind, ""},
            number(util::format_count(std::llround(rates.positions_per_second))),
            number(util::format_count(std::llround(rates.raw_tokens_per_second))),
            number(util::fixed(100 * rates.wait_share, 1) + " %"),
@@ -341,13 +354,16 @@ std::string machine_table(const Analysis& analysis) {
     const metrics::RunHeader& header = run.records.header;
     add("Model", header.model);
     add("Parameters", util::with_commas(header.parameters));
-    add("FLOPs per position", util::format_flops(header.flops_per_position));
+    if (header.flops_per_position > 0) {
+      add("FLOPs per position", util::format_flops(header.flops_per_position));
+    }
     add("Positions per step", util::with_commas(header.positions_per_step));
     add("Sequence length", util::with_commas(header.sequence_length));
     add("Tokens to train on", util::with_commas(header.train_tokens));
     add("CPU", header.cpu);
+    add("Instructions", header.isa);
     add("Threads", std::to_string(header.threads));
-    add("Ranks", std::to_string(header.ranks));
+    if (header.threads > 0) add("Ranks", std::to_string(header.ranks));
     add("Device", header.device);
     add("Precision", header.precision);
     for (const auto& [name, version] : header.versions) add(name, version);

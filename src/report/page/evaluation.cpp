@@ -1,24 +1,24 @@
-#include "report/page_evaluation.h"
+#include "report/page/evaluation.h"
 
 #include <algorithm>
 #include <set>
 #include <utility>
 #include <vector>
 
-#include "report/html.h"
 #include "report/load.h"
-#include "report/plot_data.h"
-#include "report/ranking.h"
-#include "report/run_words.h"
+#include "report/page/html.h"
+#include "report/page/plot_data.h"
 #include "report/task_scores.h"
-#include "report/text.h"
+#include "report/words/ranking.h"
+#include "report/words/run_words.h"
+#include "report/words/text.h"
 #include "util/text.h"
 
 namespace superpose::report {
 namespace {
 
 // Rows of a table of samples: long runs show validations spread evenly over them.
-constexpr std::size_t kMostSamples = 40;
+constexpr std::size_t kMostSamples = 12;
 
 Cell number(std::string main, std::string sub = "") {
   return {std::move(main), std::move(sub), true};
@@ -86,7 +86,10 @@ std::string tasks_table(const Analysis& analysis) {
   HtmlTable html;
   html.css_class = "plain";
   const bool is_compared = only_run(analysis) == nullptr;
-  html.head = {{"Task", ""}, {"Score", ""}, {"Arm", ""}, number("Value"), number("Chance")};
+  html.head = {{"Task", ""}, {"Score", ""}};
+  if (is_compared) html.head.push_back({"Arm", ""});
+  html.head.push_back(number("Value"));
+  html.head.push_back(number("Chance"));
   if (is_compared) html.head.push_back(number("Against " + analysis.experiment.baseline));
   for (const TaskSummary& task : analysis.tasks) {
     for (const TaskScoreSummary& score : task.scores) {
@@ -96,11 +99,11 @@ std::string tasks_table(const Analysis& analysis) {
         std::vector<Cell> row = {
             {first_of_task ? task.name : "",
              first_of_task ? util::counted(task.items, "item") : ""},
-            {first_of_score ? score_words(score.name) : "", first_of_task ? "primary" : ""},
-            {arm.arm, util::counted(arm.seeds, "seed")},
-            number(format_loss(arm.value),
-                   arm.error ? "+- " + format_loss(*arm.error) + " over items" : ""),
-            number(score.chance ? format_loss(*score.chance) : "-")};
+            {first_of_score ? score_words(score.name) : "", first_of_task ? "primary" : ""}};
+        if (is_compared) row.push_back({arm.arm, util::counted(arm.seeds, "seed")});
+        row.push_back(number(format_loss(arm.value),
+                             arm.error ? "+- " + format_loss(*arm.error) + " over items" : ""));
+        row.push_back(number(score.chance ? format_loss(*score.chance) : "-"));
         if (is_compared) {
           row.push_back(arm.gain ? number(format_gain(arm.gain->mean), support(*arm.gain))
                                  : number(""));

@@ -1,11 +1,11 @@
-#include "report/run_words.h"
+#include "report/words/run_words.h"
 
 #include <algorithm>
 
 #include "report/context.h"
-#include "report/schedule_words.h"
 #include "report/task_scores.h"
-#include "report/text.h"
+#include "report/words/schedule_words.h"
+#include "report/words/text.h"
 #include "util/text.h"
 
 namespace superpose::report {
@@ -17,7 +17,8 @@ std::string headline_of(const Run& run) {
   const bool is_validated = !records.validations.empty();
   const std::int64_t step = std::max(records.steps.empty() ? 0 : records.steps.back().step,
                                      is_validated ? records.validations.back().step : 0);
-  const std::string now = "Step " + util::with_commas(step) + " of " + util::with_commas(total);
+  const std::string now =
+      "Step " + util::with_commas(step) + (total > 0 ? " of " + util::with_commas(total) : "");
   if (!is_validated) return now + ": no validation yet";
   const metrics::ValidationRecord& last = records.validations.back();
   std::string loss = "held-out loss " + format_loss(last.loss) + " nats per token";
@@ -33,6 +34,11 @@ std::string reading_sentence(const Run& run) {
   if (run.records.steps.empty()) return "";
   const metrics::StepRecord& last = run.records.steps.back();
   const auto positions = static_cast<double>(last.positions);
+  if (run.is_foreign) {
+    return last.raw_tokens == 0 ? ""
+                                : "It read " + format_tokens(static_cast<double>(last.raw_tokens)) +
+                                      " raw tokens in " + format_tokens(positions) + " positions.";
+  }
   std::string text =
       "It read " + format_tokens(static_cast<double>(last.raw_tokens)) + " raw tokens (" +
       util::fixed(last.epoch, 2) + " epochs) in " + format_tokens(positions) +

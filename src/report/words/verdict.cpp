@@ -1,10 +1,10 @@
-#include "report/verdict.h"
+#include "report/words/verdict.h"
 
 #include <algorithm>
 #include <vector>
 
-#include "report/ranking.h"
-#include "report/text.h"
+#include "report/words/ranking.h"
+#include "report/words/text.h"
 
 namespace superpose::report {
 

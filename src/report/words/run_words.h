@@ -2,7 +2,7 @@
 #pragma once
 
 #include "report/analysis.h"
-#include "report/words.h"
+#include "report/words/words.h"
 
 namespace superpose::report {
 

@@ -1,4 +1,4 @@
-#include "report/step_curves.h"
+#include "report/page/step_curves.h"
 
 #include <algorithm>
 #include <cmath>
@@ -28,14 +28,17 @@ SeriesName series_of(const std::string& scalar) {
           scalar.substr(first + 1, last - first - 1)};
 }
 
-std::map<SeriesName, double> values_of(const metrics::StepRecord& step) {
+// Another trainer's series keep their names whole.
+std::map<SeriesName, double> values_of(const metrics::StepRecord& step, bool is_foreign) {
   std::map<SeriesName, double> values = {
       {{step.is_bag_loss ? "bag loss" : "training loss", ""}, step.loss},
       {{"learning rate", ""}, step.learning_rate},
       {{"gradient norm", ""}, step.gradient_norm},
       {{"positions per second", ""}, step.positions_per_second},
       {{"waiting for data, %", ""}, 100 * step.wait_share}};
-  for (const auto& [name, value] : step.scalars) values[series_of(name)] = value;
+  for (const auto& [name, value] : step.scalars) {
+    values[is_foreign ? SeriesName{name, ""} : series_of(name)] = value;
+  }
   return values;
 }
 
@@ -60,7 +63,7 @@ Json step_curves(const Run& run) {
     while (end < limit && steps[end].phase == steps[begin].phase) ++end;
     std::map<SeriesName, Mean> means;
     for (std::size_t i = begin; i < end; ++i) {
-      for (const auto& [name, value] : values_of(steps[i])) {
+      for (const auto& [name, value] : values_of(steps[i], run.is_foreign)) {
         if (!std::isfinite(value)) continue;
         means[name].sum += value;
         ++means[name].count;

@@ -11,7 +11,8 @@ namespace superpose::report {
 // The result for people who have not read the paper. Headline and opening are of the best arm.
 struct Words {
   std::string headline;
-  // What it gained, the two errors of that, what it saved and what it cost in text.
+  // What it gained, the two errors of that, what it saved and cost in text; of many arms one
+  // paragraph about all of them.
   std::vector<std::string> opening;
   std::vector<std::string> sentences;  // everything else
   std::vector<std::string> ranking;    // of many arms: one line each, the best first

@@ -1,10 +1,10 @@
-#include "report/schedule_words.h"
+#include "report/words/schedule_words.h"
 
 #include <algorithm>
 #include <vector>
 
 #include "report/load.h"
-#include "report/text.h"
+#include "report/words/text.h"
 #include "util/text.h"
 
 namespace superpose::report {

@@ -1,4 +1,4 @@
-#include "report/text.h"
+#include "report/words/text.h"
 
 #include <algorithm>
 #include <array>
