@@ -13,6 +13,7 @@
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
+#include <signal.h>
 
 #include <algorithm>
 #include <chrono>
@@ -97,6 +98,8 @@ void check_root(const Rendezvous& rendezvous, int root) {
 }  // namespace
 
 C10dCollective::C10dCollective(const Rendezvous& rendezvous) : rendezvous_(rendezvous) {
+  // Gloo writes to its sockets without MSG_NOSIGNAL.
+  ::signal(SIGPIPE, SIG_IGN);
   check_network(rendezvous_);
   translate(rendezvous_, "start", [&] {
     store_ = make_store(rendezvous_);

@@ -12,7 +12,8 @@ namespace superpose::distributed {
 // A collective over one of c10d's process groups. Knows nothing of the transport behind it.
 class C10dCollective final : public Collective {
  public:
-  // Returns once every rank is connected.
+  // Returns once every rank is connected. The process ignores SIGPIPE from then on: a write to a
+  // rank that died is an error with a message, not a signal.
   explicit C10dCollective(const Rendezvous& rendezvous);
   ~C10dCollective() override;
   C10dCollective(const C10dCollective&) = delete;
