@@ -36,6 +36,12 @@ VARIANTS = {
         *("--model.tie_embeddings", "off", "--model.qk_norm", "on", "--train.seed", 7),
         *("--optim.schedule", "cosine", "--optim.final_ratio", 0.1, "--optim.clip_norm", 0, "--optim.z_loss", 0.01),
     ),
+    # Cheaper superposed steps, as in patch training, shorter rows, bags that are no stretch of text, another optimizer.
+    "patch": (
+        *("--phases[0].sequence_length", 16, "--phases[0].batch_positions", 256, "--phases[0].bag_order", "shuffled"),
+        *("--phases[0].handover", "weights", "--data.lanes", 7, "--data.block_tokens", 300),
+    ),
+    "layers": ("--phases[0].sequence_length", 8, "--phases[0].handover", "layers", "--model.tie_embeddings", "off"),
 }
 
 
