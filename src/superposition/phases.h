@@ -17,9 +17,9 @@
 
 namespace superpose::superposition {
 
-// What the next phase takes over when a phase ends. kWeights: the optimizer's states and its count
-// of updates start from zero. kLayers: embedding and head are drawn again, as in the paper's Table 2;
-// the optimizer's states stay.
+// What the next phase takes over when a phase ends.
+//   kWeights  the optimizer's states and its count of updates start from zero
+//   kLayers   embedding and head are drawn again, as in the paper's Table 2; the states stay
 enum class Handover { kAll, kWeights, kLayers };
 inline constexpr std::array<std::string_view, 3> kHandoverNames = {"all", "weights", "layers"};
 

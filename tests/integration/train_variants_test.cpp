@@ -45,7 +45,7 @@ metrics::RunRecords records_of(const train::RunConfig& config) {
 class TrainVariants : public TinyCorpusTest, public ::testing::WithParamInterface<Variant> {};
 
 INSTANTIATE_TEST_SUITE_P(All, TrainVariants, ::testing::ValuesIn(kVariants),
-                         [](const auto& info) { return std::string(info.param.name); });
+                         [](const auto& variant) { return std::string(variant.param.name); });
 
 // The switch is after step 6: the second part begins with the handover.
 TEST_P(TrainVariants, ResumesWithTheSameBits) {
