@@ -53,8 +53,10 @@ std::string whole_run_text(const std::vector<superposition::Phase>& phases,
   return text;
 }
 
-// Phases that are equal but for where they lie do the same in each step.
+// Phases that are equal but for where they lie, and for what happens after them, do the same in each
+// step.
 bool same_work(superposition::Phase a, superposition::Phase b) {
+  a.handover = b.handover = superposition::Handover::kAll;
   a.first_step = b.first_step = 0;
   a.num_steps = b.num_steps = 0;
   return a == b;
@@ -64,7 +66,9 @@ std::int64_t common_phase_steps(const StepSettings& a, const StepSettings& b) {
   for (std::size_t i = 0; i < std::min(a.phases.size(), b.phases.size()); ++i) {
     if (!same_work(a.phases[i], b.phases[i])) return a.phases[i].first_step;
     const std::int64_t end = std::min(a.phases[i].end_step(), b.phases[i].end_step());
-    if (a.phases[i].end_step() != b.phases[i].end_step()) return end;
+    const bool continue_alike = a.phases[i].end_step() == b.phases[i].end_step() &&
+                                a.phases[i].handover == b.phases[i].handover;
+    if (!continue_alike) return end;
   }
   return std::min(a.total_steps, b.total_steps);
 }
