@@ -53,8 +53,8 @@ std::string whole_run_text(const std::vector<superposition::Phase>& phases,
   return text;
 }
 
-// Phases that are equal but for where they lie, and for what happens after them, do the same in each
-// step.
+// Phases that are equal but for where they lie, and for what happens after them, do the same in
+// each step.
 bool same_work(superposition::Phase a, superposition::Phase b) {
   a.handover = b.handover = superposition::Handover::kAll;
   a.first_step = b.first_step = 0;

@@ -54,10 +54,8 @@ TEST(PrefixTree, WhatAPhaseHandsOverCountsFromItsEnd) {
   using superposition::Handover;
   EXPECT_EQ(shared_with([](auto& c) { c.phases[0].handover = Handover::kWeights; }), 30);
   EXPECT_EQ(shared_with([](auto& c) { c.phases[0].batch_positions = 16; }), 0);
-  EXPECT_EQ(shared_with([](auto& c) {
-              c.phases[0].bag_order = superposition::BagOrder::kShuffled;
-            }),
-            0);
+  EXPECT_EQ(
+      shared_with([](auto& c) { c.phases[0].bag_order = superposition::BagOrder::kShuffled; }), 0);
 }
 
 TEST(PrefixTree, ALargerBagLaterOnIsNotShared) {
