@@ -62,6 +62,15 @@ def philox(key, low, high=0):
     return c[0] | c[1] << 32, c[2] | c[3] << 32
 
 
+def shuffled(ids, key):
+    ids = list(ids)
+    for i in range(len(ids), 1, -1):
+        bits = philox(key, i // 2)[i % 2]
+        j = math.floor((bits >> 11) * 2.0**-53 * i)
+        ids[i - 1], ids[j] = ids[j], ids[i - 1]
+    return ids
+
+
 def normals(key, count, std):
     numbers = []
     for block in range((count + 1) // 2):
@@ -112,9 +121,9 @@ class Order:
 
     def __init__(self, corpus, recipe, phases):
         data, train = recipe["data"], recipe["train"]
-        self.corpus, self.seed, self.length = corpus, train["seed"], train["sequence_length"]
+        self.corpus, self.seed = corpus, train["seed"]
         self.n = len(corpus.tokens)
-        longest = max(phase["a"] * self.length + phase["b"] for phase in phases)
+        longest = max(phase["a"] * phase["length"] + phase["b"] for phase in phases)
         self.lanes = min(data["lanes"], self.n // longest)
         self.block = data["block_tokens"] or min(65536, self.n // self.lanes)
         self.aware = data["document_aware"]
@@ -149,12 +158,13 @@ class Order:
         previous = self.document[token - 1] if token else -1
         return token, offset == 0 or begins[begin + offset] or self.document[token] != previous
 
-    def row(self, a, b):
+    def row(self, phase):
         """Ids of the next row's window, the piece of each, and of each bag's last token."""
-        lane = self.rows % self.lanes
+        a, b, length = phase["a"], phase["b"], phase["length"]
+        lane, number = self.rows % self.lanes, self.rows
         self.rows += 1
         cursor, ids, pieces, piece, advance = self.cursors[lane], [], [], 0, 0
-        while len(ids) < a * self.length + b:
+        while len(ids) < a * length + b:
             token, begins = self.place(lane, cursor)
             if self.aware and begins and ids:
                 padding = -len(ids) % a
@@ -164,16 +174,20 @@ class Order:
             ids.append(self.corpus.tokens[token])
             pieces.append(piece)
             cursor += 1
-            advance += len(ids) <= a * self.length
+            advance += len(ids) <= a * length
         self.cursors[lane] += advance
-        return ids[: a * self.length + b], pieces[: a * self.length + b]
+        ids, pieces = ids[: a * length + b], pieces[: a * length + b]
+        if phase["shuffled"]:
+            ids = shuffled(ids, stream_key(self.seed, "data.bag_shuffle", str(number)))
+        return ids, pieces
 
-    def batch(self, rows, a, b):
+    def batch(self, phase):
         """Inputs [R, L, a] with -1 for padding, targets [R, L, b] with -100 where none counts."""
+        a, b, length = phase["a"], phase["b"], phase["length"]
         inputs, targets = [], []
-        for _ in range(rows):
-            ids, pieces = self.row(a, b)
-            bags = [ids[j * a : j * a + a] for j in range(self.length)]
+        for _ in range(phase["positions"] // length):
+            ids, pieces = self.row(phase)
+            bags = [ids[j * a : j * a + a] for j in range(length)]
             inputs.append(bags)
             lasts = [j * a + max(i for i in range(a) if bag[i] >= 0) for j, bag in enumerate(bags)]
             targets.append([])
@@ -211,13 +225,21 @@ class Model:
             if shape["qk_norm"]:
                 sizes |= {prefix + f"self_attn.{x}_norm.weight": (shape["head_dim"],) for x in "qk"}
         for name, size in sizes.items():
-            if len(size) == 1:
-                weight = torch.ones(size)
-            else:
-                residual = name.endswith(("o_proj.weight", "down_proj.weight"))
-                std = shape["init_std"] / math.sqrt(2 * layers) if residual else shape["init_std"]
-                weight = normals(stream_key(seed, "init", name), math.prod(size), std).view(size)
-            self.weights[name] = weight.requires_grad_()
+            self.weights[name] = self.drawn(name, size, seed).requires_grad_()
+
+    def drawn(self, name, size, seed):
+        if len(size) == 1:
+            return torch.ones(size)
+        residual = name.endswith(("o_proj.weight", "down_proj.weight"))
+        std = self.shape["init_std"] / (math.sqrt(2 * self.shape["num_layers"]) if residual else 1)
+        return normals(stream_key(seed, "init", name), math.prod(size), std).view(size)
+
+    @torch.no_grad()
+    def draw_embedding_and_head(self, seed, step):
+        for name in ("model.embed_tokens.weight", "lm_head.weight"):
+            if name in self.weights:
+                key = stream_key(seed, "init.draw_again", str(step))
+                self.weights[name].copy_(self.drawn(name, self.weights[name].shape, key))
 
     def norm(self, x, name):
         return x / torch.sqrt(x.square().mean(-1, keepdim=True) + self.shape["norm_eps"]) * self.weights[name]
@@ -281,7 +303,8 @@ class Model:
 
 
 def phases_of(recipe):
-    steps, shares, phases, total = 0, 0.0, [], recipe["train"]["steps"]
+    train = recipe["train"]
+    steps, shares, phases, total = 0, 0.0, [], train["steps"]
     for entry in recipe["phases"]:
         steps += 0 if entry["steps"] == "auto" else entry["steps"]
         shares += 0 if entry["share"] == "auto" else entry["share"]
@@ -293,8 +316,21 @@ def phases_of(recipe):
             "exponential": [math.exp(-i) for i in range(b)],
             "explicit": entry["slot_weights"],
         }[entry["slot_weighting"]]
-        phases.append(dict(end=math.floor(steps + total * shares + 1e-9), a=a, b=b, weights=[x / sum(numbers) for x in numbers]))
-    return phases + [dict(end=total, a=1, b=1, weights=[1.0])]
+        of_run = lambda key: train[key] if entry.get(key, "auto") == "auto" else entry[key]  # noqa: E731
+        phases.append(
+            dict(
+                end=math.floor(steps + total * shares + 1e-9),
+                a=a,
+                b=b,
+                weights=[x / sum(numbers) for x in numbers],
+                length=of_run("sequence_length"),
+                positions=of_run("batch_positions"),
+                shuffled=entry.get("bag_order", "contiguous") == "shuffled",
+                handover=entry.get("handover", "all"),
+            )
+        )
+    rest = dict(length=train["sequence_length"], positions=train["batch_positions"], shuffled=False, handover="all")
+    return phases + [dict(end=total, a=1, b=1, weights=[1.0]) | rest]
 
 
 def shape_of(recipe, corpus):
@@ -363,14 +399,20 @@ class Run:
     def step(self):
         train, optim = self.recipe["train"], self.recipe["optim"]
         phase = next(phase for phase in self.phases if self.finished < phase["end"])
-        rows = train["batch_positions"] // train["sequence_length"]
-        batch = self.order.batch(rows, phase["a"], phase["b"])
+        self.hand_over(next((ended["handover"] for ended in self.phases if ended["end"] == self.finished), "all"))
+        batch = self.order.batch(phase)
         loss = self.model.loss(*batch, phase["weights"], optim.get("z_loss", 0.0))
         loss.backward()
         self.finished += 1
         rate = learning_rate(optim, self.finished, train["steps"])
         norm = self.adamw.step(rate)
         return {"step": self.finished, "loss": loss.item(), "learning_rate": rate, "gradient_norm": norm}
+
+    def hand_over(self, handover):
+        if handover == "weights":
+            self.adamw = AdamW(self.model.weights, self.recipe["optim"])
+        elif handover == "layers":
+            self.model.draw_embedding_and_head(self.recipe["train"]["seed"], self.finished)
 
     @torch.no_grad()
     def validation_loss(self):

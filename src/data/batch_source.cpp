@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <span>
+#include <string>
+#include <utility>
 
 #include "data/reading_plan.h"
 #include "data/row_order.h"
 #include "superposition/windows.h"
 #include "util/error.h"
 #include "util/hash.h"
+#include "util/random.h"
 
 namespace superpose::data {
 namespace {
@@ -27,9 +30,11 @@ const BatchPlan& checked(const BatchPlan& plan) {
                 plan.sequence_length);
   util::require(plan.world_size >= 1 && plan.rank >= 0 && plan.rank < plan.world_size,
                 "data: rank must lie in [0, ranks), got ", plan.rank, " of ", plan.world_size);
-  util::require(plan.rows_per_step >= plan.world_size,
-                "data: a step needs a row for each rank, got ", plan.rows_per_step, " rows for ",
-                plan.world_size, " ranks");
+  for (const Phase& phase : plan.phases) {
+    const std::int64_t rows = superposition::size_of(phase, plan.step_size()).rows;
+    util::require(rows >= plan.world_size, "data: a step needs a row for each rank, got ", rows,
+                  " rows for ", plan.world_size, " ranks");
+  }
   const std::int64_t total = plan.phases.back().end_step();
   util::require(plan.first_step >= 0 && plan.first_step <= total,
                 "data: first step must lie in [0, ", total, "], got ", plan.first_step);
@@ -65,7 +70,20 @@ void add_valid_targets(const TokenStream& stream, const RowOrder::Row& row,
   }
 }
 
+// Fisher-Yates.
+void shuffle(std::span<std::int32_t> ids, std::uint64_t key) {
+  for (std::size_t i = ids.size(); i > 1; --i) {
+    const auto j = static_cast<std::size_t>(util::uniform01(key, i) * static_cast<double>(i));
+    std::swap(ids[i - 1], ids[j]);
+  }
+}
+
 }  // namespace
+
+std::int64_t BatchPlan::rows_to(std::int64_t step) const {
+  return superposition::rows_before(phases, step, step_size()) -
+         superposition::rows_before(phases, first_step, step_size());
+}
 
 struct BatchSource::Plan {
   Plan(std::vector<RowSource> row_sources, const BatchPlan& batch_plan)
@@ -75,9 +93,7 @@ struct BatchSource::Plan {
     ends = plan_reading(rows, sources, plan);
   }
 
-  std::int64_t row_of(std::int64_t step) const {
-    return first_row + (step - plan.first_step) * plan.rows_per_step;
-  }
+  std::int64_t row_of(std::int64_t step) const { return first_row + plan.rows_to(step); }
   void check_step(std::int64_t step, std::int64_t last) const {
     util::require(step >= plan.first_step && step <= last, "data: step must lie in [",
                   plan.first_step, ", ", last, "], got ", step);
@@ -115,14 +131,17 @@ const std::vector<RowSource>& BatchSource::sources() const { return plan_->sourc
 Batch BatchSource::load(std::int64_t step) const {
   plan_->check_step(step, end_step() - 1);
   const BatchPlan& plan = plan_->plan;
+  const Phase& phase = superposition::phase_at(plan.phases, step);
+  const superposition::StepSize size = superposition::size_of(phase, plan.step_size());
   const std::int64_t step_row = plan_->row_of(step);
-  const std::int64_t begin = plan.rank * plan.rows_per_step / plan.world_size;
-  const std::int64_t end = (plan.rank + 1) * plan.rows_per_step / plan.world_size;
+  const std::int64_t begin = plan.rank * size.rows / plan.world_size;
+  const std::int64_t end = (plan.rank + 1) * size.rows / plan.world_size;
   const auto shape = plan_->rows.row(step_row).shape;
 
   Batch batch;
   batch.step = step;
   batch.rows = end - begin;
+  batch.step_positions = size.positions();
   batch.shape = shape;
   const auto row_inputs = static_cast<std::size_t>(shape.advance());
   const auto row_targets = static_cast<std::size_t>(shape.sequence_length * shape.bags.target_size);
@@ -138,13 +157,16 @@ Batch BatchSource::load(std::int64_t step) const {
     const RowOrder::Row row = plan_->rows.row(step_row + i);
     plan_->rows.stream(row.source).read(row.lane, row.cursor, shape.bags.bag_size, ids, pieces);
     const auto place = static_cast<std::size_t>(i - begin);
+    batch.ids_hash +=
+        util::hash64(std::as_bytes(std::span(ids)), static_cast<std::uint64_t>(step_row + i));
+    if (phase.bag_order == superposition::BagOrder::kShuffled) {
+      shuffle(ids, util::stream_key(plan.seed, "data.bag_shuffle", std::to_string(step_row + i)));
+    }
     superposition::cut_window(shape, ids, pieces,
                               std::span(batch.inputs).subspan(place * row_inputs, row_inputs),
                               std::span(batch.targets).subspan(place * row_targets, row_targets));
     find_document_starts(pieces, shape.bags.bag_size,
                          std::span(batch.document_starts).subspan(place * row_starts, row_starts));
-    batch.ids_hash +=
-        util::hash64(std::as_bytes(std::span(ids)), static_cast<std::uint64_t>(step_row + i));
   }
   batch.raw_tokens = std::count_if(batch.inputs.begin(), batch.inputs.end(),
                                    [](std::int64_t id) { return id >= 0; });
@@ -154,8 +176,8 @@ Batch BatchSource::load(std::int64_t step) const {
 }
 
 std::vector<std::int64_t> BatchSource::count_targets(std::int64_t step) const {
-  const std::int64_t rows = plan_->plan.rows_per_step;
   const std::int64_t first = plan_->row_of(step);
+  const std::int64_t rows = plan_->row_of(step + 1) - first;
   const auto shape = plan_->rows.row(first).shape;
   if (!plan_->rows.stream(0).document_aware()) {
     return std::vector<std::int64_t>(static_cast<std::size_t>(shape.bags.target_size),
@@ -191,8 +213,9 @@ std::int64_t BatchSource::source_rows_before(std::size_t source, std::int64_t st
 
 std::optional<std::int64_t> BatchSource::exhaustion_step(std::size_t source) const {
   // What was consumed before is taken for steps of this plan's number of rows.
-  const std::int64_t before = std::min(first_step(), plan_->first_row / plan_->plan.rows_per_step);
-  return first_step_beyond({first_step() - before, end_step()}, 1, [&](std::int64_t step) {
+  std::int64_t first = first_step();
+  while (first > 0 && plan_->row_of(first - 1) >= 0) --first;
+  return first_step_beyond({first, end_step()}, 1, [&](std::int64_t step) {
     return plan_->rows.epoch_before(source, plan_->row_of(step + 1));
   });
 }
@@ -200,7 +223,8 @@ std::optional<std::int64_t> BatchSource::exhaustion_step(std::size_t source) con
 std::int64_t longest_window(const std::vector<Phase>& phases, std::int64_t sequence_length) {
   std::int64_t longest = 0;
   for (const Phase& phase : phases) {
-    longest = std::max(longest, WindowShape{sequence_length, phase.bags}.length());
+    const std::int64_t positions = phase.sequence_length.value_or(sequence_length);
+    longest = std::max(longest, WindowShape{positions, phase.bags}.length());
   }
   return longest;
 }

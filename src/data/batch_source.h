@@ -16,6 +16,7 @@ namespace superpose::data {
 struct Batch {
   std::int64_t step = 0;
   std::int64_t rows = 0;                  // R, of this rank
+  std::int64_t step_positions = 0;        // of all ranks
   superposition::WindowShape shape = {};  // L, a, b of each
   std::vector<std::int64_t> inputs;       // [R, L, a]  -1 = padding
   std::vector<std::int64_t> targets;      // [R, L, b]  -100 = ignored
@@ -47,10 +48,16 @@ struct BatchPlan {
   std::vector<Consumption> consumed = {};
   std::vector<superposition::Phase> phases = {};  // of the whole run, covering [0, total steps)
   std::int64_t first_step = 0;
+  // Those of a step, over all ranks, in phases without their own.
   std::int64_t sequence_length = 0;
-  std::int64_t rows_per_step = 0;  // over all ranks
+  std::int64_t rows_per_step = 0;
+  std::uint64_t seed = 0;  // of the order inside shuffled rows
   std::int64_t rank = 0;
   std::int64_t world_size = 1;
+
+  superposition::StepSize step_size() const { return {rows_per_step, sequence_length}; }
+  // Rows before a step that steps from first_step on read; negative before it.
+  std::int64_t rows_to(std::int64_t step) const;
 };
 
 // Cuts the batches of a run out of its token stream. Immutable; load is a function of the step, and

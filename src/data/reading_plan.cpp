@@ -56,8 +56,9 @@ class Planner {
               std::vector<double> weights) {
     for (const std::int64_t source : used_up_) weights[static_cast<std::size_t>(source)] = 0;
     if (std::none_of(weights.begin(), weights.end(), [](double w) { return w > 0; })) return false;
-    Consumption next{.shape = {plan_.sequence_length, phase.bags},
-                     .rows = (steps.second - steps.first) * plan_.rows_per_step};
+    const superposition::StepSize size = superposition::size_of(phase, plan_.step_size());
+    Consumption next{.shape = {size.sequence_length, phase.bags},
+                     .rows = (steps.second - steps.first) * size.rows};
     if (sources_.size() > 1) {
       next.slots = slots_of_weights(weights);
       next.used_up = used_up_;
@@ -99,9 +100,7 @@ class Planner {
     });
   }
 
-  std::int64_t row_of(std::int64_t step) const {
-    return first_row_ + (step - plan_.first_step) * plan_.rows_per_step;
-  }
+  std::int64_t row_of(std::int64_t step) const { return first_row_ + plan_.rows_to(step); }
 
   RowOrder& rows_;
   std::span<const RowSource> sources_;

@@ -213,7 +213,7 @@ void Comparison::plan_arms() {
                   "primary validation set, got a window of one half alone in ",
                   primary.name, " (", primary.documents, " documents)");
     costs_.push_back(
-        {plan.flops_per_position, plan.disk.checkpoint_bytes, plan.raw_tokens_at_hand});
+        {plan.mean_flops_per_position, plan.disk.checkpoint_bytes, plan.raw_tokens_at_hand});
   }
 }
 

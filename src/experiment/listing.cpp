@@ -62,7 +62,7 @@ std::string time_text(const std::optional<double>& seconds) {
 // Raw tokens that a run has read at its end, from step 0.
 std::int64_t raw_tokens_at_end(const PlannedRun& run, const Arm& arm) {
   return superposition::raw_tokens_before(run.phases, run.total_steps,
-                                          arm.config.train.batch_positions);
+                                          arm.config.train.step_size());
 }
 
 void print_remarks(std::ostream& out, const Listing& listing) {

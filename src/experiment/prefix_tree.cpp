@@ -29,13 +29,16 @@ constexpr std::array<std::string_view, 9> kComparedByStep = {"run.dir",
 // lanes and how many rows go through the model at once; so do the sources of a mixture that
 // are read at all.
 std::string whole_run_text(const std::vector<superposition::Phase>& phases,
-                           std::int64_t sequence_length) {
+                           const superposition::StepSize& run) {
+  std::int64_t longest = run.sequence_length;
   std::int64_t window = 0;
   std::int64_t bag = 0;
   std::int64_t target = 0;
   std::set<std::string> sources;
   for (const superposition::Phase& phase : phases) {
-    window = std::max(window, superposition::WindowShape{sequence_length, phase.bags}.length());
+    const std::int64_t positions = superposition::size_of(phase, run).sequence_length;
+    longest = std::max(longest, positions);
+    window = std::max(window, superposition::WindowShape{positions, phase.bags}.length());
     bag = std::max(bag, phase.bags.bag_size);
     target = std::max(target, phase.bags.target_size);
     if (phase.weights.empty()) sources.insert("");
@@ -45,12 +48,15 @@ std::string whole_run_text(const std::vector<superposition::Phase>& phases,
   }
   std::string text =
       std::to_string(window) + " " + std::to_string(bag) + " " + std::to_string(target);
+  if (longest != run.sequence_length) text += " " + std::to_string(longest);
   for (const std::string& source : sources) text += "\n" + source;
   return text;
 }
 
-// Phases that are equal but for where they lie do the same in each step.
+// Phases that are equal but for where they lie, and for what happens after them, do the same in
+// each step.
 bool same_work(superposition::Phase a, superposition::Phase b) {
+  a.handover = b.handover = superposition::Handover::kAll;
   a.first_step = b.first_step = 0;
   a.num_steps = b.num_steps = 0;
   return a == b;
@@ -60,7 +66,9 @@ std::int64_t common_phase_steps(const StepSettings& a, const StepSettings& b) {
   for (std::size_t i = 0; i < std::min(a.phases.size(), b.phases.size()); ++i) {
     if (!same_work(a.phases[i], b.phases[i])) return a.phases[i].first_step;
     const std::int64_t end = std::min(a.phases[i].end_step(), b.phases[i].end_step());
-    if (a.phases[i].end_step() != b.phases[i].end_step()) return end;
+    const bool continue_alike = a.phases[i].end_step() == b.phases[i].end_step() &&
+                                a.phases[i].handover == b.phases[i].handover;
+    if (!continue_alike) return end;
   }
   return std::min(a.total_steps, b.total_steps);
 }
@@ -98,7 +106,7 @@ StepSettings step_settings_of(const PlannedRun& run, const Arm& arm) {
   PlannedRun known = run;
   if (!known.learning_rate) known.learning_rate = arm.config.optim.learning_rate;
   const train::RunConfig config = run_config(known, arm, "");
-  StepSettings plan{.settings = whole_run_text(run.phases, config.train.sequence_length),
+  StepSettings plan{.settings = whole_run_text(run.phases, config.train.step_size()),
                     .optim = config.optim,
                     .total_steps = run.total_steps,
                     .phases = run.phases};

@@ -100,10 +100,12 @@ std::vector<PlannedRun> plan_runs(std::span<const Arm> arms, const CompareConfig
 }
 
 Workload workload(const PlannedRun& run, const train::RunConfig& config) {
-  const std::int64_t per_step = config.train.batch_positions;
-  return {run.steps() * per_step,
-          superposition::raw_tokens_before(run.phases, run.total_steps, per_step) -
-              superposition::raw_tokens_before(run.phases, run.first_step, per_step)};
+  const superposition::StepSize size = config.train.step_size();
+  const auto since_parent = [&](const auto& before) {
+    return before(run.phases, run.total_steps, size) - before(run.phases, run.first_step, size);
+  };
+  return {since_parent(superposition::positions_before),
+          since_parent(superposition::raw_tokens_before)};
 }
 
 train::RunConfig run_config(const PlannedRun& run, const Arm& arm,

@@ -49,7 +49,8 @@ Pass Decoder::begin(const DecoderInput& input, Gradients gradients) const {
   pass.rows = input.ids.size(0);
   pass.gradients = gradients;
   if (options_.balance.is_on()) {
-    const auto positions = static_cast<double>(options_.positions_per_step);
+    const auto positions = static_cast<double>(
+        input.positions_per_step > 0 ? input.positions_per_step : options_.positions_per_step);
     pass.router_losses = {options_.balance.weight / positions, options_.balance.z_loss / positions,
                           options_.balance.scope};
   }

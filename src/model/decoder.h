@@ -34,6 +34,7 @@ struct DecoderInput {
   // [B, L] int64: of each position, the first one of its document; undefined: 0 everywhere. Not
   // decreasing within a row, and 0 <= start <= position.
   at::Tensor document_starts;
+  std::int64_t positions_per_step = 0;  // 0: those of the decoder's options
 };
 
 struct DecoderOptions {

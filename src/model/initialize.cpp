@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <span>
+#include <string>
 
 #include "util/random.h"
 
@@ -18,14 +19,14 @@ void fill(const at::Tensor& weight, const Parameter& parameter, std::uint64_t se
   if (!weight.is_cpu()) weight.copy_(values);
 }
 
-}  // namespace
-
-void initialize(FlatParameters& parameters, const ModelConfig& config, std::uint64_t seed) {
+template <class Wanted>
+void initialize_where(FlatParameters& parameters, const ModelConfig& config, std::uint64_t seed,
+                      const Wanted& wanted) {
   const double std = config.init_std.value();
   const double residual_std = std / std::sqrt(2.0 * static_cast<double>(config.num_layers));
   for (const Parameter& parameter : parameters.list()) {
     const at::Tensor weight = parameters.view(parameter.name);
-    if (weight.is_meta()) continue;
+    if (weight.is_meta() || !wanted(parameter)) continue;
     if (parameter.init == Init::kOnes) {
       weight.fill_(1.0);
     } else if (parameter.init == Init::kZeros) {
@@ -35,6 +36,21 @@ void initialize(FlatParameters& parameters, const ModelConfig& config, std::uint
     }
   }
   parameters.refresh_compute();
+}
+
+}  // namespace
+
+void initialize(FlatParameters& parameters, const ModelConfig& config, std::uint64_t seed) {
+  initialize_where(parameters, config, seed, [](const Parameter&) { return true; });
+}
+
+void draw_embedding_and_head(FlatParameters& parameters, const ModelConfig& config,
+                             std::uint64_t seed, std::int64_t draw) {
+  initialize_where(parameters, config,
+                   util::stream_key(seed, "init.draw_again", std::to_string(draw)),
+                   [](const Parameter& parameter) {
+                     return parameter.role == Role::kEmbedding || parameter.role == Role::kHead;
+                   });
 }
 
 }  // namespace superpose::model

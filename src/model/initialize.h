@@ -23,4 +23,9 @@ namespace superpose::model {
 // the meta device beyond checking names.
 void initialize(FlatParameters& parameters, const ModelConfig& config, std::uint64_t seed);
 
+// The same for the embedding and the head alone, from other random numbers: of the stream "draw",
+// which further calls with another `draw` do not share.
+void draw_embedding_and_head(FlatParameters& parameters, const ModelConfig& config,
+                             std::uint64_t seed, std::int64_t draw);
+
 }  // namespace superpose::model

@@ -34,6 +34,19 @@ std::map<std::string, double> source_weights(const std::map<std::string, std::st
   return weights;
 }
 
+// Of each step before `end_step`.
+template <class OfStep>
+std::int64_t sum_before(std::span<const Phase> phases, std::int64_t end_step,
+                        const OfStep& of_step) {
+  std::int64_t total = 0;
+  for (const Phase& phase : phases) {
+    const std::int64_t steps =
+        std::clamp<std::int64_t>(end_step - phase.first_step, 0, phase.num_steps);
+    total += steps * of_step(phase);
+  }
+  return total;
+}
+
 }  // namespace
 
 void PhaseConfig::validate() const {
@@ -54,6 +67,10 @@ void PhaseConfig::validate() const {
                   "\", which has no terms of slots, got \"",
                   kSlotWeightingNames[static_cast<std::size_t>(slot_weighting)], '"');
   }
+  util::require(!sequence_length || *sequence_length >= 1, "sequence_length: must be >= 1, got ",
+                sequence_length.value_or(0));
+  util::require(!batch_positions || *batch_positions >= 1, "batch_positions: must be >= 1, got ",
+                batch_positions.value_or(0));
   make_slot_weights(slot_weighting, target_size_of(*this), slot_weights);
   source_weights(weights);
 }
@@ -91,7 +108,11 @@ std::vector<Phase> make_phases(std::span<const PhaseConfig> configs, std::int64_
         {.bags = {config.bag_size, target_size},
          .objective = config.objective,
          .slot_weights = make_slot_weights(config.slot_weighting, target_size, config.slot_weights),
-         .weights = source_weights(config.weights)});
+         .weights = source_weights(config.weights),
+         .sequence_length = config.sequence_length,
+         .batch_positions = config.batch_positions,
+         .bag_order = config.bag_order,
+         .handover = config.handover});
   }
   append(total_steps, {});
   return phases;
@@ -110,15 +131,45 @@ const Phase& phase_at(std::span<const Phase> phases, std::int64_t step) {
   return phases[phase_index_at(phases, step)];
 }
 
-std::int64_t raw_tokens_before(std::span<const Phase> phases, std::int64_t end_step,
-                               std::int64_t positions_per_step) {
-  std::int64_t total = 0;
+Handover handover_before(std::span<const Phase> phases, std::int64_t step) {
   for (const Phase& phase : phases) {
-    const std::int64_t steps =
-        std::clamp<std::int64_t>(end_step - phase.first_step, 0, phase.num_steps);
-    total += steps * phase.bags.bag_size * positions_per_step;
+    if (phase.end_step() == step) return phase.handover;
   }
-  return total;
+  return Handover::kAll;
+}
+
+StepSize size_of(const Phase& phase, const StepSize& run) {
+  StepSize size;
+  size.sequence_length = phase.sequence_length.value_or(run.sequence_length);
+  const std::int64_t positions = phase.batch_positions.value_or(run.positions());
+  size.rows = positions / size.sequence_length;
+  util::require(size.rows >= 1 && size.positions() == positions,
+                "batch_positions: must be a multiple of the phase's sequence_length (",
+                size.sequence_length, "), got ", positions);
+  return size;
+}
+
+std::int64_t rows_at_once(const Phase& phase, std::int64_t rows, const StepSize& run) {
+  const std::int64_t positions = rows * run.sequence_length;
+  return std::max<std::int64_t>(1, positions / size_of(phase, run).sequence_length);
+}
+
+std::int64_t rows_before(std::span<const Phase> phases, std::int64_t end_step,
+                         const StepSize& run) {
+  return sum_before(phases, end_step, [&](const Phase& phase) { return size_of(phase, run).rows; });
+}
+
+std::int64_t positions_before(std::span<const Phase> phases, std::int64_t end_step,
+                              const StepSize& run) {
+  return sum_before(phases, end_step,
+                    [&](const Phase& phase) { return size_of(phase, run).positions(); });
+}
+
+std::int64_t raw_tokens_before(std::span<const Phase> phases, std::int64_t end_step,
+                               const StepSize& run) {
+  return sum_before(phases, end_step, [&](const Phase& phase) {
+    return size_of(phase, run).positions() * phase.bags.bag_size;
+  });
 }
 
 }  // namespace superpose::superposition

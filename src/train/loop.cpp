@@ -11,6 +11,7 @@
 #include "eval/copying_probe.h"
 #include "eval/final_score.h"
 #include "eval/validation.h"
+#include "model/initialize.h"
 #include "optim/schedule.h"
 #include "superposition/phases.h"
 #include "train/checkpoints.h"
@@ -35,7 +36,8 @@ util::NumberPairs source_epochs(const data::BatchSource& source, std::int64_t st
   return epochs;
 }
 
-std::string describe_switch(const superposition::Phase& next) {
+std::string describe_switch(const superposition::Phase& next, superposition::Handover handover,
+                            const superposition::StepSize& run) {
   std::string text = next.bags.is_ntp()
                          ? "to next-token prediction"
                          : "to bags of " + std::to_string(next.bags.bag_size) + ", targets of " +
@@ -43,10 +45,18 @@ std::string describe_switch(const superposition::Phase& next) {
   if (const auto name = superposition::told_name(next.objective); !name.empty()) {
     text += ", objective " + std::string(name);
   }
+  if (next.sequence_length || next.batch_positions) {
+    const superposition::StepSize size = superposition::size_of(next, run);
+    text += ", " + std::to_string(size.rows) + " rows of " + std::to_string(size.sequence_length);
+  }
   const char* lead = ", weights ";
   for (const auto& [name, weight] : next.weights) {
     text += lead + name + " " + util::format_double(weight);
     lead = ", ";
+  }
+  if (handover != superposition::Handover::kAll) {
+    text += ", handing over " +
+            std::string(superposition::kHandoverNames[static_cast<std::size_t>(handover)]);
   }
   return text;
 }
@@ -172,14 +182,25 @@ void TrainingLoop::make_up_scores() {
   });
 }
 
+// Before the first step of a phase; a checkpoint between the phases holds what was before.
+void TrainingLoop::hand_over(superposition::Handover handover) {
+  if (handover == superposition::Handover::kWeights) parts_.learner.optimizer.reset();
+  if (handover == superposition::Handover::kLayers) {
+    model::draw_embedding_and_head(parts_.learner.parameters, parts_.learner.decoder.config(),
+                                   static_cast<std::uint64_t>(config_.train.seed), step_);
+  }
+}
+
 StepResult TrainingLoop::do_step(const data::Batch& batch) {
   const std::vector<superposition::Phase>& phases = parts_.setup.phases;
   const superposition::Phase& phase = superposition::phase_at(phases, step_);
+  hand_over(superposition::handover_before(phases, step_));
   StepInput input;
   input.objective = phase.objective;
   input.slot_weights = phase.slot_weights;
   input.learning_rate = optim::learning_rate_at(config_.optim, step_, config_.train.steps);
-  input.micro_batch = parts_.setup.environment.micro_batch;
+  input.micro_batch = superposition::rows_at_once(phase, parts_.setup.environment.micro_batch,
+                                                  config_.train.step_size());
   input.wants_stop = parts_.signal.requested();
   input.measures = is_record_due(step_ + 1);
   try {
@@ -197,7 +218,7 @@ StepResult TrainingLoop::do_step(const data::Batch& batch) {
 }
 
 void TrainingLoop::after_step(const StepResult& result, const data::Batch& batch) {
-  clocks_.positions += config_.train.batch_positions;
+  clocks_.positions += batch.step_positions;
   clocks_.raw_tokens += result.raw_tokens;
   clocks_.ids_hash += result.ids_hash;
   if (parts_.spec.on_step) {
@@ -206,7 +227,9 @@ void TrainingLoop::after_step(const StepResult& result, const data::Batch& batch
   if (is_record_due(step_)) write_record(result, batch.epoch);
   if (ends_phase(step_) && step_ < config_.train.steps) {
     const superposition::Phase& next = superposition::phase_at(parts_.setup.phases, step_);
-    write_event(metrics::EventKind::kSwitch, describe_switch(next));
+    write_event(metrics::EventKind::kSwitch,
+                describe_switch(next, superposition::handover_before(parts_.setup.phases, step_),
+                                config_.train.step_size()));
   }
   if (is_validation_due()) validate();
   score_due_tasks();

@@ -46,6 +46,7 @@ class TrainingLoop {
  private:
   void begin();
   void make_up_scores();
+  void hand_over(superposition::Handover handover);
   StepResult do_step(const data::Batch& batch);
   void after_step(const StepResult& result, const data::Batch& batch);
   void finish();

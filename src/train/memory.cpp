@@ -32,14 +32,18 @@ std::int64_t mapped(std::int64_t tokens, std::int64_t read_tokens, std::int64_t 
 
 }  // namespace
 
-model::MemoryRequest request_of(std::span<const superposition::Phase> phases) {
+model::MemoryRequest request_of(std::span<const superposition::Phase> phases, std::int64_t rows,
+                                const superposition::StepSize& run) {
   model::MemoryRequest request;
   for (const superposition::Phase& phase : phases) {
+    request.sequence_length =
+        std::max(request.sequence_length, superposition::size_of(phase, run).sequence_length);
     request.bag_size = std::max(request.bag_size, phase.bags.bag_size);
     request.target_size = std::max(request.target_size, phase.bags.target_size);
     request.objectives.push_back(
         &model::find_objective(superposition::traits_of(phase.objective).name));
   }
+  request.rows = std::max<std::int64_t>(1, rows * run.sequence_length / request.sequence_length);
   return request;
 }
 

@@ -10,8 +10,11 @@
 
 namespace superpose::train {
 
-// The largest bag and targets of a run's phases, and their objectives; the rest at its defaults.
-model::MemoryRequest request_of(std::span<const superposition::Phase> phases);
+// The longest rows, largest bag and targets of a run's phases, and their objectives; the rest at
+// its defaults. `rows` rows of the run's own length, or as many positions, go through the model at
+// once.
+model::MemoryRequest request_of(std::span<const superposition::Phase> phases, std::int64_t rows,
+                                const superposition::StepSize& run);
 
 // Bytes by what they are for. An estimate of the peak that the system shows as the process's
 // resident memory (VmHWM); measured runs lie within about a tenth of it.

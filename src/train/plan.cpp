@@ -125,16 +125,16 @@ void plan_corpora(const RunSpec& spec, const Setup& setup, Plan& plan) {
 void plan_data(const RunSpec& spec, const Setup& setup, Plan& plan) {
   plan_corpora(spec, setup, plan);
   plan.corpus = setup.corpus_record;
-  const std::int64_t positions = spec.config.train.batch_positions;
+  const superposition::StepSize size = spec.config.train.step_size();
   const auto tokens_before = [&](std::int64_t step) {
-    return superposition::raw_tokens_before(plan.phases, step, positions);
+    return superposition::raw_tokens_before(plan.phases, step, size);
   };
   const std::int64_t scheduled = tokens_before(plan.total_steps);
   // A stage that continues a schedule read its first steps from another corpus.
   plan.raw_tokens_needed =
       data::raw_tokens_of(setup.start.state.consumed) + scheduled - tokens_before(plan.first_step);
   plan.raw_tokens_factor =
-      static_cast<double>(scheduled) / static_cast<double>(plan.total_steps * positions);
+      static_cast<double>(scheduled) / static_cast<double>(plan.total_steps * size.positions());
   plan.raw_tokens_at_hand = setup.corpus.train_stats.tokens;
   plan.held_out_share = setup.corpus.held_out_share;
   plan.left_out_files = corpus::count_left_out(setup.corpus.sources);
@@ -206,6 +206,27 @@ void plan_evaluation(const RunSpec& spec, const Setup& setup, Plan& plan) {
   }
 }
 
+void plan_flops(const Setup& setup, const superposition::StepSize& run, Plan& plan) {
+  plan.flops_per_position = model::flops_per_position(setup.model, plan.sequence_length);
+  plan.mean_flops_per_position = plan.flops_per_position;
+  const auto all_positions =
+      static_cast<double>(superposition::positions_before(plan.phases, plan.total_steps, run));
+  for (const superposition::Phase& phase : plan.phases) {
+    const superposition::StepSize size = superposition::size_of(phase, run);
+    const double per_position = model::flops_per_position(setup.model, size.sequence_length);
+    const auto positions = static_cast<double>(size.positions());
+    const auto flops_of = [&](std::int64_t first, std::int64_t end) {
+      const std::int64_t steps =
+          std::min(end, phase.end_step()) - std::max(first, phase.first_step);
+      return static_cast<double>(std::max<std::int64_t>(steps, 0)) * positions * per_position;
+    };
+    plan.total_flops += flops_of(0, plan.total_steps);
+    plan.flops_left += flops_of(plan.first_step, plan.last_step);
+    plan.mean_flops_per_position += static_cast<double>(phase.num_steps) * positions /
+                                    all_positions * (per_position - plan.flops_per_position);
+  }
+}
+
 std::int64_t optimizer_bytes(const RunSpec& spec, const Setup& setup) {
   return optim::state_bytes(spec.config.optim, model::decoder_units(setup.model));
 }
@@ -216,7 +237,13 @@ MemoryInputs memory_inputs(const model::MemoryRequest& request, const RunSpec& s
   inputs.model = model::estimate_memory(setup.model, request);
   inputs.optimizer = optimizer_bytes(spec, setup);
   inputs.request = request;
-  inputs.rows_per_step = (plan.rows_per_step + plan.world_size - 1) / plan.world_size;
+  std::int64_t positions = 0;
+  for (const superposition::Phase& phase : plan.phases) {
+    positions = std::max(positions,
+                         superposition::size_of(phase, spec.config.train.step_size()).positions());
+  }
+  const std::int64_t of_rank = request.sequence_length * plan.world_size;
+  inputs.rows_per_step = (positions + of_rank - 1) / of_rank;
   inputs.steps = plan.total_steps;
   inputs.prefetch = spec.config.data.prefetch;
   inputs.raw_tokens = plan.raw_tokens_needed / plan.world_size;
@@ -242,9 +269,8 @@ void plan_machine(const RunSpec& spec, const Setup& setup, Plan& plan) {
 }
 
 void plan_memory_of_rank(const RunSpec& spec, const Setup& setup, Plan& plan) {
-  model::MemoryRequest request = request_of(plan.phases);
-  request.rows = plan.micro_batch;
-  request.sequence_length = plan.sequence_length;
+  model::MemoryRequest request =
+      request_of(plan.phases, plan.micro_batch, spec.config.train.step_size());
   request.recompute_every = spec.config.train.recompute_every;
   request.bf16 = setup.precision == Precision::kBf16;
   plan.memory = plan_memory(memory_inputs(request, spec, setup, plan));
@@ -289,12 +315,7 @@ Plan make_plan(const RunSpec& spec, const Setup& setup, int world_size) {
   plan.world_size = world_size;
   plan.parameters = model::parameter_count(setup.model);
   plan.active_parameters = model::active_parameter_count(setup.model);
-  plan.flops_per_position = model::flops_per_position(setup.model, plan.sequence_length);
-  const double step_flops =
-      plan.flops_per_position * static_cast<double>(spec.config.train.batch_positions);
-  plan.total_flops = step_flops * static_cast<double>(plan.total_steps);
-  plan.flops_left =
-      step_flops * static_cast<double>(std::max<std::int64_t>(0, plan.last_step - plan.first_step));
+  plan_flops(setup, spec.config.train.step_size(), plan);
   plan_machine(spec, setup, plan);
   plan_schedule(spec.config.optim, plan);
   plan_data(spec, setup, plan);

@@ -115,7 +115,8 @@ struct Plan {
 
   std::int64_t parameters = 0;
   std::int64_t active_parameters = 0;  // of one position: fewer with experts
-  double flops_per_position = 0;       // forward and backward
+  double flops_per_position = 0;       // forward and backward, in rows of the run's own length
+  double mean_flops_per_position = 0;  // over all positions of the schedule
   double total_flops = 0;              // of the whole schedule
   double flops_left = 0;               // from first_step to last_step
   double validation_flops = 0;         // of the validations in between, forward alone

@@ -23,7 +23,7 @@ std::string bytes(std::int64_t count) {
   return util::format_bytes(static_cast<std::uint64_t>(count));
 }
 
-std::string describe_phase(const superposition::Phase& phase) {
+std::string describe_phase(const superposition::Phase& phase, const superposition::StepSize& run) {
   std::ostringstream text;
   text << util::with_commas(phase.num_steps) << " steps from "
        << util::with_commas(phase.first_step) << ": ";
@@ -35,6 +35,16 @@ std::string describe_phase(const superposition::Phase& phase) {
   }
   if (const auto name = superposition::told_name(phase.objective); !name.empty()) {
     text << ", objective " << name;
+  }
+  if (phase.bag_order == superposition::BagOrder::kShuffled) text << ", tokens of a row shuffled";
+  if (const auto size = superposition::size_of(phase, run); size != run) {
+    text << "; a step is " << util::counted(size.rows, "row") << " of "
+         << util::counted(size.sequence_length, "position");
+  }
+  if (phase.handover == superposition::Handover::kWeights) {
+    text << "; then the optimizer starts afresh";
+  } else if (phase.handover == superposition::Handover::kLayers) {
+    text << "; then embedding and head are drawn again";
   }
   return text.str();
 }
@@ -203,7 +213,8 @@ void print_plan(std::ostream& out, const Plan& plan) {
   }
   out << '\n';
   for (std::size_t index = 0; index < plan.phases.size(); ++index) {
-    out << "phase " << index + 1 << "    " << describe_phase(plan.phases[index]) << '\n';
+    out << "phase " << index + 1 << "    "
+        << describe_phase(plan.phases[index], {plan.rows_per_step, plan.sequence_length}) << '\n';
   }
   out << "schedule   " << describe_schedule(plan) << '\n';
   if (plan.switch_step) out << "switch     " << describe_switch(plan) << '\n';

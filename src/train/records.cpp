@@ -38,7 +38,7 @@ metrics::RunHeader make_header(const RunSpec& spec, const Setup& setup, const Pl
   header.budget = spec.labels.budget;
   header.model = plan.model;
   header.parameters = plan.parameters;
-  header.flops_per_position = plan.flops_per_position;
+  header.flops_per_position = plan.mean_flops_per_position;
   header.positions_per_step = spec.config.train.batch_positions;
   header.sequence_length = plan.sequence_length;
   header.total_steps = plan.total_steps;

@@ -1,6 +1,7 @@
 #include "train/run_config.h"
 
 #include <algorithm>
+#include <string>
 
 #include "util/error.h"
 #include "util/resources.h"
@@ -36,6 +37,20 @@ void RunFolderConfig::validate() const {
 }
 
 void RunConfig::validate() const {
+  for (std::size_t i = 0; i < phases.size(); ++i) {
+    const superposition::PhaseConfig& phase = phases[i];
+    const std::string name = "phases[" + std::to_string(i) + "].";
+    try {
+      superposition::size_of(
+          {.sequence_length = phase.sequence_length, .batch_positions = phase.batch_positions},
+          train.step_size());
+    } catch (const util::Error& error) {
+      util::fail(name, error.what());
+    }
+    util::require(!data.document_aware || phase.bag_order == superposition::BagOrder::kContiguous,
+                  name, "bag_order: must be \"contiguous\" with data.document_aware, got \"",
+                  superposition::kBagOrderNames[static_cast<std::size_t>(phase.bag_order)], '"');
+  }
   eval::check_validation_sets(validation);
   const bool scored = std::any_of(validation.begin(), validation.end(),
                                   [](const auto& set) { return set.is_held_out(); });

@@ -43,6 +43,8 @@ struct TrainConfig {
 
   // Rows of one step, of all ranks together.
   std::int64_t rows_per_step() const { return batch_positions / sequence_length; }
+  // Of steps in phases without a size of their own.
+  superposition::StepSize step_size() const { return {rows_per_step(), sequence_length}; }
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {

@@ -50,14 +50,21 @@ std::string validation_fingerprint(const std::vector<eval::ValidationSet>& sets,
          std::to_string(config.evaluation.windows);
 }
 
-void check_shape(const RunConfig& config, const model::ModelConfig& model,
-                 std::int64_t world_size) {
-  util::require(config.train.sequence_length <= model.max_positions,
-                "train.sequence_length: must be <= model.max_positions (", model.max_positions,
-                "), got ", config.train.sequence_length);
-  util::require(world_size <= config.train.rows_per_step(),
-                "train.batch_positions: a step must have a row for each of the ", world_size,
-                " ranks, got ", config.train.rows_per_step(), " rows");
+void check_shape(const RunConfig& config, const std::vector<superposition::Phase>& phases,
+                 const model::ModelConfig& model, std::int64_t world_size) {
+  const auto check = [&](const std::string& name, const superposition::StepSize& size) {
+    util::require(size.sequence_length <= model.max_positions, name,
+                  "sequence_length: must be <= model.max_positions (", model.max_positions,
+                  "), got ", size.sequence_length);
+    util::require(world_size <= size.rows, name,
+                  "batch_positions: a step must have a row for each of the ", world_size,
+                  " ranks, got ", size.rows, " rows");
+  };
+  check("train.", config.train.step_size());
+  for (std::size_t i = 0; i < phases.size(); ++i) {
+    check("phase " + std::to_string(i + 1) + ": ",
+          superposition::size_of(phases[i], config.train.step_size()));
+  }
 }
 
 // Known once a preset or a folder has said what the model is.
@@ -126,6 +133,7 @@ void open_stream(Setup& setup, const RunSpec& spec, const distributed::Collectiv
   plan.first_step = setup.start.state.step;
   plan.sequence_length = config.train.sequence_length;
   plan.rows_per_step = config.train.rows_per_step();
+  plan.seed = static_cast<std::uint64_t>(config.train.seed);
   plan.rank = collective.rank();
   plan.world_size = collective.world_size();
   setup.source = std::make_unique<const data::BatchSource>(
@@ -212,7 +220,7 @@ Setup set_up(const RunSpec& spec, distributed::Collective& collective) {
   setup.model =
       model::resolve(config.model, setup.initial ? corpora.training.vocabulary_size
                                                  : corpora.training.padded_vocabulary_size);
-  check_shape(config, setup.model, collective.world_size());
+  check_shape(config, setup.phases, setup.model, collective.world_size());
   check_balance(config.optim.balance, setup.model.moe, setup.model.num_layers);
   setup.environment = make_environment(spec, setup, collective);
   setup.validation = make_validation_sets(corpora.validation, config);
@@ -275,17 +283,15 @@ std::int64_t choose_micro_batch(const RunConfig& config, const model::ModelConfi
                                 Precision precision,
                                 const std::vector<superposition::Phase>& phases,
                                 std::int64_t world_size) {
-  const std::int64_t rows = (config.train.rows_per_step() + world_size - 1) / world_size;
+  std::int64_t rows = (config.train.rows_per_step() + world_size - 1) / world_size;
   if (config.train.micro_batch) return std::min(rows, *config.train.micro_batch);
-  model::MemoryRequest request = request_of(phases);
-  request.sequence_length = config.train.sequence_length;
-  request.bf16 = precision == Precision::kBf16;
-  request.rows = rows;
-  while (request.rows > 1 &&
-         model::estimate_memory(model, request).activations > kMicroBatchBytes) {
-    request.rows = (request.rows + 1) / 2;
-  }
-  return request.rows;
+  const auto activations = [&] {
+    model::MemoryRequest request = request_of(phases, rows, config.train.step_size());
+    request.bf16 = precision == Precision::kBf16;
+    return model::estimate_memory(model, request).activations;
+  };
+  while (rows > 1 && activations() > kMicroBatchBytes) rows = (rows + 1) / 2;
+  return rows;
 }
 
 std::string recipe_fingerprint(const std::vector<util::Setting>& settings) {

@@ -88,9 +88,10 @@ void accumulate_gradients(Learner& learner, const data::Batch& batch, const Step
     const auto part_of = [row, rows](const at::Tensor& all) {
       return all.defined() ? all.narrow(0, row, rows) : all;
     };
-    const at::Tensor loss =
-        learner.decoder.loss({part_of(inputs), part_of(starts)}, part_of(targets), factors,
-                             model::Gradients::kAccumulate, objective);
+    model::DecoderInput part(part_of(inputs), part_of(starts));
+    part.positions_per_step = batch.step_positions;
+    const at::Tensor loss = learner.decoder.loss(part, part_of(targets), factors,
+                                                 model::Gradients::kAccumulate, objective);
     loss.backward();
     total.add_(loss.detach());
   }

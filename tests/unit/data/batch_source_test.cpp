@@ -265,6 +265,92 @@ TEST(BatchSource, ConsumptionIsAFewNumbers) {
                           Consumption{{5, {1, 1}}, 6}));
 }
 
+// Phases with rows and steps of a size of their own.
+std::vector<Phase> phases_of_sizes() {
+  std::vector<Phase> phases = switching_phases();
+  phases[0].sequence_length = 2;  // 15 rows
+  phases[1].batch_positions = 10;
+  phases[2].sequence_length = 3;
+  phases[2].batch_positions = 36;
+  return phases;
+}
+
+TEST(BatchSource, StepsOfAPhasesOwnSizeContinueTheSameOrder) {
+  for (const StreamCase& c : stream_cases()) {
+    const NumberedStream numbered(c);
+    const BatchSource source(numbered.stream, make_plan(phases_of_sizes()));
+    ReferenceReader reference(c);
+    for (std::int64_t step = 0; step < source.total_steps(); ++step) {
+      const Batch batch = source.load(step);
+      EXPECT_EQ(batch.rows, step < 7 ? 15 : step < 12 ? 2 : 12);
+      EXPECT_EQ(batch.step_positions, step < 7 ? 30 : step < 12 ? 10 : 36);
+      EXPECT_EQ(batch.step_positions, batch.rows * batch.shape.sequence_length);
+      expect_equal(batch, reference);
+    }
+    if (HasFailure()) return;
+  }
+}
+
+// From every step on, and on every rank.
+TEST(BatchSource, StepsOfAPhasesOwnSizeAreResumedAndDealt) {
+  const NumberedStream numbered({kMixedDocuments, 23, 9, true});
+  const BatchSource whole(numbered.stream, make_plan(phases_of_sizes()));
+  for (std::int64_t first = 0; first < whole.total_steps(); ++first) {
+    BatchPlan plan = make_plan(phases_of_sizes());
+    plan.first_step = first;
+    plan.consumed = whole.consumption_before(first);
+    std::vector<std::int64_t> inputs;
+    for (plan.rank = 0, plan.world_size = 2; plan.rank < 2; ++plan.rank) {
+      const BatchSource part(numbered.stream, plan);
+      const Batch batch = part.load(first);
+      EXPECT_EQ(batch.step_positions, whole.load(first).step_positions);
+      inputs.insert(inputs.end(), batch.inputs.begin(), batch.inputs.end());
+      EXPECT_EQ(part.exhaustion_step(), whole.exhaustion_step()) << first;
+    }
+    EXPECT_EQ(inputs, whole.load(first).inputs) << first;
+  }
+  EXPECT_THROW(BatchSource(numbered.stream,
+                           [] {
+                             BatchPlan plan = make_plan(phases_of_sizes());
+                             plan.world_size = 3;  // phase 2 has two rows
+                             return plan;
+                           }()),
+               util::Error);
+}
+
+// Every row keeps its tokens; no bag of any size keeps the text's order; another seed, another one.
+TEST(BatchSource, ShuffledRowsHoldTheSameTokensInAnotherOrder) {
+  const NumberedStream numbered({{400}, 1000, 1, false});
+  std::vector<Phase> phases = {make_phase(0, 2, 4, 4)};
+  const auto row_of = [&](std::uint64_t seed) {
+    BatchPlan plan = make_plan(phases, 2, 20);
+    plan.seed = seed;
+    return BatchSource(numbered.stream, plan).load(0);
+  };
+  const Batch plain = row_of(1);
+  phases[0].bag_order = superposition::BagOrder::kShuffled;
+  const Batch shuffled = row_of(1);
+  EXPECT_EQ(shuffled.ids_hash, plain.ids_hash) << "of what was read";
+  EXPECT_EQ(shuffled.counts, plain.counts);
+  EXPECT_EQ(row_of(1).inputs, shuffled.inputs);
+  EXPECT_NE(row_of(2).inputs, shuffled.inputs);
+  EXPECT_NE(shuffled.inputs, plain.inputs);
+  for (std::int64_t row = 0; row < 2; ++row) {
+    // A window's ids are its inputs and the last bag's targets.
+    const auto ids = [&](const Batch& batch) {
+      std::vector<std::int64_t> all(batch.inputs.begin() + row * 80,
+                                    batch.inputs.begin() + (row + 1) * 80);
+      all.insert(all.end(), batch.targets.begin() + (row + 1) * 80 - 4,
+                 batch.targets.begin() + (row + 1) * 80);
+      std::sort(all.begin(), all.end());
+      return all;
+    };
+    EXPECT_EQ(ids(shuffled), ids(plain)) << row;
+  }
+  // Targets are still the next bag.
+  for (std::size_t i = 0; i + 4 < 80; ++i) EXPECT_EQ(shuffled.targets[i], shuffled.inputs[i + 4]);
+}
+
 // A run that continues where another one stopped, with phases of its own.
 TEST(BatchSource, ContinuesAfterAnotherRun) {
   for (const bool aware : {false, true}) {

@@ -50,6 +50,14 @@ TEST(PrefixTree, RunsShareWhatTheirPhasesHaveInCommon) {
 }
 
 // Lanes and the rows of a micro-batch depend on the longest window of a whole run.
+TEST(PrefixTree, WhatAPhaseHandsOverCountsFromItsEnd) {
+  using superposition::Handover;
+  EXPECT_EQ(shared_with([](auto& c) { c.phases[0].handover = Handover::kWeights; }), 30);
+  EXPECT_EQ(shared_with([](auto& c) { c.phases[0].batch_positions = 16; }), 0);
+  EXPECT_EQ(
+      shared_with([](auto& c) { c.phases[0].bag_order = superposition::BagOrder::kShuffled; }), 0);
+}
+
 TEST(PrefixTree, ALargerBagLaterOnIsNotShared) {
   EXPECT_EQ(shared_with([](auto& c) { c.phases.push_back({.share = 0.1, .bag_size = 8}); }), 0);
 }

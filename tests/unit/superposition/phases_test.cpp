@@ -174,19 +174,68 @@ TEST(RawTokens, AreTheSumOfTheStepsBagSizes) {
       make_phases(std::vector<PhaseConfig>{{.steps = 3, .bag_size = 4, .target_size = 9},
                                            {.steps = 2, .bag_size = 2}},
                   8);
-  constexpr std::int64_t kPositions = 1000;
+  constexpr StepSize kRun{.rows = 10, .sequence_length = 100};
   std::int64_t expected = 0;
   for (std::int64_t step = 0; step < 8; ++step) {
-    EXPECT_EQ(raw_tokens_before(phases, step, kPositions), expected);
-    expected += phase_at(phases, step).bags.bag_size * kPositions;
+    EXPECT_EQ(raw_tokens_before(phases, step, kRun), expected);
+    expected += phase_at(phases, step).bags.bag_size * 1000;
   }
-  EXPECT_EQ(raw_tokens_before(phases, 8, kPositions), expected);
+  EXPECT_EQ(raw_tokens_before(phases, 8, kRun), expected);
 }
 
 // Raw tokens over positions are 1 + r (s - 1): 2.5 for s = 6, r = 0.3.
 TEST(RawTokens, DefaultRecipeReadsTwoAndAHalfTimesItsPositions) {
   const std::vector<Phase> phases = make_phases(kDefaultRecipe, 20'000);
-  EXPECT_EQ(raw_tokens_before(phases, 20'000, 100), 2'500 * 2'000);
+  EXPECT_EQ(raw_tokens_before(phases, 20'000, {.rows = 4, .sequence_length = 25}), 2'500 * 2'000);
+}
+
+// As patch training: as many raw tokens per step as elsewhere, in fewer positions.
+TEST(StepSizes, AreThePhasesOwnOrTheRuns) {
+  const std::vector<Phase> phases = make_phases(
+      std::vector<PhaseConfig>{
+          {.steps = 3, .bag_size = 4, .sequence_length = 8, .batch_positions = 64},
+          {.steps = 2, .bag_size = 4, .sequence_length = 8},
+          {.steps = 1, .batch_positions = 64}},
+      8);
+  constexpr StepSize kRun{.rows = 8, .sequence_length = 32};
+  EXPECT_EQ(size_of(phases[0], kRun), (StepSize{8, 8}));
+  EXPECT_EQ(size_of(phases[1], kRun), (StepSize{32, 8}));
+  EXPECT_EQ(size_of(phases[2], kRun), (StepSize{2, 32}));
+  EXPECT_EQ(size_of(phases[3], kRun), kRun);
+  EXPECT_EQ(rows_before(phases, 8, kRun), 3 * 8 + 2 * 32 + 2 + 2 * 8);
+  EXPECT_EQ(positions_before(phases, 4, kRun), 3 * 64 + 256);
+  EXPECT_EQ(positions_before(phases, 8, kRun), 3 * 64 + 2 * 256 + 64 + 2 * 256);
+  EXPECT_EQ(raw_tokens_before(phases, 4, kRun), 3 * 256 + 1024);
+  EXPECT_EQ(rows_at_once(phases[0], 2, kRun), 8) << "as many positions as two rows of 32";
+  EXPECT_EQ(rows_at_once(phases[3], 2, kRun), 2);
+  Phase longer;
+  longer.sequence_length = 64;
+  EXPECT_EQ(rows_at_once(longer, 1, kRun), 1);
+}
+
+TEST(StepSizes, RowsMustFillAStep) {
+  const auto error = [](Phase phase) {
+    return test::error_of([&] { size_of(phase, {.rows = 8, .sequence_length = 32}); });
+  };
+  EXPECT_THAT(error({.sequence_length = 48}), names("batch_positions", "multiple", "48", "256"));
+  EXPECT_THAT(error({.batch_positions = 16}), names("batch_positions", "32", "16"));
+  EXPECT_THAT(error_of({{.steps = 1, .sequence_length = 0}}),
+              names("phases[0].sequence_length", ">= 1", "0"));
+  EXPECT_THAT(error_of({{.steps = 1, .batch_positions = -1}}),
+              names("phases[0].batch_positions", ">= 1", "-1"));
+}
+
+TEST(Handover, IsThatOfThePhaseThatEnded) {
+  const std::vector<Phase> phases =
+      make_phases(std::vector<PhaseConfig>{{.steps = 3, .handover = Handover::kWeights},
+                                           {.steps = 2, .handover = Handover::kLayers}},
+                  8);
+  const std::map<std::int64_t, Handover> expected = {{3, Handover::kWeights},
+                                                     {5, Handover::kLayers}};
+  for (std::int64_t step = 0; step <= 8; ++step) {
+    EXPECT_EQ(handover_before(phases, step),
+              expected.contains(step) ? expected.at(step) : Handover::kAll);
+  }
 }
 
 }  // namespace

@@ -190,6 +190,41 @@ TEST_F(PlanTest, MicroBatchIsChosenByAFixedLimit) {
   EXPECT_EQ(choose_micro_batch(recipe, model, Precision::kF32, phases, 1), 5);
 }
 
+// As patch training: a third of the positions in bags of three.
+TEST_F(PlanTest, CountsTheWorkOfStepsOfAPhasesOwnSize) {
+  RunConfig recipe = config();
+  const Plan usual = plan(recipe);
+  EXPECT_EQ(usual.mean_flops_per_position, usual.flops_per_position);
+  const std::int64_t positions = recipe.train.batch_positions;
+  recipe.phases[0].sequence_length = recipe.train.sequence_length / 4;
+  recipe.phases[0].batch_positions = positions / 4;
+  const Plan patch = plan(recipe);
+  const double share =
+      static_cast<double>(patch.phases[0].num_steps) / static_cast<double>(patch.total_steps);
+  EXPECT_EQ(
+      patch.raw_tokens_needed,
+      superposition::raw_tokens_before(patch.phases, patch.total_steps, recipe.train.step_size()));
+  EXPECT_LT(patch.raw_tokens_needed, usual.raw_tokens_needed);
+  // Attention within shorter rows is cheaper, too.
+  EXPECT_LT(patch.total_flops, usual.total_flops * (1 - 0.75 * share));
+  EXPECT_GT(patch.total_flops, usual.total_flops * (1 - share));
+  EXPECT_LT(patch.mean_flops_per_position, usual.flops_per_position);
+  EXPECT_NEAR(patch.mean_flops_per_position *
+                  static_cast<double>(superposition::positions_before(
+                      patch.phases, patch.total_steps, recipe.train.step_size())),
+              patch.total_flops, 1e-9 * patch.total_flops);
+}
+
+TEST_F(PlanTest, RefusesStepsThatRowsDoNotFill) {
+  RunConfig recipe = config();
+  recipe.phases[0].sequence_length = recipe.train.sequence_length - 1;
+  EXPECT_THROW(recipe.validate(), util::Error);
+  recipe = config();
+  recipe.data.document_aware = true;
+  recipe.phases[0].bag_order = superposition::BagOrder::kShuffled;
+  EXPECT_THROW(recipe.validate(), util::Error);
+}
+
 TEST(Precision, AutoIsBf16WhereTheDeviceMultipliesIt) {
   Machine machine;
   for (const Precision named : {Precision::kF32, Precision::kBf16}) {
