@@ -3,17 +3,23 @@
 # GCC 12 warns of an overlapping copy in every inlined `"text" + std::string` (GCC bug 105651): a false alarm.
 list(APPEND SUPERPOSE_WARNINGS $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
 
-# superpose_module(name SOURCES a.cpp ... [DEPENDS module ...] [LIBRARIES target ...] [OBJECT])
+# superpose_module(name SOURCES a.cpp ... [DEPENDS module ...] [LIBRARIES target ...] [OBJECT] [IN_BATCHES])
 # Makes target superpose_<name>. DEPENDS names modules; scripts/check holds the table of what is allowed.
+# IN_BATCHES: up to eight files are compiled as one, as most of the time is reading libtorch's headers. So names in anonymous
+# namespaces must differ within the module. Release builds alone: every other build (debug, tsan, coverage) compiles each
+# file by itself, which finds a missing include.
 # OBJECT: operators register themselves at load time, and a linker drops such files from a static library.
 function(superpose_module name)
-  cmake_parse_arguments(arg "OBJECT" "" "SOURCES;DEPENDS;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(arg "OBJECT;IN_BATCHES" "" "SOURCES;DEPENDS;LIBRARIES" ${ARGN})
   set(target superpose_${name})
   if(arg_OBJECT)
     add_library(${target} OBJECT ${arg_SOURCES})
     set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
   else()
     add_library(${target} STATIC ${arg_SOURCES})
+  endif()
+  if(arg_IN_BATCHES AND CMAKE_BUILD_TYPE STREQUAL "Release")
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
   endif()
   target_include_directories(${target} PUBLIC "${CMAKE_SOURCE_DIR}/src")
   target_compile_options(${target} PRIVATE ${SUPERPOSE_WARNINGS})

@@ -12,13 +12,11 @@
 #include <span>
 
 #include "corpus/shards/token_shards.h"
+#include "eval/window_losses.h"
 #include "util/error.h"
 
 namespace superpose::eval {
 namespace {
-
-// Positions that go through the decoder at once: enough to fill the cores, little memory.
-constexpr std::int64_t kGroupPositions = 4096;
 
 // The documents of one half, read as one sequence.
 class HalfStream {

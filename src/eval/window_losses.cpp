@@ -6,12 +6,6 @@
 #include <cstdint>
 
 namespace superpose::eval {
-namespace {
-
-// Positions that go through the decoder at once: enough to fill the cores, little memory.
-constexpr std::int64_t kGroupPositions = 4096;
-
-}  // namespace
 
 at::Tensor window_losses(const model::Decoder& decoder, const at::Tensor& ids,
                          distributed::Collective& collective) {

@@ -4,10 +4,15 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
+
 #include "distributed/collective.h"
 #include "model/decoder.h"
 
 namespace superpose::eval {
+
+// Positions that go through the decoder at once: enough to fill the cores, little memory.
+inline constexpr std::int64_t kGroupPositions = 4096;
 
 // Next-token losses of rows that are one text each.
 //

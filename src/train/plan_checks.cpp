@@ -9,11 +9,11 @@
 namespace superpose::train {
 namespace {
 
-std::string bytes(std::int64_t count) {
+std::string bytes_at_hand(std::int64_t count) {
   return util::format_bytes(static_cast<std::uint64_t>(std::max<std::int64_t>(0, count)));
 }
 
-std::string percent(double share) { return util::fixed(100 * share, 1) + " %"; }
+std::string percent_to_tenths(double share) { return util::fixed(100 * share, 1) + " %"; }
 
 class Checks {
  public:
@@ -95,7 +95,7 @@ class Checks {
     const util::Memory& machine = plan_.machine_memory;
     if (plan_.on_cuda || machine.bytes == 0) return;
     const std::string here =
-        bytes(machine.bytes) +
+        bytes_at_hand(machine.bytes) +
         (machine.is_group_limit ? " that its control group allows" : " of this machine");
     constexpr const char* kAdvice =
         "; lower train.micro_batch, set train.recompute_every = 1, or take a smaller model";
@@ -106,25 +106,27 @@ class Checks {
     const std::int64_t total = plan_.local_ranks * (plan_.memory.total() - plan_.memory.corpus);
     if (tensors > machine.bytes + machine.swap_bytes) {
       fail(Check::kMemory, "memory: weights, optimizer and activations of ",
-           util::counted(plan_.local_ranks, "rank"), " take ", bytes(tensors), ", more than the ",
-           here, machine.swap_bytes > 0 ? " and its swap" : "", kAdvice);
+           util::counted(plan_.local_ranks, "rank"), " take ", bytes_at_hand(tensors),
+           ", more than the ", here, machine.swap_bytes > 0 ? " and its swap" : "", kAdvice);
     } else if (total > machine.bytes) {
       warn(Check::kMemory, "memory: ", util::counted(plan_.local_ranks, "rank"), " may take ",
-           bytes(total), ", more than the ", here, ": the system may kill the run", kAdvice);
+           bytes_at_hand(total), ", more than the ", here, ": the system may kill the run",
+           kAdvice);
     }
   }
 
   void check_disk() {
     const DiskPlan& disk = plan_.disk;
     if (plan_.first_step >= plan_.last_step) return;  // nothing left to be written
-    const std::string free = bytes(disk.free_bytes) + " are free in " + plan_.run_folder;
+    const std::string free = bytes_at_hand(disk.free_bytes) + " are free in " + plan_.run_folder;
     if (disk.checkpoint_bytes > disk.free_bytes) {
-      fail(Check::kFirstCheckpoint, "disk: a checkpoint takes ", bytes(disk.checkpoint_bytes),
-           ", and ", free, ": make room, or set run.dir to another disk");
+      fail(Check::kFirstCheckpoint, "disk: a checkpoint takes ",
+           bytes_at_hand(disk.checkpoint_bytes), ", and ", free,
+           ": make room, or set run.dir to another disk");
     } else if (disk.bytes_to_come() > disk.free_bytes) {
-      warn(Check::kCheckpoints, "disk: the checkpoints may take ", bytes(disk.bytes_to_come()),
-           " more (", disk.checkpoints.at_once, " of ", bytes(disk.checkpoint_bytes),
-           " at once), and ", free,
+      warn(Check::kCheckpoints, "disk: the checkpoints may take ",
+           bytes_at_hand(disk.bytes_to_come()), " more (", disk.checkpoints.at_once, " of ",
+           bytes_at_hand(disk.checkpoint_bytes), " at once), and ", free,
            ": the run ends where it cannot save; make room, lower checkpoint.keep (0 keeps all) or "
            "raise checkpoint.every");
     }
@@ -138,7 +140,7 @@ class Checks {
            plan_.warmup_steps > plan_.total_steps
                ? " is longer than the run of " + std::to_string(plan_.total_steps)
                : " reaches into the decay (from step " + std::to_string(stable) + ")",
-           ": the learning rate gets to ", percent(plan_.highest_rate_share),
+           ": the learning rate gets to ", percent_to_tenths(plan_.highest_rate_share),
            " of its peak at most; set it below ", std::max<std::int64_t>(1, stable));
     }
     const bool in_decay = plan_.switch_part == SchedulePart::kDecay && plan_.decay_steps > 0;
@@ -173,7 +175,7 @@ class Checks {
     if (plan_.stops_with_data && plan_.end_rate_share > plan_.final_rate_share) {
       const std::int64_t decay_begins = plan_.total_steps - plan_.decay_steps;
       warn(Check::kUndecayedEnd, because, "the learning rate is still at ",
-           percent(plan_.end_rate_share), " of its peak then",
+           percent_to_tenths(plan_.end_rate_share), " of its peak then",
            plan_.decay_steps > 0 && end <= decay_begins
                ? ", before the decay (from step " + std::to_string(decay_begins) + ")"
                : "",
