@@ -21,7 +21,7 @@ void add_plan_options(CLI::App& command, PlanOptions& options) {
       ->excludes(flops);
   command
       .add_option("--tokens", options.tokens,
-                  "Tokens of text at hand. Alone: the budget, read once; with another budget: "
+                  "Tokens of text available. Alone: the budget, read once; with another budget: "
                   "how often they are read, and whether bags are worth that")
       ->check(whole_number(1));
   command.add_option("--recipe", options.recipe,

@@ -13,7 +13,7 @@
 namespace superpose::doctor {
 namespace {
 
-// A row of single tokens: the first of the batch, without padding, and cut anew.
+// A row of single tokens: the first of the batch, without padding, and cut again.
 struct Row {
   std::vector<std::int32_t> raw;              // [L + 1]
   std::vector<std::int64_t> inputs, targets;  // [L] each
@@ -80,9 +80,8 @@ Outcome check_bags_of_one(Subject& subject) {
   }
   const bool is_right = worst <= allowed;  // not so for a NaN
   return {is_right ? Status::kPassed : Status::kFailed,
-          "next-token loss " + util::fixed(plain, 4) + ", with bags of one " +
-              util::format_double(worst) + " from it (allowed " + util::format_double(allowed) +
-              ")",
+          "next-token loss " + util::fixed(plain, 4) + ", with bags of one " + brief(worst) +
+              " from it (allowed " + brief(allowed) + ")",
           is_right ? "" : "run `superpose selftest`, and report this with the recipe"};
 }
 

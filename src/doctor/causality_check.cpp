@@ -48,8 +48,8 @@ Outcome check_causality(Subject& subject) {
     // Experts take other rows with them, so that sums may be made in another order.
     const double allowed = 64 * rounding_of(subject) * change.largest;
     outcome.found += (outcome.found.empty() ? "" : "; ") + describe(phase) +
-                     ": states before move by " + util::format_double(change.before) +
-                     ", those behind by " + util::fixed(change.behind, 3);
+                     ": states before move by " + brief(change.before) + ", those behind by " +
+                     util::fixed(change.behind, 3);
     if (change.before <= allowed && change.behind > allowed) continue;
     outcome.status = Status::kFailed;
     outcome.next_step = "run `superpose selftest`, and report this with the recipe";

@@ -26,7 +26,7 @@ struct Report {
 
 // Makes every check of checks.h on the run that `spec` describes. Prepares its corpus, as the run
 // would; writes nothing else that stays. Every rank calls it: they try the network together, then
-// rank 0 goes on alone as the first of them, and the others wait; only rank 0's report is filled.
+// rank 0 continues alone as the first of them, and the others wait; only rank 0's report is filled.
 // Each result is printed to `progress` as it comes; may be null.
 Report examine(const train::RunSpec& spec, distributed::Collective& ranks, std::ostream* progress);
 

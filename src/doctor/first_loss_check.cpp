@@ -19,13 +19,15 @@ namespace {
 constexpr double kSlack = 0.25;      // nats: what few rows and a few layers move it by
 constexpr double kTiedShare = 0.75;  // of ln V: a tied head may guess a repeated token
 
+constexpr double kUsualStd = 0.02;  // model.init_std = auto (initialize.h)
+
 struct Range {
   double low, high;
 };
 
 Range expected(const model::ModelConfig& model) {
   const double nothing = std::log(static_cast<double>(model.vocab_size));
-  const double std = model.init_std.value();
+  const double std = kUsualStd;  // a larger one shows as a loss that is too high
   const auto width = static_cast<double>(model.hidden_size);
   const double spread = nothing + width * std * std / 2;
   if (!model.tied()) return {nothing - kSlack, spread + kSlack};

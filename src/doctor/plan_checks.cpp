@@ -37,7 +37,7 @@ Outcome check_text(Subject& subject) {
                        util::format_count(plan.raw_tokens_needed) + " raw tokens needed (" +
                            util::fixed(plan.raw_tokens_factor, 2) + " times the baseline's), " +
                            util::format_count(plan.raw_tokens_at_hand) +
-                           " at hand: " + util::fixed(plan.epochs, 2) + " epochs");
+                           " available: " + util::fixed(plan.epochs, 2) + " epochs");
 }
 
 Outcome check_schedule(Subject& subject) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 
 #include "superposition/objective.h"
 
@@ -68,6 +69,12 @@ const superposition::Phase& longest_bags(const Subject& subject) {
   return *std::max_element(phases.begin(), phases.end(), [](const auto& a, const auto& b) {
     return a.bags.bag_size + a.bags.target_size < b.bags.bag_size + b.bags.target_size;
   });
+}
+
+std::string brief(double value) {
+  char text[32];
+  std::snprintf(text, sizeof(text), "%.2g", value);
+  return text;
 }
 
 std::string describe(const superposition::Phase& phase) {

@@ -40,13 +40,13 @@ struct Subject {
   std::optional<train::Setup> setup;
   std::optional<train::Plan> plan;
   std::unique_ptr<train::Learner> learner;
-  std::unique_ptr<const data::BatchSource> few_rows;  // the run's text, some rows a step
+  std::unique_ptr<const data::BatchSource> few_rows;  // the run's text, some rows per step
 };
 
 // As many rows as make up to 2,048 positions, one at least, and no more than a step has.
 std::int64_t sample_rows(const Subject& subject);
 
-// The run's text and phases from step 0 on, with `rows` rows a step: its rows are those that the
+// The run's text and phases from step 0 on, with `rows` rows per step: its rows are those that the
 // run's first steps begin with. Needs the setup.
 std::unique_ptr<const data::BatchSource> open_rows(const Subject& subject, std::int64_t rows);
 
@@ -61,6 +61,9 @@ double rounding_of(const Subject& subject);
 
 // The longest bags of the run, or its first phase where it has none.
 const superposition::Phase& longest_bags(const Subject& subject);
+
+// "7.5e-08": two digits.
+std::string brief(double value);
 
 // "bags of 4", "next-token prediction", with the objective where it is not the usual one.
 std::string describe(const superposition::Phase& phase);

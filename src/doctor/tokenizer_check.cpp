@@ -14,11 +14,13 @@
 namespace superpose::doctor {
 namespace {
 
-constexpr std::int64_t kDocuments = 64;            // that are looked at, spread over the corpus
-constexpr std::size_t kLongest = 20'000;           // tokens of a document
-constexpr double kAgreement = 0.98;                // of the ids, at the ends of cuts a few differ
-constexpr double kFewestMerges = 0.8;              // tokens per byte above which hardly any applies
-constexpr std::int64_t kSmallestVocabulary = 512;  // of a tokenizer that is worth having
+constexpr std::int64_t kDocuments = 64;   // that are looked at, spread over the corpus
+constexpr std::size_t kLongest = 20'000;  // tokens of a document
+constexpr double kAgreement = 0.98;       // of the ids, at the ends of cuts a few differ
+// Tokens per byte above which hardly any merge applies: of a tokenizer of 512 ids or more, and of one
+// with few merges. One of 264 ids or fewer has none worth the name.
+constexpr double kMostTokens = 0.8, kMostTokensOfFew = 0.95;
+constexpr std::int64_t kFewMerges = 512, kNoMerges = 264;
 
 // How many ids occur in both, repeats counted.
 std::int64_t count_shared(const std::vector<std::int32_t>& a, const std::vector<std::int32_t>& b) {
@@ -75,7 +77,7 @@ Outcome judge(const std::string& who, const Agreement& agreement, std::int64_t v
     return {Status::kFailed,
             who + "encoding the decoded text gives only " + percent +
                 " of its ids again: another tokenizer made them",
-            "name the tokenizer that made these ids in data.tokenizer, or prepare the text anew"};
+            "name the tokenizer that made these ids in data.tokenizer, or prepare the text again"};
   }
   const double rate = agreement.text_bytes == 0 ? 0
                                                 : static_cast<double>(agreement.tokens) /
@@ -83,11 +85,13 @@ Outcome judge(const std::string& who, const Agreement& agreement, std::int64_t v
   const std::string found = who + percent +
                             " of the ids come back when the text is encoded again; " +
                             util::fixed(rate, 2) + " tokens per byte";
-  if (vocabulary >= kSmallestVocabulary && rate > kFewestMerges) {
+  const double most = vocabulary < kFewMerges ? kMostTokensOfFew : kMostTokens;
+  if (vocabulary > kNoMerges && rate > most) {
     return {Status::kFailed,
             found + ": hardly any of its " + util::with_commas(vocabulary) +
                 " ids stands for more than a byte of this text",
-            "train one on it: superpose tokenizer train --out DIR --vocab-size N FILES"};
+            "name the tokenizer that made these ids in data.tokenizer, or train one on this text: "
+            "superpose tokenizer train --out DIR --vocab-size N FILES"};
   }
   return {.found = found};
 }

@@ -2,7 +2,7 @@
 //
 //   record    the nearest by parameters (records.h): rows' length, s, r, peak rate, warm-up, decay
 //   positions P = FLOPs / FLOPs of a position; or tokens / (1 + r (s - 1))
-//   s, r      where tokens at hand would be read more than 4 times: r = 0.1, then output-only
+//   s, r      where the tokens available would be read more than 4 times: r = 0.1, then output-only
 //   batch     the largest power of two of rows that leaves 20,000 steps
 //   steps     P / batch
 //   switch    too few steps behind it: no superposition
@@ -86,7 +86,7 @@ class Planner {
     return static_cast<double>(*request_.budget.tokens) / factor_of(bag_size, share);
   }
 
-  // Times that the text at hand is read; 0 where it is not known.
+  // Times that the text is read; 0 where it is not known.
   double epochs_with(std::int64_t bag_size, double share) const {
     if (!request_.budget.tokens) return 0;
     return positions_with(bag_size, share) * factor_of(bag_size, share) /

@@ -30,7 +30,7 @@ std::string describe_data(const Proposal& proposal) {
                                  2) +
                      " times the baseline's (1 + r (s - 1))";
   if (!proposal.tokens_at_hand) return text + "; with --tokens: how often your text is read";
-  return text + "; " + util::format_count(*proposal.tokens_at_hand) + " at hand: " +
+  return text + "; " + util::format_count(*proposal.tokens_at_hand) + " available: " +
          util::fixed(static_cast<double>(proposal.raw_tokens) /
                          static_cast<double>(*proposal.tokens_at_hand),
                      2) +
@@ -82,9 +82,10 @@ void print(std::ostream& out, const Proposal& proposal) {
   out << "data       " << describe_data(proposal) << '\n';
   if (proposal.recovery != Recovery::kNoSwitch) {
     out << "switch     " << util::with_commas(proposal.recovery_steps) << " steps ("
-        << util::format_count(proposal.recovery_positions)
-        << " positions) follow: " << kRecoveryNames[static_cast<std::size_t>(proposal.recovery)]
-        << " to recover (" << proposal.record->recovery_source << ")\n";
+        << util::format_count(proposal.recovery_positions) << " positions) "
+        << (proposal.share > 0 ? "follow: " : "would follow: ")
+        << kRecoveryNames[static_cast<std::size_t>(proposal.recovery)] << " to recover ("
+        << proposal.record->recovery_source << ")\n";
   }
   for (const Record* record : proposal.quoted) {
     out << "reported   " << describe_gain(*record) << '\n';

@@ -71,7 +71,7 @@ class Doctor(program.ProgramTest):
         ids.write_bytes(struct.pack(f"<{len(text)}H", *text.encode()))
         more = ["--data.sources", f'["{ids}"]', "--data.format", "raw-u16", "--data.tokenizer", self.train_tokenizer(300)]
         checks, _ = self.examine("another-tokenizer", *more, code=1)
-        self.assert_fails(checks, "tokenizer", "another tokenizer")
+        self.assert_fails(checks, "tokenizer", "300")
         self.assertIn("data.tokenizer", checks["tokenizer"]["next_step"])
 
     def test_a_tokenizer_of_another_language(self):

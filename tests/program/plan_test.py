@@ -24,7 +24,7 @@ class Plan(program.ProgramTest):
         """At the compute of the paper's run of 270M and 20,000 steps: its settings and its gain."""
         flops = 20_000 * 2**21
         shape, _ = self.plan("paper-270m", "--flops", "1e18")
-        plan, result = self.plan("paper-270m", "--flops", str(flops * shape["flops_per_position"] * 1.0001))
+        plan, result = self.plan("paper-270m", "--flops", str(flops * shape["flops_per_position"] * 1.000001))
         self.assertEqual((plan["steps"], plan["batch_positions"]), (20_000, 2**21))
         self.assertEqual((plan["bag_size"], plan["target_size"], plan["learning_rate"]), (6, 6, 0.002))
         self.assertAlmostEqual(plan["share"], 0.3)
@@ -58,7 +58,7 @@ class Plan(program.ProgramTest):
         """Bags read more text: first a smaller share, then single tokens in and several targets out."""
         shape, _ = self.plan("paper-270m", "--flops", "1e18")
         positions = 20_000 * 2**21
-        flops = str(positions * shape["flops_per_position"] * 1.0001)
+        flops = str(positions * shape["flops_per_position"] * 1.000001)
         # Of the baseline; superposition reads 1 + r (s - 1) times as often, and four times is the limit.
         for epochs, expected in ((1.5, (6, 6, 0.3)), (2.0, (6, 6, 0.1)), (3.0, (1, 6, 0.3))):
             with self.subTest(epochs):
@@ -103,7 +103,7 @@ class Plan(program.ProgramTest):
     def test_the_shape_of_a_folder(self):
         self.train("shaped", "--train.steps", "2", "--phases", "[]")
         (model,) = program.checkpoints(self.run_folder("shaped"))
-        file = self.folder / "shaped.toml"
+        file = self.folder / "planned-shape.toml"
         self.plan(model, "--flops", "1e12", *self.text_words(), "--recipe", file)
         recipe = tomllib.loads(file.read_text())
         self.assertEqual((recipe["model"]["hidden_size"], recipe["model"]["init_from"]), (32, ""))
