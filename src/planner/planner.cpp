@@ -1,11 +1,11 @@
 // How a value is chosen, in order:
 //
-//   record    the nearest by parameters (records.h): rows' length, s, r, peak rate, warm-up, decay
-//   positions P = FLOPs / FLOPs of a position; or tokens / (1 + r (s - 1))
-//   s, r      where the tokens available would be read more than 4 times: r = 0.1, then output-only
-//   batch     the largest power of two of rows that leaves 20,000 steps
-//   steps     P / batch
-//   switch    too few steps behind it: no superposition
+//   record     the nearest by parameters (records.h): rows' length, s, r, peak rate, warm-up, decay
+//   positions  P = FLOPs / FLOPs of a position; or tokens / (1 + r (s - 1))
+//   s, r       where the text would be read more than 4 times: r = 0.1, then output-only
+//   batch      the largest power of two of rows that leaves 20,000 steps
+//   steps      P / batch
+//   switch     too few steps behind it: no superposition
 #include "planner/planner.h"
 
 #include <algorithm>
