@@ -3,11 +3,34 @@
 # GCC 12 warns of an overlapping copy in every inlined `"text" + std::string` (GCC bug 105651): a false alarm.
 list(APPEND SUPERPOSE_WARNINGS $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
 
-# superpose_module(name SOURCES a.cpp ... [DEPENDS module ...] [LIBRARIES target ...] [OBJECT])
+# Headers that many files read, compiled once: of a file's compilation that is the most. In Release builds alone; every
+# other build (debug, tsan, coverage) compiles each file with what it includes by itself.
+if(CMAKE_BUILD_TYPE STREQUAL "Release" AND SUPERPOSE_PRECOMPILE)
+  set(precompile ON)
+else()
+  set(precompile OFF)
+endif()
+
+# superpose_module_headers(name LIBRARIES target ... HEADERS <header> ...)
+# What the modules after set(SUPERPOSE_MODULE_HEADERS name) share, in the directory and those below it.
+function(superpose_module_headers name)
+  if(NOT precompile)
+    return()
+  endif()
+  cmake_parse_arguments(arg "" "" "LIBRARIES;HEADERS" ${ARGN})
+  file(WRITE "${CMAKE_CURRENT_BINARY_DIR}/${name}.cpp" "")
+  add_library(${name} OBJECT "${CMAKE_CURRENT_BINARY_DIR}/${name}.cpp")
+  target_compile_options(${name} PRIVATE ${SUPERPOSE_WARNINGS})
+  target_link_libraries(${name} PRIVATE ${arg_LIBRARIES})
+  target_precompile_headers(${name} PRIVATE ${arg_HEADERS})
+endfunction()
+
+# superpose_module(name SOURCES a.cpp ... [DEPENDS module ...] [LIBRARIES target ...] [OBJECT] [HEADERS <header> ...])
 # Makes target superpose_<name>. DEPENDS names modules; scripts/check holds the table of what is allowed.
 # OBJECT: operators register themselves at load time, and a linker drops such files from a static library.
+# HEADERS: precompiled for it alone, where its flags are others than those of SUPERPOSE_MODULE_HEADERS.
 function(superpose_module name)
-  cmake_parse_arguments(arg "OBJECT" "" "SOURCES;DEPENDS;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(arg "OBJECT" "" "SOURCES;DEPENDS;LIBRARIES;HEADERS" ${ARGN})
   set(target superpose_${name})
   if(arg_OBJECT)
     add_library(${target} OBJECT ${arg_SOURCES})
@@ -21,6 +44,11 @@ function(superpose_module name)
     target_link_libraries(${target} PUBLIC superpose_${module})
   endforeach()
   target_link_libraries(${target} PUBLIC ${arg_LIBRARIES})
+  if(precompile AND arg_HEADERS)
+    target_precompile_headers(${target} PRIVATE ${arg_HEADERS})
+  elseif(TARGET "${SUPERPOSE_MODULE_HEADERS}")
+    target_precompile_headers(${target} REUSE_FROM ${SUPERPOSE_MODULE_HEADERS})
+  endif()
 endfunction()
 
 # What a test program is compiled with, its own code and the headers precompiled for it alike: GCC asks that they agree.
@@ -31,11 +59,10 @@ function(superpose_test_options target)
 endfunction()
 
 # superpose_test_headers(name LIBRARIES target ... HEADERS <header> ...)
-# Headers that test programs share, compiled once: most of a test file's compilation is reading them. Test programs of the
-# directory and those below it use them after set(SUPERPOSE_TEST_HEADERS name). Release builds alone: every other build
-# (debug, tsan, coverage) compiles each file with what it includes by itself.
+# Headers that test programs share. Test programs of the directory and those below it use them after
+# set(SUPERPOSE_TEST_HEADERS name).
 function(superpose_test_headers name)
-  if(NOT CMAKE_BUILD_TYPE STREQUAL "Release")
+  if(NOT precompile)
     return()
   endif()
   cmake_parse_arguments(arg "" "" "LIBRARIES;HEADERS" ${ARGN})

@@ -7,7 +7,9 @@ import torch
 import worker
 from safetensors.torch import load_file
 from torch import nn
-from torch.nn.functional import linear, scaled_dot_product_attention, silu
+from torch.nn.functional import linear, scaled_dot_product_attention, silu, softmax
+
+EXPERT_KEYS = ["num_experts", "num_experts_per_tok", "moe_intermediate_size", "norm_topk_prob"]
 
 
 class RmsNorm(nn.Module):
@@ -46,19 +48,54 @@ class Attention(nn.Module):
         return self.o_proj(mixed.transpose(1, 2).flatten(2))
 
 
-class Layer(nn.Module):
+class FeedForward(nn.Module):
     def __init__(self, shape):
         super().__init__()
         width, ffn = shape["hidden_size"], shape["ffn_size"]
-        self.attention_norm, self.ffn_norm = RmsNorm(width, shape["eps"]), RmsNorm(width, shape["eps"])
-        self.attention = Attention(shape)
         self.gate_up = nn.Linear(width, 2 * ffn, bias=False)
         self.down = nn.Linear(ffn, width, bias=False)
 
+    def forward(self, x):
+        gate, up = self.gate_up(x).chunk(2, -1)
+        return self.down(silu(gate) * up)
+
+
+class Experts(nn.Module):
+    """A loop over experts: each takes its positions, and adds to them."""
+
+    def __init__(self, shape):
+        super().__init__()
+        width, ffn, experts = shape["hidden_size"], shape["moe_intermediate_size"], shape["num_experts"]
+        self.per_token, self.normalize = shape["num_experts_per_tok"], shape["norm_topk_prob"]
+        self.router = nn.Linear(width, experts, bias=False)
+        self.gate_up = nn.Parameter(torch.empty(experts, 2 * ffn, width))
+        self.down = nn.Parameter(torch.empty(experts, width, ffn))
+
+    def forward(self, x):
+        flat = x.flatten(0, 1)
+        shares, chosen = softmax(self.router(flat).float(), -1).topk(self.per_token, -1)
+        if self.normalize:
+            shares = shares / shares.sum(-1, keepdim=True)
+        out = torch.zeros_like(flat)
+        for expert in range(len(self.gate_up)):
+            positions, slots = torch.where(chosen == expert)
+            gate, up = linear(flat[positions], self.gate_up[expert]).chunk(2, -1)
+            rows = linear(silu(gate) * up, self.down[expert]) * shares[positions, slots, None]
+            out = out.index_add(0, positions, rows.to(out.dtype))
+        return out.view_as(x)
+
+
+class Layer(nn.Module):
+    def __init__(self, shape):
+        super().__init__()
+        width = shape["hidden_size"]
+        self.attention_norm, self.ffn_norm = RmsNorm(width, shape["eps"]), RmsNorm(width, shape["eps"])
+        self.attention = Attention(shape)
+        self.ffn = Experts(shape) if shape.get("num_experts") else FeedForward(shape)
+
     def forward(self, x, angles):
         x = x + self.attention(self.attention_norm(x), angles)
-        gate, up = self.gate_up(self.ffn_norm(x)).chunk(2, -1)
-        return x + self.down(silu(gate) * up)
+        return x + self.ffn(self.ffn_norm(x))
 
 
 class Decoder(nn.Module):
@@ -81,8 +118,8 @@ class Decoder(nn.Module):
         return linear(self.norm(x), self.embedding.weight if self.head is None else self.head.weight)
 
 
-def own_names(tensors, num_layers):
-    """Hugging Face's weights under this module's names; q, k, v and gate, up joined."""
+def own_names(tensors, num_layers, experts):
+    """Hugging Face's weights under this module's names; q, k, v and gate, up joined, experts stacked."""
     own = {"embedding.weight": tensors["model.embed_tokens.weight"], "norm.weight": tensors["model.norm.weight"]}
     if "lm_head.weight" in tensors:
         own["head.weight"] = tensors["lm_head.weight"]
@@ -94,8 +131,14 @@ def own_names(tensors, num_layers):
 
         own[ours + "attention.qkv.weight"] = joined(*(f"self_attn.{n}_proj" for n in "qkv"))
         own[ours + "attention.o_proj.weight"] = joined("self_attn.o_proj")
-        own[ours + "gate_up.weight"] = joined("mlp.gate_proj", "mlp.up_proj")
-        own[ours + "down.weight"] = joined("mlp.down_proj")
+        if experts:
+            names = [f"mlp.experts.{expert}." for expert in range(experts)]
+            own[ours + "ffn.router.weight"] = joined("mlp.gate")
+            own[ours + "ffn.gate_up"] = torch.stack([joined(f"{n}gate_proj", f"{n}up_proj") for n in names])
+            own[ours + "ffn.down"] = torch.stack([joined(f"{n}down_proj") for n in names])
+        else:
+            own[ours + "ffn.gate_up.weight"] = joined("mlp.gate_proj", "mlp.up_proj")
+            own[ours + "ffn.down.weight"] = joined("mlp.down_proj")
         own[ours + "attention_norm.weight"] = joined("input_layernorm")
         own[ours + "ffn_norm.weight"] = joined("post_attention_layernorm")
         if f"{theirs}self_attn.q_norm.weight" in tensors:
@@ -109,12 +152,16 @@ def main():
     shape = json.loads((options.folder / "bench.json").read_text())
     config = json.loads((options.folder / "config.json").read_text())
     shape |= {"eps": config["rms_norm_eps"], "rope_theta": config["rope_theta"]}
+    shape |= {key: config[key] for key in EXPERT_KEYS if key in config}
+    experts = shape.get("num_experts", 0)
+    if config.get("mlp_only_layers") or config.get("decoder_sparse_step", 1) != 1:
+        raise SystemExit("decoder.py: experts in all layers or in none")
     if config.get("rope_scaling"):
         raise SystemExit("decoder.py: has no rope scaling")
 
     def load(model):
         with torch.no_grad():
-            model.load_state_dict(own_names(load_file(options.folder / "model.safetensors"), shape["num_layers"]))
+            model.load_state_dict(own_names(load_file(options.folder / "model.safetensors"), shape["num_layers"], experts))
 
     worker.serve(worker.Peer(options, lambda: Decoder(shape), load, lambda model, ids: model(ids)))
 

@@ -6,7 +6,8 @@ r"""Loss and head of the Python package against what a PyTorch trainer would wri
 
 Sides:
 
-    package, package-compiled    superpose.multi_hot_linear_cross_entropy, composed, eager and under torch.compile
+    package-compiled, package    superpose.multi_hot_linear_cross_entropy, composed, under torch.compile and eager
+    package-operators            the same with the operators of superpose-compiled, where it is installed
     operators                    the same through the program's compiled operators (with --library)
     listing, listing-compiled    one cross_entropy per slot over f32 logits, as in the paper's listing
     gather-compiled              one log_softmax and a gather, compiled
@@ -18,12 +19,14 @@ Prints medians of the timed rounds and how far one round raises the peak memory 
 """
 
 import argparse
+import ctypes
+import importlib.util
 import itertools
 import json
 import os
 import pathlib
+import resource
 import statistics
-import subprocess
 import sys
 import time
 
@@ -51,8 +54,9 @@ def soft_targets(hidden, weight, targets, slots):
 
 
 SIDES = {
-    "package": package,
     "package-compiled": torch.compile(package, dynamic=False, fullgraph=True),
+    "package": package,
+    "package-operators": package,
     "operators": package,
     "listing": separate,
     "listing-compiled": torch.compile(separate, dynamic=False),
@@ -61,11 +65,17 @@ SIDES = {
 }
 
 
-def one_round(side, tensors, library):
-    """Seconds of one forward and backward. The form of the operators is chosen before the clock starts."""
-    os.environ["SUPERPOSE_BACKEND"] = "compiled" if side == "operators" else "composed"
-    os.environ["SUPERPOSE_OPS_LIBRARY"] = library
-    backend.choose_again()
+# The form of the operators that a side runs; the composed one where it is not listed.
+FORMS = {
+    "package-operators": backend.Backend("compiled", "of this comparison", "package"),
+    "operators": backend.Backend("compiled", "of this comparison", "program"),
+}
+COMPOSED = backend.Backend("composed", "of this comparison")
+
+
+def one_round(side, tensors):
+    """Seconds of one forward and backward."""
+    backend._current = FORMS.get(side, COMPOSED)
     hidden, weight, _, _ = tensors
     hidden.grad = weight.grad = None
     begin = time.perf_counter()
@@ -73,48 +83,47 @@ def one_round(side, tensors, library):
     return time.perf_counter() - begin
 
 
-def raised_peak(side, tensors, library):
-    """Bytes by which one round raises the peak of this process, without its gradients. The round before it compiles."""
-    one_round(side, tensors, library)
+def raised_peak(side, tensors):
+    """Bytes by which one round raises the peak of this process, without its gradients."""
     hidden, weight, _, _ = tensors
     hidden.grad = weight.grad = None
+    ctypes.CDLL(None).malloc_trim(0)  # or what is freed and kept would count as held before
     pathlib.Path("/proc/self/clear_refs").write_text("5")  # the peak starts again from what is held now
     before = peak_bytes()
-    one_round(side, tensors, library)
+    one_round(side, tensors)
     return peak_bytes() - before - hidden.grad.nbytes - weight.grad.nbytes
-
-
-def memory_of(side, shape, arguments):
-    """The same in a process of its own; None where that fails, after saying why."""
-    command = [sys.executable, __file__, "--library", arguments.library, "--threads", str(arguments.threads)]
-    run = subprocess.run([*command, "--memory", side, json.dumps(shape)], capture_output=True, text=True)
-    if run.returncode == 0:
-        return int(run.stdout)
-    why = run.stderr.strip().splitlines()[-1] if run.stderr.strip() else f"exit status {run.returncode}"
-    print(f"{side:21s} left out: {why}")
-    return None
 
 
 def compare(shape, arguments):
     torch.compiler.reset()  # or the limit of recompilations would leave later shapes to eager
     print("{dtype} rows {rows} width {width} vocabulary {vocabulary} s {bag_size}".format(**shape), flush=True)
-    memory = {side: memory_of(side, shape, arguments) for side in arguments.sides.split(",")}
-    sides = [side for side in memory if memory[side] is not None]
     tensors = make_tensors(shape)
-    times = {side: [] for side in sides}
-    for side in sides:
-        one_round(side, tensors, arguments.library)
+    memory = {}
+    for side in arguments.sides.split(","):
+        try:
+            one_round(side, tensors)  # compiles
+            memory[side] = raised_peak(side, tensors)
+        except RuntimeError as error:
+            print(f"{side:21s} left out: {str(error).splitlines()[0]}", flush=True)
+    times = {side: [] for side in memory}
     for _ in range(arguments.rounds):
-        for side in sides:
-            times[side].append(one_round(side, tensors, arguments.library))
+        for side in times:
+            times[side].append(one_round(side, tensors))
     results = []
-    for side in sides:
+    first = next(iter(times))
+    for side in times:
         median = statistics.median(times[side])
-        ratio = statistics.median(other / own for other, own in zip(times[side], times[sides[0]], strict=True))
+        ratio = statistics.median(other / own for other, own in zip(times[side], times[first], strict=True))
         mebibytes = memory[side] / 2**20
-        print(f"{side:21s} {median * 1e3:9.1f} ms  {ratio:6.2f}x the time of {sides[0]}  {mebibytes:7.1f} MiB")
+        print(f"{side:21s} {median * 1e3:9.1f} ms  {ratio:6.2f}x the time of {first}  {mebibytes:7.1f} MiB", flush=True)
         results.append({**shape, "side": side, "seconds": times[side], "bytes_above": memory[side]})
     return results
+
+
+def limit_memory():
+    """A side that needs more than the machine has gets an error instead of ending the process."""
+    most = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 
 def main():
@@ -129,16 +138,17 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--json", type=pathlib.Path, help="also write every round here")
-    parser.add_argument("--memory", nargs=2, metavar=("SIDE", "SHAPE"),
-                        help="print the bytes by which one round of a side raises the peak")  # fmt: skip
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    if arguments.memory:
-        side, shape = arguments.memory
-        print(raised_peak(side, make_tensors(json.loads(shape)), arguments.library))
-        return
+    limit_memory()
+    has_package = importlib.util.find_spec(backend.PACKAGE) is not None
+    if has_package:
+        importlib.import_module(backend.PACKAGE)
+    if arguments.library:
+        torch.ops.load_library(arguments.library)
     if not arguments.sides:
         missing = {"operators"} if not arguments.library else set()
+        missing |= set() if has_package else {"package-operators"}
         missing |= set() if hasattr(F, "linear_cross_entropy") else {"linear-cross-entropy"}
         arguments.sides = ",".join(side for side in SIDES if side not in missing)
     print(f"torch {torch.__version__}, {arguments.threads} threads, {arguments.rounds} rounds, sides alternating")
@@ -147,9 +157,9 @@ def main():
     values = (arguments.dtypes.split(","), arguments.widths, arguments.vocabularies, arguments.bag_sizes)
     for shape in itertools.product(*values):
         results += compare({"rows": arguments.rows} | dict(zip(axes, shape, strict=True)), arguments)
-    if arguments.json:
-        document = {"torch": torch.__version__, "threads": arguments.threads, "results": results}
-        arguments.json.write_text(json.dumps(document, indent=1) + "\n")
+        if arguments.json:  # after each shape, so that a run that is cut short keeps what it has
+            document = {"torch": torch.__version__, "threads": arguments.threads, "results": results}
+            arguments.json.write_text(json.dumps(document, indent=1) + "\n")
 
 
 if __name__ == "__main__":

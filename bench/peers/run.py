@@ -45,6 +45,10 @@ PEERS = {
     "compile-separate": ["decoder.py", "--compile", "--loss", "separate"],
     "hugging-face": ["hugging_face.py"],
     "hugging-face-compile": ["hugging_face.py", "--compile"],
+    "hugging-face-batched": ["hugging_face.py", "--experts", "batched_mm"],
+    "hugging-face-grouped": ["hugging_face.py", "--experts", "grouped_mm"],
+    "hugging-face-loop": ["hugging_face.py", "--experts", "eager"],
+    "hugging-face-grouped-compile": ["hugging_face.py", "--compile", "--experts", "grouped_mm"],
 }
 OURS = "superpose"
 

@@ -22,6 +22,7 @@ def arguments(description):
                         help="multi-hot loss: one log-softmax and a gather, or one cross-entropy a slot")  # fmt: skip
     parser.add_argument("--compile", action="store_true", help="torch.compile of model and loss")
     parser.add_argument("--compile-mode", default="default")
+    parser.add_argument("--experts", help="how transformers runs a mixture of experts: eager, batched_mm, grouped_mm")
     return parser.parse_args()
 
 

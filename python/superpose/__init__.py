@@ -6,6 +6,7 @@ from superpose.functional import bag_embedding, count_targets, fold, multi_hot_l
 from superpose.modules import BagEmbedding, BagHead
 from superpose.phases import Phase, PhaseConfig, Phases, make_slot_weights
 from superpose.recorder import Recorder, load_run
+from superpose.set_sum import count_positions, set_sum_linear_cross_entropy
 
 __version__ = "0.1.0"
 
@@ -20,11 +21,13 @@ __all__ = [
     "Recorder",
     "bag_embedding",
     "check",
+    "count_positions",
     "count_targets",
     "fold",
     "load_run",
     "make_slot_weights",
     "multi_hot_linear_cross_entropy",
     "pad_documents",
+    "set_sum_linear_cross_entropy",
     "window",
 ]

@@ -1,24 +1,29 @@
-"""Which form of the operators runs: the program's compiled ones where they fit, otherwise the composed ones.
+"""Which form of the operators runs: compiled ones where they fit, otherwise the composed ones.
 
-The compiled operators are those of the program (`libsuperpose_ops.so`), built against one version of torch. They are
-used
+Compiled are, and the first that is there is used:
 
-* where the process has loaded them (`torch.ops.load_library`), or
-* where the environment variable `SUPERPOSE_OPS_LIBRARY` names the file, which is then loaded at the first use. A file
-  that cannot be loaded is an error, not a reason to use something else.
+* the operators of the program (`libsuperpose_ops.so`), built against one version of torch: where the process has loaded
+  them (`torch.ops.load_library`), or where the environment variable `SUPERPOSE_OPS_LIBRARY` names the file, which is
+  then loaded at the first use. A file that cannot be loaded is an error, not a reason to use something else;
+* those of the package `superpose-compiled`, for torch 2.10 or later, where it is installed. They take f32 and bf16 on
+  CPUs; the composed form takes the rest.
 
 `SUPERPOSE_BACKEND=composed` keeps to the composed form. `python -m superpose.info` tells what is used and why.
 """
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import os
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 LIBRARY_VARIABLE = "SUPERPOSE_OPS_LIBRARY"
 CHOICE_VARIABLE = "SUPERPOSE_BACKEND"
+PACKAGE = "superpose_compiled"
 
 _NEEDED = (
     "superpose::_bag_embedding_forward",
@@ -31,15 +36,29 @@ _NEEDED = (
 class Backend:
     """A form of the operators and why it was chosen.
 
-    `name` is "compiled" or "composed"; `reason` is a sentence for people.
+    `name` is "compiled" or "composed", `owner` whose compiled operators they are: "program" or "package"; `reason` is a
+    sentence for people.
     """
 
     name: str
     reason: str
+    owner: str = ""
 
     @property
     def is_compiled(self) -> bool:
         return self.name == "compiled"
+
+    @property
+    def is_program(self) -> bool:
+        return self.owner == "program"
+
+    @property
+    def is_package(self) -> bool:
+        return self.owner == "package"
+
+    def takes(self, tensor: Tensor) -> bool:
+        """Whether the operators of the package take a tensor like this."""
+        return self.is_package and tensor.device.type == "cpu" and tensor.dtype in (torch.float32, torch.bfloat16)
 
 
 _current: Backend | None = None
@@ -49,6 +68,20 @@ def _is_loaded() -> bool:
     return all(torch._C._dispatch_has_kernel(name) for name in _NEEDED)
 
 
+def _why_no_package() -> str | None:
+    """Why the operators of the package cannot be used; None where they are loaded. A package that is installed and does
+    not load raises, like a library that is named."""
+    if importlib.util.find_spec(PACKAGE) is None:
+        return "the package superpose-compiled is not installed"
+    if tuple(int(part) for part in torch.__version__.split(".")[:2]) < (2, 10):
+        return f"superpose-compiled needs torch 2.10 or later, got {torch.__version__}"
+    try:
+        importlib.import_module(PACKAGE)
+    except OSError as error:
+        raise RuntimeError(f"superpose-compiled: cannot be loaded into torch {torch.__version__}: {error}") from error
+    return None
+
+
 def _choose() -> Backend:
     choice = os.environ.get(CHOICE_VARIABLE, "")
     if choice not in ("", "composed", "compiled"):
@@ -56,7 +89,7 @@ def _choose() -> Backend:
     if choice == "composed":
         return Backend("composed", f"{CHOICE_VARIABLE}=composed asks for it")
     if _is_loaded():
-        return Backend("compiled", "the operators are loaded in this process")
+        return Backend("compiled", "the operators are loaded in this process", "program")
     library = os.environ.get(LIBRARY_VARIABLE, "")
     if library:
         try:
@@ -68,10 +101,19 @@ def _choose() -> Backend:
             ) from error
         if not _is_loaded():
             raise RuntimeError(f"{LIBRARY_VARIABLE}: {library} does not hold the operators of superpose")
-        return Backend("compiled", f"{LIBRARY_VARIABLE} names {library}")
+        return Backend("compiled", f"{LIBRARY_VARIABLE} names {library}", "program")
+    why_not = _why_no_package()
+    if why_not is None:
+        import superpose_compiled
+
+        version = superpose_compiled.__version__
+        return Backend("compiled", f"the package superpose-compiled {version} is installed", "package")
     if choice == "compiled":
-        raise RuntimeError(f"{CHOICE_VARIABLE}=compiled: load the operators or set {LIBRARY_VARIABLE} to their file")
-    return Backend("composed", f"no compiled operators: none are loaded and {LIBRARY_VARIABLE} is not set")
+        raise RuntimeError(
+            f"{CHOICE_VARIABLE}=compiled: load the operators, set {LIBRARY_VARIABLE} to their file or install "
+            f"superpose-compiled: {why_not}"
+        )
+    return Backend("composed", f"no compiled operators: none are loaded, {LIBRARY_VARIABLE} is not set, {why_not}")
 
 
 def current() -> Backend:

@@ -11,46 +11,44 @@ What PyTorch does with a function works: autograd, `torch.compile` with `fullgra
 activation checkpointing, DDP and `fully_shard`, meta and fake tensors.
 """
 
-import contextlib
 from collections.abc import Sequence
 from typing import Optional, Union
 
 import torch
 from torch import Tensor
 
-from superpose import backend, composed
+from superpose import backend, chunked, composed
+from superpose.linear_loss import (
+    TYPE_NAMES,
+    TYPES,
+    cast_for_autocast,
+    check_head,
+    check_options,
+    gradients_of,
+    save_gradients,
+    shape_of,
+    without_autocast,
+)
 
 __all__ = ["bag_embedding", "count_targets", "fold", "multi_hot_linear_cross_entropy"]
 
 _LOSS = "multi_hot_linear_cross_entropy"
-_TYPES = (torch.float32, torch.bfloat16, torch.float64)
-_TYPE_NAMES = "float32, bfloat16 or float64"
-
-
-def _shape(tensor: Tensor) -> list:
-    return list(tensor.shape)
 
 
 # ---- Registered operators ----
 # Opaque to compilers, so that loops over chunks are not unrolled into a graph.
 
 
-def _autocasts(tensor: Tensor) -> bool:
-    return not tensor.is_meta and torch.is_autocast_enabled(tensor.device.type)
-
-
-def _without_autocast(tensor: Tensor) -> contextlib.AbstractContextManager:
-    """Operators compute in the types that they are given, also where a caller has switched autocast on."""
-    if _autocasts(tensor):
-        return torch.autocast(tensor.device.type, enabled=False)
-    return contextlib.nullcontext()
-
-
 @torch.library.custom_op("superpose_python::bag_embedding", mutates_args=())
 def _bag_embedding_forward(weight: Tensor, ids: Tensor) -> Tensor:
-    if backend.current().is_compiled:
+    form = backend.current()
+    if form.is_program:
         bags = ids.reshape(1, -1, ids.shape[-1])
         return torch.ops.superpose._bag_embedding_forward(weight, bags).view(*ids.shape[:-1], weight.shape[1])
+    if form.takes(weight):
+        composed.check_bags(ids, weight.shape[0])
+        bags = ids.reshape(-1, ids.shape[-1])
+        return torch.ops.superpose_compiled.mean_of_bags(weight, bags).view(*ids.shape[:-1], weight.shape[1])
     return composed.bag_embedding_forward(weight, ids)
 
 
@@ -61,9 +59,16 @@ def _(weight, ids):
 
 @torch.library.custom_op("superpose_python::bag_embedding_backward", mutates_args=())
 def _bag_embedding_backward(grad: Tensor, ids: Tensor, num_rows: int) -> Tensor:
-    if backend.current().is_compiled:
+    form = backend.current()
+    if form.is_program:
         flat = grad.reshape(1, -1, grad.shape[-1])
         return torch.ops.superpose._bag_embedding_backward(flat, ids.reshape(1, -1, ids.shape[-1]), num_rows)
+    if form.takes(grad):
+        composed.check_bags(ids, num_rows)
+        total = grad.new_zeros((num_rows, grad.shape[-1]), dtype=torch.float32)
+        bags = ids.reshape(-1, ids.shape[-1])
+        torch.ops.superpose_compiled.add_bag_gradient(grad.reshape(-1, grad.shape[-1]), bags, total)
+        return total.to(grad.dtype)
     return composed.bag_embedding_backward(grad, ids, num_rows)
 
 
@@ -126,10 +131,10 @@ def _multi_hot_forward(
 ) -> tuple[Tensor, Tensor, Tensor]:
     arguments = (hidden, weight, targets, coefficients, z_loss, logit_soft_cap)
     arguments += (num_valid_rows, ignore_index, hidden_grad, weight_grad)
-    with _without_autocast(hidden):
-        if backend.current().is_compiled:
+    with without_autocast(hidden):
+        if backend.current().is_program:
             return torch.ops.superpose._multi_hot_linear_cross_entropy_forward(*arguments)
-        return composed.multi_hot_forward(*arguments, chunk_rows)
+        return chunked.multi_hot_forward(*arguments, chunk_rows)
 
 
 @_multi_hot_forward.register_fake
@@ -142,37 +147,11 @@ def _(hidden, weight, targets, coefficients, z_loss, soft_cap, rows, ignore, hid
 
 
 def _save_gradients(ctx, inputs, output):
-    ctx.set_materialize_grads(False)
-    _, grad_hidden, grad_weight = output
-    ctx.save_for_backward(grad_hidden, grad_weight)
-    ctx.wanted = inputs[8:10]
+    save_gradients(ctx, output, inputs[8:10])
 
 
-def _graph_is_freed() -> bool:
-    """Whether this backward pass is the last of its graph. False where this version of torch does not say."""
-    keeps_graph = getattr(torch._C._autograd, "_get_current_graph_task_keep_graph", None)
-    return keeps_graph is not None and not keeps_graph()
-
-
-def _times_incoming(saved: Tensor, grad: Tensor) -> Tensor:
-    """What forward has saved, scaled: in place where nobody needs it afterwards, so that it is held once."""
-    is_plain = type(saved) is Tensor and type(grad) is Tensor and not torch.compiler.is_compiling()
-    if not is_plain or torch._C._functorch.peek_interpreter_stack() is not None or not _graph_is_freed():
-        return saved * grad.to(saved.dtype)
-    saved = saved.detach()
-    if grad.device.type == "cpu" and grad.item() == 1:
-        return saved
-    return saved.mul_(grad)
-
-
-def _multi_hot_gradient(ctx, grad_loss, grad_of_grad_hidden, grad_of_grad_weight):
-    if grad_of_grad_hidden is not None or grad_of_grad_weight is not None:
-        raise NotImplementedError(f"{_LOSS}: has no second derivative")
-    grads = [
-        _times_incoming(saved, grad_loss) if wanted and grad_loss is not None else None
-        for saved, wanted in zip(ctx.saved_tensors, ctx.wanted, strict=True)
-    ]
-    return (*grads, *([None] * 9))
+def _multi_hot_gradient(ctx, *grads):
+    return (*gradients_of(ctx, grads, _LOSS), *([None] * 9))
 
 
 _multi_hot_forward.register_autograd(_multi_hot_gradient, setup_context=_save_gradients)
@@ -202,16 +181,16 @@ def bag_embedding(weight: Tensor, ids: Tensor, *, padding_idx: int = -1) -> Tens
 
     Source: arXiv 2605.06546, section 3.
     """
-    if weight.dtype not in _TYPES:
-        raise ValueError(f"bag_embedding: expected weight of type {_TYPE_NAMES}, got {weight.dtype}")
+    if weight.dtype not in TYPES:
+        raise ValueError(f"bag_embedding: expected weight of type {TYPE_NAMES}, got {weight.dtype}")
     if ids.dtype != torch.int64:
         raise ValueError(f"bag_embedding: expected ids of type int64, got {ids.dtype}")
     if ids.device != weight.device:
         raise ValueError(f"bag_embedding: expected ids on {weight.device}, got {ids.device}")
     if weight.dim() != 2 or weight.shape[1] < 1:
-        raise ValueError(f"bag_embedding: expected weight [V, D], got {_shape(weight)}")
+        raise ValueError(f"bag_embedding: expected weight [V, D], got {shape_of(weight)}")
     if ids.dim() < 1 or ids.shape[-1] < 1:
-        raise ValueError(f"bag_embedding: expected ids [..., s] with s >= 1, got {_shape(ids)}")
+        raise ValueError(f"bag_embedding: expected ids [..., s] with s >= 1, got {shape_of(ids)}")
     if padding_idx != -1:
         ids = ids.masked_fill(ids == padding_idx, -1)
     return _bag_embedding_forward(weight, ids)
@@ -224,52 +203,17 @@ def count_targets(targets: Tensor, *, ignore_index: int = -100) -> Tensor:
     `multi_hot_linear_cross_entropy` as `counts`.
     """
     if targets.dim() < 1:
-        raise ValueError(f"count_targets: expected targets [..., b], got {_shape(targets)}")
+        raise ValueError(f"count_targets: expected targets [..., b], got {shape_of(targets)}")
     return (targets != ignore_index).reshape(-1, targets.shape[-1]).sum(0)
 
 
-def _cast_for_autocast(hidden: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-    """As `torch.nn.functional.linear` does it: to autocast's type, except for f64."""
-    if not _autocasts(hidden):
-        return hidden, weight
-    dtype = torch.get_autocast_dtype(hidden.device.type)
-    return tuple(x.to(dtype) if x.is_floating_point() and x.dtype != torch.float64 else x for x in (hidden, weight))
-
-
-def _check_options(dtype: torch.dtype, z_loss: float, logit_soft_cap: float, ignore_index: int) -> None:
-    # Normal numbers of the type that logits are in: neither they nor their inverses overflow or lose bits.
-    least = torch.finfo(composed.accumulate_type(dtype)).tiny
-    most = 1 / least
-    if not 0 <= z_loss <= most:
-        raise ValueError(f"{_LOSS}: expected z_loss in [0, {most:g}], got {z_loss}")
-    if not (logit_soft_cap == 0 or least <= logit_soft_cap <= most):
-        expected = f"expected logit_soft_cap 0 (off) or in [{least:g}, {most:g}]"
-        raise ValueError(f"{_LOSS}: {expected}, got {logit_soft_cap}")
-    if ignore_index >= 0:
-        raise ValueError(f"{_LOSS}: expected a negative ignore_index, got {ignore_index}")
-
-
-def _check_tensors(hidden: Tensor, weight: Tensor, targets: Tensor, slots: Tensor) -> None:
-    if hidden.dtype not in _TYPES:
-        raise ValueError(f"{_LOSS}: expected hidden of type {_TYPE_NAMES}, got {hidden.dtype}")
-    if weight.dtype != hidden.dtype:
-        raise ValueError(f"{_LOSS}: expected weight of type {hidden.dtype} like hidden, got {weight.dtype}")
-    if targets.dtype != torch.int64:
-        raise ValueError(f"{_LOSS}: expected targets of type int64, got {targets.dtype}")
+def _check_slots(hidden: Tensor, targets: Tensor, slots: Tensor) -> None:
     if not slots.is_floating_point():
         raise ValueError(f"{_LOSS}: expected floating point slot_weights, got {slots.dtype}")
-    for name, tensor in (("weight", weight), ("targets", targets), ("slot_weights", slots)):
-        if tensor.device != hidden.device:
-            raise ValueError(f"{_LOSS}: expected {name} on {hidden.device}, got {tensor.device}")
-    if hidden.dim() != 2 or hidden.shape[1] < 1:
-        raise ValueError(f"{_LOSS}: expected hidden [N, D], got {_shape(hidden)}")
-    rows, width = hidden.shape
-    if weight.dim() != 2 or weight.shape[0] < 1 or weight.shape[1] != width:
-        raise ValueError(f"{_LOSS}: expected weight [V, {width}], got {_shape(weight)}")
-    if targets.dim() != 2 or targets.shape[0] != rows or targets.shape[1] < 1:
-        raise ValueError(f"{_LOSS}: expected targets [{rows}, s] with s >= 1, got {_shape(targets)}")
+    if slots.device != hidden.device:
+        raise ValueError(f"{_LOSS}: expected slot_weights on {hidden.device}, got {slots.device}")
     if slots.dim() != 1 or slots.shape[0] != targets.shape[1]:
-        raise ValueError(f"{_LOSS}: expected slot_weights [{targets.shape[1]}], got {_shape(slots)}")
+        raise ValueError(f"{_LOSS}: expected slot_weights [{targets.shape[1]}], got {shape_of(slots)}")
     if slots.requires_grad:
         raise ValueError(f"{_LOSS}: has no gradient for slot_weights, got one that requires a gradient")
 
@@ -316,11 +260,13 @@ def multi_hot_linear_cross_entropy(
         loss: scalar, f32 (f64 for f64 inputs).
         counts: [s] int64, the valid targets of this call.
 
-    [N, V] is never stored. Softmax and sums are in f32 (f64); in bf16, logits and their gradients are rounded to bf16
-    where the device multiplies bf16, and the weight's gradient is summed over chunks in f32. Where hidden or weight
-    requires a gradient, forward forms both, and backward scales them by the incoming gradient. Equal targets of a row
-    are summed without atomics. Under autocast, hidden and weight are cast like those of a linear layer; the loss is
-    f32.
+    Logits exist for a chunk of rows at a time; [N, V] is not stored, with one exception below. Softmax and sums are in
+    f32 (f64); in bf16, logits and their gradients are rounded to bf16 where the device multiplies bf16, and the
+    weight's gradient is summed over chunks in f32. There, with N <= 4 D and `chunk_rows` left out, all logits in bf16
+    take no more memory than such a sum: they are kept then, and the gradient is one product over them. Where hidden or
+    weight requires a gradient, forward forms both, and backward scales them by the incoming gradient. Equal targets of
+    a row are summed without atomics. Under autocast, hidden and weight are cast like those of a linear layer; the loss
+    is f32.
 
     Raises:
         ValueError: a wrong shape, type, device or option; on the CPU also a target out of range, a slot weight that is
@@ -334,19 +280,16 @@ def multi_hot_linear_cross_entropy(
         slot_weights = torch.ones(targets.shape[-1:], device=hidden.device)
     elif not isinstance(slot_weights, Tensor):
         slot_weights = torch.tensor(slot_weights, dtype=torch.float64, device=hidden.device)
-    hidden, weight = _cast_for_autocast(hidden, weight)
-    _check_tensors(hidden, weight, targets, slot_weights)
-    _check_options(hidden.dtype, z_loss, logit_soft_cap, ignore_index)
-    if num_valid_rows != -1 and not 1 <= num_valid_rows <= weight.shape[0]:
-        raise ValueError(f"{_LOSS}: expected num_valid_rows in [1, {weight.shape[0]}] or -1, got {num_valid_rows}")
-    if chunk_rows is not None and chunk_rows < 1:
-        raise ValueError(f"{_LOSS}: expected chunk_rows >= 1, got {chunk_rows}")
+    hidden, weight = cast_for_autocast(hidden, weight)
+    check_head(_LOSS, hidden, weight, targets)
+    _check_slots(hidden, targets, slot_weights)
+    num_valid_rows = check_options(_LOSS, weight, z_loss, logit_soft_cap, num_valid_rows, ignore_index, chunk_rows)
     own_counts = count_targets(targets, ignore_index=ignore_index)
     if counts is None:
         counts = own_counts
     if counts.dtype != torch.int64 or counts.shape != own_counts.shape or counts.device != hidden.device:
-        expected = f"expected counts {_shape(own_counts)} of type int64 on {hidden.device}"
-        raise ValueError(f"{_LOSS}: {expected}, got {_shape(counts)} of type {counts.dtype} on {counts.device}")
+        expected = f"expected counts {shape_of(own_counts)} of type int64 on {hidden.device}"
+        raise ValueError(f"{_LOSS}: {expected}, got {shape_of(counts)} of type {counts.dtype} on {counts.device}")
     coefficients = _coefficients(slot_weights, counts, own_counts, composed.accumulate_type(hidden.dtype))
     recording = torch.is_grad_enabled()
     loss, _, _ = _multi_hot_forward(
@@ -356,7 +299,7 @@ def multi_hot_linear_cross_entropy(
         coefficients,
         float(z_loss),
         float(logit_soft_cap),
-        weight.shape[0] if num_valid_rows == -1 else num_valid_rows,
+        num_valid_rows,
         ignore_index,
         recording and hidden.requires_grad,
         recording and weight.requires_grad,
@@ -404,14 +347,14 @@ def fold(
     if ids.dtype != torch.int64:
         raise ValueError(f"fold: expected ids of type int64, got {ids.dtype}")
     if ids.dim() < 1 or ids.shape[-1] < a + b or (ids.shape[-1] - b) % a != 0:
-        raise ValueError(f"fold: expected ids [..., {a} L + {b}] with L >= 1, got {_shape(ids)}")
+        raise ValueError(f"fold: expected ids [..., {a} L + {b}] with L >= 1, got {shape_of(ids)}")
     length = (ids.shape[-1] - b) // a
     is_token = ids != padding_idx
     inputs = torch.where(is_token, ids, -1)[..., : a * length].unflatten(-1, (length, a))
     is_target = is_token[..., a:].unfold(-1, b, a)  # [..., L, b]
     if documents is not None:
         if documents.shape != ids.shape:
-            raise ValueError(f"fold: expected documents {_shape(ids)}, got {_shape(documents)}")
+            raise ValueError(f"fold: expected documents {shape_of(ids)}, got {shape_of(documents)}")
         used = is_token[..., : a * length].unflatten(-1, (length, a))
         last = (used * torch.arange(a, device=ids.device)).amax(-1, keepdim=True)  # of the bag, its last token
         bags = documents[..., : a * length].unflatten(-1, (length, a))

@@ -15,8 +15,8 @@ def lines() -> list[str]:
     """What `python -m superpose.info` prints. Raises RuntimeError where a given library cannot be used."""
     chosen = backend.current()
     has_triton = importlib.util.find_spec("triton") is not None
-    if chosen.is_compiled:
-        triton = "not used: the compiled form runs"
+    if chosen.is_program:
+        triton = "not used: the program's operators run"
     elif not has_triton:
         triton = "not used: the package triton is not installed"
     elif not torch.cuda.is_available():

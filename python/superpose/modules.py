@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from superpose.functional import bag_embedding, multi_hot_linear_cross_entropy
+from superpose.phases import OBJECTIVES
+from superpose.set_sum import set_sum_linear_cross_entropy
 
 __all__ = ["BagEmbedding", "BagHead"]
 
@@ -63,7 +65,9 @@ class BagHead(nn.Module):
         z_loss, logit_soft_cap, num_valid_rows, ignore_index, chunk_rows: see `multi_hot_linear_cross_entropy`.
 
     Shapes: hidden [..., D] and targets [..., b] -> loss, a scalar in f32 (f64). `slot_weights` and `counts` are those
-    of `multi_hot_linear_cross_entropy`. `logits` gives [..., V] for evaluation and generation.
+    of `multi_hot_linear_cross_entropy`. With `objective="set_sum"` the loss is `set_sum_linear_cross_entropy`, whose
+    `count` is given as `counts`; it has neither slot weights that differ nor a soft cap. `logits` gives [..., V] for
+    evaluation and generation.
 
     With `fully_shard` or other wrappers that gather weights, wrap this module, not the head inside.
     """
@@ -102,13 +106,18 @@ class BagHead(nn.Module):
         slot_weights: Tensor | Sequence[float] | None = None,
         *,
         counts: Tensor | None = None,
+        objective: str = "multi_hot",
     ) -> Tensor:
         if hidden.dim() < 2 or hidden.shape[:-1] != targets.shape[:-1]:
             shapes = f"{list(hidden.shape)} and {list(targets.shape)}"
             raise ValueError(
                 f"BagHead: expected hidden [..., D] and targets [..., b] of the same positions, got {shapes}"
             )
+        if objective not in OBJECTIVES:
+            raise ValueError(f"BagHead: expected an objective of {', '.join(OBJECTIVES)}, got {objective}")
         _require_whole("BagHead", self.weight)
+        if objective == "set_sum":
+            return self._set_sum(hidden, targets, slot_weights, counts)
         loss, _ = multi_hot_linear_cross_entropy(
             hidden.flatten(0, -2),
             self.weight,
@@ -119,6 +128,26 @@ class BagHead(nn.Module):
             num_valid_rows=self.num_valid_rows,
             ignore_index=self.ignore_index,
             counts=counts,
+            chunk_rows=self.chunk_rows,
+        )
+        return loss
+
+    def _set_sum(
+        self, hidden: Tensor, targets: Tensor, slot_weights: Tensor | Sequence[float] | None, count: Tensor | None
+    ) -> Tensor:
+        if self.logit_soft_cap != 0:
+            raise ValueError(f'BagHead: expected no logit_soft_cap with objective "set_sum", got {self.logit_soft_cap}')
+        # A phase has equal weights where its objective has no slots.
+        if isinstance(slot_weights, Tensor) or len(set(slot_weights or ())) > 1:
+            raise ValueError(f'BagHead: expected no slot_weights with objective "set_sum", got {slot_weights}')
+        loss, _ = set_sum_linear_cross_entropy(
+            hidden.flatten(0, -2),
+            self.weight,
+            targets.flatten(0, -2),
+            z_loss=self.z_loss,
+            num_valid_rows=self.num_valid_rows,
+            ignore_index=self.ignore_index,
+            count=count,
             chunk_rows=self.chunk_rows,
         )
         return loss

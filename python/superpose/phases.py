@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields
 
 __all__ = ["Phase", "PhaseConfig", "Phases", "make_slot_weights"]
 
+OBJECTIVES = ("multi_hot", "set_sum")
 SLOT_WEIGHTINGS = ("uniform", "inverse", "exponential", "explicit")
 
 # Guards floor() against a product such as 0.3 * 10 that rounds to just below a whole number.
@@ -65,7 +66,8 @@ class PhaseConfig:
         slot_weighting: "uniform", "inverse", "exponential" or "explicit" (`make_slot_weights`).
         slot_weights: for "explicit": target_size numbers.
         weights: share of each source of the data in this phase; carried along, not used here.
-        objective: "multi_hot". The program's other objectives are not in this package and are refused.
+        objective: "multi_hot", the cross-entropy of each target, or "set_sum", -log of the probability of a position's
+            targets as a set; the latter has no slots to weigh.
     """
 
     share: float | None = None
@@ -97,7 +99,15 @@ class PhaseConfig:
             is_whole = isinstance(value, int) and not isinstance(value, bool)
             _require(is_whole, f"{key}: must be a whole number, got {value!r}")
             _require(value >= least, f"{key}: must be >= {least}, got {value}")
-        _require(self.objective == "multi_hot", f"objective: must be multi_hot in this package, got {self.objective}")
+        _require(
+            self.objective in OBJECTIVES, f"objective: must be one of {', '.join(OBJECTIVES)}, got {self.objective}"
+        )
+        if self.objective != "multi_hot":
+            of = f'with objective "{self.objective}", which has no terms of slots'
+            count = len(self.slot_weights)
+            _require(count == 0, f"slot_weights: must be empty {of}, got {count} numbers")
+            uniform = self.slot_weighting == "uniform"
+            _require(uniform, f'slot_weighting: must be "uniform" {of}, got "{self.slot_weighting}"')
         self.make_slot_weights()
 
     def make_slot_weights(self) -> tuple[float, ...]:
@@ -114,8 +124,9 @@ class Phase:
         first_step, num_steps: the range [first_step, first_step + num_steps).
         bag_size: a.
         target_size: b.
-        slot_weights: [b], sum 1.
+        slot_weights: [b], sum 1; all equal where the objective has no slots.
         weights: shares of the data's sources by name; empty: as everywhere else.
+        objective: "multi_hot" or "set_sum".
     """
 
     first_step: int
@@ -124,6 +135,7 @@ class Phase:
     target_size: int = 1
     slot_weights: tuple[float, ...] = (1.0,)
     weights: Mapping[str, float] = field(default_factory=dict)
+    objective: str = "multi_hot"
 
     @property
     def end_step(self) -> int:
@@ -182,7 +194,8 @@ class Phases(Sequence[Phase]):
             slot_weights = config.make_slot_weights()
             if end > first:
                 sizes = (config.bag_size, len(slot_weights))
-                self._phases.append(Phase(first, end - first, *sizes, slot_weights, dict(config.weights)))
+                settings = (slot_weights, dict(config.weights), config.objective)
+                self._phases.append(Phase(first, end - first, *sizes, *settings))
             first = end
         if total_steps > first:
             self._phases.append(Phase(first, total_steps - first))

@@ -8,7 +8,7 @@ from reference import gradients, integers, leaf, mean_of_bags, random, slots_los
 from torch.nn import functional as F
 
 import superpose
-from superpose import composed
+from superpose import chunked, composed
 from superpose.functional import bag_embedding, count_targets, fold, multi_hot_linear_cross_entropy
 
 TYPES = [torch.float32, torch.bfloat16, torch.float64]
@@ -296,7 +296,7 @@ def test_logits_exist_for_a_chunk_at_a_time():
     hidden, weight, targets = random((64, 4), 1), random((200, 4), 2), integers(200, (64, 4), 3)
     coefficients = torch.full((4,), 1 / 256, dtype=torch.float64)
     with Watch():
-        composed.multi_hot_forward(hidden, weight, targets, coefficients, 0.0, 0.0, 200, -100, True, True, 8)
+        chunked.multi_hot_forward(hidden, weight, targets, coefficients, 0.0, 0.0, 200, -100, True, True, 8)
     assert largest == 8 * 200 < 64 * 200
 
 

@@ -122,7 +122,14 @@ def test_slot_weights():
         make_slot_weights("uniform", 2, [1, 1])
 
 
-def test_another_objective_is_refused():
-    PhaseConfig(steps=1, objective="multi_hot").validate()
-    with pytest.raises(ValueError, match="objective.*set_sum"):
-        PhaseConfig(steps=1, objective="set_sum").validate()
+def test_objectives():
+    phases = Phases([{"steps": 2, "bag_size": 4, "objective": "set_sum"}], 4)
+    assert [phase.objective for phase in phases] == ["set_sum", "multi_hot"]
+    assert phases[0].slot_weights == (0.25,) * 4
+    for entry, key, value in [
+        ({"objective": "other"}, "objective", "other"),
+        ({"objective": "set_sum", "bag_size": 2, "slot_weighting": "inverse"}, "slot_weighting", "inverse"),
+        ({"objective": "set_sum", "slot_weighting": "explicit", "slot_weights": [1]}, "slot_weights", "1"),
+    ]:
+        with pytest.raises(ValueError, match=rf"phases\[0\]\.{key}: .*{value}"):
+            Phases([{"steps": 1, **entry}], 4)

@@ -9,7 +9,7 @@ import sys
 import pytest
 import torch
 
-from superpose import composed
+from superpose import chunked
 
 
 @pytest.mark.skipif(importlib.util.find_spec("triton") is None, reason="the package triton is not installed")
@@ -28,8 +28,8 @@ def test_importing_the_package_leaves_the_kernel_alone():
 
 def test_where_the_kernel_is_used(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
-    assert composed.has_triton_rows(torch.device("cuda"), torch.bfloat16)
-    assert not composed.has_triton_rows(torch.device("cuda"), torch.float64)
-    assert not composed.has_triton_rows(torch.device("cpu"), torch.float32)
+    assert chunked.has_triton_rows(torch.device("cuda"), torch.bfloat16)
+    assert not chunked.has_triton_rows(torch.device("cuda"), torch.float64)
+    assert not chunked.has_triton_rows(torch.device("cpu"), torch.float32)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    assert not composed.has_triton_rows(torch.device("cuda"), torch.float32)
+    assert not chunked.has_triton_rows(torch.device("cuda"), torch.float32)

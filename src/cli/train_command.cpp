@@ -70,6 +70,7 @@ int train_command(const TrainOptions& options) {
   spec.may_start_stage = true;
   spec.machine = describe_machine(rendezvous);
   spec.labels.command = command_line("train", options.recipe, options.overrides);
+  if (options.from) spec.labels.command += " --from '" + *options.from + "'";
   if (is_first) spec.console = &std::cout;
   spec.console_columns = terminal_columns();
 

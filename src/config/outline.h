@@ -135,6 +135,15 @@ class Outliner {
   DataRole next_role_ = DataRole::kNone;
 };
 
+// The role of a struct's own key, without sections; kNone for a key that it does not have.
+template <class Struct>
+DataRole role_of(std::string_view key) {
+  for (const Entry& entry : Outliner::outline(Struct{})) {
+    if (entry.name == key) return entry.role;
+  }
+  return DataRole::kNone;
+}
+
 // One key that a recipe may hold: "optim.learning_rate", "phases[].share".
 struct KnownKey {
   std::string pattern;

@@ -1,10 +1,10 @@
 #include "experiment/recipe.h"
 
 #include <algorithm>
-#include <array>
 #include <set>
 #include <string_view>
 
+#include "config/outline.h"
 #include "experiment/grid.h"
 #include "experiment/recipe_names.h"
 #include "util/error.h"
@@ -30,17 +30,13 @@ bool is_superposed(const train::RunConfig& config) {
   });
 }
 
-// The keys of [data] that decide how prepared tokens are read, or where and how fast they are
-// prepared. All others decide which text is read, as what ids, and which is held out: they are
-// equal for all arms, or nothing is comparable.
-constexpr std::array<std::string_view, 9> kReadingKeys = {
-    "data.block_tokens",    "data.lanes",           "data.document_aware",
-    "data.reset_attention", "data.reset_positions", "data.when_exhausted",
-    "data.cache_dir",       "data.threads",         "data.prefetch"};
-
+// Keys that decide which text is read, as what ids, and which is held out: they are equal for all
+// arms, or nothing is comparable.
 bool is_corpus_key(const std::string& key) {
-  if (key.starts_with("data.")) {
-    return std::find(kReadingKeys.begin(), kReadingKeys.end(), key) == kReadingKeys.end();
+  if (constexpr std::string_view kData = "data."; key.starts_with(kData)) {
+    return key == "data.site_packages" ||
+           config::role_of<decltype(train::RunConfig::data)>(key.substr(kData.size())) ==
+               config::DataRole::kCorpus;
   }
   // What is measured, and over which windows. Of lists: the list, or one of its entries.
   return key == "evaluation.windows" || key == "evaluation.final_windows" ||

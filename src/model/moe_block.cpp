@@ -13,7 +13,9 @@ std::string expert_prefix(const LayerId& layer, std::int64_t expert) {
   return layer.prefix + "mlp.experts." + std::to_string(expert) + ".";
 }
 
-std::string sums_name(const LayerId& layer) { return "router/" + std::to_string(layer.index); }
+std::string sums_name(const LayerId& layer) {
+  return std::string(kRouterSums) + std::to_string(layer.index);
+}
 
 // Gate and up of all experts lie side by side, and so do their downs: one view over each.
 BlockSpec moe_spec(const ModelConfig& config, const LayerId& layer, std::int64_t /*length*/) {

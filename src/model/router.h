@@ -17,6 +17,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <string_view>
 
 #include "model/balance_config.h"
 
@@ -32,6 +33,9 @@ struct RouterLosses {
 // What a router adds up over a step: c_e of all rows, then, over all positions, the entropy of p
 // and the terms of both losses. [E + 3] f32; counts are exact up to 2^24.
 std::int64_t router_sums_size(std::int64_t num_experts);
+
+// What the sums of every router's name begins with (SumsSpec::name).
+inline constexpr std::string_view kRouterSums = "router/";
 
 struct RouterCall {
   std::int64_t k = 1;

@@ -7,11 +7,13 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <optional>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 #include "ops/below_autograd.h"
 #include "ops/checks.h"
+#include "ops/cpu/expert_mlp_kernel.h"
 #include "ops/cpu/products.h"
 #include "ops/routing.h"
 
@@ -49,6 +51,63 @@ at::Tensor gathered(const at::Tensor& packed, const at::Tensor& rows, const Opti
   return sum.to(type);
 }
 
+// {y, gate and up of each pair}: one product after the other, each through its own call.
+std::tuple<at::Tensor, at::Tensor> forward_composite(const at::Tensor& x, const at::Tensor& shares,
+                                                     const PackedPairs& packed,
+                                                     const cpu::ExpertMatrices& weights) {
+  const at::Tensor in = x.index_select(0, packed.positions);  // [P, D]
+  at::Tensor gate_up = at::empty({in.size(0), weights.gate_up.size(1)}, x.options());
+  for_each_expert(packed.begins, [&](std::int64_t e, const auto& rows) {
+    cpu::times_transposed_out(rows(in), weights.gate_up[e], rows(gate_up));
+  });
+  const at::Tensor hidden = swiglu_forward(gate_up);  // [P, F]
+  const at::Tensor out = at::empty_like(in);
+  for_each_expert(packed.begins, [&](std::int64_t e, const auto& rows) {
+    cpu::times_transposed_out(rows(hidden), weights.down[e], rows(out));
+  });
+  return {gathered(out, packed.rows, shares, x.scalar_type()), std::move(gate_up)};
+}
+
+// {gradient of x, gradient of shares}.
+std::tuple<at::Tensor, at::Tensor> backward_composite(const at::Tensor& grad_y, const at::Tensor& x,
+                                                      const at::Tensor& shares,
+                                                      const PackedPairs& packed,
+                                                      const at::Tensor& gate_up,
+                                                      const cpu::ExpertMatrices& weights,
+                                                      const cpu::ExpertBuffers& buffers) {
+  const at::Tensor share = shares.flatten().index_select(0, packed.pairs).unsqueeze(1);  // [P, 1]
+
+  const at::Tensor grad = grad_y.index_select(0, packed.positions);  // [P, D], without the share
+  const at::Tensor hidden = swiglu_forward(gate_up);                 // [P, F]
+  const at::Tensor grad_hidden = at::empty_like(hidden);
+  for_each_expert(packed.begins, [&](std::int64_t e, const auto& rows) {
+    cpu::times_out(rows(grad), weights.down[e], rows(grad_hidden));
+  });
+  // The output's product with its gradient, taken before `down`: y . g = (W h) . g = h . (W^T g).
+  const at::ScalarType wide = accumulate_type(x.scalar_type());
+  const at::Tensor grad_share = (grad_hidden.to(wide) * hidden.to(wide)).sum(1);  // [P]
+  if (buffers.down) {
+    const at::Tensor scaled = (hidden * share).to(x.scalar_type());
+    for_each_expert(packed.begins, [&](std::int64_t e, const auto& rows) {
+      add_weight_gradient(rows(grad), rows(scaled), (*buffers.down)[e]);
+    });
+  }
+  const at::Tensor grad_gate_up =
+      swiglu_backward((grad_hidden * share).to(x.scalar_type()), gate_up);  // [P, 2 F]
+  if (buffers.gate_up) {
+    const at::Tensor in = x.index_select(0, packed.positions);
+    for_each_expert(packed.begins, [&](std::int64_t e, const auto& rows) {
+      add_weight_gradient(rows(grad_gate_up), rows(in), (*buffers.gate_up)[e]);
+    });
+  }
+  const at::Tensor grad_in = at::empty_like(grad);
+  for_each_expert(packed.begins, [&](std::int64_t e, const auto& rows) {
+    cpu::times_out(rows(grad_gate_up), weights.gate_up[e], rows(grad_in));
+  });
+  return {gathered(grad_in, packed.rows, std::nullopt, x.scalar_type()),
+          grad_share.index_select(0, packed.rows.flatten()).view_as(shares)};
+}
+
 class ExpertMlp : public torch::autograd::Function<ExpertMlp> {
  public:
   static at::Tensor forward(AutogradContext* context, const at::Tensor& /*anchor*/,
@@ -59,70 +118,32 @@ class ExpertMlp : public torch::autograd::Function<ExpertMlp> {
     const at::AutoDispatchBelowADInplaceOrView below_autograd;
     if (x.is_meta()) return at::empty_like(x);
     const PackedPairs packed = pack_by_expert(experts, gate_up_weight.size(0));
-    const std::int64_t num_pairs = packed.pairs.size(0);
-    const at::Tensor in = x.index_select(0, packed.positions);  // [P, D]
-    const at::Tensor gate_up = at::empty({num_pairs, gate_up_weight.size(1)}, x.options());
-    for_each_expert(packed.begins, [&](std::int64_t e, const auto& rows) {
-      cpu::times_transposed_out(rows(in), gate_up_weight[e], rows(gate_up));
-    });
-    const at::Tensor hidden = swiglu_forward(gate_up);  // [P, F]
-    const at::Tensor out = at::empty_like(in);
-    for_each_expert(packed.begins, [&](std::int64_t e, const auto& rows) {
-      cpu::times_transposed_out(rows(hidden), down_weight[e], rows(out));
-    });
+    const cpu::ExpertMatrices weights{gate_up_weight, down_weight};
+    auto [y, gate_up] = cpu::has_expert_mlp(x, weights)
+                            ? cpu::expert_mlp(x, shares, packed, weights)
+                            : forward_composite(x, shares, packed, weights);
     context->save_for_backward({x, shares, gate_up, packed.positions, packed.pairs, packed.rows,
                                 gate_up_weight, down_weight});
     // Not saved variables: the buffers are written to between forward and backward.
     context->saved_data["grad_gate_up"] = grad_gate_up;
     context->saved_data["grad_down"] = grad_down;
     context->saved_data["begins"] = packed.begins;
-    return gathered(out, packed.rows, shares, x.scalar_type());
+    return y;
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& grads) {
     check_first_derivative(kName);
     const variable_list saved = context->get_saved_variables();
-    const at::Tensor& x = saved[0];
-    const at::Tensor& shares = saved[1];
-    const at::Tensor& gate_up = saved[2];
-    const at::Tensor& positions = saved[3];
-    const at::Tensor& rows_of_position = saved[5];
-    const std::vector<std::int64_t> begins = context->saved_data["begins"].toIntVector();
-    const auto buffer = [context](const char* name) {
-      return context->saved_data[name].toOptional<at::Tensor>();
-    };
-    const at::Tensor share = shares.flatten().index_select(0, saved[4]).unsqueeze(1);  // [P, 1]
-
-    const at::Tensor grad = grads[0].index_select(0, positions);  // [P, D], without the share
-    const at::Tensor hidden = swiglu_forward(gate_up);            // [P, F]
-    const at::Tensor grad_hidden = at::empty_like(hidden);
-    for_each_expert(begins, [&](std::int64_t e, const auto& rows) {
-      cpu::times_out(rows(grad), saved[7][e], rows(grad_hidden));
-    });
-    // The output's product with its gradient, taken before `down`: y . g = (W h) . g = h . (W^T g).
-    const at::ScalarType wide = accumulate_type(x.scalar_type());
-    const at::Tensor grad_share = (grad_hidden.to(wide) * hidden.to(wide)).sum(1);  // [P]
-    if (const auto grad_down = buffer("grad_down")) {
-      const at::Tensor scaled = (hidden * share).to(x.scalar_type());
-      for_each_expert(begins, [&](std::int64_t e, const auto& rows) {
-        add_weight_gradient(rows(grad), rows(scaled), (*grad_down)[e]);
-      });
-    }
-    const at::Tensor grad_gate_up =
-        swiglu_backward((grad_hidden * share).to(x.scalar_type()), gate_up);  // [P, 2 F]
-    if (const auto grad_weight = buffer("grad_gate_up")) {
-      const at::Tensor in = x.index_select(0, positions);
-      for_each_expert(begins, [&](std::int64_t e, const auto& rows) {
-        add_weight_gradient(rows(grad_gate_up), rows(in), (*grad_weight)[e]);
-      });
-    }
-    const at::Tensor grad_in = at::empty_like(grad);
-    for_each_expert(begins, [&](std::int64_t e, const auto& rows) {
-      cpu::times_out(rows(grad_gate_up), saved[6][e], rows(grad_in));
-    });
+    const PackedPairs packed{saved[3], saved[4], saved[5],
+                             context->saved_data["begins"].toIntVector()};
+    const cpu::ExpertMatrices weights{saved[6], saved[7]};
+    const cpu::ExpertBuffers buffers{context->saved_data["grad_gate_up"].toOptional<at::Tensor>(),
+                                     context->saved_data["grad_down"].toOptional<at::Tensor>()};
+    const auto run =
+        cpu::has_expert_mlp(saved[0], weights) ? cpu::expert_mlp_backward : backward_composite;
     variable_list result(8);
-    result[1] = gathered(grad_in, rows_of_position, std::nullopt, x.scalar_type());
-    result[2] = grad_share.index_select(0, rows_of_position.flatten()).view_as(shares);
+    std::tie(result[1], result[2]) =
+        run(grads[0], saved[0], saved[1], packed, saved[2], weights, buffers);
     return result;
   }
 };

@@ -210,6 +210,23 @@ LossAndGradients forward_on_any_device(const at::Tensor& hidden, const at::Tenso
           weight_grad ? buffer->to(weight.scalar_type()) : at::empty({0}, weight.options())};
 }
 
+LossAndGradients forward_on_cpu(const at::Tensor& hidden, const at::Tensor& weight,
+                                const at::Tensor& targets, const at::Tensor& coefficients,
+                                double z_loss, double logit_soft_cap, c10::SymInt num_valid_rows,
+                                std::int64_t ignore_index, bool hidden_grad, bool weight_grad) {
+  if (!weight_grad || !cpu::writes_bf16_gradient(hidden)) {
+    return forward_on_any_device(hidden, weight, targets, coefficients, z_loss, logit_soft_cap,
+                                 num_valid_rows, ignore_index, hidden_grad, weight_grad);
+  }
+  const at::Tensor grad_weight = at::empty(weight.sizes(), weight.options());  // [V, D]
+  const std::int64_t valid_rows = num_valid_rows.expect_int();
+  grad_weight.narrow(0, valid_rows, weight.size(0) - valid_rows).zero_();
+  const auto [loss, grad_hidden] =
+      add_on<on_cpu>(hidden, weight, targets, coefficients, z_loss, logit_soft_cap, num_valid_rows,
+                     ignore_index, hidden_grad, grad_weight);
+  return {loss, grad_hidden, grad_weight};
+}
+
 at::Tensor coefficients_on_any_device(const at::Tensor& slot_weights, const at::Tensor& counts,
                                       at::ScalarType type) {
   const std::string who = kName;
@@ -359,6 +376,7 @@ TORCH_LIBRARY_IMPL(superpose, CompositeExplicitAutograd, m) {
 }
 
 TORCH_LIBRARY_IMPL(superpose, CPU, m) {
+  m.impl("_multi_hot_linear_cross_entropy_forward", &forward_on_cpu);
   m.impl("_multi_hot_linear_cross_entropy_add", &add_on<on_cpu>);
 }
 

@@ -36,11 +36,13 @@ struct MultiHotOptions {
 //   slot_weights  [s]     floating point, >= 0, same device; gets no gradient
 //   returns       loss    scalar, f32 (f64 for f64 inputs);  counts [s] int64, the n_i
 //
-// Logits exist for one block of rows at a time; [N, V] is never stored. The softmax and the sums
-// are in f32 (f64); on CPUs that multiply bf16 natively, logits and their gradients are rounded to
-// bf16, and the weight's gradient is not. Where hidden or weight requires a gradient, forward forms
-// both gradients block by block (three matrix products in all) and backward scales them by the
-// incoming gradient. A second derivative is an error.
+// Logits exist for one block of rows at a time; [N, V] is not stored, with one exception below. The
+// softmax and the sums are in f32 (f64); on CPUs that multiply bf16 natively, logits and their
+// gradients are rounded to bf16, and the weight's gradient once, after the sum. There, with up to
+// N = 2 D rows, the sum of the weight's gradient in f32, [V, D], would take more memory than all
+// logits in bf16: these are stored then, and the gradient is one product over them. Where hidden
+// or weight requires a gradient, forward forms both gradients block by block (three matrix products
+// in all) and backward scales them by the incoming gradient. A second derivative is an error.
 //
 // Throws ValueError on a wrong shape, dtype or option (z_loss and logit_soft_cap must be 0 or, with
 // the cap's inverse, normal numbers of the type that logits are in), and on CPU on a target out of

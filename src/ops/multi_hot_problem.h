@@ -15,7 +15,8 @@ struct MultiHotProblem {
   at::Tensor weight;        // [valid rows of V, D]
   at::Tensor targets;       // [N, s]
   at::Tensor coefficients;  // [s], f32 or f64: what each slot's terms are multiplied with
-  at::Tensor grad_weight;   // [valid rows of V, D], f32 or f64, added to; undefined: not wanted
+  // [valid rows of V, D], f32 or f64, added to; undefined: not wanted. bf16: see multi_hot_kernel.h
+  at::Tensor grad_weight;
   bool hidden_grad = false;
   double z_loss = 0;
   double logit_soft_cap = 0;

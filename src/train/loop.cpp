@@ -294,10 +294,15 @@ void TrainingLoop::validate() {
   for (const eval::ValidationSet& set : parts_.setup.validation) {
     const eval::ValidationResult scores =
         eval::validate(parts_.learner.decoder, set, parts_.setup.device, parts_.collective);
-    record.sets.push_back({set.name, scores.loss, scores.loss_half_a, scores.loss_half_b,
-                           scores.perplexity, scores.bits_per_byte,
-                           scored_text({&set.half_a, &set.half_b}), scored_text({&set.half_a}),
-                           scored_text({&set.half_b})});
+    record.sets.push_back({.name = set.name,
+                           .loss = scores.loss,
+                           .loss_half_a = scores.loss_half_a,
+                           .loss_half_b = scores.loss_half_b,
+                           .perplexity = scores.perplexity,
+                           .bits_per_byte = scores.bits_per_byte,
+                           .scored = scored_text({&set.half_a, &set.half_b}),
+                           .scored_half_a = scored_text({&set.half_a}),
+                           .scored_half_b = scored_text({&set.half_b})});
   }
   const metrics::SetScore& primary = record.sets.front();
   set_clocks(record, step_, clocks_);

@@ -1,16 +1,16 @@
 #include "train/start.h"
 
-#include <algorithm>
-#include <array>
 #include <string_view>
 
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/manifest.h"
+#include "config/outline.h"
+#include "corpus/data_config.h"
 #include "train/checkpoints.h"
 #include "train/run_folder.h"
 #include "train/setting_changes.h"
 #include "train/tokenizer_changes.h"
 #include "util/error.h"
-#include "util/file_names.h"
 #include "util/files.h"
 #include "util/json.h"
 #include "util/json_fields.h"
@@ -19,12 +19,17 @@
 namespace superpose::train {
 namespace {
 
-// Keys that a branch must share with the run it leaves: a seed's order of the data is another one.
-constexpr std::array<std::string_view, 4> kBranchKeys = {
-    "train.seed", "data.lanes", "data.block_tokens", "data.document_aware"};
+// Whether a branch must share the key with the run it leaves: with another seed or order other rows
+// are read. What follows the end of an epoch may differ.
+bool is_branch_key(std::string_view key) {
+  constexpr std::string_view kData = "data.";
+  if (key == "train.seed") return true;
+  return key.starts_with(kData) && key != "data.when_exhausted" &&
+         config::role_of<corpus::DataConfig>(key.substr(kData.size())) == config::DataRole::kOrder;
+}
 
 std::filesystem::path corpus_file(const std::filesystem::path& checkpoint) {
-  return checkpoint / "trainer" / util::kCorpusFile;
+  return checkpoint / checkpoint::kCorpusFile;
 }
 
 // The whole file; empty where there is none.
@@ -113,8 +118,7 @@ Start start_from_json(const util::Json& found) {
 std::vector<util::Setting> branch_settings(const std::vector<util::Setting>& settings) {
   std::vector<util::Setting> kept;
   for (const util::Setting& setting : settings) {
-    const auto found = std::find(kBranchKeys.begin(), kBranchKeys.end(), setting.key);
-    if (found != kBranchKeys.end()) kept.push_back(setting);
+    if (is_branch_key(setting.key)) kept.push_back(setting);
   }
   return kept;
 }

@@ -39,11 +39,11 @@ void check_finite(double loss, double gradient_norm) {
 
 // What the routers did in this step: each of them, then the most uneven load and the mean entropy.
 void add_router_figures(const Learner& learner, util::NumberPairs& scalars) {
-  const std::vector<model::SumsSpec>& routers = learner.parameters.sums_list();
-  if (routers.empty()) return;
   double max_load = 0;
   double entropy = 0;
-  for (const model::SumsSpec& router : routers) {
+  int routers = 0;
+  for (const model::SumsSpec& router : learner.parameters.sums_list()) {
+    if (!router.name.starts_with(model::kRouterSums)) continue;
     const model::RouterFigures figures = model::router_figures(
         learner.parameters.sums(router.name), learner.decoder.config().moe.experts_per_token);
     scalars.emplace_back(router.name + "/max_load", figures.max_load);
@@ -52,10 +52,12 @@ void add_router_figures(const Learner& learner, util::NumberPairs& scalars) {
     scalars.emplace_back(router.name + "/balance_loss", figures.balance_loss);
     scalars.emplace_back(router.name + "/z_loss", figures.z_loss);
     max_load = std::max(max_load, figures.max_load);
-    entropy += figures.entropy / static_cast<double>(routers.size());
+    entropy += figures.entropy;
+    ++routers;
   }
+  if (routers == 0) return;
   scalars.emplace_back("router/max_load", max_load);
-  scalars.emplace_back("router/entropy", entropy);
+  scalars.emplace_back("router/entropy", entropy / routers);
 }
 
 }  // namespace

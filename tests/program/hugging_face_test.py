@@ -19,6 +19,7 @@ os.environ["TRANSFORMERS_VERBOSITY"] = "error"
 os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
 try:
     import numpy
+    import random_models
     import safetensors.torch
     import tokenizers
     import torch
@@ -51,9 +52,6 @@ SHAPES = {
     "Qwen3Moe, a dense layer": ["--model.qk_norm", "on", "--model.moe.num_experts", "8", "--model.moe.ffn_size", "24",
                                 "--model.moe.dense_layers", "[0]"],
 }  # fmt: skip
-
-
-FAMILIES = ["Llama", "Qwen2", "Qwen3", "SmolLM3", "Qwen3Moe"]
 
 
 def read_documents(folder, split):
@@ -162,32 +160,14 @@ class HuggingFace(program.ProgramTest):
             with self.subTest(name):
                 print(f"  {name}: {self.check_shape(name, words)}")
 
-    def save_random_model(self, family):
-        """A folder as transformers leaves it: random weights, loud enough that every path shows."""
-        sizes = dict(vocab_size=320, hidden_size=32, intermediate_size=48, num_hidden_layers=3, num_attention_heads=4,
-                     num_key_value_heads=2, max_position_embeddings=LENGTH, bos_token_id=None, eos_token_id=END,
-                     pad_token_id=None, initializer_range=0.2)  # fmt: skip
-        if family == "Qwen3Moe":
-            sizes |= dict(num_experts=8, num_experts_per_tok=2, moe_intermediate_size=24, mlp_only_layers=[1], head_dim=16)
-        config = getattr(transformers, f"{family}Config")(**sizes)
-        torch.manual_seed(3)
-        model = getattr(transformers, f"{family}ForCausalLM")(config).eval()
-        for name, weight in model.named_parameters():
-            if name.endswith("bias"):
-                torch.nn.init.normal_(weight, std=0.5)
-        folder = self.folder / f"random-{family}"
-        model.save_pretrained(folder)
-        return model, folder
-
     def test_begins_with_the_weights_of_a_folder(self):
-        for family in FAMILIES:
+        for family in random_models.FAMILIES:
             with self.subTest(family):
-                model, folder = self.save_random_model(family)
+                folder = self.folder / f"random-{family}"
+                model = random_models.save_random_model(family, folder, LENGTH, END)
                 name = f"from-{family}"
-                # The recipe's own shape steps back.
-                shape = [word for key in ("hidden_size", "num_layers", "num_heads", "ffn_size") for word in (f"--model.{key}", "0")]
-                shape += ["--model.tie_embeddings", "preset", "--model.vocab_size", "0", "--model.init_from", folder]
-                result = self.train(name, "--train.steps", "2", "--phases", "[]", *shape)
+                words = random_models.words_of_init_from(folder)
+                result = self.train(name, "--train.steps", "2", "--phases", "[]", *words)
                 self.assertIn("weights of", result.out)
                 header = program.records(self.run_folder(name), "header")[0]
                 self.assertEqual(header["parents"][0]["kind"], "weights")

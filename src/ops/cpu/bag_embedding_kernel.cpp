@@ -1,11 +1,6 @@
 // The mean of embedding rows, and its gradient without atomics.
 //
-// Forward is a gather: each bag is one task. Backward is a scatter in which frequent tokens
-// collide: to add row by row from several threads needs atomics, whose order, and so whose bits,
-// changes from run to run. Instead the pairs of bag and token are sorted by token (counting sort,
-// O(ids + V)); each row of the gradient then has one owner, who adds its bags in the order of their
-// positions. A token that makes up much of a batch would leave the other threads idle, so rows are
-// also shared out by chunks of columns.
+// Forward is a gather: each bag is one task. Backward: bags_of_tokens.h.
 #include "ops/cpu/bag_embedding_kernel.h"
 
 #include <ATen/ops/empty.h>
@@ -13,8 +8,8 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <vector>
 
+#include "ops/cpu/bags_of_tokens.h"
 #include "ops/cpu/parallel.h"
 #include "ops/cpu/row_kernels.h"
 
@@ -23,10 +18,6 @@ namespace {
 
 // Elements of work that are worth a thread.
 constexpr std::int64_t kGrain = 32768;
-
-// Columns of the gradient that one thread adds at a time; also how finely a frequent token's row is
-// shared out.
-constexpr std::int64_t kColumns = 256;
 
 // Number of valid ids of a bag. Throws on an id out of range, before anything is read through it.
 std::int64_t count_valid(const std::int64_t* bag, std::int64_t bag_size, std::int64_t vocabulary) {
@@ -60,75 +51,14 @@ void forward(const at::Tensor& weight, const at::Tensor& ids, const at::Tensor& 
   });
 }
 
-// The bags that hold each token, in the order of their positions: a counting sort, so that every
-// row of the gradient has one owner and one order of summation for any number of threads.
-struct BagsOfTokens {
-  std::vector<std::int64_t> tokens;  // tokens that occur, ascending
-  std::vector<std::int64_t> begin;   // where a token's bags begin in `bags`; one more than tokens
-  std::vector<std::int64_t> bags;    // a bag appears as often as it holds the token
-  std::vector<float> scale;          // by bag: 1 / number of valid ids
-};
-
-BagsOfTokens sort_by_token(const at::Tensor& ids, std::int64_t vocabulary) {
-  const std::int64_t* id = ids.const_data_ptr<std::int64_t>();
-  const std::int64_t bag_size = ids.size(2);
-  const std::int64_t num_bags = ids.size(0) * ids.size(1);
-  BagsOfTokens sorted;
-  std::vector<std::int64_t> next(static_cast<std::size_t>(vocabulary), 0);
-  sorted.scale.resize(static_cast<std::size_t>(num_bags));
-  for (std::int64_t bag = 0; bag < num_bags; ++bag) {
-    const std::int64_t valid = count_valid(id + bag * bag_size, bag_size, vocabulary);
-    sorted.scale[static_cast<std::size_t>(bag)] = 1.0F / static_cast<float>(valid);
-    for (std::int64_t i = 0; i < bag_size; ++i) {
-      const std::int64_t token = id[bag * bag_size + i];
-      if (token >= 0) ++next[static_cast<std::size_t>(token)];
-    }
-  }
-  std::int64_t total = 0;
-  for (std::int64_t token = 0; token < vocabulary; ++token) {
-    const std::int64_t count = next[static_cast<std::size_t>(token)];
-    if (count == 0) continue;
-    sorted.tokens.push_back(token);
-    sorted.begin.push_back(total);
-    next[static_cast<std::size_t>(token)] = total;
-    total += count;
-  }
-  sorted.begin.push_back(total);
-  sorted.bags.resize(static_cast<std::size_t>(total));
-  for (std::int64_t bag = 0; bag < num_bags; ++bag) {
-    for (std::int64_t i = 0; i < bag_size; ++i) {
-      const std::int64_t token = id[bag * bag_size + i];
-      if (token < 0) continue;
-      sorted.bags[static_cast<std::size_t>(next[static_cast<std::size_t>(token)]++)] = bag;
-    }
-  }
-  return sorted;
-}
-
-// Work is numbered column chunk by column chunk, sorted entry by sorted entry; a thread takes the
-// tokens that begin in its part.
 template <class T>
 void add_gradient(const T* grad, std::int64_t width, const BagsOfTokens& sorted, float* out,
                   void (*add)(const ScaledRows<T>&, float*)) {
-  const std::int64_t entries = sorted.begin.back();
-  const std::int64_t chunks = (width + kColumns - 1) / kColumns;
-  const std::int64_t grain = std::max<std::int64_t>(1, kGrain / std::min(width, kColumns));
-  at::parallel_for(0, chunks * entries, grain, [&](std::int64_t work_begin, std::int64_t work_end) {
-    for (std::int64_t chunk = work_begin / entries; chunk * entries < work_end; ++chunk) {
-      const std::int64_t column = chunk * kColumns;
-      const std::int64_t size = std::min(kColumns, width - column);
-      const std::int64_t first = std::max<std::int64_t>(0, work_begin - chunk * entries);
-      const std::int64_t last = std::min(entries, work_end - chunk * entries);
-      auto begin = std::lower_bound(sorted.begin.begin(), sorted.begin.end() - 1, first);
-      for (; begin != sorted.begin.end() - 1 && *begin < last; ++begin) {
-        const std::int64_t token =
-            sorted.tokens[static_cast<std::size_t>(begin - sorted.begin.begin())];
-        add({grad + column, width, sorted.bags.data() + *begin, sorted.scale.data(),
-             *(begin + 1) - *begin, size},
-            out + token * width + column);
-      }
-    }
-  });
+  const std::int64_t grain = std::max<std::int64_t>(1, kGrain / std::min(width, kBagColumns));
+  at::parallel_for(0, bag_gradient_work(sorted, width), grain,
+                   [&](std::int64_t begin, std::int64_t end) {
+                     add_bag_gradient(grad, width, sorted, {begin, end}, out, add);
+                   });
 }
 
 }  // namespace
@@ -148,7 +78,13 @@ at::Tensor bag_embedding_forward(const at::Tensor& weight, const at::Tensor& ids
 
 void bag_embedding_add_gradient(const at::Tensor& grad, const at::Tensor& ids,
                                 const at::Tensor& grad_weight) {
-  const BagsOfTokens sorted = sort_by_token(ids.contiguous(), grad_weight.size(0));
+  const at::Tensor bags = ids.contiguous();
+  const auto* id = bags.const_data_ptr<std::int64_t>();
+  const std::int64_t num_bags = ids.size(0) * ids.size(1);
+  for (std::int64_t bag = 0; bag < num_bags; ++bag) {
+    count_valid(id + bag * ids.size(2), ids.size(2), grad_weight.size(0));
+  }
+  const BagsOfTokens sorted = sort_by_token(id, num_bags, ids.size(2), grad_weight.size(0));
   if (sorted.tokens.empty()) return;
   const at::Tensor gradient = grad.contiguous();
   const std::int64_t width = grad.size(2);

@@ -126,6 +126,20 @@ void swiglu_grad(const SwiGluRow<T>& row) {
   }
 }
 
+template <class T>
+float share(const SharedRow<T>& row) {
+  float dot = 0;
+#pragma omp simd reduction(+ : dot)
+  for (std::int64_t i = 0; i < row.width; ++i) {
+    const float hidden = widen(row.hidden[i]);
+    const float grad = widen(row.grad[i]);
+    dot += hidden * grad;
+    narrow(hidden * row.share, row.hidden[i]);
+    narrow(grad * row.share, row.grad[i]);
+  }
+  return dot;
+}
+
 }  // namespace
 
 extern const DecoderRows kDecoderRows = {.norm_f32 = norm<float>,
@@ -139,6 +153,8 @@ extern const DecoderRows kDecoderRows = {.norm_f32 = norm<float>,
                                          .swiglu_f32 = swiglu<float>,
                                          .swiglu_bf16 = swiglu<Bf16>,
                                          .swiglu_grad_f32 = swiglu_grad<float>,
-                                         .swiglu_grad_bf16 = swiglu_grad<Bf16>};
+                                         .swiglu_grad_bf16 = swiglu_grad<Bf16>,
+                                         .share_f32 = share<float>,
+                                         .share_bf16 = share<Bf16>};
 
 }  // namespace superpose::ops::cpu::SUPERPOSE_ISA

@@ -68,6 +68,16 @@ struct SwiGluRow {
   std::int64_t width;
 };
 
+// What a position's share of an expert does to one row of the expert's backward pass: both operands
+// are multiplied by it.
+template <class T>
+struct SharedRow {
+  T* hidden;  // [width]
+  T* grad;    // [width]
+  float share;
+  std::int64_t width;
+};
+
 struct DecoderRows {
   void (*norm_f32)(const NormRows<float>& rows);
   void (*norm_bf16)(const NormRows<Bf16>& rows);
@@ -81,6 +91,9 @@ struct DecoderRows {
   void (*swiglu_bf16)(const SwiGluRow<Bf16>& row);
   void (*swiglu_grad_f32)(const SwiGluRow<float>& row);
   void (*swiglu_grad_bf16)(const SwiGluRow<Bf16>& row);
+  // Returns the product of the two as they were: the gradient of the share.
+  float (*share_f32)(const SharedRow<float>& row);
+  float (*share_bf16)(const SharedRow<Bf16>& row);
 };
 
 namespace isa_default {

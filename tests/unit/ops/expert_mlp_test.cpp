@@ -136,6 +136,54 @@ TEST(ExpertMlp, IsItsDefinitionForwardAndBackward) {
   }
 }
 
+// Sizes at which rows, widths and depths fall into several blocks, against the operator itself in
+// f64, which takes another path.
+TEST(ExpertMlp, IsItselfInF64WhereItIsCutIntoBlocks) {
+  for_each_isa([] {
+    for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+      for (const Case& size : {Case{700, 40, 2, 34, 1}, Case{90, 530, 3, 290, 2},
+                               Case{70, 33, 4, 30, 2}, Case{70, 32, 4, 31, 3}}) {
+        SCOPED_TRACE(testing::Message() << type << " " << size.positions << " " << size.width);
+        const Problem problem(size, type);
+        Problem exact(size, at::kDouble);
+        exact.x = leaf(problem.x.detach().to(at::kDouble));
+        exact.gate_up = problem.gate_up.to(at::kDouble);
+        exact.down = problem.down.to(at::kDouble);
+        const at::Tensor y = problem.run();
+        y.backward(problem.grad);
+        const at::Tensor exact_y = exact.run();
+        exact_y.backward(problem.grad.to(at::kDouble));
+        const auto expect_near = [type](const at::Tensor& actual, const at::Tensor& expected) {
+          const double scale = max_abs(expected);
+          EXPECT_LE(difference(actual, expected),
+                    (type == at::kFloat ? 64 : 4) * epsilon(type) * scale);
+        };
+        expect_near(y, exact_y);
+        expect_near(problem.x.grad(), exact.x.grad());
+        expect_near(problem.shares.grad(), exact.shares.grad());
+        expect_near(problem.grad_gate_up, exact.grad_gate_up);
+        expect_near(problem.grad_down, exact.grad_down);
+      }
+    }
+  });
+}
+
+// What another expert's rows hold does not reach an expert's sums.
+TEST(ExpertMlp, KeepsWhatIsNotANumberInTheExpertThatHasIt) {
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+    Problem problem({40, 16, 2, 16, 1}, type);
+    problem.experts = integers(2, {40, 1}, 6);
+    at::Tensor x = problem.x.detach();
+    x.masked_fill_(problem.experts.eq(1), std::numeric_limits<float>::quiet_NaN());
+    const at::Tensor y = problem.run();
+    y.backward(problem.grad);
+    EXPECT_FALSE(problem.grad_gate_up[0].isnan().any().item<bool>());
+    EXPECT_TRUE(problem.grad_gate_up[1].isnan().any().item<bool>());
+    EXPECT_EQ(y.isnan().any(1).sum().item<std::int64_t>(),
+              problem.experts.sum().item<std::int64_t>());
+  }
+}
+
 TEST(ExpertMlp, TakesNoPositionAtAll) {
   const Problem problem({0, 4, 3, 2, 2}, at::kFloat);
   const at::Tensor y = problem.run();
@@ -146,18 +194,21 @@ TEST(ExpertMlp, TakesNoPositionAtAll) {
 
 // Sums have a fixed order: the number of threads changes no bit.
 TEST(ExpertMlp, GivesTheSameBitsForAnyNumberOfThreads) {
-  const auto run = [](int threads) {
+  const auto run = [](at::ScalarType type, int threads) {
     const int before = at::get_num_threads();
     at::set_num_threads(threads);
-    const Problem problem({300, 32, 8, 24, 2}, at::kFloat);
+    const Problem problem({300, 32, 8, 24, 2}, type);
     const at::Tensor y = problem.run();
     y.backward(problem.grad);
     at::set_num_threads(before);
-    return at::cat({y.detach().flatten(), problem.x.grad().flatten(),
-                    problem.shares.grad().flatten(), problem.grad_gate_up.flatten(),
-                    problem.grad_down.flatten()});
+    std::vector<at::Tensor> all;
+    for (const at::Tensor& part :
+         {y, problem.x.grad(), problem.shares.grad(), problem.grad_gate_up, problem.grad_down}) {
+      all.push_back(part.detach().flatten().to(at::kDouble));
+    }
+    return at::cat(all);
   };
-  EXPECT_TRUE(run(1).equal(run(2)));
+  for (const at::ScalarType type : kTypes) EXPECT_TRUE(run(type, 1).equal(run(type, 2))) << type;
 }
 
 TEST(ExpertMlp, RecordsOnlyWhatIsWanted) {

@@ -11,6 +11,7 @@
 #include <limits>
 
 #include "ops/cpu/f32_products.h"
+#include "ops/cpu/products.h"
 #include "ops/multi_hot_problem.h"
 #include "support/names.h"
 #include "unit/ops/multi_hot_test_support.h"
@@ -72,8 +73,12 @@ TEST(MultiHot, EqualsTheDefinitionWithEachOption) {
 TEST(MultiHot, ManyBlocksOfRowsEqualOne) {
   // The second block is a short one.
   for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
-    const MultiHotInputs in = make_inputs({1100, 4, 500, 2}, type, 500);
-    expect_close(run(in, {}), reference(in, {}), in, {});
+    // At the second width a bf16 gradient of the weight is one product over all rows.
+    for (const std::int64_t width : {4, 560}) {
+      MultiHotInputs in = make_inputs({1100, width, 500, 2}, type, 500);
+      in.hidden = in.hidden.mul(2 / std::sqrt(static_cast<double>(width)));
+      expect_close(run(in, {.num_valid_rows = 500}), reference(in, {}), in, {});
+    }
   }
 }
 
@@ -412,6 +417,22 @@ TEST(MultiHot, NeverHoldsAllLogits) {
   }
   EXPECT_GT(memory->peak(), 0);
   EXPECT_LT(memory->peak(), kRows * kVocabulary * 4 / 4);
+}
+
+TEST(MultiHot, ABf16GradientOfFewRowsNeedsNoSumInF32) {
+  if (!cpu::has_fast_bf16_products()) GTEST_SKIP() << "this CPU does not multiply bf16";
+  constexpr std::int64_t kWidth = 256;
+  constexpr std::int64_t kVocabulary = 4096;
+  const MultiHotInputs in = make_inputs({32, kWidth, kVocabulary, 2}, at::kBFloat16, kVocabulary);
+  const at::Tensor weight = leaf(in.weight);
+  const auto memory = std::make_shared<Memory>();
+  {
+    const c10::DebugInfoGuard guard(c10::DebugInfoKind::PROFILER_STATE, memory);
+    std::get<0>(multi_hot_linear_cross_entropy(in.hidden, weight, in.targets, in.slot_weights))
+        .backward();
+  }
+  EXPECT_GE(memory->peak(), kVocabulary * kWidth * 2);
+  EXPECT_LT(memory->peak(), kVocabulary * kWidth * 4);
 }
 
 TEST(MultiHotAccumulate, AddsTheSameGradientsAsTheFunctionalForm) {

@@ -204,6 +204,46 @@ def test_backward_through_a_part_is_an_error():
             torch.func.grad(lambda w: part(w, IDS).sum())(TABLE.to(dtype))
 
 
+# ---- Autocast ----
+
+
+def loss_and_gradients(hidden, head):
+    h, w = leaf(hidden), leaf(head)
+    loss, counts = multi_hot(h, w, TARGETS, SLOTS, z_loss=1e-3)
+    loss.backward()
+    return loss, counts, h.grad, w.grad
+
+
+@pytest.mark.parametrize("types", [("float32", "float32"), ("bfloat16", "float32"), ("float32", "bfloat16")])
+def test_autocast_gives_what_bf16_arguments_give(types):
+    hidden, head = HIDDEN.to(getattr(torch, types[0])), HEAD.to(getattr(torch, types[1]))
+    with torch.autocast("cpu", torch.bfloat16):
+        loss, counts, *grads = loss_and_gradients(hidden, head)
+    expected = loss_and_gradients(HIDDEN.bfloat16(), HEAD.bfloat16())
+    assert loss.dtype == torch.float32 and torch.equal(loss, expected[0]) and torch.equal(counts, expected[1])
+    for grad, like, other in zip(grads, (hidden, head), expected[2:], strict=True):
+        assert grad.dtype == like.dtype and torch.equal(grad, other.to(like.dtype))
+
+
+def test_autocast_leaves_f64_and_the_embedding_alone():
+    with torch.autocast("cpu", torch.bfloat16):
+        double = loss_and_gradients(HIDDEN, HEAD)
+        bags = bag_embedding(TABLE.float(), IDS)
+    assert all(torch.equal(a, b) for a, b in zip(double, loss_and_gradients(HIDDEN, HEAD), strict=True))
+    assert torch.equal(bags, bag_embedding(TABLE.float(), IDS))
+
+
+def test_autocast_under_compile():
+    torch.compiler.reset()
+
+    def loss(hidden):
+        with torch.autocast("cpu", torch.bfloat16):
+            return multi_hot(hidden, HEAD.float(), TARGETS, SLOTS)[0]
+
+    x = HIDDEN.float()
+    assert torch.equal(compiled(loss, x, "aot_eager"), backward(loss, x))
+
+
 INFINITY = float("inf")
 NAN = float("nan")
 
