@@ -110,7 +110,7 @@ class Doctor(program.ProgramTest):
         folder.mkdir(parents=True)
         (folder / "recipe.toml").write_text("mine")
         checks, _ = self.examine("theirs", code=1)
-        self.assert_fails(checks, "run folder", folder / "recipe.toml")
+        self.assert_fails(checks, "run folder", folder, "recipe.toml")
         self.assertEqual((folder / "recipe.toml").read_text(), "mine")
 
     def test_weights_that_are_not_numbers(self):
@@ -148,7 +148,7 @@ class Doctor(program.ProgramTest):
         mine = self.folder / "mine.json"
         mine.write_text("mine")
         result = program.run("doctor", *self.recipe_words("mine"), "--json", mine)
-        self.assert_one_line(result, mine)
+        self.assert_one_line(result, mine.parent, mine.name)
         self.assertEqual((mine.read_text(), result.out), ("mine", ""))
 
 

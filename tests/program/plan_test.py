@@ -90,7 +90,8 @@ class Plan(program.ProgramTest):
         # Its own file is replaced; one that was edited is the user's.
         self.plan("demo", "--flops", "2e13", *self.text_words(), "--recipe", file)
         file.write_text(file.read_text() + "# mine\n")
-        self.assert_one_line(program.run("plan", "demo", "--flops", "1e13", *self.text_words(), "--recipe", file), file)
+        words = ("plan", "demo", "--flops", "1e13", *self.text_words(), "--recipe", file)
+        self.assert_one_line(program.run(*words), file.parent, file.name)
         self.assertTrue(file.read_text().endswith("# mine\n"))
 
     def test_hours_are_measured(self):
