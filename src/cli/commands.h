@@ -55,6 +55,24 @@ struct BenchOptions {
 };
 int bench_command(const BenchOptions& options);
 
+struct PlanOptions {
+  std::string model;  // preset, folder of a Hugging Face model, recipe
+  std::vector<config::Override> overrides;
+  std::optional<double> flops, hours;
+  std::optional<std::int64_t> tokens;
+  std::optional<std::string> recipe, json;  // files
+  util::Overwrite overwrite = util::Overwrite::kOwn;
+};
+int plan_command(const PlanOptions& options);
+
+struct DoctorOptions {
+  std::string recipe;
+  std::vector<config::Override> overrides;
+  std::optional<std::string> json;  // file
+  util::Overwrite overwrite = util::Overwrite::kOwn;
+};
+int doctor_command(const DoctorOptions& options);
+
 struct SelftestOptions {
   train::DeviceChoice device = train::DeviceChoice::kAuto;
   std::string isa;  // as wanted_isa() takes it, or "all": each that this CPU has

@@ -13,7 +13,7 @@ namespace {
 
 // The commands that make sense as several ranks; anything else is taken for a program.
 const std::vector<std::string>& launchable() {
-  static const std::vector<std::string> kNames = {"train", "compare"};
+  static const std::vector<std::string> kNames = {"train", "compare", "doctor"};
   return kNames;
 }
 
@@ -21,7 +21,8 @@ const std::vector<std::string>& launchable() {
 std::string unknown_program(const std::string& name) {
   const std::string meant = config::slip_of(name, launchable());
   return "launch: " + name + ": no such command or program, " +
-         (meant.empty() ? "expected train, compare or a program" : "did you mean " + meant + "?");
+         (meant.empty() ? "expected train, compare, doctor or a program"
+                        : "did you mean " + meant + "?");
 }
 
 }  // namespace

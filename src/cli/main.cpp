@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cli/bench_options.h"
 #include "cli/commands.h"
 #include "cli/environment.h"
 #include "cli/eval_options.h"
@@ -21,7 +22,9 @@
 #include "cli/option_checks.h"
 #include "cli/overrides.h"
 #include "cli/paths.h"
+#include "cli/plan_options.h"
 #include "cli/report_options.h"
+#include "cli/tokenizer_text_options.h"
 #include "cli/tokenizer_train_options.h"
 #include "cli/usage.h"
 #include "corpus/corpus.h"
@@ -69,18 +72,13 @@ std::vector<std::string> take_command(std::vector<std::string>& words) {
   return {};
 }
 
-// Of commands that write files.
-void add_overwrite(CLI::App* command, util::Overwrite& overwrite) {
-  command->add_flag_callback(
-      "--overwrite", [&overwrite] { overwrite = util::Overwrite::kAny; },
-      "Overwrite existing files even if superpose did not write them or they were changed since");
-}
-
 // What a parsed command line asks for; the chosen command has filled its own member.
 struct Arguments {
   TrainOptions train;
   CompareOptions compare;
   BenchOptions bench;
+  PlanOptions plan;
+  DoctorOptions doctor;
   SelftestOptions selftest;
   ReportOptions report;
   DataOptions data;
@@ -102,15 +100,17 @@ void expand_paths(Arguments& arguments) {
   const auto expand = [](std::string& path) { path = expand_path(path); };
   for (std::string* path :
        {&arguments.train.recipe, &arguments.compare.recipe, &arguments.bench.recipe,
-        &arguments.selftest.out, &arguments.report.out, &arguments.data.target,
-        &arguments.data.tokenizer, &arguments.tokenizer_text.tokenizer,
-        &arguments.tokenizer_train.out, &arguments.checkpoint, &arguments.export_model.from,
-        &arguments.export_model.to, &arguments.generate.model, &arguments.generate.prompts,
-        &arguments.eval.data, &arguments.eval.requests, &arguments.eval.tokenizer}) {
+        &arguments.plan.model, &arguments.doctor.recipe, &arguments.selftest.out,
+        &arguments.report.out, &arguments.data.target, &arguments.data.tokenizer,
+        &arguments.tokenizer_text.tokenizer, &arguments.tokenizer_train.out, &arguments.checkpoint,
+        &arguments.export_model.from, &arguments.export_model.to, &arguments.generate.model,
+        &arguments.generate.prompts, &arguments.eval.data, &arguments.eval.requests,
+        &arguments.eval.tokenizer}) {
     expand(*path);
   }
   for (std::optional<std::string>* path :
        {&arguments.train.from, &arguments.bench.json, &arguments.bench.export_folder,
+        &arguments.plan.recipe, &arguments.plan.json, &arguments.doctor.json,
         &arguments.eval.records, &arguments.eval.json}) {
     if (*path) expand(**path);
   }
@@ -205,33 +205,29 @@ CLI::App* add_compare(CLI::App& app, Arguments& arguments) {
 }
 
 CLI::App* add_bench(CLI::App& app, Arguments& arguments) {
-  BenchOptions& options = arguments.bench;
   CLI::App* command = app.add_subcommand(
       "bench", "Speed, memory and where the time goes: the recipe's training step on random ids");
-  command->add_option("recipe", options.recipe, "Recipe file (TOML); its corpus is not read")
-      ->required();
-  command->add_option("--bags", options.bags, "Bag sizes to measure in addition to 1, as 4,8,16")
-      ->default_str("those of the recipe")
-      ->check(whole_number(1))
-      ->delimiter(',');
-  command->add_option("--blocks", options.num_blocks, "Timed blocks of each bag size, interleaved")
-      ->check(whole_number(1))
-      ->capture_default_str();
-  command->add_option("--block-seconds", options.block_seconds, "Target duration of a timed block")
-      ->check(number_at_least(0))
-      ->capture_default_str();
-  command->add_option("--json", options.json, "File for every number, and the machine's features");
-  command->add_option("--export", options.export_folder,
-                      "Folder for the initial model (Hugging Face) and the batches, for other\n"
-                      "programs to start from");
-  command->add_flag(
-      "--turns", options.turns,
-      "Interactive mode for benchmark scripts: reads commands (\"reset\", \"step CASE "
-      "STEPS\",\n\"ceiling\", \"status\") from standard input, answers one JSON line "
-      "each");
-  add_overwrite(command, options.overwrite);
+  add_bench_options(*command, arguments.bench);
   add_isa(command, arguments.isa);
   add_recipe_keys(command, arguments, OnSignal::kEnds, more_on_models());
+  return command;
+}
+
+CLI::App* add_plan(CLI::App& app, Arguments& arguments) {
+  CLI::App* command = app.add_subcommand(
+      "plan", "From a model and a budget to a recipe; each value with its rule and source");
+  add_plan_options(*command, arguments.plan);
+  add_isa(command, arguments.isa);
+  add_recipe_keys(command, arguments, OnSignal::kEnds, kPlanFooter + more_on_models());
+  return command;
+}
+
+CLI::App* add_doctor(CLI::App& app, Arguments& arguments) {
+  CLI::App* command =
+      app.add_subcommand("doctor", "Check a recipe on this machine before it is trained");
+  add_doctor_options(*command, arguments.doctor);
+  add_isa(command, arguments.isa);
+  add_recipe_keys(command, arguments, OnSignal::kEnds, kDoctorFooter);
   return command;
 }
 
@@ -278,7 +274,8 @@ CLI::App* add_launch(CLI::App& app, Arguments& arguments) {
   // No option of ours: CLI11 takes "[a, b]" apart, and a recipe key's value may look like that.
   command->prefix_command();
   command->footer(
-      "What follows the options, or --, is train, compare or a program, with its arguments.");
+      "What follows the options, or --, is train, compare, doctor or a program, with its "
+      "arguments.");
   return command;
 }
 
@@ -338,36 +335,6 @@ DataCommands add_data(CLI::App& app, Arguments& arguments) {
   return commands;
 }
 
-// The commands of `tokenizer` that turn text into ids, and the way back.
-struct TokenizerTextCommands {
-  CLI::App* encode;
-  CLI::App* decode;
-};
-
-TokenizerTextCommands add_tokenizer_text(CLI::App& tokenizer, Arguments& arguments) {
-  TokenizerTextOptions& options = arguments.tokenizer_text;
-  TokenizerTextCommands commands{
-      tokenizer.add_subcommand("encode", "Text on standard input to ids on standard output"),
-      tokenizer.add_subcommand("decode", "Ids on standard input to text on standard output")};
-  for (CLI::App* command : {commands.encode, commands.decode}) {
-    command
-        ->add_option("--tokenizer", options.tokenizer,
-                     "\"bytes\", a tokenizer.json, a folder with one, or a tiktoken rank file")
-        ->required();
-    command->footer("What is supported: docs/formats/tokenizers.md.");
-  }
-  commands.encode->add_flag("--jsonl", options.json_lines,
-                            "One document per line, {\"text\": ...}, to one list of ids per line; "
-                            "without it the whole\ninput is one text");
-  commands.decode->add_flag(
-      "--jsonl", options.json_lines,
-      "One list of ids per line to one {\"text\": ...} per line; without it the "
-      "ids are separated by\nspaces and are one text");
-  commands.encode->add_flag("--special-as-text", options.special_as_text,
-                            "Encode special tokens that occur in the text as ordinary text");
-  return commands;
-}
-
 CLI::App* add_tokenizer_train(CLI::App& tokenizer, Arguments& arguments) {
   CLI::App* command = tokenizer.add_subcommand(
       "train", "Train byte-level BPE on text, to Hugging Face's tokenizer.json");
@@ -414,6 +381,8 @@ struct Commands {
   const CLI::App* train;
   const CLI::App* compare;
   const CLI::App* bench;
+  const CLI::App* plan;
+  const CLI::App* doctor;
   const CLI::App* selftest;
   const CLI::App* report;
   CLI::App* launch;
@@ -436,13 +405,15 @@ Commands add_commands(CLI::App& app, Arguments& arguments) {
   commands.train = add_train(app, arguments);
   commands.compare = add_compare(app, arguments);
   commands.bench = add_bench(app, arguments);
+  commands.plan = add_plan(app, arguments);
+  commands.doctor = add_doctor(app, arguments);
   commands.selftest = add_selftest(app, arguments);
   commands.report = add_report(app, arguments);
   commands.launch = add_launch(app, arguments);
   commands.data = add_data(app, arguments);
   CLI::App* tokenizer = app.add_subcommand("tokenizer", "Tokenizers: encode, decode, train");
   tokenizer->require_subcommand(1);
-  commands.tokenizer_text = add_tokenizer_text(*tokenizer, arguments);
+  commands.tokenizer_text = add_tokenizer_text(*tokenizer, arguments.tokenizer_text);
   commands.tokenizer_train = add_tokenizer_train(*tokenizer, arguments);
   commands.verify = app.add_subcommand("verify", "Check a checkpoint's files against its manifest");
   commands.verify
@@ -473,6 +444,10 @@ void check_together(const Commands& commands, Arguments& arguments,
     throw CLI::ValidationError("--arm", "gives runs by themselves, got folders too");
   }
   const std::vector<const CLI::App*>& takers = arguments.recipe_commands;
+  const PlanOptions& plan = arguments.plan;
+  if (*commands.plan && !plan.flops && !plan.hours && !plan.tokens) {
+    throw CLI::RequiredError("a budget (--flops, --hours or --tokens)");
+  }
   const bool takes_keys =
       std::any_of(takers.begin(), takers.end(), [](const CLI::App* taker) { return bool{*taker}; });
   if (!overrides.empty() && !takes_keys) {
@@ -487,7 +462,9 @@ bool writes_files(const Commands& commands, const Arguments& arguments) {
   return (*commands.train && !arguments.print_recipe) || *commands.compare || *commands.selftest ||
          *commands.report || *commands.data.prepare || *commands.tokenizer_train ||
          *commands.export_model || (*commands.bench && (bench.json || bench.export_folder)) ||
-         (*commands.eval && (eval.records || eval.json));
+         (*commands.eval && (eval.records || eval.json)) ||
+         (*commands.plan && (arguments.plan.recipe || arguments.plan.json)) ||
+         (*commands.doctor && arguments.doctor.json);
 }
 
 int dispatch(const Commands& commands, Arguments& arguments,
@@ -505,6 +482,14 @@ int dispatch(const Commands& commands, Arguments& arguments,
   if (*commands.bench) {
     arguments.bench.overrides = std::move(overrides);
     return bench_command(arguments.bench);
+  }
+  if (*commands.plan) {
+    arguments.plan.overrides = std::move(overrides);
+    return plan_command(arguments.plan);
+  }
+  if (*commands.doctor) {
+    arguments.doctor.overrides = std::move(overrides);
+    return doctor_command(arguments.doctor);
   }
   if (*commands.selftest) return selftest_command(arguments.selftest);
   if (*commands.report) return report_command(arguments.report);

@@ -84,6 +84,12 @@ void add_threads(CLI::App& command, std::int64_t& threads) {
       ->capture_default_str();
 }
 
+void add_overwrite(CLI::App* command, util::Overwrite& overwrite) {
+  command->add_flag_callback(
+      "--overwrite", [&overwrite] { overwrite = util::Overwrite::kAny; },
+      "Overwrite existing files even if superpose did not write them or they were changed since");
+}
+
 void refuse_empty(const CLI::App& command) {
   constexpr std::array<std::string_view, 2> kMayBeEmpty = {"prompt", "--separator"};
   for (const CLI::Option* option : command.get_options()) {

@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "util/output_folder.h"
+
 namespace superpose::cli {
 
 // A whole number from `least` to `most`, in decimal. Every option that holds one has this check:
@@ -27,6 +29,9 @@ CLI::Validator number_of(std::span<const std::string_view> names);
 
 // --threads of a command that computes.
 void add_threads(CLI::App& command, std::int64_t& threads);
+
+// --overwrite, of a command that writes files.
+void add_overwrite(CLI::App* command, util::Overwrite& overwrite);
 
 // Throws CLI::ValidationError where an option of `command` or of the command that it chose is given
 // an empty text, as a variable that is not set gives it: it would count as not given, or name the

@@ -10,6 +10,7 @@
 #include "cli/recipe_file.h"
 #include "config/config.h"
 #include "distributed/collective.h"
+#include "distributed/planned_ranks.h"
 #include "distributed/rendezvous.h"
 #include "train/plan_text.h"
 #include "train/run.h"
@@ -19,24 +20,9 @@
 namespace superpose::cli {
 namespace {
 
-// Rank 0 of ranks that are not there, for a plan.
-class PlannedRanks final : public distributed::Collective {
- public:
-  explicit PlannedRanks(std::int64_t ranks) : ranks_(static_cast<int>(ranks)) {}
-  int rank() const override { return 0; }
-  int world_size() const override { return ranks_; }
-  void all_reduce_sum(const at::Tensor& /*tensor*/) override {}
-  void broadcast(const at::Tensor& /*tensor*/, int /*root*/) override {}
-  void barrier() override {}
-  std::string broadcast_text(const std::string& text, int /*root*/) override { return text; }
-
- private:
-  int ranks_;
-};
-
 int print_plan_of_ranks(train::RunSpec spec, std::int64_t ranks) {
   spec.machine.processes = ranks;
-  PlannedRanks collective(ranks);
+  distributed::PlannedRanks collective(ranks);
   train::check_run_folder(spec);
   const train::Plan plan = train::plan_run(spec, collective);
   train::print_plan(std::cout, plan);

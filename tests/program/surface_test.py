@@ -11,7 +11,7 @@ import tomllib
 
 import program
 
-COMMANDS = ["train", "compare", "bench", "selftest", "report", "launch", "verify", "export", "eval", "generate", "data", "data prepare", "data inspect",
+COMMANDS = ["train", "compare", "bench", "plan", "doctor", "selftest", "report", "launch", "verify", "export", "eval", "generate", "data", "data prepare", "data inspect",
             "data verify", "data mix", "tokenizer", "tokenizer encode", "tokenizer decode", "tokenizer train"]  # fmt: skip
 HELP_COLUMNS = 100
 FROZEN_KEYS = pathlib.Path(__file__).with_name("recipe_keys.txt")
@@ -127,7 +127,7 @@ class Surface(program.ProgramTest):
         refused = program.run("train", recipe).err
         names = re.search(r"must be one of (.*), got", refused).group(1).split(", ")
         self.assertIn("paper-3b", names)
-        for words in (["train", "--help"], ["compare", "--help"], ["bench", "--help"], ["train", "--print-recipe"]):
+        for words in (["train", "--help"], ["compare", "--help"], ["bench", "--help"], ["plan", "--help"], ["train", "--print-recipe"]):
             text = program.run(*words).out
             for name in names:
                 with self.subTest(name, words=words):
@@ -184,7 +184,7 @@ class Surface(program.ProgramTest):
         here = self.folder / "here"
         here.mkdir()
         for words in (["export", "m", ""], ["export", "", "x"], ["tokenizer", "train", "x", "--out", "", "--vocab-size", "300"], ["selftest", "--out", ""],
-                      ["bench", "x", "--json", ""], ["bench", "x", "--export", ""], ["report", "x", "--out", ""], ["eval", "m", "--records", ""],
+                      ["bench", "x", "--json", ""], ["plan", "demo", "--flops", "1", "--recipe", ""], ["doctor", "x", "--json", ""], ["bench", "x", "--export", ""], ["report", "x", "--out", ""], ["eval", "m", "--records", ""],
                       ["eval", "m", "--json", ""], ["eval", "m", "--text", "x", "--requests", ""], ["generate", "m", "--prompts", ""],
                       ["train", "x", "--from", ""], ["verify", ""], ["tokenizer", "encode", "--tokenizer", ""]):  # fmt: skip
             with self.subTest(words):
