@@ -30,7 +30,8 @@ void add_threads(CLI::App& command, std::int64_t& threads);
 
 // Throws CLI::ValidationError where an option of `command` or of the command that it chose is given
 // an empty text, as a variable that is not set gives it: it would count as not given, or name the
-// current folder. A prompt and a separator may be empty.
-void refuse_empty(const CLI::App& command);
+// current folder. A prompt and a separator may be empty. Likewise where "-" is to be written to:
+// files appear whole, so standard output is none, and a file of that name is not what was meant.
+void check_values(const CLI::App& command);
 
 }  // namespace superpose::cli
