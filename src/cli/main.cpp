@@ -522,7 +522,7 @@ int run(std::vector<std::string> words) {
       overrides = take_overrides(words);
     }
     app.parse(std::vector<std::string>(words.rbegin(), words.rend()));
-    refuse_empty(app);
+    check_values(app);
     check_together(commands, arguments, overrides);
   } catch (const CLI::Success& help) {
     app.exit(help);

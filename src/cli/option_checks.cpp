@@ -34,6 +34,10 @@ bool is_all_of(const std::string& text, Number& value) {
   return read.ec == std::errc{} && read.ptr == end;
 }
 
+bool holds(std::span<const std::string_view> names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
 }  // namespace
 
 CLI::Validator whole_number(std::int64_t least, std::int64_t most) {
@@ -90,16 +94,23 @@ void add_overwrite(CLI::App* command, util::Overwrite& overwrite) {
       "Overwrite existing files even if superpose did not write them or they were changed since");
 }
 
-void refuse_empty(const CLI::App& command) {
+void check_values(const CLI::App& command) {
   constexpr std::array<std::string_view, 2> kMayBeEmpty = {"prompt", "--separator"};
+  // "folder": where `superpose export` writes.
+  constexpr std::array<std::string_view, 5> kWritten = {"--out", "--json", "--records", "--export",
+                                                        "folder"};
   for (const CLI::Option* option : command.get_options()) {
     const std::string name = option->get_name();
-    if (std::find(kMayBeEmpty.begin(), kMayBeEmpty.end(), name) != kMayBeEmpty.end()) continue;
     for (const std::string& value : option->results()) {
-      if (value.empty()) throw CLI::ValidationError(name, "must not be empty");
+      if (value.empty() && !holds(kMayBeEmpty, name)) {
+        throw CLI::ValidationError(name, "must not be empty");
+      }
+      if (value == "-" && holds(kWritten, name)) {
+        throw CLI::ValidationError(name, "must name what is written, not standard output, got -");
+      }
     }
   }
-  for (const CLI::App* chosen : command.get_subcommands()) refuse_empty(*chosen);
+  for (const CLI::App* chosen : command.get_subcommands()) check_values(*chosen);
 }
 
 }  // namespace superpose::cli

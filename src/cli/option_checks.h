@@ -35,7 +35,8 @@ void add_overwrite(CLI::App* command, util::Overwrite& overwrite);
 
 // Throws CLI::ValidationError where an option of `command` or of the command that it chose is given
 // an empty text, as a variable that is not set gives it: it would count as not given, or name the
-// current folder. A prompt and a separator may be empty.
-void refuse_empty(const CLI::App& command);
+// current folder. A prompt and a separator may be empty. Likewise where "-" is to be written to: a
+// file appears whole, so standard output cannot be one, and a file of that name was not meant.
+void check_values(const CLI::App& command);
 
 }  // namespace superpose::cli

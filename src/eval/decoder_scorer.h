@@ -11,9 +11,11 @@
 
 namespace superpose::eval {
 
-// Requests are batched by length, padded behind; those that read the same ids share a row, as the
-// single letters of a multiple choice do. Logits exist for the scored positions alone. Sums are
-// in f64.
+// Requests are batched by length, padded behind. Those that read the same ids share a row, as the
+// single letters of a multiple choice do; what several rows begin with is read once, where the
+// decoder computes in f32 on a CPU. Logits exist for the scored positions alone. Sums are in f64.
+//
+// In f32 on a CPU a score has the same bits for any number of threads (ops/row_by_row.h).
 class DecoderScorer final : public tasks::Scorer {
  public:
   // `decoder` and `collective` must outlive the scorer. With a collective its ranks share the work:
@@ -35,7 +37,9 @@ class DecoderScorer final : public tasks::Scorer {
   distributed::Collective* collective_;
 };
 
-// Positions that the decoder computes for such requests, padding included.
-std::int64_t count_positions(std::span<const tasks::ScoreRequest> requests);
+// Positions that a decoder computes for such requests, padding included. `shares_prefixes`: in f32
+// on a CPU.
+std::int64_t count_positions(std::span<const tasks::ScoreRequest> requests,
+                             std::int64_t max_positions, bool shares_prefixes);
 
 }  // namespace superpose::eval

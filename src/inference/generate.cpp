@@ -18,6 +18,10 @@ namespace {
 // Positions of a prompt that are computed at once: activations of long prompts stay small.
 constexpr std::int64_t kChunk = 512;
 
+// Tokens of a prompt that are worth more than passing over the weights: shorter prompts are read as
+// single tokens are. By the prompt alone, so that its text depends on nothing else.
+constexpr std::int64_t kLongPrompt = 32;
+
 using Ids = std::vector<std::int32_t>;
 
 std::int64_t size_of(const Ids& ids) { return static_cast<std::int64_t>(ids.size()); }
@@ -103,12 +107,14 @@ class Generation {
     }
     free_.pop_back();
     cache_.truncate(text.slot, 0);
+    const ops::RowWay way = size_of(ids) < kLongPrompt ? ops::RowWay::kDots : ops::RowWay::kBlocks;
     at::Tensor last;
     for (std::int64_t first = 0; first < size_of(ids); first += kChunk) {
       const std::int64_t count = std::min(kChunk, size_of(ids) - first);
       const at::Tensor chunk = at::empty({1, count}, at::kLong);
       std::copy_n(ids.begin() + first, count, chunk.mutable_data_ptr<std::int64_t>());
-      last = decoder_.extend(chunk.to(decoder_.device()), {text.slot}, cache_).select(1, count - 1);
+      last = decoder_.extend(chunk.to(decoder_.device()), {text.slot}, cache_, way)
+                 .select(1, count - 1);
     }
     const at::Tensor logits = decoder_.logits_of(last).to(at::kCPU);
     stats_.prompt_tokens += size_of(ids);

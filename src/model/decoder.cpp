@@ -11,7 +11,6 @@
 
 #include "model/key_value_cache.h"
 #include "model/rotary_table.h"
-#include "ops/row_by_row.h"
 
 // B rows, L positions, N = B * L, D hidden_size.
 
@@ -139,7 +138,7 @@ KeyValueCache Decoder::make_cache(std::int64_t num_slots, std::int64_t capacity)
 }
 
 at::Tensor Decoder::extend(const at::Tensor& ids, const std::vector<std::int64_t>& slots,
-                           KeyValueCache& cache) const {
+                           KeyValueCache& cache, ops::RowWay way) const {
   const auto rows = static_cast<std::int64_t>(slots.size());
   TORCH_CHECK_VALUE(ids.dim() == 2 && ids.numel() > 0 && ids.size(0) == rows,
                     "decoder: ids must be [", rows, ", positions] and not empty, got ",
@@ -153,7 +152,7 @@ at::Tensor Decoder::extend(const at::Tensor& ids, const std::vector<std::int64_t
                       " positions, got ", starts.back(), " and ", length, " more");
   }
   const c10::AutoGradMode no_grad(false);
-  const ops::RowByRow row_by_row;
+  const ops::RowByRow row_by_row(way);
   const Continued continued{cache.layers_, at::tensor(slots, at::kLong).to(device()),
                             at::tensor(starts, at::kLong).to(device())};
   const Pass pass = continuation(continued, length);

@@ -19,6 +19,7 @@
 #include "model/head.h"
 #include "model/model_config.h"
 #include "model/objective.h"
+#include "ops/row_by_row.h"
 
 namespace superpose::model {
 
@@ -72,6 +73,7 @@ class Decoder {
 
   const ModelConfig& config() const { return config_; }
   at::Device device() const { return head_.device(); }
+  at::ScalarType compute_type() const { return head_.compute_type(); }
 
   // Returns [B * L, D] in the compute type. Throws c10::ValueError for an input of another shape,
   // or L > max_positions.
@@ -115,8 +117,11 @@ class Decoder {
   // however the tokens before it were cut into calls, and for any number of threads
   // (ops/row_by_row.h). Throws c10::ValueError for ids of another shape, and for sequences that
   // would be longer than the cache's capacity; the cache is then as it was.
+  //
+  // `way` is how that is achieved: dot products for steps of one token, blocks for the many tokens
+  // of a prompt. Each has bits of its own; kAny promises nothing.
   at::Tensor extend(const at::Tensor& ids, const std::vector<std::int64_t>& slots,
-                    KeyValueCache& cache) const;
+                    KeyValueCache& cache, ops::RowWay way = ops::RowWay::kDots) const;
 
   // Of states [N, D]: [N, V] f32.
   at::Tensor logits_of(const at::Tensor& states) const;

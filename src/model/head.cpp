@@ -3,7 +3,6 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/logsumexp.h>
-#include <ATen/ops/mm.h>
 
 #include <algorithm>
 #include <tuple>
@@ -25,10 +24,11 @@ constexpr std::int64_t kLogitsAtOnce = std::int64_t{1} << 24;
 template <class Use>
 void by_block(const at::Tensor& states, const at::Tensor& weight, const Use& use) {
   const at::Tensor rows = states.to(at::kFloat);
-  const at::Tensor head = weight.to(at::kFloat).t();
-  const std::int64_t block = std::max<std::int64_t>(1, kLogitsAtOnce / head.size(1));
+  const at::Tensor head = weight.to(at::kFloat);
+  const std::int64_t block = std::max<std::int64_t>(1, kLogitsAtOnce / head.size(0));
   for (std::int64_t begin = 0; begin < rows.size(0); begin += block) {
-    use(begin, at::mm(rows.narrow(0, begin, std::min(block, rows.size(0) - begin)), head));
+    const std::int64_t count = std::min(block, rows.size(0) - begin);
+    use(begin, ops::linear_accumulate(rows.narrow(0, begin, count), head, {}));
   }
 }
 

@@ -40,6 +40,7 @@ class Head {
   at::Tensor logits(const at::Tensor& states) const;  // [N, V] f32
 
   at::Device device() const { return head_.value.device(); }
+  at::ScalarType compute_type() const { return head_.value.scalar_type(); }
   at::TensorOptions options() const { return head_.value.options(); }  // of states
 
  private:

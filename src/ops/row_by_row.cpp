@@ -3,14 +3,14 @@
 namespace superpose::ops {
 namespace {
 
-thread_local bool row_by_row = false;
+thread_local RowWay way_in_force = RowWay::kAny;
 
 }  // namespace
 
-RowByRow::RowByRow() : before_(row_by_row) { row_by_row = true; }
+RowByRow::RowByRow(RowWay way) : before_(way_in_force) { way_in_force = way; }
 
-RowByRow::~RowByRow() { row_by_row = before_; }
+RowByRow::~RowByRow() { way_in_force = before_; }
 
-bool is_row_by_row() { return row_by_row; }
+RowWay row_way() { return way_in_force; }
 
 }  // namespace superpose::ops

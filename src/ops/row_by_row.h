@@ -3,6 +3,13 @@
 
 namespace superpose::ops {
 
+// How a row by itself is multiplied. Each way has bits of its own.
+enum class RowWay {
+  kAny,     // the fastest product: not by itself
+  kDots,    // an element is a dot product (cpu/row_dots.h): a few rows, as fast as memory
+  kBlocks,  // rows in blocks of one size (cpu/block_products.h): many rows, as fast as the CPU
+};
+
 // While one lives, the products of linear layers that this thread starts (linear.h,
 // recomputed_linear.h, expert_mlp.h, forward, f32, on a CPU) give each row the same bits whatever
 // other rows there are, how many they are, and for any number of threads. Without it the fastest
@@ -10,16 +17,16 @@ namespace superpose::ops {
 // as always.
 class RowByRow {
  public:
-  RowByRow();
+  explicit RowByRow(RowWay way = RowWay::kDots);
   ~RowByRow();
   RowByRow(const RowByRow&) = delete;
   RowByRow& operator=(const RowByRow&) = delete;
 
  private:
-  bool before_;
+  RowWay before_;
 };
 
-// Whether one lives in this thread.
-bool is_row_by_row();
+// That of the innermost one in this thread; kAny without.
+RowWay row_way();
 
 }  // namespace superpose::ops

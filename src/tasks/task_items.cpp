@@ -245,16 +245,16 @@ LoadedTask load_task(const std::string& spec, const std::filesystem::path& folde
   return task;
 }
 
-std::string fingerprint_of(std::span<const Item> items) {
+std::string fingerprint_of(std::span<const Item* const> items) {
   util::Hasher hasher;
   const auto add = [&](const std::string& text) {
     hasher.update(std::uint64_t{text.size()});
     hasher.update(text);
   };
-  for (const Item& item : items) {
-    hasher.update(std::uint64_t{item.answer});
-    hasher.update(std::uint64_t{item.pairs.size()});
-    for (const TextPair& pair : item.pairs) {
+  for (const Item* const item : items) {
+    hasher.update(std::uint64_t{item->answer});
+    hasher.update(std::uint64_t{item->pairs.size()});
+    for (const TextPair& pair : item->pairs) {
       add(pair.context);
       add(pair.continuation);
     }
@@ -262,13 +262,35 @@ std::string fingerprint_of(std::span<const Item> items) {
   return util::hex64(hasher.digest64());
 }
 
-std::optional<double> chance_of(std::span<const Item> items) {
+std::optional<double> chance_of(std::span<const Item* const> items) {
   double sum = 0;
-  for (const Item& item : items) {
-    if (item.choices.empty()) return std::nullopt;
-    sum += 1 / static_cast<double>(item.choices.size());
+  for (const Item* const item : items) {
+    if (item->choices.empty()) return std::nullopt;
+    sum += 1 / static_cast<double>(item->choices.size());
   }
   return sum / static_cast<double>(items.size());
+}
+
+std::vector<ItemGroup> groups_of(const TaskConfig& task, std::span<const Item> items) {
+  if (task.group_by.empty()) return {};
+  std::map<std::string, std::vector<std::size_t>> by_value;
+  for (std::size_t i = 0; i < items.size(); ++i) by_value[items[i].group].push_back(i);
+  std::vector<ItemGroup> groups;
+  for (const TaskGroup& group : task.groups) {
+    ItemGroup members{.name = task.name + "/" + group.name, .items = {}};
+    for (const std::string& value : group.values) {
+      const auto found = by_value.find(value);
+      if (found == by_value.end()) continue;
+      members.items.insert(members.items.end(), found->second.begin(), found->second.end());
+    }
+    std::sort(members.items.begin(), members.items.end());
+    if (!members.items.empty()) groups.push_back(std::move(members));
+  }
+  if (!task.groups.empty()) return groups;
+  for (auto& [value, members] : by_value) {
+    groups.push_back({task.name + "/" + value, std::move(members)});
+  }
+  return groups;
 }
 
 }  // namespace superpose::tasks

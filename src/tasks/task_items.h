@@ -56,9 +56,18 @@ LoadedTask load_task(const std::string& spec, const std::filesystem::path& folde
                      std::int64_t samples = 0);
 
 // 16 hexadecimal digits of what is asked and which answers are right: equal for equal questions.
-std::string fingerprint_of(std::span<const Item> items);
+std::string fingerprint_of(std::span<const Item* const> items);
 
 // The share of the items that a blind guess answers; nothing where one has no choices.
-std::optional<double> chance_of(std::span<const Item> items);
+std::optional<double> chance_of(std::span<const Item* const> items);
+
+// Items of a task that are scored by themselves too.
+struct ItemGroup {
+  std::string name;                // "mmlu/stem"
+  std::vector<std::size_t> items;  // ascending
+};
+
+// The task's named groups, else a group for each value of group_by; those that have items.
+std::vector<ItemGroup> groups_of(const TaskConfig& task, std::span<const Item> items);
 
 }  // namespace superpose::tasks

@@ -177,8 +177,9 @@ void TrainingLoop::make_up_scores() {
   if (parts_.collective.rank() == 0) recorded = recorded_scores(config_.run.dir, step_);
   if (is_validation_due() && !on_first_rank(recorded.has_validation)) validate();
   score_due_tasks([&](const EvaluationTask& task) {
-    return !on_first_rank(std::count(recorded.tasks.begin(), recorded.tasks.end(), task.name()) >
-                          0);
+    // The last record that a score writes.
+    return !on_first_rank(
+        std::count(recorded.tasks.begin(), recorded.tasks.end(), task.parts.back().name) > 0);
   });
 }
 
@@ -366,12 +367,17 @@ void TrainingLoop::score_task(const EvaluationTask& task) {
                 "scores are of single tokens");
   }
   const double started = util::steady_seconds();
-  metrics::TaskRecord record = train::score_task(task, parts_.learner.decoder, parts_.collective);
-  set_clocks(record, step_, clocks_);
-  record.evaluation_seconds = util::steady_seconds() - started;
-  clocks_.evaluation_seconds += record.evaluation_seconds;
-  set_times(record, clocks_);
-  write(record);
+  std::vector<metrics::TaskRecord> records =
+      train::score_task(task, parts_.learner.decoder, parts_.collective);
+  const double seconds = util::steady_seconds() - started;
+  clocks_.evaluation_seconds += seconds;
+  for (metrics::TaskRecord& record : records) {
+    set_clocks(record, step_, clocks_);
+    // What all took together counts once.
+    record.evaluation_seconds = &record == &records.front() ? seconds : 0;
+    set_times(record, clocks_);
+    write(record);
+  }
 }
 
 void TrainingLoop::score_final() {

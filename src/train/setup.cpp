@@ -237,8 +237,9 @@ Setup set_up(const RunSpec& spec, distributed::Collective& collective) {
   setup.tokenizer = tokenizer::make_model_folder(
       setup.corpus.tokenizer.tokenizer_json, setup.corpus.tokenizer.tokenizer_config_json,
       setup.corpus.tokenizer.end_of_document, config.train.sequence_length);
-  setup.tasks = encode_tasks(config.evaluation.tasks, std::move(loaded_tasks), setup.tokenizer,
-                             setup.model.vocab_size, collective);
+  setup.tasks = encode_tasks(
+      config.evaluation.tasks, std::move(loaded_tasks), setup.tokenizer, setup.model.vocab_size,
+      setup.device.is_cpu() && setup.precision == Precision::kF32, collective);
   setup.prompts = read_prompts(config.evaluation, setup.tokenizer, setup.model.vocab_size);
   setup.start = find_start(checkpoints_folder(config.run.dir), spec.start_from, collective);
   settle_start(setup.start, {.settings = spec.settings,

@@ -171,6 +171,8 @@ class Eval(program.ProgramTest):
         (self.folder / "link").symlink_to(".")
         for other in (out, self.folder / "link" / "same.jsonl", self.folder / "none" / ".." / "same.jsonl"):
             self.refused(self.model, *data, "--records", out, "--json", other, parts=["--records", "--json"])
+        for option in ("--records", "--json"):
+            self.refused(self.model, *data, option, "-", parts=[option, "got -"])
         asked = self.write("asked.jsonl", '{"context": "a", "continuation": "b"}\n')
         self.refused(self.model, "--requests", asked, "--records", asked, "--overwrite", parts=["--records", "--requests"])
         self.assertEqual(program.run("eval", self.model, self.model, *data).code, 2)

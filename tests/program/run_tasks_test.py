@@ -8,7 +8,8 @@ ROWS = program.ROOT / "tests" / "golden" / "references" / "tasks"
 SAMPLES = 4
 PROMPTS = ["the model reads", "its loss", "é"]
 TASKS = (f'[{{name = "hellaswag", data = "{ROWS}", every = 6, samples = {SAMPLES}}}, '
-         f'{{name = "winogrande@2", data = "{ROWS}", every = 0, samples = {SAMPLES}}}]')  # fmt: skip
+         f'{{name = "winogrande@2", data = "{ROWS}", every = 0, samples = {SAMPLES}}}, '
+         f'{{name = "mmlu", data = "{ROWS}", every = 0, samples = {SAMPLES}}}]')  # fmt: skip
 # The checkpoints are of steps 6 (superposed), 12 and 18.
 RUN = ["--train.steps", "18", "--phases", "[{steps = 7, bag_size = 4}]", "--evaluation.every", "6", "--evaluation.windows", "4",
        "--evaluation.final_windows", "0", "--checkpoint.every", "6", "--checkpoint.at_switch", "false", "--checkpoint.keep", "0",
@@ -25,12 +26,14 @@ class RunTasks(program.ProgramTest):
             assert (done.code, done.err) == (0, ""), done
             cls.out = done.out
 
-    def eval_scores(self, checkpoint, task):
+    def eval_scores(self, checkpoint, name):
+        task = name.split("/")[0]
         file = self.folder / "scores.json"
         words = ["--tasks", task, "--data", ROWS, "--samples", SAMPLES, "--threads", "1", "--json", file, "--overwrite"]
         result = program.run("eval", checkpoint, *words)
         self.assertEqual(result.code, 0, result)
-        return json.loads(file.read_text())["models"][0]["scores"][0]
+        scores = json.loads(file.read_text())["models"][0]["scores"]
+        return next(score for score in scores if score["name"] == name)
 
     def texts(self, checkpoint):
         prompts = self.folder / "prompts.jsonl"
@@ -44,7 +47,8 @@ class RunTasks(program.ProgramTest):
             folder = self.run_folder(name)
             records = program.records(folder, "task")
             points = [(record["name"], record["step"]) for record in records]
-            self.assertEqual(points, [("hellaswag", step) for step in (0, 6, 12, 18)] + [("winogrande@2", 18)])
+            self.assertEqual(points, [("hellaswag", step) for step in (0, 6, 12, 18)]
+                             + [("winogrande@2", 18), ("mmlu", 18), ("mmlu/stem", 18)])
             checkpoints = {int(path.name[-8:]): path for path in program.checkpoints(folder)}
             for record in records[1:]:
                 expected = self.eval_scores(checkpoints[record["step"]], record["name"])
@@ -52,7 +56,7 @@ class RunTasks(program.ProgramTest):
                 self.assertEqual(record["scores"], {key: one["value"] for key, one in expected["metrics"].items()}, (name, record))
                 errors = {key: one["error"] for key, one in expected["metrics"].items() if "error" in one}
                 self.assertEqual(record["errors"], errors)
-                self.assertEqual(record["chance"]["acc"], 0.25 if record["name"] == "hellaswag" else 0.5)
+                self.assertEqual(record["chance"]["acc"], 0.5 if record["name"] == "winogrande@2" else 0.25)
             for record in program.records(folder, "validation")[1:]:
                 for sample, text in zip(record["samples"], self.texts(checkpoints[record["step"]]), strict=True):
                     self.assertEqual((sample["text"], sample["stop"], sample["tokens"]), (text["text"], text["stop"], text["tokens"]))
@@ -70,7 +74,7 @@ class RunTasks(program.ProgramTest):
         for part in ('<section id="tasks">', '<section id="samples">', 'class="switch"'):
             self.assertIn(part, page)
         tasks = json.loads((self.folder / "page" / "report.json").read_text())["tasks"]
-        self.assertEqual([task["name"] for task in tasks], ["hellaswag", "winogrande@2"])
+        self.assertEqual([task["name"] for task in tasks], ["hellaswag", "winogrande@2", "mmlu", "mmlu/stem"])
         self.assertEqual(tasks[0]["scores"][0]["name"], "bits_per_byte")
 
     def test_what_is_wrong_is_one_line(self):

@@ -39,8 +39,24 @@ void pair(const Bf16Matrix& x, std::int64_t rows, std::int64_t columns, float* w
   }
 }
 
+std::uint32_t split(const float* from, std::int64_t size, Bf16* high, Bf16* middle, Bf16* low) {
+  std::uint32_t middles = 0;
+  std::uint32_t lows = 0;
+#pragma omp simd reduction(| : middles, lows)
+  for (std::int64_t v = 0; v < size; ++v) {
+    narrow(from[v], high[v]);
+    const float rest = from[v] - widen(high[v]);
+    narrow(rest, middle[v]);
+    narrow(rest - widen(middle[v]), low[v]);
+    middles |= middle[v].bits;
+    lows |= low[v].bits;
+  }
+  return middles | lows << 16;
+}
+
 }  // namespace
 
-extern const Bf16Rows kBf16Rows = {.to_f32 = to_f32, .to_bf16 = to_bf16, .add = add, .pair = pair};
+extern const Bf16Rows kBf16Rows = {
+    .to_f32 = to_f32, .to_bf16 = to_bf16, .add = add, .pair = pair, .split = split};
 
 }  // namespace superpose::ops::cpu::SUPERPOSE_ISA

@@ -24,6 +24,9 @@ struct Bf16Rows {
   // words [ceil(rows / 2), columns] of x [rows, columns]; a row beyond the last is 0.
   void (*pair)(const Bf16Matrix& x, std::int64_t rows, std::int64_t columns, float* words,
                std::int64_t words_stride);
+  // from = high + middle + low to the last bit of f32, each the nearest bf16 to what is left.
+  // Returns whether middle (lower half of the word) and low (upper half) hold anything but zeros.
+  std::uint32_t (*split)(const float* from, std::int64_t size, Bf16* high, Bf16* middle, Bf16* low);
 };
 
 namespace isa_default {

@@ -316,7 +316,7 @@ std::tuple<at::Tensor, at::Tensor> backward(const at::Tensor& grad, const at::Te
 }  // namespace
 
 bool has_expert_mlp(const at::Tensor& x, const ExpertMatrices& weights) {
-  if (!x.is_cpu() || is_row_by_row()) return false;
+  if (!x.is_cpu() || row_way() != RowWay::kAny) return false;
   if (!weights.gate_up.is_contiguous() || !weights.down.is_contiguous()) return false;
   if (x.scalar_type() == at::kFloat) return true;
   return x.scalar_type() == at::kBFloat16 && has_bf16_products() && x.size(1) % 2 == 0 &&

@@ -6,6 +6,7 @@
 
 #include "ops/cpu/bf16_products.h"
 #include "ops/cpu/bf16_rows.h"
+#include "ops/cpu/block_products.h"
 #include "ops/cpu/f32_products.h"
 #include "ops/cpu/parallel.h"
 #include "ops/cpu/row_products.h"
@@ -23,7 +24,7 @@ bool takes_own_product(const at::Tensor& a, const at::Tensor& b) {
 }
 
 bool takes_row_product(const at::Tensor& x) {
-  return is_row_by_row() && x.is_cpu() && x.scalar_type() == at::kFloat;
+  return row_way() != RowWay::kAny && x.is_cpu() && x.scalar_type() == at::kFloat;
 }
 
 }  // namespace
@@ -64,7 +65,9 @@ void add_transposed_product(const at::Tensor& a, const at::Tensor& b, const at::
 
 void times_transposed_out(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& out) {
   if (takes_row_product(x)) {
-    row_product_transposed(x.contiguous(), weight.contiguous(), out);
+    const bool in_blocks = row_way() == RowWay::kBlocks && x.numel() > 0 && weight.numel() > 0;
+    (in_blocks ? block_product_transposed : row_product_transposed)(x.contiguous(),
+                                                                    weight.contiguous(), out);
     return;
   }
   if (takes_own_product(x, weight)) {

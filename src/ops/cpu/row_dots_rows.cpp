@@ -31,28 +31,47 @@ inline Vector load(const float* from) {
   return x;
 }
 
-// The lanes added up: halves onto each other, down to two.
-template <int N>
-inline float sum_of(const float* lanes) {
-  if constexpr (N == 2) {
-    return lanes[0] + lanes[1];
+// Lanes that a shuffle of two vectors takes: those of half of every group of `Width` lanes, the
+// first halves or the second ones.
+template <int... Lane>
+struct Lanes {
+  static Vector of(const Vector& a, const Vector& b) {
+    return __builtin_shufflevector(a, b, Lane...);
+  }
+};
+
+template <int Width, int Offset, int Lane, int... Lanes_>
+struct HalvesFrom
+    : HalvesFrom<Width, Offset, Lane - 1,
+                 (Lane - 1) / (Width / 2) * Width + (Lane - 1) % (Width / 2) + Offset, Lanes_...> {
+};
+template <int Width, int Offset, int... Lanes_>
+struct HalvesFrom<Width, Offset, 0, Lanes_...> : Lanes<Lanes_...> {};
+
+// The sums of `Count` vectors' lanes, in order, in the first lanes of the result: the halves of
+// every group of `Width` lanes are added, and the groups of two vectors put into one, until a group
+// is a lane. A sum is always that of halves, so it does not depend on `Count`.
+template <int Count, int Width = kLanes>
+inline Vector sums_of(const Vector* lanes) {
+  if constexpr (Width == 1) {
+    return lanes[0];
   } else {
-    typedef float Half __attribute__((vector_size(N / 2 * sizeof(float))));
-    Half low;
-    Half high;
-    __builtin_memcpy(&low, lanes, sizeof(Half));
-    __builtin_memcpy(&high, lanes + N / 2, sizeof(Half));
-    low += high;
-    float sums[N / 2];
-    __builtin_memcpy(sums, &low, sizeof(Half));
-    return sum_of<N / 2>(sums);
+    constexpr int kLeft = (Count + 1) / 2;
+    Vector folded[kLeft];
+#pragma GCC unroll 8
+    for (int i = 0; i < kLeft; ++i) {
+      const Vector& a = lanes[2 * i];
+      const Vector& b = lanes[Count == 1 ? 0 : 2 * i + 1];
+      folded[i] =
+          HalvesFrom<Width, 0, kLanes>::of(a, b) + HalvesFrom<Width, Width / 2, kLanes>::of(a, b);
+    }
+    return sums_of<kLeft, Width / 2>(folded);
   }
 }
 
-inline float sum_of(const Vector& x) {
-  float lanes[kLanes];
-  __builtin_memcpy(lanes, &x, sizeof(Vector));
-  return sum_of<kLanes>(lanes);
+template <int Count>
+inline void store(const float* from, float* to) {
+  __builtin_memcpy(to, from, Count * sizeof(float));
 }
 
 // A block of the result. `a`, `b` and `out` begin at the block.
@@ -78,10 +97,18 @@ inline void multiply_block(std::int64_t depth, const Matrix& a, const Matrix& b,
   if (whole < depth) {
     add([whole, depth](const float* row) { return load(row + whole, depth - whole); });
   }
+  if constexpr (Rows * Columns <= kLanes) {
+    const Vector sums = sums_of<Rows * Columns>(sum[0]);
 #pragma GCC unroll 4
-  for (int r = 0; r < Rows; ++r) {
-#pragma GCC unroll 8
-    for (int c = 0; c < Columns; ++c) out[r * out_stride + c] = sum_of(sum[r][c]);
+    for (int r = 0; r < Rows; ++r) {
+      store<Columns>(reinterpret_cast<const float*>(&sums) + r * Columns, out + r * out_stride);
+    }
+  } else {
+#pragma GCC unroll 4
+    for (int r = 0; r < Rows; ++r) {
+      const Vector sums = sums_of<Columns>(sum[r]);
+      store<Columns>(reinterpret_cast<const float*>(&sums), out + r * out_stride);
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 #include "eval/decoder_scorer.h"
 
+#include <ATen/Parallel.h>
 #include <ATen/ops/tensor.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -116,7 +117,53 @@ TEST_F(Scoring, HasTheSameBitsForTwoRanks) {
 
 TEST_F(Scoring, CountsPositionsWithTheirPadding) {
   const std::vector<ScoreRequest> requests = {{{1, 2}, {3}}, {{1, 2}, {4}}, {{1}, {2}}};
-  EXPECT_EQ(count_positions(requests), 2 * 2) << "two rows of two positions";
+  EXPECT_EQ(count_positions(requests, 64, true), 2 * 2) << "two rows of two positions";
+}
+
+std::vector<std::int32_t> ids_from(std::int32_t first, int count) {
+  std::vector<std::int32_t> ids;
+  for (int i = 0; i < count; ++i) ids.push_back((first + 3 * i) % 256);
+  return ids;
+}
+
+// Questions with several choices of other lengths, some behind one long text, and single ones.
+std::vector<ScoreRequest> choices_of_questions() {
+  std::vector<ScoreRequest> requests;
+  const std::vector<std::int32_t> shot = ids_from(7, 20);
+  for (std::int32_t question = 0; question < 12; ++question) {
+    std::vector<std::int32_t> context = question % 3 == 0 ? shot : std::vector<std::int32_t>();
+    const auto own = ids_from(11 * question, 17 + question % 4);
+    context.insert(context.end(), own.begin(), own.end());
+    for (std::int32_t choice = 0; choice < 2 + question % 3; ++choice) {
+      requests.push_back({context, ids_from(50 * choice + question, 1 + 2 * choice)});
+    }
+  }
+  requests.push_back({{9}, {8, 7}});
+  return requests;
+}
+
+TEST_F(Scoring, ReadsWhatChoicesShareOnce) {
+  const std::vector<ScoreRequest> requests = choices_of_questions();
+  const std::int64_t most = scorer_.max_positions();
+  EXPECT_LT(count_positions(requests, most, true), count_positions(requests, most, false) * 2 / 3);
+  const std::vector<Score> scores = score(requests);
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    EXPECT_NEAR(scores[i].log_likelihood, by_logits(requests[i]), 1e-4) << i;
+  }
+}
+
+// Neither threads nor the other questions of its kind change a score.
+TEST_F(Scoring, HasTheSameBitsForAnyNumberOfThreads) {
+  const std::vector<ScoreRequest> requests = choices_of_questions();
+  const int threads = at::get_num_threads();
+  at::set_num_threads(1);
+  const std::vector<Score> expected = score(requests);
+  at::set_num_threads(3);
+  const std::vector<Score> scores = score(requests);
+  at::set_num_threads(threads);
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    EXPECT_EQ(scores[i].log_likelihood, expected[i].log_likelihood) << i;
+  }
 }
 
 TEST_F(Scoring, RefusesIdsOfAnotherTokenizer) {

@@ -17,12 +17,13 @@ using ::testing::HasSubstr;
 
 // Logits [L, V] of ids [L] in calls of `step` positions.
 at::Tensor in_calls(const Decoder& decoder, const at::Tensor& ids, std::int64_t step,
-                    KeyValueCache& cache, std::int64_t slot = 0) {
+                    KeyValueCache& cache, std::int64_t slot = 0,
+                    ops::RowWay way = ops::RowWay::kDots) {
   cache.truncate(slot, 0);
   std::vector<at::Tensor> parts;
   for (std::int64_t begin = 0; begin < ids.size(0); begin += step) {
     const at::Tensor part = ids.narrow(0, begin, std::min(step, ids.size(0) - begin));
-    parts.push_back(decoder.logits_of(decoder.extend(part.unsqueeze(0), {slot}, cache)[0]));
+    parts.push_back(decoder.logits_of(decoder.extend(part.unsqueeze(0), {slot}, cache, way)[0]));
   }
   return at::cat(parts);
 }
@@ -41,6 +42,10 @@ TEST(KeyValueCache, GivesTheLogitsOfTheWholeRowForEveryArchitecture) {
     EXPECT_TRUE(in_calls(model.decoder, ids, 1, cache).equal(whole)) << name;
     EXPECT_TRUE(in_calls(model.decoder, ids, 5, cache).equal(whole)) << name;
     EXPECT_EQ(cache.length(0), 37);
+    constexpr ops::RowWay kBlocks = ops::RowWay::kBlocks;
+    const at::Tensor in_blocks = in_calls(model.decoder, ids, 37, cache, 0, kBlocks);
+    EXPECT_LE((in_blocks - expected).abs().max().item<double>(), tolerance) << name;
+    EXPECT_TRUE(in_calls(model.decoder, ids, 5, cache, 0, kBlocks).equal(in_blocks)) << name;
   }
 }
 

@@ -11,6 +11,12 @@
 namespace superpose::tasks {
 namespace {
 
+std::vector<const Item*> all_of(const std::vector<Item>& items) {
+  std::vector<const Item*> all;
+  for (const Item& item : items) all.push_back(&item);
+  return all;
+}
+
 using test::error_of;
 using testing::AllOf;
 using testing::ElementsAre;
@@ -52,8 +58,9 @@ TEST(TaskItems, ALoadedTaskLiesNextToItsFileOrInAFolder) {
   EXPECT_EQ(load_task(file, "", 1).items.size(), 1U);
   const LoadedTask shot = load_task(file + "@1", folder.path());
   EXPECT_EQ(shot.config.name, "own@1");
-  EXPECT_NE(fingerprint_of(shot.items), fingerprint_of(plain.items));
-  EXPECT_EQ(fingerprint_of(load_task(file, folder.path()).items), fingerprint_of(plain.items));
+  EXPECT_NE(fingerprint_of(all_of(shot.items)), fingerprint_of(all_of(plain.items)));
+  EXPECT_EQ(fingerprint_of(all_of(load_task(file, folder.path()).items)),
+            fingerprint_of(all_of(plain.items)));
   EXPECT_THAT(error_of([&] { load_task("piqa", folder.path()); }), HasSubstr("piqa"));
 }
 
@@ -63,14 +70,15 @@ TEST(TaskItems, ChanceIsABlindChoice) {
     made.choices.assign(choices, "x");
     return made;
   };
-  EXPECT_EQ(chance_of(std::vector<Item>{item(4), item(2)}), (0.25 + 0.5) / 2);
-  EXPECT_EQ(chance_of(std::vector<Item>{item(4), item(0)}), std::nullopt) << "a cloze has none";
+  EXPECT_EQ(chance_of(all_of(std::vector<Item>{item(4), item(2)})), (0.25 + 0.5) / 2);
+  EXPECT_EQ(chance_of(all_of(std::vector<Item>{item(4), item(0)})), std::nullopt)
+      << "a cloze has none";
 }
 
 // What is asked and which answer is right; not where it stands.
 TEST(TaskItems, FingerprintsAreOfQuestions) {
   Item item{.index = 3, .group = "g", .pairs = {{"a", "b"}, {"a", "c"}}, .choices = {"b", "c"}};
-  const auto fingerprint = [&] { return fingerprint_of(std::vector<Item>{item}); };
+  const auto fingerprint = [&] { return fingerprint_of(all_of(std::vector<Item>{item})); };
   const std::string before = fingerprint();
   item.index = 4;
   EXPECT_EQ(fingerprint(), before);
@@ -181,6 +189,26 @@ TEST(TaskItems, SayWhereMissingDataComesFrom) {
   EXPECT_THAT(error_of([&] { load_items(own_task(), folder.path()); }), HasSubstr("no rows"));
   std::ofstream(folder.path() / "own.jsonl") << R"({"q": "", "c": ["x"], "label": 0})";
   EXPECT_EQ(load_items(own_task(), folder.path()).size(), 1);
+}
+
+std::vector<std::string> group_names(const TaskConfig& task, const std::vector<Item>& items) {
+  std::vector<std::string> names;
+  for (const ItemGroup& group : groups_of(task, items)) names.push_back(group.name);
+  return names;
+}
+
+TEST(TaskItems, GroupsAreTheNamedOnesElseThoseOfTheField) {
+  const std::vector<Item> items = {
+      {.index = 0, .group = "b"}, {.index = 1, .group = "a"}, {.index = 2, .group = "b"}};
+  TaskConfig task;
+  task.name = "own";
+  EXPECT_TRUE(groups_of(task, items).empty());
+  task.group_by = "subject";
+  EXPECT_THAT(group_names(task, items), testing::ElementsAre("own/a", "own/b"));
+  EXPECT_THAT(groups_of(task, items)[1].items, testing::ElementsAre(0U, 2U));
+  task.groups = {{.name = "both", .values = {"b", "a"}}, {.name = "none", .values = {"c"}}};
+  EXPECT_THAT(group_names(task, items), testing::ElementsAre("own/both"));
+  EXPECT_THAT(groups_of(task, items)[0].items, testing::ElementsAre(0U, 1U, 2U));
 }
 
 }  // namespace
