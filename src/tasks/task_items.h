@@ -25,10 +25,10 @@ struct TextPair {
 // One question: a pair per choice; of a cloze task a single one.
 struct Item {
   std::int64_t index = 0;  // of its row in the data set, from 0
-  std::string group;       // value of group_by; empty without
-  std::vector<TextPair> pairs;
-  std::vector<std::string>
-      choices;  // as the pairs have them, without the delimiter; empty for cloze
+  std::string group = {};  // value of group_by; empty without
+  std::vector<TextPair> pairs = {};
+  // As the pairs have them, without the delimiter; empty for cloze.
+  std::vector<std::string> choices = {};
   std::size_t answer = 0;
 };
 
