@@ -4,6 +4,7 @@
 #include "eval/decoder_scorer.h"
 
 #include <ATen/core/Tensor.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 
@@ -95,9 +96,11 @@ class BatchScoring {
     return group.rows[static_cast<std::size_t>(turn)];
   }
 
-  // [groups with that row, length], with zeros behind each.
+  // [groups with that row, length], with `padding` behind each.
   at::Tensor ids_of(std::int64_t turn, const Span& span, std::int64_t length) const {
-    at::Tensor ids = at::zeros({batch_.groups_with(turn), length}, at::kLong);
+    // The cache's rows may end early; others go through the decoder as they are.
+    const std::int64_t padding = batch_.shares ? -1 : 0;
+    at::Tensor ids = at::full({batch_.groups_with(turn), length}, padding, at::kLong);
     auto* to = ids.mutable_data_ptr<std::int64_t>();
     for (std::int64_t i = 0; i < ids.size(0); ++i, to += length) {
       const RowGroup& group = batch_.groups[static_cast<std::size_t>(i)];

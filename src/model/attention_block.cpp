@@ -1,5 +1,7 @@
 #include "model/attention_block.h"
 
+#include <ATen/ops/zeros.h>
+
 #include <tuple>
 
 #include "ops/bias.h"
@@ -78,6 +80,14 @@ std::vector<StepPart> attention_parts(const ModelConfig& config, const StepShape
   return parts;
 }
 
+// Positions of the stream [N, C] in rows, [B, length, C], with zeros where none is.
+at::Tensor spread(const at::Tensor& stream, const Continued& continued, std::int64_t length) {
+  const std::int64_t rows = continued.starts.size(0);
+  return at::zeros({rows * length, stream.size(1)}, stream.options())
+      .index_copy_(0, continued.held, stream)
+      .view({rows, length, -1});
+}
+
 class AttentionBlock : public Block {
  public:
   AttentionBlock(const ModelConfig& config, const LayerId& layer, const FlatParameters& parameters);
@@ -129,15 +139,19 @@ at::Tensor AttentionBlock::attend(const at::Tensor& projected, const Pass& pass)
              key_norm_.wanted(pass.gradients), config_.norm_eps};
   }
   const ops::HeadLayout layout{config_.num_heads, config_.num_kv_heads, config_.head_dim};
+  const at::Tensor held = pass.continued == nullptr ? at::Tensor() : pass.continued->held;
   const auto heads = named_part("rotary", [&] {
-    return ops::rotary_heads_accumulate(
-        projected.view({pass.rows, projected.size(0) / pass.rows, -1}),
-        rotates_ ? pass.angles : pass.no_angles, layout, norms);
+    const at::Tensor rows = held.defined()
+                                ? spread(projected, *pass.continued, pass.angles.cosines.size(1))
+                                : projected.view({pass.rows, projected.size(0) / pass.rows, -1});
+    return ops::rotary_heads_accumulate(rows, rotates_ ? pass.angles : pass.no_angles, layout,
+                                        norms);
   });
   const at::Tensor mixed = named_part("attention", [&] {
     return mix(std::get<0>(heads), std::get<1>(heads), std::get<2>(heads), pass).flatten(0, 1);
   });
-  return product("o", mixed, output_, pass.gradients);
+  return product("o", held.defined() ? mixed.index_select(0, held) : mixed, output_,
+                 pass.gradients);
 }
 
 Residual AttentionBlock::forward(const Residual& in, const Pass& pass) const {

@@ -30,11 +30,13 @@ enum class Gradients { kNone, kAccumulate };
 struct Continued {
   std::vector<ops::KeyValueSlots> layers;  // of each layer
   at::Tensor slots, starts;                // [B] int64, as ops::cached_attention takes them
+  // [N] int64: which of the B * L positions the stream holds, ascending; undefined: all of them.
+  at::Tensor held;
 };
 
 // What all blocks of a pass share.
 struct Pass {
-  std::int64_t rows = 0;        // B
+  std::int64_t rows = 0;        // B; 1 where the stream holds a part of the positions
   ops::RotaryAngles angles;     // of each position
   ops::RotaryAngles no_angles;  // 0 at every position: nothing turns
   at::Tensor document_starts;   // for attention; undefined: a row is one document

@@ -4,6 +4,7 @@
 #include <ATen/ops/arange.h>
 #include <ATen/ops/ones_like.h>
 #include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 #include <c10/core/GradMode.h>
 
@@ -153,16 +154,27 @@ at::Tensor Decoder::extend(const at::Tensor& ids, const std::vector<std::int64_t
   }
   const c10::AutoGradMode no_grad(false);
   const ops::RowByRow row_by_row(way);
-  const Continued continued{cache.layers_, at::tensor(slots, at::kLong).to(device()),
-                            at::tensor(starts, at::kLong).to(device())};
-  const Pass pass = continuation(continued, length);
-  Residual stream{embedding_.forward(ids.unsqueeze(2), Gradients::kNone), {}};
+  Continued continued{cache.layers_,
+                      at::tensor(slots, at::kLong).to(device()),
+                      at::tensor(starts, at::kLong).to(device()),
+                      {}};
+  // What no row holds goes through no product.
+  const at::Tensor held = ids.flatten().ge(0).nonzero().flatten();
+  const bool holds_all = held.numel() == ids.numel();
+  if (!holds_all) continued.held = held;
+  Pass pass = continuation(continued, length);
+  if (!holds_all) pass.rows = 1;
+  const at::Tensor read = holds_all ? ids : ids.flatten().index_select(0, held).unsqueeze(0);
+  Residual stream{embedding_.forward(read.unsqueeze(2), Gradients::kNone), {}};
   for (const Layer& layer : layers_) {
     for (const std::unique_ptr<Block>& block : layer) stream = block->forward(stream, pass);
   }
   const at::Tensor states = head_.states(stream, Gradients::kNone);
   for (const std::int64_t slot : slots) cache.lengths_[static_cast<std::size_t>(slot)] += length;
-  return states.view({rows, length, config_.hidden_size});
+  if (holds_all) return states.view({rows, length, config_.hidden_size});
+  return at::zeros({rows * length, config_.hidden_size}, states.options())
+      .index_copy_(0, held, states)
+      .view({rows, length, config_.hidden_size});
 }
 
 at::Tensor Decoder::logits_of(const at::Tensor& states) const {

@@ -109,9 +109,10 @@ class Decoder {
   // Continues the sequences in some slots of a cache by L tokens each, and keeps their keys and
   // values there. No graph.
   //
-  //   ids      [B, L]        int64: the next tokens of each sequence
+  //   ids      [B, L]        int64: the next tokens of each sequence; -1 behind those of a row that
+  //                          has fewer of them: keys and values there mean nothing (truncate)
   //   slots    [B]           all different; sequences may differ in length
-  //   returns  [B, L, D]     states, for logits_of()
+  //   returns  [B, L, D]     states, for logits_of(); zeros where there is no token
   //
   // In f32 on a CPU, states and logits of a token have the same bits whatever else is in the batch,
   // however the tokens before it were cut into calls, and for any number of threads

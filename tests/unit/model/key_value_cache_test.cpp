@@ -96,6 +96,39 @@ TEST(KeyValueCache, GivesASequenceTheSameBitsInEveryBatch) {
   }
 }
 
+// Rows of different lengths in one call: each as if it were alone, and as long afterwards.
+TEST(KeyValueCache, ReadsRowsThatEndEarlyAsTheyAre) {
+  for (const auto& [name, shape] : test::architectures()) {
+    const test::SmallDecoder model(shape);
+    const std::vector<std::int64_t> lengths = {3, 9, 1, 6};
+    const at::Tensor first = test::random_ids(64, {4, 5});
+    const at::Tensor ids = test::random_ids(64, {4, 9});
+    KeyValueCache cache = model.decoder.make_cache(4, 20);
+    model.decoder.extend(first, {0, 1, 2, 3}, cache);
+    at::Tensor padded = ids.clone();
+    for (std::int64_t i = 0; i < 4; ++i) {
+      const std::int64_t length = lengths[static_cast<std::size_t>(i)];
+      padded[i].narrow(0, length, 9 - length).fill_(-1);
+    }
+    const at::Tensor states = model.decoder.extend(padded, {0, 1, 2, 3}, cache);
+    for (std::int64_t i = 0; i < 4; ++i) {
+      const std::int64_t length = lengths[static_cast<std::size_t>(i)];
+      KeyValueCache own = model.decoder.make_cache(1, 20);
+      model.decoder.extend(first.narrow(0, i, 1), {0}, own);
+      const at::Tensor expected =
+          model.decoder.extend(ids.narrow(0, i, 1).narrow(1, 0, length), {0}, own)[0];
+      EXPECT_TRUE(states[i].narrow(0, 0, length).equal(expected)) << name << " " << i;
+      EXPECT_EQ(states[i].narrow(0, length, 9 - length).abs().sum().item<float>(), 0);
+      // What was written behind the row's end is dropped, and the next token sees the row alone.
+      cache.truncate(i, 5 + length);
+      const at::Tensor next = test::random_ids(64, {1, 1});
+      EXPECT_TRUE(
+          model.decoder.extend(next, {i}, cache).equal(model.decoder.extend(next, {0}, own)))
+          << name << " " << i;
+    }
+  }
+}
+
 TEST(KeyValueCache, RefusesMoreThanItHasRoomFor) {
   const test::SmallDecoder model;
   KeyValueCache cache = model.decoder.make_cache(2, 4);
