@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, fields
 __all__ = ["Phase", "PhaseConfig", "Phases", "make_slot_weights"]
 
 OBJECTIVES = ("multi_hot", "set_sum")
+BAG_ORDERS = ("contiguous", "shuffled")
+HANDOVERS = ("all", "weights", "layers")
 SLOT_WEIGHTINGS = ("uniform", "inverse", "exponential", "explicit")
 
 # Guards floor() against a product such as 0.3 * 10 that rounds to just below a whole number.
@@ -68,6 +70,12 @@ class PhaseConfig:
         weights: share of each source of the data in this phase; carried along, not used here.
         objective: "multi_hot", the cross-entropy of each target, or "set_sum", -log of the probability of a position's
             targets as a set; the latter has no slots to weigh.
+        sequence_length, batch_positions: positions per row and per step in this phase, >= 1; None: those of the run.
+        bag_order: "contiguous", or "shuffled": bags of tokens from all over a row.
+        handover: what the next phase takes over: "all", "weights" (the optimizer starts afresh) or "layers" (embedding and
+            head are drawn again).
+
+    The last four are for the program or your own loop: carried along, not used here.
     """
 
     share: float | None = None
@@ -78,6 +86,10 @@ class PhaseConfig:
     slot_weights: Sequence[float] = ()
     weights: Mapping[str, float] = field(default_factory=dict)
     objective: str = "multi_hot"
+    sequence_length: int | None = None
+    batch_positions: int | None = None
+    bag_order: str = "contiguous"
+    handover: str = "all"
 
     @classmethod
     def from_mapping(cls, entry: Mapping) -> PhaseConfig:
@@ -92,16 +104,17 @@ class PhaseConfig:
         _require(self.share is None or self.steps is None, "share: give share or steps, got both")
         _require(self.share is not None or self.steps is not None, "share: give share or steps, got neither")
         _require(self.share is None or 0 <= self.share <= 1, f"share: must be in [0, 1], got {self.share}")
-        for key, least in (("steps", 0), ("bag_size", 1), ("target_size", 1)):
+        sizes = ("bag_size", "target_size", "sequence_length", "batch_positions")
+        for key, least in (("steps", 0), *((size, 1) for size in sizes)):
             value = getattr(self, key)
             if value is None:
                 continue
             is_whole = isinstance(value, int) and not isinstance(value, bool)
             _require(is_whole, f"{key}: must be a whole number, got {value!r}")
             _require(value >= least, f"{key}: must be >= {least}, got {value}")
-        _require(
-            self.objective in OBJECTIVES, f"objective: must be one of {', '.join(OBJECTIVES)}, got {self.objective}"
-        )
+        for key, names in (("objective", OBJECTIVES), ("bag_order", BAG_ORDERS), ("handover", HANDOVERS)):
+            value = getattr(self, key)
+            _require(value in names, f"{key}: must be one of {', '.join(names)}, got {value}")
         if self.objective != "multi_hot":
             of = f'with objective "{self.objective}", which has no terms of slots'
             count = len(self.slot_weights)
@@ -127,6 +140,7 @@ class Phase:
         slot_weights: [b], sum 1; all equal where the objective has no slots.
         weights: shares of the data's sources by name; empty: as everywhere else.
         objective: "multi_hot" or "set_sum".
+        sequence_length, batch_positions, bag_order, handover: as `PhaseConfig` has them.
     """
 
     first_step: int
@@ -136,6 +150,10 @@ class Phase:
     slot_weights: tuple[float, ...] = (1.0,)
     weights: Mapping[str, float] = field(default_factory=dict)
     objective: str = "multi_hot"
+    sequence_length: int | None = None
+    batch_positions: int | None = None
+    bag_order: str = "contiguous"
+    handover: str = "all"
 
     @property
     def end_step(self) -> int:
@@ -195,7 +213,8 @@ class Phases(Sequence[Phase]):
             if end > first:
                 sizes = (config.bag_size, len(slot_weights))
                 settings = (slot_weights, dict(config.weights), config.objective)
-                self._phases.append(Phase(first, end - first, *sizes, *settings))
+                own = (config.sequence_length, config.batch_positions, config.bag_order, config.handover)
+                self._phases.append(Phase(first, end - first, *sizes, *settings, *own))
             first = end
         if total_steps > first:
             self._phases.append(Phase(first, total_steps - first))

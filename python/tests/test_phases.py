@@ -105,6 +105,21 @@ def test_raw_tokens_before_a_step():
     assert [phases.raw_tokens_before(step, 7) for step in range(11)] == expected
 
 
+def test_what_the_loop_does_is_carried_along():
+    own = {"sequence_length": 64, "batch_positions": 256, "bag_order": "shuffled", "handover": "layers"}
+    superposed, rest = Phases([{"steps": 3, "bag_size": 4, **own}], 10)
+    assert {key: getattr(superposed, key) for key in own} == own
+    assert (rest.sequence_length, rest.batch_positions, rest.bag_order, rest.handover) == (None, None, "contiguous", "all")
+    for key, value, message in (
+        ("sequence_length", 0, "sequence_length: must be >= 1, got 0"),
+        ("batch_positions", 1.5, "batch_positions: must be a whole number, got 1.5"),
+        ("bag_order", "random", "bag_order: must be one of contiguous, shuffled, got random"),
+        ("handover", "none", "handover: must be one of all, weights, layers, got none"),
+    ):
+        with pytest.raises(ValueError, match=f"phases.0..{message}"):
+            Phases([{"steps": 3, key: value}], 10)
+
+
 def test_slot_weights():
     assert make_slot_weights("uniform", 4) == (0.25,) * 4
     assert make_slot_weights("inverse", 3) == pytest.approx((6 / 11, 3 / 11, 2 / 11), rel=1e-15)

@@ -44,6 +44,10 @@ objective = "multi_hot"
 slot_weighting = "uniform"
 slot_weights = []
 weights = {}
+sequence_length = "auto"
+batch_positions = "auto"
+bag_order = "contiguous"
+handover = "all"
 
 [compare]
 
