@@ -109,13 +109,15 @@ def test_losses_and_weights_agree(program, tmp_path, name):
     ]
     phases = superpose.Phases(entries, STEPS)
     assert [phase.num_steps for phase in phases] == [SUPERPOSED, STEPS - SUPERPOSED]
-    order = reproduce.Order(reproduce.Corpus(corpus, "train"), recipe, reproduce.phases_of(recipe))
+    entries = reproduce.phases_of(recipe)
+    order = reproduce.Order(reproduce.Corpus(corpus, "train"), recipe, entries)
     embed, head = superpose.BagEmbedding(model.get_input_embeddings()), superpose.BagHead(model.get_output_embeddings())
     bounds = {key: torch.zeros_like(p) for key, p in model.named_parameters()}
 
     for step, record in enumerate(records):
         phase = phases.phase_at(step)
-        raw = torch.tensor([order.row(phase.bag_size, phase.target_size)[0] for _ in range(POSITIONS // LENGTH)])
+        entry = next(entry for entry in entries if step < entry["end"])
+        raw = torch.tensor([order.row(entry)[0] for _ in range(POSITIONS // LENGTH)])
         batch = superpose.fold(raw, phase.bag_size, phase.target_size)
         halves = list(zip(*(part.split(POSITIONS // LENGTH // 2) for part in batch)))  # two micro-batches
         loss = plain_loop.gradients_of_step(
